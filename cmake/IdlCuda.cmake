@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: MIT
+# Decides whether the CUDA backend is built: IDL_HAVE_CUDA, with one line that says so.
+set(IDL_HAVE_CUDA FALSE)
+string(TOUPPER "${IDL_CUDA}" _idl_cuda_wish)
+
+if(NOT _idl_cuda_wish MATCHES "^(AUTO|ON|TRUE|YES|1|OFF|FALSE|NO|0)$")
+  message(FATAL_ERROR "IDL_CUDA is '${IDL_CUDA}'; it may be AUTO, ON or OFF")
+elseif(_idl_cuda_wish MATCHES "^(OFF|FALSE|NO|0)$")
+  set(_idl_cuda_reason "IDL_CUDA is OFF")
+elseif(IDL_SANITIZE)
+  # The sanitizers' shadow memory and the CUDA driver's address ranges do not go together.
+  set(_idl_cuda_reason "sanitizers are on")
+else()
+  include(CheckLanguage)
+  # Toolkits are often installed without their folder on the PATH.
+  if(NOT DEFINED CMAKE_CUDA_COMPILER AND NOT DEFINED ENV{CUDACXX})
+    find_program(IDL_NVCC nvcc HINTS /usr/local/cuda/bin)
+    mark_as_advanced(IDL_NVCC)
+    if(IDL_NVCC)
+      set(ENV{CUDACXX} "${IDL_NVCC}")
+    endif()
+  endif()
+  check_language(CUDA)
+  if(NOT CMAKE_CUDA_COMPILER)
+    set(_idl_cuda_reason "no CUDA compiler (nvcc) was found")
+  else()
+    enable_language(CUDA)
+    find_package(CUDAToolkit 12.4 QUIET)
+    if(CUDAToolkit_FOUND)
+      set(IDL_HAVE_CUDA TRUE)
+    else()
+      set(_idl_cuda_reason
+          "CUDA Toolkit 12.4 or later is needed, found ${CMAKE_CUDA_COMPILER_VERSION}")
+    endif()
+  endif()
+endif()
+
+if(IDL_HAVE_CUDA)
+  message(STATUS "CUDA backend: yes (toolkit ${CUDAToolkit_VERSION}, "
+                 "architectures ${CMAKE_CUDA_ARCHITECTURES})")
+elseif(_idl_cuda_wish MATCHES "^(ON|TRUE|YES|1)$")
+  message(FATAL_ERROR "IDL_CUDA is ON, but ${_idl_cuda_reason}")
+else()
+  message(STATUS "CUDA backend: no (${_idl_cuda_reason}); building for the CPU only")
+endif()

@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: MIT
+# What every target of the project has in common: language level, warnings, sanitizers.
+
+set(_idl_warnings -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion)
+# The code that nvcc generates around a .cu file does not pass -Wpedantic and -Wconversion.
+set(_idl_cuda_warnings -Xcompiler=-Wall,-Wextra)
+if(IDL_WERROR)
+  list(APPEND _idl_warnings -Werror)
+  list(APPEND _idl_cuda_warnings -Werror=all-warnings)
+endif()
+
+set(_idl_sanitize)
+if(IDL_SANITIZE)
+  if(NOT IDL_SANITIZE MATCHES "^(address|undefined|address,undefined|thread)$")
+    message(FATAL_ERROR "IDL_SANITIZE is '${IDL_SANITIZE}'; it may be empty, address, undefined, "
+                        "address,undefined or thread")
+  endif()
+  set(_idl_sanitize -fsanitize=${IDL_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+endif()
+
+function(idl_configure_target target)
+  target_compile_features(${target} PRIVATE cxx_std_20)
+  set_target_properties(
+    ${target}
+    PROPERTIES CXX_EXTENSIONS OFF
+               CUDA_STANDARD 20
+               CUDA_STANDARD_REQUIRED ON
+               CUDA_EXTENSIONS OFF
+               POSITION_INDEPENDENT_CODE ON
+               CXX_VISIBILITY_PRESET hidden
+               CUDA_VISIBILITY_PRESET hidden
+               VISIBILITY_INLINES_HIDDEN ON)
+  if(PROJECT_IS_TOP_LEVEL AND CMAKE_CXX_COMPILER_ID MATCHES "GNU|Clang")
+    target_compile_options(${target} PRIVATE "$<$<COMPILE_LANGUAGE:CXX>:${_idl_warnings}>"
+                                             "$<$<COMPILE_LANGUAGE:CUDA>:${_idl_cuda_warnings}>")
+  endif()
+  target_compile_options(${target} PRIVATE "$<$<COMPILE_LANGUAGE:CXX>:${_idl_sanitize}>")
+  target_link_options(${target} PRIVATE ${_idl_sanitize})
+endfunction()
