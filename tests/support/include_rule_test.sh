@@ -1,0 +1,78 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# The check of the include rule must accept a tree that keeps it and refuse each way to break it.
+#   include_rule_test.sh PATH_OF_CHECK
+set -euo pipefail
+
+check=$1
+root=$(mktemp -d)
+trap 'rm -rf "$root"' EXIT
+mkdir -p "$root"/{include/idl/cuda,kernels/{math,cpu,cuda},host/{solver,cli},tests/kernels,bench,examples}
+
+write() { printf '%s\n' "${@:2}" >"$root/$1"; }
+reset() {
+  write include/idl/model.hpp '#include <vector>' '#include "idl/matrix.hpp"'
+  write include/idl/cuda/activation.cuh '#include <cuda_runtime.h>' '#include "idl/activation.hpp"'
+  write kernels/primitives.hpp 'struct PicardUpdate {' '};'
+  write kernels/make_backend.cpp '#include "kernels/cpu/backend.hpp"' \
+    '#include "kernels/cuda/backend.hpp"'
+  write kernels/cpu/picard_update.cpp '#include <cblas.h>' '#include "kernels/math/activation.hpp"' \
+    '#include "kernels/cpu/backend.hpp"'
+  write kernels/cuda/picard_update.cu '#include <cuda_runtime.h>' \
+    '#include "kernels/cuda/backend.hpp"'
+  write tests/kernels/picard_update_test.cpp '#include "kernels/backend.hpp"' \
+    '#include "tests/support/random.hpp"'
+  write host/solver/picard.cpp '#include "kernels/primitives.hpp"' \
+    '#include "host/solver/picard.hpp"'
+  write host/cli/main.cpp '#include "host/cli/train.hpp"' '#include "host/solver/picard.hpp"'
+  write examples/train.cpp '#include "idl/model.hpp"'
+}
+
+reset
+"$check" "$root" || {
+  echo "a tree that keeps the rule was refused" >&2
+  exit 1
+}
+
+# Each line: a file, and an include that it may not have.
+breaches=0
+while read -r file include; do
+  reset
+  write "$file" "#include $include"
+  if "$check" "$root" 2>/dev/null; then
+    echo "$file was allowed to include $include" >&2
+    exit 1
+  fi
+  breaches=$((breaches + 1))
+done <<'LIST'
+include/idl/model.hpp "kernels/primitives.hpp"
+include/idl/model.hpp <cuda_runtime.h>
+include/idl/model.hpp "idl/cuda/activation.cuh"
+kernels/backend.hpp "host/solver/picard.hpp"
+kernels/backend.hpp "kernels/cpu/backend.hpp"
+kernels/validate.cpp <cublas_v2.h>
+kernels/math/activation.hpp "kernels/cpu/backend.hpp"
+kernels/cpu/picard_update.cpp "kernels/cuda/backend.hpp"
+kernels/cpu/picard_update.cpp <cuda_runtime.h>
+kernels/cuda/picard_update.cu "kernels/cpu/backend.hpp"
+kernels/cuda/picard_update.cu <cblas.h>
+kernels/cuda/picard_update.cu "backend.hpp"
+host/solver/picard.cpp "kernels/cpu/backend.hpp"
+host/solver/picard.cpp "host/cli/train.hpp"
+host/solver/picard.cpp <omp.h>
+host/cli/main.cpp "kernels/cuda/backend.hpp"
+tests/kernels/picard_update_test.cpp "kernels/cpu/backend.hpp"
+tests/kernels/picard_update_test.cpp "../support/random.hpp"
+examples/train.cpp "kernels/primitives.hpp"
+LIST
+
+# A kernel without its twin, and one without its test.
+for missing in kernels/cuda/picard_update.cu tests/kernels/picard_update_test.cpp; do
+  reset
+  rm "$root/$missing"
+  if "$check" "$root" 2>/dev/null; then
+    echo "$missing is missing, which was accepted" >&2
+    exit 1
+  fi
+done
+echo "accepted the good tree, refused $breaches breaches and 2 missing files"
