@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "idl/export.hpp"
+
+namespace idl {
+
+/// The entrywise nonlinearity φ.
+///
+/// | kind       | φ(x)                 | φ'(x)                | L_φ        |
+/// |------------|----------------------|----------------------|------------|
+/// | relu       | x for x > 0, else 0  | 1 for x > 0, else 0  | 1          |
+/// | leaky_relu | x for x > 0, else αx | 1 for x > 0, else α  | max(1,\|α\|) |
+/// | elu        | x for x > 0, else α(eˣ−1) | 1, else αeˣ     | max(1,\|α\|) |
+/// | tanh       | tanh x               | 1 − tanh² x          | 1          |
+/// | sigmoid    | σ(x) = 1/(1+e⁻ˣ)     | σ(1−σ)               | 1/4        |
+/// | softplus   | log(1+eˣ)            | σ(x)                 | 1          |
+/// | silu       | xσ(x)                | σ(1+x(1−σ))          | 1.0998…    |
+/// | gelu       | xΦ(x) (exact, by erf)| Φ(x)+xϕ(x)           | 1.1289…    |
+/// | identity   | x                    | 1                    | 1          |
+///
+/// All of them keep NaN and are stable at ±10⁴. Source: El Ghaoui et al. 2021, section 2; the
+/// constants of silu and gelu are the maxima of |φ'|, rounded up.
+enum class ActivationKind : std::uint8_t {
+  relu,
+  leaky_relu,
+  elu,
+  tanh,
+  sigmoid,
+  softplus,
+  silu,
+  gelu,
+  identity
+};
+
+struct Activation {
+  ActivationKind kind = ActivationKind::relu;
+  /// Slope of leaky_relu below zero, scale of elu; others do not use it.
+  double alpha = 0.01;
+
+  static constexpr Activation leaky_relu(double alpha = 0.01) {
+    return {ActivationKind::leaky_relu, alpha};
+  }
+  static constexpr Activation elu(double alpha = 1.0) { return {ActivationKind::elu, alpha}; }
+
+  friend bool operator==(const Activation&, const Activation&) = default;
+};
+
+/// L_φ, the smallest constant (rounded up in the last place) with |φ(x) − φ(y)| ≤ L_φ |x − y|.
+IDL_EXPORT double lipschitz_constant(const Activation& activation);
+
+/// "relu", "leaky_relu", ...
+IDL_EXPORT std::string_view to_string(ActivationKind kind);
+
+/// Reads a name as to_string gives it, with the kind's default α.
+/// @throws InvalidArgument with the list of names.
+IDL_EXPORT Activation parse_activation(std::string_view name);
+
+/// All kinds, for tests and help texts.
+IDL_EXPORT std::span<const ActivationKind> all_activations();
+
+}  // namespace idl

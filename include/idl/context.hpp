@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string_view>
+
+#include "idl/device.hpp"
+#include "idl/export.hpp"
+#include "idl/log.hpp"
+
+struct CUstream_st;  // what CUDA calls cudaStream_t points to this; no CUDA header is needed
+
+namespace idl {
+
+class Backend;
+
+/// How a Context is made.
+struct ContextOptions {
+  Device device = best_device();
+  /// Work is ordered on this stream of the caller's, which must outlive the Context. nullptr: the
+  /// Context makes a stream of its own. CUDA's default stream cannot be borrowed.
+  CUstream_st* stream = nullptr;
+  LogCallback log;
+};
+
+/// Counts of a Context's memory, to see that a second solve of the same shape allocates nothing.
+struct MemoryStatistics {
+  std::size_t allocations = 0;  ///< calls that reached the allocator since the Context was made
+  std::size_t bytes_in_use = 0;
+  std::size_t peak_bytes = 0;
+};
+
+/// One ordered place of work: a device, a stream, library handles, scratch memory, a log.
+///
+/// Operations given to one Context run in the order of the calls. On CUDA they are asynchronous
+/// with respect to the host unless the function's text says otherwise. A Context is used by one
+/// thread at a time; several threads use a Context each, also on the same GPU.
+class IDL_EXPORT Context {
+ public:
+  Context();
+  explicit Context(Device device);
+  /// @throws NotSupported (no such device), DeviceError, OutOfMemory
+  explicit Context(const ContextOptions& options);
+  ~Context();
+  Context(Context&&) noexcept;
+  Context& operator=(Context&&) noexcept;
+  Context(const Context&) = delete;
+  Context& operator=(const Context&) = delete;
+
+  Device device() const;
+  /// The stream on which the work is ordered; nullptr on the CPU.
+  CUstream_st* stream() const;
+  /// Returns when all work given so far is done. @throws DeviceError if some of it failed.
+  void synchronize();
+  MemoryStatistics memory() const;
+  /// Hands `text` to the log callback.
+  void log(Severity severity, std::string_view text) const;
+
+  /// The primitives of this device (kernels/backend.hpp); shared with the matrices made here.
+  const std::shared_ptr<Backend>& backend() const { return backend_; }
+
+ private:
+  std::shared_ptr<Backend> backend_;
+  LogCallback log_;
+};
+
+}  // namespace idl

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "idl/export.hpp"
+#include "idl/matrix.hpp"
+
+namespace idl {
+
+/// Labelled samples on the host: features as bytes (scaled on use) or as floats, one sample after
+/// the other; sample k is the column U(:,k).
+class IDL_EXPORT Dataset {
+ public:
+  /// features.size() == samples·features_per_sample; labels.size() == samples; labels in
+  /// [0, classes). Values are used as they are. @throws InvalidArgument
+  static Dataset from_values(std::vector<float> features, std::vector<std::int32_t> labels,
+                             index_t features_per_sample, index_t classes);
+  /// Feature value = byte/255, as torchvision's ToTensor. @throws InvalidArgument
+  static Dataset from_bytes(std::vector<std::uint8_t> features, std::vector<std::int32_t> labels,
+                            index_t features_per_sample, index_t classes);
+
+  index_t size() const { return static_cast<index_t>(labels_.size()); }
+  index_t features() const { return features_per_sample_; }
+  index_t classes() const { return classes_; }
+  std::span<const std::int32_t> labels() const { return labels_; }
+
+  /// Writes sample `index` to `column`, which has features() elements. T is float or double; bytes
+  /// are divided in T.
+  template <class T>
+  void copy_sample(index_t index, std::span<T> column) const;
+
+  /// The first `count` samples.
+  Dataset first(index_t count) const;
+
+ private:
+  std::vector<float> values_;
+  std::vector<std::uint8_t> bytes_;  // used instead of values_ where not empty
+  std::vector<std::int32_t> labels_;
+  index_t features_per_sample_ = 0;
+  index_t classes_ = 0;
+};
+
+struct DatasetPair {
+  Dataset train;
+  Dataset test;
+  std::string name;
+};
+
+/// Reads MNIST or Fashion-MNIST from a folder that holds train-images-idx3-ubyte,
+/// train-labels-idx1-ubyte, t10k-images-idx3-ubyte and t10k-labels-idx1-ubyte, each plain or with
+/// ".gz". @throws IoError (missing or corrupt file, counts that do not match, labels above 9)
+IDL_EXPORT DatasetPair read_mnist(const std::filesystem::path& folder);
+
+/// The order in which epoch `epoch` visits `size` samples: a permutation that depends on (seed,
+/// epoch, size) alone, the same on every machine (Fisher-Yates with Philox). Without shuffling
+/// 0, 1, 2, ....
+IDL_EXPORT std::vector<std::int32_t> epoch_order(std::uint64_t seed, std::int64_t epoch,
+                                                 index_t size, bool shuffle);
+
+}  // namespace idl

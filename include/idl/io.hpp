@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "idl/error.hpp"
+#include "idl/export.hpp"
+
+/// Files, host side only. Every reader treats its file as hostile: sizes are checked before
+/// anything is allocated, and errors (IoError) name the file, the offset and what was expected
+/// there. Every writer writes a temporary file beside the target, syncs it and renames it, so that
+/// the target is either the old file or the whole new one.
+namespace idl::io {
+
+enum class DataType : std::uint8_t { f32, f64, i32, i64, u8 };
+
+/// Bytes per element.
+IDL_EXPORT std::size_t size_of(DataType type);
+
+/// A dense array on the host in row-major (C) order.
+struct Array {
+  DataType type = DataType::f32;
+  std::vector<std::int64_t> shape;
+  std::vector<std::byte> bytes;
+
+  /// Number of elements.
+  IDL_EXPORT std::int64_t size() const;
+  /// The elements converted to T (float, double, std::int32_t or std::int64_t).
+  /// @throws InvalidArgument where a value does not fit an integral T.
+  template <class T>
+  IDL_EXPORT std::vector<T> as() const;
+  template <class T>
+  IDL_EXPORT static Array from(std::vector<std::int64_t> shape, std::span<const T> values);
+};
+
+/// The content of a safetensors file: named tensors and textual metadata.
+struct Safetensors {
+  std::map<std::string, Array> tensors;
+  std::map<std::string, std::string> metadata;
+
+  /// @throws IoError naming the file where the tensor is missing.
+  IDL_EXPORT const Array& at(const std::string& name) const;
+  std::string path;  ///< where it was read from, for errors
+};
+
+/// Reads F32, F64, F16, BF16 (both widened to f32), I32, I64, U8 and BOOL (as u8) tensors.
+/// @throws IoError for a truncated file, a header that is no JSON, overlapping or missing bytes, a
+/// tensor whose offsets do not fit its shape, an unknown type.
+IDL_EXPORT Safetensors read_safetensors(const std::filesystem::path& path);
+/// Writes tensors in the order of their names; the header is padded to 8 bytes, as Python's
+/// safetensors does. @throws IoError
+IDL_EXPORT void write_safetensors(const std::filesystem::path& path, const Safetensors& content);
+
+/// Reads .npy versions 1 to 3, C or Fortran order (returned as C order), little-endian f4, f8, i4,
+/// i8, u1. @throws IoError
+IDL_EXPORT Array read_npy(const std::filesystem::path& path);
+IDL_EXPORT void write_npy(const std::filesystem::path& path, const Array& array);
+
+/// Reads an IDX file of unsigned bytes, plain or gzip (told apart by content, not by name).
+/// The array has type u8. @throws IoError
+IDL_EXPORT Array read_idx(const std::filesystem::path& path);
+
+/// Replaces `path` by `bytes` as every writer here does: temporary file, fsync, rename.
+IDL_EXPORT void write_file_atomically(const std::filesystem::path& path,
+                                      std::span<const std::byte> bytes);
+
+}  // namespace idl::io

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "idl/context.hpp"
+#include "idl/export.hpp"
+#include "idl/matrix.hpp"
+
+namespace idl {
+
+enum class LossKind : std::uint8_t {
+  softmax_cross_entropy,  ///< mean over samples of log Σ_i exp(Y_i) − Y_label
+  squared_error           ///< mean over all entries of (Y − target)², PyTorch's MSELoss
+};
+
+/// "softmax_cross_entropy", "squared_error".
+IDL_EXPORT std::string_view to_string(LossKind kind);
+/// @throws InvalidArgument with the list of names.
+IDL_EXPORT LossKind parse_loss(std::string_view name);
+
+/// Mean softmax cross-entropy of Y (q×m) for integer labels in [0, q).
+/// losses: m entries, one per sample. dY (q×m): gradient of the mean, that is (softmax(Y) −
+/// onehot)/m. correct (size m or 0): 1 where the largest output is the label. Asynchronous.
+template <class T>
+IDL_EXPORT void softmax_cross_entropy(Context& context, ConstMatrixView<T> Y,
+                                      VectorView<const std::int32_t> labels, MatrixView<T> dY,
+                                      VectorView<T> losses, VectorView<T> correct);
+
+/// Mean squared error: losses_j = (1/q) Σ_i (Y_ij − target_ij)², dY = 2(Y − target)/(qm).
+template <class T>
+IDL_EXPORT void squared_error(Context& context, ConstMatrixView<T> Y, ConstMatrixView<T> target,
+                              MatrixView<T> dY, VectorView<T> losses);
+
+}  // namespace idl

@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "idl/device.hpp"
+#include "idl/error.hpp"
+#include "idl/export.hpp"
+
+/// Column-major matrices. One column is one sample, so a p×m matrix is byte for byte the
+/// batch-first, row-major (m, p) array of NumPy and PyTorch, as long as ld == rows.
+namespace idl {
+
+class Context;
+class Backend;
+
+/// Rows, columns and leading dimensions: 64 bits, signed so that differences are safe.
+using index_t = std::int64_t;
+
+/// A read-only window on a column-major matrix: element (i, j) is data[i + j*ld]. Borrows.
+template <class T>
+struct ConstMatrixView {
+  const T* data = nullptr;
+  index_t rows = 0;
+  index_t cols = 0;
+  index_t ld = 0;
+  Device device;
+
+  ConstMatrixView block(index_t row, index_t col, index_t row_count, index_t col_count) const {
+    IDL_CHECK(row >= 0 && col >= 0 && row_count >= 0 && col_count >= 0 && row + row_count <= rows &&
+                  col + col_count <= cols,
+              "block: the block reaches outside the matrix");
+    return {data + row + col * ld, row_count, col_count, ld, device};
+  }
+  ConstMatrixView columns(index_t first, index_t count) const {
+    return block(0, first, rows, count);
+  }
+  ConstMatrixView row_range(index_t first, index_t count) const {
+    return block(first, 0, count, cols);
+  }
+};
+
+/// A writable window on a column-major matrix. Borrows; does not propagate constness, as a pointer.
+template <class T>
+struct MatrixView {
+  T* data = nullptr;
+  index_t rows = 0;
+  index_t cols = 0;
+  index_t ld = 0;
+  Device device;
+
+  MatrixView block(index_t row, index_t col, index_t row_count, index_t col_count) const {
+    IDL_CHECK(row >= 0 && col >= 0 && row_count >= 0 && col_count >= 0 && row + row_count <= rows &&
+                  col + col_count <= cols,
+              "block: the block reaches outside the matrix");
+    return {data + row + col * ld, row_count, col_count, ld, device};
+  }
+  MatrixView columns(index_t first, index_t count) const { return block(0, first, rows, count); }
+  MatrixView row_range(index_t first, index_t count) const { return block(first, 0, count, cols); }
+
+  operator ConstMatrixView<T>() const { return {data, rows, cols, ld, device}; }
+};
+
+/// A window on contiguous elements; VectorView<const T> is the read-only form.
+template <class T>
+struct VectorView {
+  T* data = nullptr;
+  index_t size = 0;
+  Device device;
+
+  VectorView range(index_t first, index_t count) const {
+    IDL_CHECK(first >= 0 && count >= 0 && first + count <= size,
+              "range: the range reaches outside the vector");
+    return {data + first, count, device};
+  }
+  operator VectorView<const T>() const requires(!std::is_const_v<T>) {
+    return {data, size, device};
+  }
+};
+
+/// Memory on a device, released in the order of the Context that made it. Move-only.
+class IDL_EXPORT DeviceMemory {
+ public:
+  DeviceMemory() = default;
+  /// Uninitialised. @throws OutOfMemory
+  DeviceMemory(std::shared_ptr<Backend> backend, std::size_t bytes);
+  ~DeviceMemory();
+  DeviceMemory(DeviceMemory&& other) noexcept
+      : backend_(std::move(other.backend_)),
+        data_(std::exchange(other.data_, nullptr)),
+        bytes_(std::exchange(other.bytes_, 0)) {}
+  DeviceMemory& operator=(DeviceMemory&& other) noexcept;
+  DeviceMemory(const DeviceMemory&) = delete;
+  DeviceMemory& operator=(const DeviceMemory&) = delete;
+
+  void* data() const { return data_; }
+  std::size_t bytes() const { return bytes_; }
+  const std::shared_ptr<Backend>& backend() const { return backend_; }
+
+ private:
+  std::shared_ptr<Backend> backend_;
+  void* data_ = nullptr;
+  std::size_t bytes_ = 0;
+};
+
+/// Owns a column-major matrix on a device. T is float or double. Elements are uninitialised unless
+/// asked for; the leading dimension is padded as the device likes it.
+template <class T>
+class IDL_EXPORT Matrix {
+ public:
+  Matrix() = default;
+  /// @throws InvalidArgument (negative size, or more bytes than can be addressed), OutOfMemory
+  Matrix(Context& context, index_t rows, index_t cols);
+  /// All elements zero.
+  static Matrix zeros(Context& context, index_t rows, index_t cols);
+  /// From contiguous column-major host data (that is, a batch-first row-major array). Synchronous
+  /// with respect to `values`.
+  static Matrix from_host(Context& context, index_t rows, index_t cols, std::span<const T> values);
+
+  /// A copy; copying is explicit to keep it from happening by accident.
+  Matrix clone(Context& context) const;
+
+  index_t rows() const { return rows_; }
+  index_t cols() const { return cols_; }
+  index_t ld() const { return ld_; }
+  Device device() const { return device_; }
+  T* data() const { return static_cast<T*>(memory_.data()); }
+
+  MatrixView<T> view() { return {data(), rows_, cols_, ld_, device_}; }
+  ConstMatrixView<T> view() const { return {data(), rows_, cols_, ld_, device_}; }
+  operator MatrixView<T>() { return view(); }
+  operator ConstMatrixView<T>() const { return view(); }
+
+ private:
+  DeviceMemory memory_;
+  index_t rows_ = 0;
+  index_t cols_ = 0;
+  index_t ld_ = 0;
+  Device device_;
+};
+
+extern template class Matrix<float>;
+extern template class Matrix<double>;
+
+/// Owns contiguous elements on a device. T is float, double, std::int32_t or std::uint8_t.
+template <class T>
+class IDL_EXPORT Vector {
+ public:
+  Vector() = default;
+  /// Uninitialised. @throws InvalidArgument, OutOfMemory
+  Vector(Context& context, index_t size);
+  static Vector from_host(Context& context, std::span<const T> values);
+
+  index_t size() const { return size_; }
+  Device device() const { return device_; }
+  T* data() const { return static_cast<T*>(memory_.data()); }
+  VectorView<T> view() { return {data(), size_, device_}; }
+  VectorView<const T> view() const { return {data(), size_, device_}; }
+  operator VectorView<T>() { return view(); }
+  operator VectorView<const T>() const { return view(); }
+
+ private:
+  DeviceMemory memory_;
+  index_t size_ = 0;
+  Device device_;
+};
+
+extern template class Vector<float>;
+extern template class Vector<double>;
+extern template class Vector<std::int32_t>;
+extern template class Vector<std::uint8_t>;
+
+/// Copies contiguous column-major host values into `destination`. Returns when `values` may be
+/// changed. @throws InvalidArgument if values.size() != rows*cols or the device is another one.
+template <class T>
+IDL_EXPORT void upload(Context& context, std::span<const T> values, MatrixView<T> destination);
+template <class T>
+IDL_EXPORT void upload(Context& context, std::span<const T> values, VectorView<T> destination);
+
+/// The elements, contiguous and column-major, on the host. Waits for the work before it.
+template <class T>
+IDL_EXPORT std::vector<T> download(Context& context, ConstMatrixView<T> source);
+template <class T>
+IDL_EXPORT std::vector<T> download(Context& context, VectorView<const T> source);
+template <class T>
+std::vector<T> download(Context& context, const Matrix<T>& source) {
+  return download(context, source.view());
+}
+template <class T>
+std::vector<T> download(Context& context, const Vector<T>& source) {
+  return download<T>(context, source.view());
+}
+
+/// destination <- source, same shape, same device, in stream order.
+template <class T>
+IDL_EXPORT void copy(Context& context, ConstMatrixView<T> source, MatrixView<T> destination);
+
+}  // namespace idl

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include "idl/activation.hpp"
+#include "idl/context.hpp"
+#include "idl/export.hpp"
+#include "idl/matrix.hpp"
+#include "idl/solver.hpp"
+#include "idl/well_posedness.hpp"
+
+namespace idl {
+
+/// Sizes: n states, p inputs, q outputs.
+struct ModelShape {
+  index_t states = 0;
+  index_t inputs = 0;
+  index_t outputs = 0;
+
+  friend bool operator==(const ModelShape&, const ModelShape&) = default;
+};
+
+struct ModelOptions {
+  Activation activation;
+  WellPosedness well_posedness;
+  /// A row of ones is appended to U: B and D get one more column, the last.
+  bool bias = false;
+  /// D (with its bias column) is zero and stays zero; Y = CX.
+  bool no_D = false;
+  /// Accept an activation and κ with L_φκ >= 1, where the iteration is not proved to converge.
+  bool allow_unproven = false;
+};
+
+/// A prediction with its certificate.
+template <class T>
+struct Prediction {
+  Matrix<T> Y;  ///< q×m
+  Matrix<T> X;  ///< n×m, the state
+  SolveReport report;
+};
+
+/// An implicit model X = φ(AX + BU), Ŷ = CX + DU (El Ghaoui, Gu, Travacca, Askari, Tsai, "Implicit
+/// Deep Learning", SIAM J. Math. Data Sci. 3(3), 2021).
+///
+/// All parameters are one matrix M = [A B; C D], (n+q)×(n+p'), p' = p, or p+1 with bias; A, B, C, D
+/// are views of it. Reading is thread-safe; each thread uses a Context of its own on the device of
+/// the model.
+template <class T>
+class IDL_EXPORT ImplicitModel {
+ public:
+  /// Parameters drawn from N(0,1)/n by `seed` (the same bits on every device), then projected.
+  /// @throws InvalidArgument (sizes < 1; κ outside (0,1); L_φκ >= 1 unless allowed), OutOfMemory
+  ImplicitModel(Context& context, ModelShape shape, ModelOptions options = {},
+                std::uint64_t seed = 0);
+
+  const ModelShape& shape() const { return shape_; }
+  const ModelOptions& options() const { return options_; }
+  Device device() const { return M_.device(); }
+  /// p' = inputs, plus one with bias.
+  index_t input_rows() const { return shape_.inputs + (options_.bias ? 1 : 0); }
+
+  MatrixView<T> M() { return M_.view(); }
+  MatrixView<T> A() { return M().block(0, 0, shape_.states, shape_.states); }
+  MatrixView<T> B() { return M().block(0, shape_.states, shape_.states, input_rows()); }
+  MatrixView<T> C() { return M().block(shape_.states, 0, shape_.outputs, shape_.states); }
+  MatrixView<T> D() {
+    return M().block(shape_.states, shape_.states, shape_.outputs, input_rows());
+  }
+  ConstMatrixView<T> M() const { return M_.view(); }
+  ConstMatrixView<T> A() const { return M().block(0, 0, shape_.states, shape_.states); }
+  ConstMatrixView<T> B() const { return M().block(0, shape_.states, shape_.states, input_rows()); }
+  ConstMatrixView<T> C() const {
+    return M().block(shape_.states, 0, shape_.outputs, shape_.states);
+  }
+  ConstMatrixView<T> D() const {
+    return M().block(shape_.states, shape_.states, shape_.outputs, input_rows());
+  }
+
+  /// Brings A back into the set of options().well_posedness (and D to zero with no_D). Needed after
+  /// the parameters were changed from outside; training does it after every step.
+  void project(Context& context);
+
+  /// Solves for the state of each column of U (p×m) and evaluates Y. Never changes the model.
+  /// Waits for the result. A column that does not converge is told in the report and by one
+  /// warning per call; it harms no other column.
+  /// @param X0  start of the iteration, n×m; none: zero
+  /// @throws InvalidArgument (shapes, devices), OutOfMemory
+  Prediction<T> predict(Context& context, ConstMatrixView<T> U, const SolverOptions& options = {},
+                        std::optional<ConstMatrixView<T>> X0 = std::nullopt) const;
+
+  ImplicitModel clone(Context& context) const;
+
+ private:
+  ImplicitModel() = default;
+
+  ModelShape shape_;
+  ModelOptions options_;
+  Matrix<T> M_;
+};
+
+extern template class ImplicitModel<float>;
+extern template class ImplicitModel<double>;
+
+/// What a model file says beside the parameters, and what to assume where it says nothing.
+struct LoadOptions {
+  /// Override what the file says; a file of the original PyTorch package says nothing, and then
+  /// relu, inf_norm_ball(0.95), no bias are assumed.
+  std::optional<Activation> activation;
+  std::optional<WellPosedness> well_posedness;
+  std::optional<bool> bias;
+  bool allow_unproven = false;
+};
+
+/// Writes A (n,n), B (n,p'), C (q,n), D (q,p'; absent with no_D) row-major, as the original PyTorch
+/// package's ImplicitModel.load_state_dict takes them, with the options as metadata. Atomic.
+/// @param step  number of optimiser steps behind these parameters, kept as metadata
+/// @throws IoError
+template <class T>
+IDL_EXPORT void save_model(Context& context, const ImplicitModel<T>& model,
+                           const std::filesystem::path& path, std::int64_t step = 0);
+
+/// Reads what save_model wrote, or a state_dict of the original PyTorch package saved with
+/// safetensors; float32 and float64 files load into either T. A is projected.
+/// @throws IoError (unreadable, A missing, shapes that do not fit each other, NaN or infinity)
+template <class T>
+IDL_EXPORT ImplicitModel<T> load_model(Context& context, const std::filesystem::path& path,
+                                       const LoadOptions& options = {});
+
+}  // namespace idl

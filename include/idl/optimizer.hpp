@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "idl/context.hpp"
+#include "idl/export.hpp"
+#include "idl/matrix.hpp"
+#include "idl/model.hpp"
+
+namespace idl {
+
+enum class OptimizerKind : std::uint8_t { adam, adamw, sgd };
+IDL_EXPORT std::string_view to_string(OptimizerKind kind);
+/// @throws InvalidArgument with the list of names.
+IDL_EXPORT OptimizerKind parse_optimizer(std::string_view name);
+
+/// Definitions as PyTorch's: Adam (L2 penalty added to the gradient), AdamW (decoupled decay), SGD
+/// with momentum (dampening 0).
+struct OptimizerOptions {
+  OptimizerKind kind = OptimizerKind::adam;
+  double learning_rate = 1e-3;
+  double beta1 = 0.9;
+  double beta2 = 0.999;
+  double epsilon = 1e-8;
+  double weight_decay = 0.0;
+  double momentum = 0.0;
+  bool nesterov = false;
+};
+
+enum class ScheduleKind : std::uint8_t { constant, step, cosine };
+IDL_EXPORT std::string_view to_string(ScheduleKind kind);
+/// @throws InvalidArgument with the list of names.
+IDL_EXPORT ScheduleKind parse_schedule(std::string_view name);
+
+/// The learning rate as a multiple of OptimizerOptions::learning_rate.
+///  - constant: 1
+///  - step:     gamma^floor(epoch / period)
+///  - cosine:   floor + (1−floor)·(1+cos(π·t/total))/2 over all optimiser steps t
+struct Schedule {
+  ScheduleKind kind = ScheduleKind::constant;
+  std::int64_t period = 10;  ///< epochs, for step
+  double gamma = 0.1;        ///< for step
+  double floor = 0.0;        ///< for cosine
+
+  /// @param epoch       0, 1, ...
+  /// @param step        optimiser steps already taken
+  /// @param total_steps of the whole training
+  IDL_EXPORT double factor(std::int64_t epoch, std::int64_t step, std::int64_t total_steps) const;
+};
+
+/// Updates a model's M by a gradient dM and keeps the moments, which have the shape of M.
+template <class T>
+class IDL_EXPORT Optimizer {
+ public:
+  /// @throws InvalidArgument (learning rate or epsilon negative, betas outside [0,1))
+  Optimizer(Context& context, const ImplicitModel<T>& model, const OptimizerOptions& options);
+
+  const OptimizerOptions& options() const { return options_; }
+  /// Steps taken.
+  std::int64_t steps() const { return steps_; }
+
+  /// One step, then the projection of the model. Asynchronous.
+  /// @param learning_rate_factor  from a Schedule
+  void step(Context& context, ImplicitModel<T>& model, ConstMatrixView<T> dM,
+            double learning_rate_factor = 1.0);
+
+  /// The state, for checkpoints: first moment or velocity; second moment (Adam; else 0×0).
+  MatrixView<T> first_moment() { return first_.view(); }
+  MatrixView<T> second_moment() { return second_.view(); }
+  void set_steps(std::int64_t steps) { steps_ = steps; }
+
+ private:
+  OptimizerOptions options_;
+  Matrix<T> first_;
+  Matrix<T> second_;
+  std::int64_t steps_ = 0;
+};
+
+extern template class Optimizer<float>;
+extern template class Optimizer<double>;
+
+}  // namespace idl

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+
+#include "idl/batch_pass.hpp"
+#include "idl/context.hpp"
+#include "idl/data.hpp"
+#include "idl/export.hpp"
+#include "idl/loss.hpp"
+#include "idl/model.hpp"
+#include "idl/optimizer.hpp"
+#include "idl/solver.hpp"
+
+namespace idl {
+
+/// What one pass over the test set gave.
+struct Evaluation {
+  double loss = 0;      ///< mean over the samples
+  double accuracy = 0;  ///< share of samples whose largest output is the label, in [0, 1]
+  std::int64_t samples = 0;
+  std::int64_t not_converged = 0;
+  double mean_iterations = 0;
+};
+
+/// Evaluates a model over a whole data set in batches (the last may be smaller).
+template <class T>
+IDL_EXPORT Evaluation evaluate(Context& context, const ImplicitModel<T>& model, const Dataset& data,
+                               LossKind loss, index_t batch_size, const SolverOptions& solver = {});
+
+/// One optimiser step's figures, delivered one or more steps late so that the device never waits.
+struct StepMetrics {
+  std::int64_t epoch = 0;  ///< 1 for the first
+  std::int64_t step = 0;   ///< optimiser steps taken, 1 for the first
+  std::int64_t steps_per_epoch = 0;
+  double loss = 0;
+  double accuracy = 0;
+  double learning_rate = 0;
+  double forward_iterations = 0;  ///< mean per sample
+  double adjoint_iterations = 0;
+  std::int64_t not_converged = 0;  ///< columns of either solve that met no stopping rule
+  double samples_per_second = 0;
+};
+
+struct EpochMetrics {
+  std::int64_t epoch = 0;
+  std::int64_t step = 0;
+  double train_loss = 0;  ///< mean over the epoch, as the parameters were at each step
+  double train_accuracy = 0;
+  std::optional<Evaluation> test;
+  double learning_rate = 0;
+  double forward_iterations = 0;
+  double adjoint_iterations = 0;
+  std::int64_t not_converged = 0;
+  double seconds = 0;
+  double samples_per_second = 0;
+  bool best = false;  ///< the best test accuracy so far
+};
+
+struct TrainerOptions {
+  std::int64_t epochs = 10;
+  index_t batch_size = 100;
+  LossKind loss = LossKind::softmax_cross_entropy;
+  OptimizerOptions optimizer;
+  Schedule schedule;
+  SolverOptions solver;
+  bool shuffle = true;
+  std::uint64_t seed = 0;  ///< of the order of the samples
+
+  /// Where metrics.jsonl, best.safetensors, last.safetensors and checkpoint.safetensors are
+  /// written; empty: nothing is written.
+  std::filesystem::path folder;
+  /// Optimiser steps between checkpoints inside an epoch; 0: at the end of each epoch only (and
+  /// when training is stopped).
+  std::int64_t checkpoint_interval = 0;
+
+  std::function<void(const StepMetrics&)> on_step;
+  std::function<void(const EpochMetrics&)> on_epoch;
+  /// Asked before each step; true ends the training after writing a checkpoint from which resuming
+  /// gives the same bits as not having stopped.
+  std::function<bool()> stop_requested;
+};
+
+enum class TrainingEnd : std::uint8_t { finished, stopped };
+
+/// Trains a model on a data set: batches in a seeded order, loading that overlaps with computing,
+/// the optimiser with projection after each step, evaluation, checkpoints and metrics.
+template <class T>
+class IDL_EXPORT Trainer {
+ public:
+  /// Refers to context, model and data, which must outlive it.
+  /// @throws InvalidArgument (model's p or q do not fit the data; sizes < 1)
+  Trainer(Context& context, ImplicitModel<T>& model, const Dataset& train, const Dataset* test,
+          TrainerOptions options);
+  ~Trainer();
+  Trainer(Trainer&&) noexcept;
+  Trainer& operator=(Trainer&&) noexcept;
+
+  /// Reads options.folder/checkpoint.safetensors: parameters, optimiser state and position. The
+  /// metrics file is cut back to that position.
+  /// @throws IoError, InvalidArgument where it was written with other options that change results
+  void resume();
+
+  /// Runs to the last epoch or until stop_requested. @throws Error where the loss is not finite
+  /// (checkpoints stay as they were), IoError
+  TrainingEnd fit();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+extern template class Trainer<float>;
+extern template class Trainer<double>;
+
+}  // namespace idl

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "idl/activation.hpp"
+#include "idl/export.hpp"
+#include "idl/matrix.hpp"
+
+namespace idl {
+
+class Context;
+
+/// The constraint on A that training keeps, so that X = φ(AX+BU) has exactly one solution.
+enum class WellPosednessKind : std::uint8_t {
+  none,           ///< A is free; nothing is promised
+  inf_norm_ball,  ///< ‖A‖∞ <= κ, by projecting each row onto the ℓ1 ball of radius κ
+  strictly_upper_triangular  ///< A_ij = 0 for i >= j: nilpotent, solved in at most n iterations
+};
+
+struct WellPosedness {
+  WellPosednessKind kind = WellPosednessKind::inf_norm_ball;
+  double kappa = 0.95;  ///< used by inf_norm_ball only; in (0, 1)
+
+  static constexpr WellPosedness none() { return {WellPosednessKind::none, 0.95}; }
+  static constexpr WellPosedness inf_norm_ball(double kappa = 0.95) {
+    return {WellPosednessKind::inf_norm_ball, kappa};
+  }
+  static constexpr WellPosedness strictly_upper_triangular() {
+    return {WellPosednessKind::strictly_upper_triangular, 0.95};
+  }
+
+  friend bool operator==(const WellPosedness&, const WellPosedness&) = default;
+};
+
+/// "none", "inf_norm_ball", "strictly_upper_triangular".
+IDL_EXPORT std::string_view to_string(WellPosednessKind kind);
+/// @throws InvalidArgument with the list of names.
+IDL_EXPORT WellPosednessKind parse_well_posedness(std::string_view name);
+
+/// Applies the constraint to A in place: A <- argmin ‖A' − A‖_F over the ball, or the strictly
+/// upper triangle of A, or nothing. Feasible matrices keep their bits.
+template <class T>
+IDL_EXPORT void project(Context& context, const WellPosedness& constraint, MatrixView<T> A);
+
+/// Why X = φ(AX+BU) is known to have exactly one solution for every U.
+enum class WellPosednessProof : std::uint8_t {
+  none,        ///< not known
+  norm,        ///< L_φ‖A‖∞ < 1
+  triangular,  ///< A is strictly upper triangular
+  perron       ///< L_φ λ_pf(|A|) < 1, shown by a v > 0 with L_φ|A|v < v
+};
+
+/// What is known about a matrix A together with an activation.
+struct WellPosednessReport {
+  double inf_norm = 0;     ///< ‖A‖∞
+  double contraction = 0;  ///< L_φ‖A‖∞
+  double perron_root = 0;  ///< λ_pf(|A|), an upper bound (Collatz–Wielandt), tight to 1e-6 relative
+  double density = 0;      ///< share of entries of A that are not zero
+  WellPosednessProof proof = WellPosednessProof::none;
+
+  bool well_posed() const { return proof != WellPosednessProof::none; }
+};
+
+/// Examines A in double on the host. O(n²) per step of the power iteration.
+/// Source: El Ghaoui et al. 2021, Theorem 2.2.
+template <class T>
+IDL_EXPORT WellPosednessReport examine_well_posedness(Context& context, ConstMatrixView<T> A,
+                                                      const Activation& activation);
+
+}  // namespace idl

@@ -1,0 +1,342 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+#include <variant>
+#include <vector>
+
+#include "idl/activation.hpp"
+#include "idl/csr_matrix.hpp"
+#include "idl/matrix.hpp"
+#include "idl/solver.hpp"
+
+/// The operations that every backend has, as plain structs that name their operands.
+///
+/// All matrices are column-major with any ld >= rows; m is the number of columns (samples). Unless
+/// a text says otherwise, operands must not overlap, outputs are overwritten, and sizes of zero
+/// are allowed and do nothing. Shapes are checked by validate() for both backends. Each is there
+/// for float and double. A vector operand marked "optional" may have size 0: it is then not used.
+namespace idl {
+
+/// C <- alpha op(A) op(B) + beta C, op(A) r×k, op(B) k×m, C r×m. With beta == 0 C is not read.
+template <class T>
+struct Gemm {
+  ConstMatrixView<T> A;
+  ConstMatrixView<T> B;
+  MatrixView<T> C;
+  bool transpose_A = false;
+  bool transpose_B = false;
+  T alpha = T(1);
+  T beta = T(0);
+  /// Column j of C gets the same bits whatever the number of columns and the place of j. Needs
+  /// transpose_B == false.
+  bool batch_invariant = false;
+};
+
+/// C <- A B + beta C with sparse A (r×k), B k×m, C r×m; with `transpose_A`: C <- Aᵀ B + beta C.
+template <class T>
+struct Spmm {
+  ConstCsrView<T> A;
+  ConstMatrixView<T> B;
+  MatrixView<T> C;
+  bool transpose_A = false;
+  T beta = T(0);
+};
+
+/// values of P <- (V Xᵀ) at the pattern of P; V r×m, X k×m, P r×k with its pattern given.
+template <class T>
+struct Sddmm {
+  ConstMatrixView<T> V;
+  ConstMatrixView<T> X;
+  CsrView<T> P;  ///< row_offsets and col_indices are read, values written; capacity is nnz
+};
+
+/// X(:,j) <- φ(S(:,j) + Z(:,j)) for each column whose status is `running`; other columns of X, and
+/// their norms, stay untouched. All n×m. step_norms_j = max_i |X_new − X_old|,
+/// state_norms_j = max_i |X_new|. A NaN anywhere in the column makes its step norm NaN.
+template <class T>
+struct PicardUpdate {
+  ConstMatrixView<T> S;
+  ConstMatrixView<T> Z;
+  MatrixView<T> X;
+  Activation activation;
+  VectorView<T> step_norms;
+  VectorView<T> state_norms;
+  VectorView<const std::uint8_t> status;
+};
+
+/// Psi <- φ'(S + Z), all n×m. Psi may be S.
+template <class T>
+struct ActivationDerivative {
+  ConstMatrixView<T> S;
+  ConstMatrixView<T> Z;
+  MatrixView<T> Psi;
+  Activation activation;
+};
+
+/// V(:,j) <- Psi(:,j) ∘ (W(:,j) + G(:,j)) for each column whose status is `running`. All n×m.
+/// step_norms_j = Σ_i |V_new − V_old| and state_norms_j = Σ_i |V_new|: the adjoint map contracts in
+/// ℓ1. NaN as in PicardUpdate.
+template <class T>
+struct AdjointUpdate {
+  ConstMatrixView<T> W;
+  ConstMatrixView<T> G;
+  ConstMatrixView<T> Psi;
+  MatrixView<T> V;
+  VectorView<T> step_norms;
+  VectorView<T> state_norms;
+  VectorView<const std::uint8_t> status;
+};
+
+/// The state of a loop over the columns: one entry per column, `active` has one element.
+template <class T>
+struct ColumnStatus {
+  VectorView<std::uint8_t> status;      ///< SolveStatus
+  VectorView<std::int32_t> iterations;  ///< applications of the map so far
+  VectorView<T> best_steps;             ///< smallest step norm so far
+  VectorView<std::int32_t> stalled;     ///< iterations since best_steps fell
+  VectorView<std::int32_t> active;      ///< number of columns with status `running`
+};
+
+/// status <- running, iterations <- 0, best_steps <- +inf, stalled <- 0, active <- m;
+/// step_norms <- +inf, state_norms <- 0.
+template <class T>
+struct ResetStatus {
+  ColumnStatus<T> columns;
+  VectorView<T> step_norms;
+  VectorView<T> state_norms;
+};
+
+/// Decides, for each running column, whether it goes on. With step = step_norms_j, x =
+/// state_norms_j and κ = contraction[0] (1 element; optional), in this order:
+///   iterations_j += 1
+///   step or x not finite                                         -> diverged
+///   f·step <= absolute + relative·x                              -> converged
+///     (f = 1; with `certified` f = κ/(1−κ), or +inf unless κ < 1)
+///   step has not fallen below best_steps_j for `k_stagnation_window` iterations,
+///     and step <= rounding·x                                     -> stagnated
+///   iterations_j >= max_iterations                               -> max_iterations
+/// A column that stops lowers active by one.
+template <class T>
+struct UpdateStatus {
+  VectorView<const T> step_norms;
+  VectorView<const T> state_norms;
+  ColumnStatus<T> columns;
+  VectorView<const T> contraction;
+  T absolute = T(0);
+  T relative = T(0);
+  T rounding = T(0);
+  bool certified = false;
+  std::int32_t max_iterations = 0;
+};
+
+inline constexpr std::int32_t k_stagnation_window = 4;
+
+/// Y(:,k) <- X(:,indices_k), k < count = indices.size; X has any number of columns.
+template <class T>
+struct GatherColumns {
+  ConstMatrixView<T> X;
+  VectorView<const std::int32_t> indices;
+  MatrixView<T> Y;
+};
+
+/// Y(:,indices_k) <- X(:,k); indices are distinct.
+template <class T>
+struct ScatterColumns {
+  ConstMatrixView<T> X;
+  VectorView<const std::int32_t> indices;
+  MatrixView<T> Y;
+};
+
+/// Y q×m, labels m. losses_j = log Σ_i exp(Y_ij) − Y_{labels_j, j}; dY = scale·(softmax(Y) −
+/// onehot). correct_j (optional) is 1 where the largest Y_ij (the first of equals) is at labels_j,
+/// else 0. A label outside [0, q) makes the loss and its column of dY NaN. dY may have zero
+/// columns: then only losses are computed.
+template <class T>
+struct SoftmaxCrossEntropy {
+  ConstMatrixView<T> Y;
+  VectorView<const std::int32_t> labels;
+  MatrixView<T> dY;
+  VectorView<T> losses;
+  VectorView<T> correct;
+  T scale = T(1);
+};
+
+/// Y, target and dY q×m. losses_j = (1/q) Σ_i (Y−target)²; dY = scale·(2/q)·(Y−target). dY may have
+/// zero columns: then only losses are computed.
+template <class T>
+struct SquaredError {
+  ConstMatrixView<T> Y;
+  ConstMatrixView<T> target;
+  MatrixView<T> dY;
+  VectorView<T> losses;
+  T scale = T(1);
+};
+
+/// One step t >= 1 of Adam as PyTorch defines it (Kingma & Ba 2015), all matrices of one shape:
+///   g = dM + weight_decay·M (plain)     or   M <- M − lr·weight_decay·M (decoupled, AdamW)
+///   m1 <- β1 m1 + (1−β1) g;  m2 <- β2 m2 + (1−β2) g²
+///   M <- M − lr/(1−β1ᵗ) · m1 / (sqrt(m2)/sqrt(1−β2ᵗ) + ε)
+template <class T>
+struct AdamUpdate {
+  MatrixView<T> M;
+  ConstMatrixView<T> dM;
+  MatrixView<T> m1;
+  MatrixView<T> m2;
+  double learning_rate = 0;
+  double beta1 = 0.9;
+  double beta2 = 0.999;
+  double epsilon = 1e-8;
+  double weight_decay = 0;
+  bool decoupled = false;
+  std::int64_t step = 1;
+};
+
+/// g = dM + weight_decay·M;  velocity <- momentum·velocity + g;  M <- M − lr·velocity (PyTorch's
+/// SGD with dampening 0; `nesterov`: M <- M − lr·(g + momentum·velocity)).
+template <class T>
+struct SgdUpdate {
+  MatrixView<T> M;
+  ConstMatrixView<T> dM;
+  MatrixView<T> velocity;
+  double learning_rate = 0;
+  double momentum = 0;
+  double weight_decay = 0;
+  bool nesterov = false;
+};
+
+/// Each row a of A becomes its Euclidean projection onto {‖a‖₁ <= radius}: unchanged, bit for bit,
+/// where Σ|a_i| (summed in double) <= radius, else sign(a_i)·max(|a_i|−θ, 0) with
+/// Σ max(|a_i|−θ, 0) = radius up to rounding, rounded so that the sum, in any order of summation
+/// in double, never exceeds radius: projecting twice changes nothing, on either device.
+/// Rows with a non-finite entry stay as they are. zeros_i (optional) counts entries equal to 0.
+template <class T>
+struct ProjectRowsL1 {
+  MatrixView<T> A;
+  T radius = T(0);
+  VectorView<std::int32_t> zeros;
+};
+
+/// A_ij <- 0 for i >= j.
+template <class T>
+struct MaskStrictlyUpper {
+  MatrixView<T> A;
+};
+
+/// sums_i = Σ_j |A_ij|.
+template <class T>
+struct RowAbsSums {
+  ConstMatrixView<T> A;
+  VectorView<T> sums;
+};
+
+enum class NormKind : std::uint8_t { one, inf };
+
+/// norms_j = Σ_i |X_ij| or max_i |X_ij|; NaN if the column holds a NaN.
+template <class T>
+struct ColumnNorms {
+  ConstMatrixView<T> X;
+  VectorView<T> norms;
+  NormKind kind = NormKind::inf;
+};
+
+enum class ReduceKind : std::uint8_t { sum, max };
+
+/// result[0] = scale·Σ x_i or scale·max x_i (NaN if any is NaN; 0 for no elements). The order of
+/// summation depends on the size alone; sums are taken in double.
+template <class T>
+struct Reduce {
+  VectorView<const T> x;
+  VectorView<T> result;
+  ReduceKind kind = ReduceKind::sum;
+  T scale = T(1);
+};
+
+/// Y <- Y + alpha X, one shape.
+template <class T>
+struct AddScaled {
+  ConstMatrixView<T> X;
+  MatrixView<T> Y;
+  T alpha = T(1);
+};
+
+/// Y <- X, one shape.
+template <class T>
+struct CopyMatrix {
+  ConstMatrixView<T> X;
+  MatrixView<T> Y;
+};
+
+/// Y <- value everywhere.
+template <class T>
+struct Fill {
+  MatrixView<T> Y;
+  T value = T(0);
+};
+
+/// Y <- X in the other precision, rounded to nearest. T is the type of X.
+template <class T>
+struct Convert {
+  using Other = std::conditional_t<std::is_same_v<T, float>, double, float>;
+  ConstMatrixView<T> X;
+  MatrixView<Other> Y;
+};
+
+/// P <- the nonzero entries of A. nnz[0] = their number; where it exceeds P.capacity only
+/// row_offsets is valid.
+template <class T>
+struct DenseToCsr {
+  ConstMatrixView<T> A;
+  CsrView<T> P;
+  VectorView<std::int64_t> nnz;
+};
+
+/// A <- P, zero elsewhere.
+template <class T>
+struct CsrToDense {
+  ConstCsrView<T> P;
+  MatrixView<T> A;
+};
+
+/// A_ij <- scale·g(seed, sequence, i + j·rows) with g standard normal by Philox4x32-10 (Salmon et
+/// al. 2011) and the inverse normal distribution in correctly rounded operations only, computed in
+/// double: the same bits on every device and, up to the rounding to float, in both precisions.
+template <class T>
+struct FillRandom {
+  MatrixView<T> A;
+  std::uint64_t seed = 0;
+  std::uint64_t sequence = 0;
+  double scale = 1.0;
+};
+
+/// indices_j = the row of the largest X_ij, the first of equals; a NaN counts as largest.
+template <class T>
+struct ArgmaxColumns {
+  ConstMatrixView<T> X;
+  VectorView<std::int32_t> indices;
+};
+
+/// Every primitive once; the Backend and the Program are built from this list.
+template <template <class...> class F>
+using ForEachPrimitive =
+    F<Gemm<float>, Gemm<double>, Spmm<float>, Spmm<double>, Sddmm<float>, Sddmm<double>,
+      PicardUpdate<float>, PicardUpdate<double>, ActivationDerivative<float>,
+      ActivationDerivative<double>, AdjointUpdate<float>, AdjointUpdate<double>, ResetStatus<float>,
+      ResetStatus<double>, UpdateStatus<float>, UpdateStatus<double>, GatherColumns<float>,
+      GatherColumns<double>, ScatterColumns<float>, ScatterColumns<double>,
+      SoftmaxCrossEntropy<float>, SoftmaxCrossEntropy<double>, SquaredError<float>,
+      SquaredError<double>, AdamUpdate<float>, AdamUpdate<double>, SgdUpdate<float>,
+      SgdUpdate<double>, ProjectRowsL1<float>, ProjectRowsL1<double>, MaskStrictlyUpper<float>,
+      MaskStrictlyUpper<double>, RowAbsSums<float>, RowAbsSums<double>, ColumnNorms<float>,
+      ColumnNorms<double>, Reduce<float>, Reduce<double>, AddScaled<float>, AddScaled<double>,
+      CopyMatrix<float>, CopyMatrix<double>, Fill<float>, Fill<double>, Convert<float>,
+      Convert<double>, DenseToCsr<float>, DenseToCsr<double>, CsrToDense<float>, CsrToDense<double>,
+      FillRandom<float>, FillRandom<double>, ArgmaxColumns<float>, ArgmaxColumns<double>>;
+
+/// Any one primitive.
+using Primitive = ForEachPrimitive<std::variant>;
+
+/// A program as data: primitives in order.
+using Sequence = std::vector<Primitive>;
+
+}  // namespace idl

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "kernels/primitives.hpp"
+
+namespace idl {
+
+/// Checks one primitive's operands for a backend on `device`: shapes that fit each other, ld >=
+/// rows, data not null where there are elements, everything on that device. Both backends call it
+/// before they run or compile a primitive.
+/// @throws InvalidArgument with the operand's name and both shapes, for example
+///         "Gemm: B has 100 rows, op(A) has 300 columns".
+/// Explicitly specialised for every primitive of the list.
+template <class P>
+void validate(const P& primitive, Device device);
+
+}  // namespace idl
