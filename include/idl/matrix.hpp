@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -78,9 +79,10 @@ struct VectorView {
               "range: the range reaches outside the vector");
     return {data + first, count, device};
   }
-  operator VectorView<const T>() const requires(!std::is_const_v<T>) {
-    return {data, size, device};
-  }
+  // A template, since nvcc warns about a conversion of a type to itself even where it is excluded.
+  template <class U>
+    requires(std::is_same_v<U, const T> && !std::is_const_v<T>)
+  operator VectorView<U>() const { return {data, size, device}; }
 };
 
 /// Memory on a device, released in the order of the Context that made it. Move-only.

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cmath>
+
+#include "kernels/math/host_device.hpp"
+#include "kernels/primitives.hpp"
+
+/// The element functions of AdamUpdate and SgdUpdate. What depends on the step alone is taken in
+/// double once.
+namespace idl {
+
+template <class T>
+struct AdamFactors {
+  T beta1;
+  T one_minus_beta1;
+  T beta2;
+  T one_minus_beta2;
+  T step_size;         ///< lr/(1−β1ᵗ)
+  T root_correction2;  ///< sqrt(1−β2ᵗ)
+  T epsilon;
+  T weight_decay;  ///< added to the gradient: 0 when decoupled
+  T keep;          ///< 1 − lr·weight_decay when decoupled, else 1
+};
+
+template <class T>
+AdamFactors<T> adam_factors(const AdamUpdate<T>& update) {
+  const auto t = static_cast<double>(update.step);
+  const double decay = update.learning_rate * update.weight_decay;
+  return {static_cast<T>(update.beta1),
+          static_cast<T>(1 - update.beta1),
+          static_cast<T>(update.beta2),
+          static_cast<T>(1 - update.beta2),
+          static_cast<T>(update.learning_rate / (1 - std::pow(update.beta1, t))),
+          static_cast<T>(std::sqrt(1 - std::pow(update.beta2, t))),
+          static_cast<T>(update.epsilon),
+          static_cast<T>(update.decoupled ? 0 : update.weight_decay),
+          static_cast<T>(update.decoupled ? 1 - decay : 1)};
+}
+
+/// One entry of M, m1, m2 under the gradient entry dM.
+template <class T>
+IDL_HOST_DEVICE inline void adam_entry(const AdamFactors<T>& f, T& M, T dM, T& m1, T& m2) {
+  const T g = dM + f.weight_decay * M;
+  m1 = f.beta1 * m1 + f.one_minus_beta1 * g;
+  m2 = f.beta2 * m2 + f.one_minus_beta2 * g * g;
+  M = f.keep * M - f.step_size * (m1 / (std::sqrt(m2) / f.root_correction2 + f.epsilon));
+}
+
+template <class T>
+struct SgdFactors {
+  T learning_rate;
+  T momentum;
+  T weight_decay;
+  bool nesterov;
+};
+
+template <class T>
+SgdFactors<T> sgd_factors(const SgdUpdate<T>& update) {
+  return {static_cast<T>(update.learning_rate), static_cast<T>(update.momentum),
+          static_cast<T>(update.weight_decay), update.nesterov};
+}
+
+/// One entry of M and velocity under the gradient entry dM.
+template <class T>
+IDL_HOST_DEVICE inline void sgd_entry(const SgdFactors<T>& f, T& M, T dM, T& velocity) {
+  const T g = dM + f.weight_decay * M;
+  velocity = f.momentum * velocity + g;
+  M -= f.learning_rate * (f.nesterov ? g + f.momentum * velocity : velocity);
+}
+
+}  // namespace idl

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+
+#include "idl/solver.hpp"
+#include "kernels/math/extrema.hpp"
+#include "kernels/math/host_device.hpp"
+#include "kernels/primitives.hpp"
+
+/// The decision of UpdateStatus for one column.
+namespace idl {
+
+/// One column's entries of ColumnStatus<T>.
+template <class T>
+struct ColumnState {
+  std::uint8_t status;  ///< SolveStatus
+  std::int32_t iterations;
+  T best_step;
+  std::int32_t stalled;
+};
+
+/// What UpdateStatus<T> holds that is the same for all columns.
+template <class T>
+struct StoppingRule {
+  T factor;  ///< of the step: 1, or κ/(1−κ), or +inf
+  T absolute;
+  T relative;
+  T rounding;
+  std::int32_t max_iterations;
+};
+
+/// f of UpdateStatus: 1, or with `certified` κ/(1−κ) for κ < 1 and +inf otherwise.
+template <class T>
+IDL_HOST_DEVICE inline T step_factor(bool certified, T contraction) {
+  if (!certified) return T(1);
+  return contraction < T(1) ? contraction / (T(1) - contraction)
+                            : static_cast<T>(INFINITY);  // times a step of 0: NaN, never <=
+}
+
+/// The state after one more application of the map with this step and state norm. To be called for
+/// running columns only.
+template <class T>
+IDL_HOST_DEVICE inline ColumnState<T> next_column_state(ColumnState<T> column, T step, T norm,
+                                                        const StoppingRule<T>& rule) {
+  column.iterations += 1;
+  if (!is_finite(step) || !is_finite(norm)) {
+    column.status = static_cast<std::uint8_t>(SolveStatus::diverged);
+    return column;
+  }
+  if (step < column.best_step) {
+    column.best_step = step;
+    column.stalled = 0;
+  } else {
+    column.stalled += 1;
+  }
+  if (rule.factor * step <= rule.absolute + rule.relative * norm) {
+    column.status = static_cast<std::uint8_t>(SolveStatus::converged);
+  } else if (column.stalled >= k_stagnation_window && step <= rule.rounding * norm) {
+    column.status = static_cast<std::uint8_t>(SolveStatus::stagnated);
+  } else if (column.iterations >= rule.max_iterations) {
+    column.status = static_cast<std::uint8_t>(SolveStatus::max_iterations);
+  }
+  return column;
+}
+
+}  // namespace idl

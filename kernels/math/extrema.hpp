@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+
+#include "kernels/math/host_device.hpp"
+
+/// Maxima that keep NaN, which std::max and fmax do not.
+namespace idl {
+
+template <class T>
+IDL_HOST_DEVICE inline bool is_finite(T x) {
+  return x - x == T(0);
+}
+
+/// The larger one; NaN if either is NaN.
+template <class T>
+IDL_HOST_DEVICE inline T larger(T a, T b) {
+  return (b > a || b != b) ? b : a;
+}
+
+/// Whether (value, index) comes before (best, best_index) in the order of ArgmaxColumns: NaN above
+/// every number, larger values first, lower indices first among equals. A strict order, so the
+/// winner does not depend on the order of comparison.
+template <class T, class Index>
+IDL_HOST_DEVICE inline bool beats(T value, Index index, T best, Index best_index) {
+  const bool value_is_nan = value != value;
+  const bool best_is_nan = best != best;
+  if (value_is_nan || best_is_nan) {
+    return value_is_nan && (!best_is_nan || index < best_index);
+  }
+  return value > best || (value == best && index < best_index);
+}
+
+}  // namespace idl

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+
+#include "kernels/math/host_device.hpp"
+
+/// The steps of ProjectRowsL1 for one row a, shared by both backends; all sums are in double.
+///
+/// With the largest entry h = max|a_i| and the gaps d_i = h − |a_i| >= 0 the projection is
+/// sign(a_i)·max(τ − d_i, 0), θ = h − τ, where τ in (0, radius] solves Σ max(τ − d_i, 0) = radius.
+/// Working with τ instead of θ keeps full relative precision however large the row is: only gaps
+/// below radius matter, and they carry a relative error of one rounding.
+///
+/// A row runs:
+///  1. sum = Σ|a_i|; where l1_ball_holds(sum, radius) it stays as it is, bit for bit; where a sum
+///     or an entry is not finite, likewise (test the entries: a finite row may sum to +inf).
+///  2. Newton's method from above (Michelot 1986): active = {d_i < bound} with bound = radius, then
+///     τ = next_tau(radius, Σ_active d_i, |active|) and bound = τ, until the number of active
+///     entries no longer changes. τ falls, so that happens within |row| rounds, in practice 3 to 8.
+///  3. total = Σ shrink(a_i, h, τ); until l1_ball_holds_in_any_order(total, …): lower τ by
+///     lower_tau. Once is the rule, for the roundings of step 2.
+///  4. a_i <- shrink(a_i, h, τ).
+/// Source: Michelot, "A finite algorithm for finding the projection of a point onto the canonical
+/// simplex of Rⁿ", J. Optim. Theory Appl. 50 (1986).
+namespace idl {
+
+/// Step 1: the row needs no projection.
+IDL_HOST_DEVICE inline bool l1_ball_holds(double sum, double radius) { return sum <= radius; }
+
+/// Step 2: the τ at which `count` active entries with gaps that add up to `gap_sum` fill the ball;
+/// 0 for a radius of 0, which leaves none active.
+IDL_HOST_DEVICE inline double next_tau(double radius, double gap_sum, std::int64_t count) {
+  return count > 0 ? (radius + gap_sum) / static_cast<double>(count) : 0.0;
+}
+
+/// Steps 3 and 4: sign(a)·max(τ − (largest − |a|), 0), rounded toward zero to T; zeros are +0.
+template <class T>
+IDL_HOST_DEVICE inline T shrink(T a, double largest, double tau) {
+  const double exact = tau - (largest - std::abs(static_cast<double>(a)));
+  if (!(exact > 0)) return T(0);
+  T value = static_cast<T>(exact);
+  if constexpr (sizeof(T) == sizeof(float)) {
+    if (static_cast<double>(value) > exact) {
+      // The float below a positive one is the one with the integer below.
+      std::uint32_t bits = 0;
+      std::memcpy(&bits, &value, sizeof bits);
+      bits -= 1;
+      std::memcpy(&value, &bits, sizeof bits);
+    }
+  }
+  return a < T(0) ? -value : value;
+}
+
+/// Step 3: whether a sum of n magnitudes, `total` in some order of summation in double, is at most
+/// radius in every order. Two orders differ by at most 2(n−1)·2⁻⁵³ relative to first order; four
+/// units more cover the higher orders (n < 2²⁶) and the rounding of this test.
+IDL_HOST_DEVICE inline bool l1_ball_holds_in_any_order(double total, double radius,
+                                                       std::int64_t n) {
+  return total + total * (static_cast<double>(n + 4) * 0x1p-52) <= radius;
+}
+
+/// Step 3: a smaller τ that takes the excess off `count` active entries. attempt = 0, 1, 2, ...:
+/// each time more is taken, so that a few attempts always suffice; from the 60th on the answer is
+/// 0, which makes the row zero.
+IDL_HOST_DEVICE inline double lower_tau(double tau, double total, double radius, std::int64_t n,
+                                        std::int64_t count, int attempt) {
+  if (attempt >= 60 || !(total < 2 * radius)) return 0;
+  const double margin = static_cast<double>(n + 8) * 0x1p-52;
+  const double excess = (total - radius) + total * margin;
+  const double grow = static_cast<double>(std::uint64_t{1} << static_cast<unsigned>(attempt));
+  const double lowered = tau - grow * (excess / static_cast<double>(count) + tau * 0x1p-52);
+  return lowered > 0 ? lowered : 0;
+}
+
+}  // namespace idl

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+
+#include "kernels/math/host_device.hpp"
+
+/// The element functions of SoftmaxCrossEntropy and SquaredError.
+namespace idl {
+
+/// log Σ_i exp(Y_i) − Y_label from the column's maximum and sum = Σ_i exp(Y_i − max).
+template <class T>
+IDL_HOST_DEVICE inline T cross_entropy(T logit_of_label, T max, T sum) {
+  return std::log(sum) - (logit_of_label - max);
+}
+
+/// scale·(exp(Y_i − max)/sum − [i is the label]).
+template <class T>
+IDL_HOST_DEVICE inline T cross_entropy_derivative(T logit, T max, T sum, bool is_label, T scale) {
+  return scale * (std::exp(logit - max) / sum - (is_label ? T(1) : T(0)));
+}
+
+/// Whether `label` names one of q classes.
+IDL_HOST_DEVICE inline bool is_class(std::int32_t label, std::int64_t q) {
+  return label >= 0 && label < q;
+}
+
+/// scale·(2/q)·(Y − target), given factor = scale·2/q.
+template <class T>
+IDL_HOST_DEVICE inline T squared_error_derivative(T y, T target, T factor) {
+  return factor * (y - target);
+}
+
+}  // namespace idl
