@@ -39,6 +39,8 @@ else()
            " -lcudart_static -ldl -lrt")
   endif()
 endif()
+# The way from the .pc file back to the prefix, so that the installed tree may be moved.
+file(RELATIVE_PATH IDL_PC_PREFIX "/${CMAKE_INSTALL_LIBDIR}/pkgconfig" "/")
 configure_file("${PROJECT_SOURCE_DIR}/cmake/idl_cuda.pc.in" "${PROJECT_BINARY_DIR}/idl_cuda.pc"
                @ONLY)
 install(FILES "${PROJECT_BINARY_DIR}/idl_cuda.pc" DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
