@@ -28,6 +28,8 @@ function(idl_add_objects name)
   idl_configure_target(${name})
   target_include_directories(${name} PRIVATE "${PROJECT_SOURCE_DIR}/include"
                                              "${PROJECT_SOURCE_DIR}")
+  # No contraction to fused multiply-add, which would make the last bits a matter of the processor.
+  target_compile_options(${name} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-ffp-contract=off>)
   if(NOT BUILD_SHARED_LIBS)
     target_compile_definitions(${name} PRIVATE IDL_STATIC)
   endif()
@@ -52,9 +54,7 @@ endif()
 idl_add_objects(idl_kernels_cpu ${_kernels_cpu})
 if(TARGET idl_kernels_cpu)
   target_include_directories(idl_kernels_cpu SYSTEM PRIVATE ${CBLAS_INCLUDE_DIR})
-  # No contraction to fused multiply-add: the same bits on every machine with the same vector width.
-  target_compile_options(idl_kernels_cpu PRIVATE -ffp-contract=off -fno-math-errno
-                                                 $<$<NOT:$<CONFIG:Debug>>:-O3>)
+  target_compile_options(idl_kernels_cpu PRIVATE -fno-math-errno $<$<NOT:$<CONFIG:Debug>>:-O3>)
   if(IDL_OPENMP)
     target_link_libraries(idl_kernels_cpu PRIVATE OpenMP::OpenMP_CXX)
   else()
