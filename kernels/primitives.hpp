@@ -111,7 +111,7 @@ struct ResetStatus {
 /// state_norms_j and κ = contraction[0] (1 element; optional), in this order:
 ///   iterations_j += 1
 ///   step or x not finite                                         -> diverged
-///   f·step <= absolute + relative·x                              -> converged
+///   f·step <= absolute + relative·x, or step == 0                -> converged
 ///     (f = 1; with `certified` f = κ/(1−κ), or +inf unless κ < 1)
 ///   step has not fallen below best_steps_j for `k_stagnation_window` iterations,
 ///     and step <= rounding·x                                     -> stagnated
@@ -122,7 +122,7 @@ struct UpdateStatus {
   VectorView<const T> step_norms;
   VectorView<const T> state_norms;
   ColumnStatus<T> columns;
-  VectorView<const T> contraction;
+  VectorView<const T> contraction{};
   T absolute = T(0);
   T relative = T(0);
   T rounding = T(0);
@@ -158,7 +158,7 @@ struct SoftmaxCrossEntropy {
   VectorView<const std::int32_t> labels;
   MatrixView<T> dY;
   VectorView<T> losses;
-  VectorView<T> correct;
+  VectorView<T> correct{};
   T scale = T(1);
 };
 
@@ -214,7 +214,7 @@ template <class T>
 struct ProjectRowsL1 {
   MatrixView<T> A;
   T radius = T(0);
-  VectorView<std::int32_t> zeros;
+  VectorView<std::int32_t> zeros{};
 };
 
 /// A_ij <- 0 for i >= j.

@@ -75,6 +75,10 @@ class IDL_EXPORT BatchPass {
   Pending fetch_backward_outcome();
 
  private:
+  friend class ImplicitModel<T>;
+  /// forward() without its warning, for callers that warn once for many passes.
+  SolveReport forward_unannounced();
+
   struct State;
   std::unique_ptr<State> state_;
 };

@@ -35,8 +35,7 @@ struct StoppingRule {
 template <class T>
 IDL_HOST_DEVICE inline T step_factor(bool certified, T contraction) {
   if (!certified) return T(1);
-  return contraction < T(1) ? contraction / (T(1) - contraction)
-                            : static_cast<T>(INFINITY);  // times a step of 0: NaN, never <=
+  return contraction < T(1) ? contraction / (T(1) - contraction) : static_cast<T>(INFINITY);
 }
 
 /// The state after one more application of the map with this step and state norm. To be called for
@@ -55,7 +54,7 @@ IDL_HOST_DEVICE inline ColumnState<T> next_column_state(ColumnState<T> column, T
   } else {
     column.stalled += 1;
   }
-  if (rule.factor * step <= rule.absolute + rule.relative * norm) {
+  if (rule.factor * step <= rule.absolute + rule.relative * norm || step == T(0)) {
     column.status = static_cast<std::uint8_t>(SolveStatus::converged);
   } else if (column.stalled >= k_stagnation_window && step <= rule.rounding * norm) {
     column.status = static_cast<std::uint8_t>(SolveStatus::stagnated);

@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: MIT
+#include "idl/batch_pass.hpp"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "host/model/solve_warning.hpp"
+#include "host/solver/adjoint.hpp"
+#include "host/solver/picard.hpp"
+#include "idl/error.hpp"
+#include "kernels/backend.hpp"
+
+namespace idl {
+namespace {
+
+index_t checked_samples(index_t samples) {
+  IDL_CHECK(samples >= 1,
+            "BatchPass: samples is " + std::to_string(samples) + ", it must be at least 1");
+  return samples;
+}
+
+}  // namespace
+
+/// X and U are stacked in one matrix, and so are V and dY: then Y and dM are one product each.
+template <class T>
+struct BatchPass<T>::State {
+  State(Context& context_in, const ImplicitModel<T>& model_in, index_t samples_in,
+        const BatchPassOptions& options_in)
+      : context(&context_in),
+        model(&model_in),
+        samples(checked_samples(samples_in)),
+        options(options_in),
+        n(model_in.shape().states),
+        p(model_in.shape().inputs),
+        q(model_in.shape().outputs),
+        XU(context_in, n + model_in.input_rows(), samples),
+        Y(context_in, q, samples),
+        picard(context_in,
+               {.A = model_in.A(),
+                .B = model_in.B(),
+                .U = XU.view().row_range(n, model_in.input_rows()),
+                .X = X(),
+                .activation = model_in.options().activation},
+               options.solver.forward, options.solver.batch_invariant) {
+    IDL_CHECK(context_in.device() == model_in.device(),
+              "BatchPass: the context is on " + to_string(context_in.device()) + ", the model on " +
+                  to_string(model_in.device()));
+    Backend& backend = *context_in.backend();
+    // Rows of U that nobody fills must not hold NaN by accident.
+    backend.run(Fill<T>{.Y = XU});
+    if (model_in.options().bias)
+      backend.run(Fill<T>{.Y = XU.view().row_range(n + p, 1), .value = T(1)});
+    output = backend.compile(output_sequence());
+    if (options.backward) prepare_backward();
+  }
+
+  MatrixView<T> X() { return XU.view().row_range(0, n); }
+  MatrixView<T> U() { return XU.view().row_range(n, p); }
+  MatrixView<T> V() { return VdY.view().row_range(0, n); }
+  MatrixView<T> dY() { return VdY.view().row_range(n, q); }
+
+  /// Y = [C D][X; U], or CX with no_D.
+  Sequence output_sequence() {
+    const bool no_D = model->options().no_D;
+    const ConstMatrixView<T> CD = model->M().row_range(n, q);
+    return {Gemm<T>{.A = no_D ? model->C() : CD,
+                    .B = no_D ? X() : XU.view(),
+                    .C = Y,
+                    .batch_invariant = options.solver.batch_invariant}};
+  }
+
+  /// dM = [V; dY][X; U]ᵀ, with zeros where M is fixed to zero; dU = [B; D]ᵀ[V; dY].
+  Sequence gradient_sequence() {
+    const ModelOptions& model_options = model->options();
+    Sequence sequence = {Gemm<T>{.A = VdY, .B = XU, .C = dM, .transpose_B = true}};
+    if (model_options.no_D)
+      sequence.push_back(Fill<T>{.Y = dM.view().block(n, n, q, model->input_rows())});
+    if (model_options.well_posedness.kind == WellPosednessKind::strictly_upper_triangular)
+      sequence.push_back(MaskStrictlyUpper<T>{.A = dM.view().block(0, 0, n, n)});
+    if (options.input_gradient) {
+      const ConstMatrixView<T> BD = model->M().columns(n, p);
+      const bool no_D = model_options.no_D;
+      sequence.push_back(Gemm<T>{.A = no_D ? BD.row_range(0, n) : BD,
+                                 .B = no_D ? V() : VdY.view(),
+                                 .C = dU,
+                                 .transpose_A = true,
+                                 .batch_invariant = options.solver.batch_invariant});
+    }
+    return sequence;
+  }
+
+  void prepare_backward() {
+    VdY = Matrix<T>(*context, n + q, samples);
+    dM = Matrix<T>(*context, model->M().rows, model->M().cols);
+    if (options.input_gradient) dU = Matrix<T>(*context, p, samples);
+    context->backend()->run(Fill<T>{.Y = VdY});
+    adjoint.emplace(*context,
+                    solver::AdjointProblem<T>{.A = model->A(),
+                                              .C = model->C(),
+                                              .Z = picard.Z(),
+                                              .X = X(),
+                                              .dY = dY(),
+                                              .V = V(),
+                                              .activation = model->options().activation},
+                    options.solver.adjoint, options.solver.batch_invariant);
+    gradient = context->backend()->compile(gradient_sequence());
+  }
+
+  void require_backward() const {
+    IDL_CHECK(adjoint.has_value(), "BatchPass: it was made without the backward pass");
+  }
+
+  Context* context;
+  const ImplicitModel<T>* model;
+  index_t samples;
+  BatchPassOptions options;
+  index_t n;
+  index_t p;
+  index_t q;
+  Matrix<T> XU;
+  Matrix<T> Y;
+  Matrix<T> VdY;
+  Matrix<T> dM;
+  Matrix<T> dU;
+  solver::PicardSolver<T> picard;
+  std::optional<solver::AdjointSolver<T>> adjoint;
+  std::unique_ptr<Program> output;
+  std::unique_ptr<Program> gradient;
+};
+
+template <class T>
+BatchPass<T>::BatchPass(Context& context, const ImplicitModel<T>& model, index_t samples,
+                        const BatchPassOptions& options)
+    : state_(std::make_unique<State>(context, model, samples, options)) {}
+template <class T>
+BatchPass<T>::~BatchPass() = default;
+template <class T>
+BatchPass<T>::BatchPass(BatchPass&&) noexcept = default;
+template <class T>
+BatchPass<T>& BatchPass<T>::operator=(BatchPass&&) noexcept = default;
+
+template <class T>
+index_t BatchPass<T>::samples() const {
+  return state_->samples;
+}
+template <class T>
+MatrixView<T> BatchPass<T>::U() {
+  return state_->U();
+}
+template <class T>
+void BatchPass<T>::start_from(std::optional<ConstMatrixView<T>> X0) {
+  state_->picard.start_from(X0);
+}
+
+template <class T>
+void BatchPass<T>::forward_async() {
+  state_->picard.launch();
+  state_->output->launch();
+}
+
+template <class T>
+SolveReport BatchPass<T>::forward_unannounced() {
+  forward_async();
+  return state_->picard.report();
+}
+
+template <class T>
+SolveReport BatchPass<T>::forward() {
+  SolveReport report = forward_unannounced();
+  warn_unless_converged(*state_->context, report, "forward solve");
+  return report;
+}
+
+template <class T>
+ConstMatrixView<T> BatchPass<T>::X() const {
+  return state_->X();
+}
+template <class T>
+ConstMatrixView<T> BatchPass<T>::Y() const {
+  return state_->Y.view();
+}
+template <class T>
+MatrixView<T> BatchPass<T>::dY() {
+  state_->require_backward();
+  return state_->dY();
+}
+
+template <class T>
+void BatchPass<T>::backward_async() {
+  state_->require_backward();
+  state_->adjoint->launch();
+  state_->gradient->launch();
+}
+
+template <class T>
+SolveReport BatchPass<T>::backward() {
+  backward_async();
+  SolveReport report = state_->adjoint->report();
+  warn_unless_converged(*state_->context, report, "adjoint solve");
+  return report;
+}
+
+template <class T>
+ConstMatrixView<T> BatchPass<T>::V() const {
+  state_->require_backward();
+  return state_->V();
+}
+template <class T>
+ConstMatrixView<T> BatchPass<T>::dM() const {
+  state_->require_backward();
+  return state_->dM.view();
+}
+template <class T>
+ConstMatrixView<T> BatchPass<T>::dU() const {
+  IDL_CHECK(state_->options.input_gradient, "BatchPass: it was made without input_gradient");
+  return state_->dU.view();
+}
+
+template <class T>
+struct BatchPass<T>::Pending::Fetch {
+  const solver::IterationState<T>* iteration;
+  std::unique_ptr<ReadBack> copy;
+};
+
+template <class T>
+BatchPass<T>::Pending::Pending() = default;
+template <class T>
+BatchPass<T>::Pending::~Pending() = default;
+template <class T>
+BatchPass<T>::Pending::Pending(Pending&&) noexcept = default;
+template <class T>
+typename BatchPass<T>::Pending& BatchPass<T>::Pending::operator=(Pending&&) noexcept = default;
+
+template <class T>
+typename BatchPass<T>::Outcome BatchPass<T>::Pending::get() {
+  IDL_CHECK(fetch_ != nullptr, "BatchPass: no outcome is on its way");
+  const solver::IterationRecord record = fetch_->iteration->record(*fetch_->copy);
+  Outcome outcome;
+  double total = 0.0;
+  for (std::size_t j = 0; j < record.status.size(); ++j) {
+    ++outcome.counts[static_cast<std::size_t>(record.status[j])];
+    outcome.max_iterations_used = std::max(outcome.max_iterations_used, record.iterations[j]);
+    total += record.iterations[j];
+    // Written so that a NaN step is kept as the worst.
+    if (!(record.step_norms[j] <= outcome.worst_step)) outcome.worst_step = record.step_norms[j];
+  }
+  outcome.mean_iterations = total / static_cast<double>(record.status.size());
+  return outcome;
+}
+
+template <class T>
+typename BatchPass<T>::Pending BatchPass<T>::fetch_forward_outcome() {
+  Pending pending;
+  const auto& iteration = state_->picard.iteration();
+  pending.fetch_.reset(new typename Pending::Fetch{&iteration, iteration.fetch()});
+  return pending;
+}
+
+template <class T>
+typename BatchPass<T>::Pending BatchPass<T>::fetch_backward_outcome() {
+  state_->require_backward();
+  Pending pending;
+  const auto& iteration = state_->adjoint->iteration();
+  pending.fetch_.reset(new typename Pending::Fetch{&iteration, iteration.fetch()});
+  return pending;
+}
+
+template class BatchPass<float>;
+template class BatchPass<double>;
+
+}  // namespace idl

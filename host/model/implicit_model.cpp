@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: MIT
+#include <algorithm>
+#include <limits>
+#include <string>
+#include <utility>
+
+#include "host/model/solve_warning.hpp"
+#include "idl/batch_pass.hpp"
+#include "idl/error.hpp"
+#include "idl/model.hpp"
+#include "kernels/backend.hpp"
+
+namespace idl {
+namespace {
+
+void check_options(const ModelOptions& options) {
+  const WellPosedness& constraint = options.well_posedness;
+  if (constraint.kind != WellPosednessKind::inf_norm_ball) return;
+  const double kappa = constraint.kappa;
+  IDL_CHECK(kappa > 0.0 && kappa < 1.0,
+            "kappa is " + std::to_string(kappa) + ", it must lie strictly between 0 and 1");
+  const double L = lipschitz_constant(options.activation);
+  IDL_CHECK(L * kappa < 1.0 || options.allow_unproven,
+            "the activation " + std::string(to_string(options.activation.kind)) +
+                " has Lipschitz constant " + std::to_string(L) + ", and times kappa = " +
+                std::to_string(kappa) + " that is " + std::to_string(L * kappa) +
+                " >= 1: the iteration is not proved to converge; choose kappa below " +
+                std::to_string(1.0 / L) + " or allow it with allow_unproven");
+}
+
+void check_shape(const ModelShape& shape) {
+  const auto check = [](index_t size, const char* name) {
+    IDL_CHECK(size >= 1,
+              std::string(name) + " is " + std::to_string(size) + ", it must be at least 1");
+    // Sums of sizes must not overflow; far above what any memory holds.
+    IDL_CHECK(size <= index_t(1) << 40,
+              std::string(name) + " is " + std::to_string(size) + ", more than can be addressed");
+  };
+  check(shape.states, "states");
+  check(shape.inputs, "inputs");
+  check(shape.outputs, "outputs");
+}
+
+/// Columns solved at a time. On the CPU a tile whose state stays in the cache, and whose worst
+/// column does not hold up all the others; on a GPU as many as fill it.
+index_t tile_columns(Device device) { return device.kind == DeviceKind::cpu ? 256 : 65536; }
+
+template <class E>
+void append(std::vector<E>& all, const std::vector<E>& more) {
+  all.insert(all.end(), more.begin(), more.end());
+}
+
+void append(SolveReport& all, const SolveReport& more) {
+  append(all.status, more.status);
+  append(all.iterations, more.iterations);
+  append(all.step, more.step);
+  append(all.residual, more.residual);
+  append(all.error_bound, more.error_bound);
+  all.contraction = more.contraction;
+}
+
+}  // namespace
+
+template <class T>
+ImplicitModel<T>::ImplicitModel(Context& context, ModelShape shape, ModelOptions options,
+                                std::uint64_t seed)
+    : shape_(shape), options_(options) {
+  check_shape(shape);
+  check_options(options);
+  M_ = Matrix<T>(context, shape.states + shape.outputs, shape.states + input_rows());
+  context.backend()->run(
+      FillRandom<T>{.A = M_, .seed = seed, .scale = 1.0 / static_cast<double>(shape.states)});
+  project(context);
+}
+
+template <class T>
+void ImplicitModel<T>::project(Context& context) {
+  idl::project<T>(context, options_.well_posedness, A());
+  if (options_.no_D) context.backend()->run(Fill<T>{.Y = D()});
+}
+
+template <class T>
+ImplicitModel<T> ImplicitModel<T>::clone(Context& context) const {
+  ImplicitModel copy;
+  copy.shape_ = shape_;
+  copy.options_ = options_;
+  copy.M_ = M_.clone(context);
+  return copy;
+}
+
+template <class T>
+Prediction<T> ImplicitModel<T>::predict(Context& context, ConstMatrixView<T> U,
+                                        const SolverOptions& options,
+                                        std::optional<ConstMatrixView<T>> X0) const {
+  IDL_CHECK(U.rows == shape_.inputs, "predict: U has " + std::to_string(U.rows) +
+                                         " rows, the model has " + std::to_string(shape_.inputs) +
+                                         " inputs");
+  IDL_CHECK(!X0 || (X0->rows == shape_.states && X0->cols == U.cols),
+            "predict: X0 is " + std::to_string(X0->rows) + "x" + std::to_string(X0->cols) +
+                ", expected " + std::to_string(shape_.states) + "x" + std::to_string(U.cols));
+  const index_t m = U.cols;
+  Prediction<T> prediction{
+      Matrix<T>(context, shape_.outputs, m), Matrix<T>(context, shape_.states, m), {}};
+  const index_t tile = std::min(m, tile_columns(context.device()));
+  std::optional<BatchPass<T>> pass;
+  for (index_t first = 0; first < m; first += tile) {
+    const index_t count = std::min(tile, m - first);
+    if (!pass || pass->samples() != count) {
+      // The old buffers go before the new ones come.
+      pass.reset();
+      pass.emplace(context, *this, count, BatchPassOptions{.solver = options, .backward = false});
+    }
+    copy<T>(context, U.columns(first, count), pass->U());
+    if (X0) pass->start_from(X0->columns(first, count));
+    append(prediction.report, pass->forward_unannounced());
+    copy<T>(context, pass->X(), prediction.X.view().columns(first, count));
+    copy<T>(context, pass->Y(), prediction.Y.view().columns(first, count));
+  }
+  context.synchronize();
+  warn_unless_converged(context, prediction.report, "predict");
+  return prediction;
+}
+
+template class ImplicitModel<float>;
+template class ImplicitModel<double>;
+
+}  // namespace idl

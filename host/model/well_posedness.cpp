@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: MIT
+#include "idl/well_posedness.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <string>
+#include <vector>
+
+#include "host/model/perron.hpp"
+#include "idl/context.hpp"
+#include "idl/error.hpp"
+#include "kernels/backend.hpp"
+
+namespace idl {
+namespace {
+
+constexpr std::array k_kinds = {WellPosednessKind::none, WellPosednessKind::inf_norm_ball,
+                                WellPosednessKind::strictly_upper_triangular};
+
+/// κ as T, never above κ itself, so that ‖A‖∞ <= κ holds in double too.
+template <class T>
+T rounded_down(double kappa) {
+  const T nearest = static_cast<T>(kappa);
+  return static_cast<double>(nearest) > kappa ? std::nextafter(nearest, T(0)) : nearest;
+}
+
+}  // namespace
+
+std::string_view to_string(WellPosednessKind kind) {
+  switch (kind) {
+    case WellPosednessKind::none:
+      return "none";
+    case WellPosednessKind::inf_norm_ball:
+      return "inf_norm_ball";
+    case WellPosednessKind::strictly_upper_triangular:
+      return "strictly_upper_triangular";
+  }
+  return "unknown";
+}
+
+WellPosednessKind parse_well_posedness(std::string_view name) {
+  std::string known;
+  for (const WellPosednessKind kind : k_kinds) {
+    if (to_string(kind) == name) return kind;
+    known += (known.empty() ? "" : ", ") + std::string(to_string(kind));
+  }
+  throw InvalidArgument("unknown well-posedness '" + std::string(name) + "', known are: " + known);
+}
+
+template <class T>
+void project(Context& context, const WellPosedness& constraint, MatrixView<T> A) {
+  IDL_CHECK(A.rows == A.cols, "project: A is " + std::to_string(A.rows) + "x" +
+                                  std::to_string(A.cols) + ", it must be square");
+  switch (constraint.kind) {
+    case WellPosednessKind::none:
+      return;
+    case WellPosednessKind::inf_norm_ball:
+      IDL_CHECK(constraint.kappa > 0.0 && constraint.kappa < 1.0,
+                "kappa is " + std::to_string(constraint.kappa) +
+                    ", it must lie strictly between 0 and 1");
+      context.backend()->run(ProjectRowsL1<T>{.A = A, .radius = rounded_down<T>(constraint.kappa)});
+      return;
+    case WellPosednessKind::strictly_upper_triangular:
+      context.backend()->run(MaskStrictlyUpper<T>{.A = A});
+      return;
+  }
+}
+
+template <class T>
+WellPosednessReport examine_well_posedness(Context& context, ConstMatrixView<T> A,
+                                           const Activation& activation) {
+  IDL_CHECK(A.rows == A.cols, "examine_well_posedness: A is " + std::to_string(A.rows) + "x" +
+                                  std::to_string(A.cols) + ", it must be square");
+  const std::vector<T> values = download(context, A);
+  const auto n = static_cast<std::size_t>(A.rows);
+  std::vector<double> magnitudes(values.size());
+  std::transform(values.begin(), values.end(), magnitudes.begin(),
+                 [](T value) { return std::abs(static_cast<double>(value)); });
+
+  WellPosednessReport report;
+  std::vector<double> row_sums(n, 0.0);
+  std::size_t nonzeros = 0;
+  bool triangular = true;
+  for (std::size_t j = 0; j < n; ++j) {
+    for (std::size_t i = 0; i < n; ++i) {
+      const double magnitude = magnitudes[i + j * n];
+      row_sums[i] += magnitude;
+      if (magnitude == 0.0) continue;
+      ++nonzeros;
+      if (i >= j) triangular = false;
+    }
+  }
+  for (const double sum : row_sums)
+    if (!(sum <= report.inf_norm)) report.inf_norm = sum;
+  report.density = n == 0 ? 0.0 : static_cast<double>(nonzeros) / static_cast<double>(n * n);
+  const double L = lipschitz_constant(activation);
+  report.contraction = L * report.inf_norm;
+  report.perron_root = perron_root(magnitudes, A.rows);
+  if (report.contraction < 1.0)
+    report.proof = WellPosednessProof::norm;
+  else if (triangular)
+    report.proof = WellPosednessProof::triangular;
+  else if (L * report.perron_root < 1.0)
+    report.proof = WellPosednessProof::perron;
+  return report;
+}
+
+template void project(Context&, const WellPosedness&, MatrixView<float>);
+template void project(Context&, const WellPosedness&, MatrixView<double>);
+template WellPosednessReport examine_well_posedness(Context&, ConstMatrixView<float>,
+                                                    const Activation&);
+template WellPosednessReport examine_well_posedness(Context&, ConstMatrixView<double>,
+                                                    const Activation&);
+
+}  // namespace idl

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: MIT
+#include "host/solver/adjoint.hpp"
+
+#include "host/solver/iteration.hpp"
+
+namespace idl::solver {
+
+template <class T>
+AdjointSolver<T>::AdjointSolver(Context& context, const AdjointProblem<T>& problem,
+                                const Tolerance& tolerance, bool batch_invariant)
+    : context_(&context),
+      problem_(problem),
+      tolerance_(tolerance),
+      batch_invariant_(batch_invariant),
+      Psi_(context, problem.V.rows, problem.V.cols),
+      G_(context, problem.V.rows, problem.V.cols),
+      W_(context, problem.V.rows, problem.V.cols),
+      A_row_sums_(context, problem.A.rows),
+      iteration_(context, problem.V.cols) {
+  check_tolerance(tolerance, "adjoint");
+  Backend& backend = *context.backend();
+  const int first_done = tolerance_.max_iterations > 0 ? 1 : 0;
+  prelude_ = backend.compile(prelude());
+  loop_ =
+      backend.compile_while(step(), iteration_.active(), tolerance_.max_iterations - first_done);
+  norms_ = backend.compile(
+      {RowAbsSums<T>{.A = problem_.A, .sums = A_row_sums_},
+       Reduce<T>{.x = A_row_sums_, .result = iteration_.A_norm(), .kind = ReduceKind::max},
+       ColumnNorms<T>{.X = G_, .norms = iteration_.forcing_norms(), .kind = NormKind::one}});
+}
+
+/// V <- Ψ∘(W + G), then each column's decision.
+template <class T>
+Sequence AdjointSolver<T>::update() {
+  return {AdjointUpdate<T>{.W = W_,
+                           .G = G_,
+                           .Psi = Psi_,
+                           .V = problem_.V,
+                           .step_norms = iteration_.step_norms(),
+                           .state_norms = iteration_.state_norms(),
+                           .status = iteration_.status()},
+          update_status(iteration_, tolerance_, problem_.A.rows)};
+}
+
+template <class T>
+Sequence AdjointSolver<T>::step() {
+  Sequence sequence = {Gemm<T>{.A = problem_.A,
+                               .B = problem_.V,
+                               .C = W_,
+                               .transpose_A = true,
+                               .batch_invariant = batch_invariant_}};
+  append(sequence, update());
+  return sequence;
+}
+
+template <class T>
+Sequence AdjointSolver<T>::prelude() {
+  Sequence sequence = {
+      Gemm<T>{.A = problem_.A, .B = problem_.X, .C = Psi_, .batch_invariant = batch_invariant_},
+      ActivationDerivative<T>{
+          .S = Psi_, .Z = problem_.Z, .Psi = Psi_, .activation = problem_.activation},
+      Gemm<T>{.A = problem_.C,
+              .B = problem_.dY,
+              .C = G_,
+              .transpose_A = true,
+              .batch_invariant = batch_invariant_},
+      ResetStatus<T>{iteration_.columns(), iteration_.step_norms(), iteration_.state_norms()}};
+  if (tolerance_.rule == StopRule::certified_bound)
+    append(sequence, contraction_of<T>(problem_.A, problem_.activation, A_row_sums_, iteration_));
+  sequence.push_back(Fill<T>{.Y = problem_.V});
+  if (tolerance_.max_iterations > 0) {
+    sequence.push_back(Fill<T>{.Y = W_});
+    append(sequence, update());
+  }
+  return sequence;
+}
+
+template <class T>
+void AdjointSolver<T>::launch() {
+  prelude_->launch();
+  loop_->launch();
+}
+
+template <class T>
+SolveReport AdjointSolver<T>::report() {
+  norms_->launch();
+  const IterationRecord record = iteration_.record(*iteration_.fetch());
+  return certify_adjoint(record, arithmetic_of<T>(problem_.A.rows, 0, problem_.activation),
+                         gain_fallback<T>(*context_, problem_.A, problem_.activation));
+}
+
+template class AdjointSolver<float>;
+template class AdjointSolver<double>;
+
+}  // namespace idl::solver

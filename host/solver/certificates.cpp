@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: MIT
+#include "host/solver/certificates.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <vector>
+
+namespace idl::solver {
+namespace {
+
+constexpr double k_infinity = std::numeric_limits<double>::infinity();
+
+/// γ_k = ku/(1−ku): the relative error of k roundings, in any order.
+double gamma(double k, double u) { return k * u < 1.0 ? k * u / (1.0 - k * u) : k_infinity; }
+
+/// Error of evaluating φ in floating point, beyond the rounding of its argument. Exact for relu and
+/// identity; one product for leaky_relu; a few ulps of the value and of 1 for the others.
+double evaluation_error(const Activation& activation, double x_norm, double u) {
+  switch (activation.kind) {
+    case ActivationKind::relu:
+    case ActivationKind::identity:
+      return 0.0;
+    case ActivationKind::leaky_relu:
+      return 2.0 * u * x_norm;
+    default:
+      return 8.0 * u * (x_norm + std::max(1.0, std::abs(activation.alpha)));
+  }
+}
+
+/// The parts of a bound that all columns share.
+struct Bounds {
+  double A_norm = 0;  ///< ‖A‖∞, rounded up
+  double contraction = 0;
+  double gain = 0;
+};
+
+Bounds shared_bounds(const IterationRecord& record, const Arithmetic& arithmetic, double L,
+                     const GainFallback& fallback) {
+  Bounds bounds;
+  // The device summed each row in the element type or better.
+  bounds.A_norm = record.A_norm * (1.0 + gamma(arithmetic.states + 1.0, arithmetic.unit_roundoff));
+  bounds.contraction = L * bounds.A_norm;
+  bounds.gain = bounds.contraction < 1.0 ? 1.0 / (1.0 - bounds.contraction)
+                                         : (fallback ? fallback() : k_infinity);
+  return bounds;
+}
+
+/// Fills the report from a function that bounds ‖δ‖ of one column.
+template <class RoundingOfColumn>
+SolveReport certify(const IterationRecord& record, const Bounds& bounds,
+                    RoundingOfColumn&& rounding_of) {
+  const std::size_t columns = record.status.size();
+  SolveReport report;
+  report.status = record.status;
+  report.iterations = record.iterations;
+  report.contraction = bounds.contraction;
+  report.step = record.step_norms;
+  report.residual.resize(columns, k_infinity);
+  report.error_bound.resize(columns, k_infinity);
+  for (std::size_t j = 0; j < columns; ++j) {
+    const double step = record.step_norms[j];
+    if (report.status[j] == SolveStatus::diverged || !std::isfinite(step)) continue;
+    const double residual = bounds.contraction * step + rounding_of(j);
+    if (std::isnan(residual)) continue;
+    report.residual[j] = residual;
+    // A gain of infinity times a residual of zero bounds nothing.
+    report.error_bound[j] = std::isfinite(bounds.gain) ? bounds.gain * residual : k_infinity;
+  }
+  return report;
+}
+
+}  // namespace
+
+SolveReport certify_state(const IterationRecord& record, const Arithmetic& arithmetic,
+                          const GainFallback& fallback) {
+  const double u = arithmetic.unit_roundoff;
+  const double L = lipschitz_constant(arithmetic.activation);
+  const Bounds bounds = shared_bounds(record, arithmetic, L, fallback);
+  const double B_norm = record.B_norm * (1.0 + gamma(arithmetic.inputs + 1.0, u));
+  return certify(record, bounds, [&](std::size_t j) {
+    const double x = record.state_norms[j];
+    const double x_previous = x + record.step_norms[j];
+    return L * (gamma(arithmetic.states + 2.0, u) * bounds.A_norm * x_previous +
+                gamma(arithmetic.inputs + 2.0, u) * B_norm * record.forcing_norms[j]) +
+           evaluation_error(arithmetic.activation, x, u) + u * record.step_norms[j];
+  });
+}
+
+SolveReport certify_adjoint(const IterationRecord& record, const Arithmetic& arithmetic,
+                            const GainFallback& fallback) {
+  const double u = arithmetic.unit_roundoff;
+  // The computed Ψ may exceed L_φ by a few ulps.
+  const double L = lipschitz_constant(arithmetic.activation) * (1.0 + 16.0 * u);
+  const Bounds bounds = shared_bounds(record, arithmetic, L, fallback);
+  // ℓ1 norms are sums of n terms, rounded themselves.
+  const double summation = 1.0 + gamma(arithmetic.states + 1.0, u);
+  return certify(record, bounds, [&](std::size_t j) {
+    const double v_previous = summation * (record.state_norms[j] + record.step_norms[j]);
+    return L * (gamma(arithmetic.states + 4.0, u) * bounds.A_norm * v_previous +
+                gamma(4.0, u) * summation * record.forcing_norms[j]) +
+           bounds.contraction * (summation - 1.0) * record.step_norms[j];
+  });
+}
+
+double perron_gain(std::span<const double> A, index_t n, double lipschitz) {
+  const auto size = static_cast<std::size_t>(n);
+  const auto at = [&](std::size_t i, std::size_t j) {
+    return lipschitz * std::abs(A[i + j * size]);
+  };
+  const auto apply = [&](const std::vector<double>& v) {
+    std::vector<double> product(size, 0.0);
+    for (std::size_t j = 0; j < size; ++j)
+      for (std::size_t i = 0; i < size; ++i) product[i] += at(i, j) * v[j];
+    return product;
+  };
+  // v = (I − L|A|)⁻¹1 for the strictly upper triangular part; the whole answer if A is that.
+  std::vector<double> v(size, 1.0);
+  for (std::size_t j = size; j-- > 1;)
+    for (std::size_t i = 0; i < j; ++i) v[i] += at(i, j) * v[j];
+
+  constexpr int k_attempts = 200;
+  for (int attempt = 0; attempt < k_attempts; ++attempt) {
+    const std::vector<double> product = apply(v);
+    double margin = k_infinity;
+    double largest = 0.0;
+    for (std::size_t i = 0; i < size; ++i) {
+      // The product was rounded; a relative (n+2)u of it is subtracted to stay on the safe side.
+      const double rounding = gamma(static_cast<double>(n) + 2.0, 0x1p-53) * product[i];
+      margin = std::min(margin, v[i] - product[i] - rounding);
+      largest = std::max(largest, v[i]);
+    }
+    if (!std::isfinite(largest) || std::isnan(margin)) return k_infinity;
+    if (margin > 0.25) return largest / margin;
+    for (std::size_t i = 0; i < size; ++i) v[i] = 1.0 + product[i];
+  }
+  return k_infinity;
+}
+
+}  // namespace idl::solver

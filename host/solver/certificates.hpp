@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <functional>
+#include <span>
+
+#include "host/solver/iteration_state.hpp"
+#include "idl/activation.hpp"
+#include "idl/solver.hpp"
+
+/// From the norms that a loop recorded to bounds that hold, rounding included.
+///
+/// Both loops iterate a map F with ‖F(x) − F(y)‖ <= κ‖x − y‖, κ = L_φ‖A‖∞, in floating point with
+/// unit roundoff u: the last iterate is x = F(x_prev) + δ. Hence the residual of the returned x is
+///     ‖F(x) − x‖ <= κ·step + ‖δ‖,   step = ‖x − x_prev‖,
+/// and the error, with the gain g >= ‖(I − L_φ|A|)⁻¹‖, at most g times that. g = 1/(1−κ) where
+/// κ < 1; otherwise a Perron vector may still give one (see perron_gain). With γ_k = ku/(1−ku),
+/// which covers sums in any order (Higham, "Accuracy and Stability of Numerical Algorithms",
+/// section 3.1):
+///   state   (ℓ∞): ‖δ‖ <= L_φ(γ_{n+2}‖A‖∞‖x_prev‖ + γ_{p+2}‖B‖∞‖u‖) + ε_φ
+///   adjoint (ℓ1): ‖δ‖ <= L_φ(γ_{n+4}‖A‖∞‖v_prev‖ + γ_4‖g‖)
+/// where ε_φ bounds the error of evaluating φ itself.
+namespace idl::solver {
+
+/// What the certificates need to know about the arithmetic and the model.
+struct Arithmetic {
+  double unit_roundoff = 0;  ///< u of the element type
+  double states = 0;         ///< n
+  double inputs = 0;         ///< p'
+  Activation activation;
+};
+
+/// Called only where κ >= 1; returns a bound of ‖(I − L_φ|A|)⁻¹‖∞, or +inf.
+using GainFallback = std::function<double()>;
+
+SolveReport certify_state(const IterationRecord& record, const Arithmetic& arithmetic,
+                          const GainFallback& fallback);
+SolveReport certify_adjoint(const IterationRecord& record, const Arithmetic& arithmetic,
+                            const GainFallback& fallback);
+
+/// ‖(I − L|A|)⁻¹‖∞ <= max(v)/c for a v > 0 with v − L|A|v >= c > 0, if one is found: by
+/// substitution where A is strictly upper triangular, by v <- 1 + L|A|v otherwise; +inf if not.
+/// A is n×n, column-major, contiguous. Source: El Ghaoui et al. 2021, Theorem 2.2.
+double perron_gain(std::span<const double> A, index_t n, double lipschitz);
+
+}  // namespace idl::solver

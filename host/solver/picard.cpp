@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: MIT
+#include "host/solver/picard.hpp"
+
+#include <string>
+
+#include "host/solver/iteration.hpp"
+#include "idl/error.hpp"
+
+namespace idl::solver {
+
+template <class T>
+PicardSolver<T>::PicardSolver(Context& context, const EquilibriumProblem<T>& problem,
+                              const Tolerance& tolerance, bool batch_invariant)
+    : context_(&context),
+      problem_(problem),
+      tolerance_(tolerance),
+      batch_invariant_(batch_invariant),
+      Z_(context, problem.X.rows, problem.X.cols),
+      S_(context, problem.X.rows, problem.X.cols),
+      A_row_sums_(context, problem.A.rows),
+      B_row_sums_(context, problem.B.rows),
+      iteration_(context, problem.X.cols) {
+  check_tolerance(tolerance, "forward");
+  Backend& backend = *context.backend();
+  norms_ = backend.compile(
+      {RowAbsSums<T>{.A = problem_.A, .sums = A_row_sums_},
+       Reduce<T>{.x = A_row_sums_, .result = iteration_.A_norm(), .kind = ReduceKind::max},
+       RowAbsSums<T>{.A = problem_.B, .sums = B_row_sums_},
+       Reduce<T>{.x = B_row_sums_, .result = iteration_.B_norm(), .kind = ReduceKind::max},
+       ColumnNorms<T>{.X = problem_.U, .norms = iteration_.forcing_norms()}});
+  compile();
+}
+
+/// X <- φ(S + Z), then each column's decision.
+template <class T>
+Sequence PicardSolver<T>::update() {
+  return {PicardUpdate<T>{.S = S_,
+                          .Z = Z_,
+                          .X = problem_.X,
+                          .activation = problem_.activation,
+                          .step_norms = iteration_.step_norms(),
+                          .state_norms = iteration_.state_norms(),
+                          .status = iteration_.status()},
+          update_status(iteration_, tolerance_, problem_.A.rows)};
+}
+
+template <class T>
+Sequence PicardSolver<T>::step() {
+  Sequence sequence = {
+      Gemm<T>{.A = problem_.A, .B = problem_.X, .C = S_, .batch_invariant = batch_invariant_}};
+  append(sequence, update());
+  return sequence;
+}
+
+template <class T>
+Sequence PicardSolver<T>::prelude() {
+  Sequence sequence = {
+      Gemm<T>{.A = problem_.B, .B = problem_.U, .C = Z_, .batch_invariant = batch_invariant_},
+      ResetStatus<T>{iteration_.columns(), iteration_.step_norms(), iteration_.state_norms()}};
+  if (tolerance_.rule == StopRule::certified_bound)
+    append(sequence, contraction_of<T>(problem_.A, problem_.activation, A_row_sums_, iteration_));
+  if (X0_.rows() > 0) {
+    sequence.push_back(CopyMatrix<T>{.X = X0_, .Y = problem_.X});
+    return sequence;
+  }
+  sequence.push_back(Fill<T>{.Y = problem_.X});
+  if (tolerance_.max_iterations > 0) {
+    sequence.push_back(Fill<T>{.Y = S_});
+    append(sequence, update());
+  }
+  return sequence;
+}
+
+template <class T>
+void PicardSolver<T>::compile() {
+  Backend& backend = *context_->backend();
+  const bool first_done = X0_.rows() == 0 && tolerance_.max_iterations > 0;
+  prelude_ = backend.compile(prelude());
+  loop_ = backend.compile_while(step(), iteration_.active(),
+                                tolerance_.max_iterations - (first_done ? 1 : 0));
+}
+
+template <class T>
+void PicardSolver<T>::start_from(std::optional<ConstMatrixView<T>> X0) {
+  const index_t rows = problem_.X.rows;
+  const index_t cols = problem_.X.cols;
+  if (!X0) {
+    if (X0_.rows() == 0) return;
+    X0_ = Matrix<T>();
+    compile();
+    return;
+  }
+  IDL_CHECK(X0->rows == rows && X0->cols == cols,
+            "X0 is " + std::to_string(X0->rows) + "x" + std::to_string(X0->cols) +
+                ", the state is " + std::to_string(rows) + "x" + std::to_string(cols));
+  const bool fresh = X0_.rows() == 0;
+  if (fresh) X0_ = Matrix<T>(*context_, rows, cols);
+  copy<T>(*context_, *X0, X0_);
+  if (fresh) compile();
+}
+
+template <class T>
+void PicardSolver<T>::launch() {
+  prelude_->launch();
+  loop_->launch();
+}
+
+template <class T>
+SolveReport PicardSolver<T>::report() {
+  norms_->launch();
+  const IterationRecord record = iteration_.record(*iteration_.fetch());
+  return certify_state(record,
+                       arithmetic_of<T>(problem_.A.rows, problem_.B.cols, problem_.activation),
+                       gain_fallback<T>(*context_, problem_.A, problem_.activation));
+}
+
+template class PicardSolver<float>;
+template class PicardSolver<double>;
+
+}  // namespace idl::solver

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include "host/solver/certificates.hpp"
+#include "host/solver/iteration_state.hpp"
+#include "idl/context.hpp"
+#include "idl/solver.hpp"
+#include "kernels/backend.hpp"
+
+namespace idl::solver {
+
+/// The equilibrium X = φ(AX + BU): A n×n, B n×p', U p'×m (with the row of ones where there is a
+/// bias), X n×m, the result.
+template <class T>
+struct EquilibriumProblem {
+  ConstMatrixView<T> A;
+  ConstMatrixView<T> B;
+  ConstMatrixView<T> U;
+  MatrixView<T> X;
+  Activation activation;
+};
+
+/// Picard iteration, written once for every device.
+///
+///   Z = BU
+///   repeat  S = AX;  X <- φ(S + Z);  decide per column     until no column is running
+///
+/// Per iteration 2n²m flops for S and five passes over n×m. From X = 0 the first iteration needs no
+/// product, since S = 0. Columns are independent: each stops by its own status.
+/// Source: El Ghaoui et al. 2021, section 2.4.
+template <class T>
+class PicardSolver {
+ public:
+  PicardSolver(Context& context, const EquilibriumProblem<T>& problem, const Tolerance& tolerance,
+               bool batch_invariant);
+
+  /// Later solves start from X0 (copied now), or from zero.
+  void start_from(std::optional<ConstMatrixView<T>> X0);
+  /// Enqueues the whole solve.
+  void launch();
+
+  /// Z = BU of the last solve, n×m.
+  ConstMatrixView<T> Z() const { return Z_.view(); }
+  const IterationState<T>& iteration() const { return iteration_; }
+
+  /// Waits for the last solve and certifies it. Parameters and U must not have changed since.
+  SolveReport report();
+
+  /// One iteration, as data.
+  Sequence step();
+
+ private:
+  Sequence prelude();
+  Sequence update();
+  void compile();
+
+  Context* context_;
+  EquilibriumProblem<T> problem_;
+  Tolerance tolerance_;
+  bool batch_invariant_;
+  Matrix<T> Z_;
+  Matrix<T> S_;
+  Matrix<T> X0_;
+  Vector<T> A_row_sums_;
+  Vector<T> B_row_sums_;
+  IterationState<T> iteration_;
+  std::unique_ptr<Program> prelude_;
+  std::unique_ptr<Program> loop_;
+  std::unique_ptr<Program> norms_;
+};
+
+extern template class PicardSolver<float>;
+extern template class PicardSolver<double>;
+
+}  // namespace idl::solver

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: MIT
+#include "idl/loss.hpp"
+
+#include <array>
+#include <string>
+
+#include "idl/error.hpp"
+#include "kernels/backend.hpp"
+
+namespace idl {
+
+std::string_view to_string(LossKind kind) {
+  return kind == LossKind::softmax_cross_entropy ? "softmax_cross_entropy" : "squared_error";
+}
+
+LossKind parse_loss(std::string_view name) {
+  for (const LossKind kind : {LossKind::softmax_cross_entropy, LossKind::squared_error})
+    if (to_string(kind) == name) return kind;
+  throw InvalidArgument("unknown loss '" + std::string(name) +
+                        "', known are: softmax_cross_entropy, squared_error");
+}
+
+template <class T>
+void softmax_cross_entropy(Context& context, ConstMatrixView<T> Y,
+                           VectorView<const std::int32_t> labels, MatrixView<T> dY,
+                           VectorView<T> losses, VectorView<T> correct) {
+  context.backend()->run(SoftmaxCrossEntropy<T>{.Y = Y,
+                                                .labels = labels,
+                                                .dY = dY,
+                                                .losses = losses,
+                                                .correct = correct,
+                                                .scale = T(1) / static_cast<T>(Y.cols)});
+}
+
+template <class T>
+void squared_error(Context& context, ConstMatrixView<T> Y, ConstMatrixView<T> target,
+                   MatrixView<T> dY, VectorView<T> losses) {
+  context.backend()->run(SquaredError<T>{.Y = Y,
+                                         .target = target,
+                                         .dY = dY,
+                                         .losses = losses,
+                                         .scale = T(1) / static_cast<T>(Y.cols)});
+}
+
+template void softmax_cross_entropy(Context&, ConstMatrixView<float>,
+                                    VectorView<const std::int32_t>, MatrixView<float>,
+                                    VectorView<float>, VectorView<float>);
+template void softmax_cross_entropy(Context&, ConstMatrixView<double>,
+                                    VectorView<const std::int32_t>, MatrixView<double>,
+                                    VectorView<double>, VectorView<double>);
+template void squared_error(Context&, ConstMatrixView<float>, ConstMatrixView<float>,
+                            MatrixView<float>, VectorView<float>);
+template void squared_error(Context&, ConstMatrixView<double>, ConstMatrixView<double>,
+                            MatrixView<double>, VectorView<double>);
+
+}  // namespace idl

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: MIT
+#include "idl/optimizer.hpp"
+
+#include <cmath>
+#include <initializer_list>
+#include <numbers>
+#include <string>
+
+#include "idl/error.hpp"
+#include "kernels/backend.hpp"
+
+namespace idl {
+namespace {
+
+template <class Kind>
+Kind parse(std::string_view name, std::initializer_list<Kind> kinds, const char* what) {
+  std::string known;
+  for (const Kind kind : kinds) {
+    if (to_string(kind) == name) return kind;
+    known += (known.empty() ? "" : ", ") + std::string(to_string(kind));
+  }
+  throw InvalidArgument("unknown " + std::string(what) + " '" + std::string(name) +
+                        "', known are: " + known);
+}
+
+void check(double value, double lowest, double limit, const char* name) {
+  IDL_CHECK(value >= lowest && value < limit,
+            std::string("optimizer: ") + name + " is " + std::to_string(value) + ", expected [" +
+                std::to_string(lowest) + ", " + std::to_string(limit) + ")");
+}
+
+}  // namespace
+
+std::string_view to_string(OptimizerKind kind) {
+  switch (kind) {
+    case OptimizerKind::adam:
+      return "adam";
+    case OptimizerKind::adamw:
+      return "adamw";
+    case OptimizerKind::sgd:
+      return "sgd";
+  }
+  return "unknown";
+}
+
+OptimizerKind parse_optimizer(std::string_view name) {
+  return parse(name, {OptimizerKind::adam, OptimizerKind::adamw, OptimizerKind::sgd}, "optimizer");
+}
+
+std::string_view to_string(ScheduleKind kind) {
+  switch (kind) {
+    case ScheduleKind::constant:
+      return "constant";
+    case ScheduleKind::step:
+      return "step";
+    case ScheduleKind::cosine:
+      return "cosine";
+  }
+  return "unknown";
+}
+
+ScheduleKind parse_schedule(std::string_view name) {
+  return parse(name, {ScheduleKind::constant, ScheduleKind::step, ScheduleKind::cosine},
+               "schedule");
+}
+
+double Schedule::factor(std::int64_t epoch, std::int64_t step, std::int64_t total_steps) const {
+  switch (kind) {
+    case ScheduleKind::constant:
+      return 1.0;
+    case ScheduleKind::step:
+      IDL_CHECK(period >= 1,
+                "schedule: period is " + std::to_string(period) + " epochs, it must be at least 1");
+      return std::pow(gamma, static_cast<double>(epoch / period));
+    case ScheduleKind::cosine: {
+      const double progress =
+          total_steps > 0 ? static_cast<double>(step) / static_cast<double>(total_steps) : 0.0;
+      return floor + (1.0 - floor) * 0.5 * (1.0 + std::cos(std::numbers::pi * progress));
+    }
+  }
+  return 1.0;
+}
+
+template <class T>
+Optimizer<T>::Optimizer(Context& context, const ImplicitModel<T>& model,
+                        const OptimizerOptions& options)
+    : options_(options) {
+  constexpr double k_any = 1e300;
+  check(options.learning_rate, 0.0, k_any, "learning_rate");
+  check(options.beta1, 0.0, 1.0, "beta1");
+  check(options.beta2, 0.0, 1.0, "beta2");
+  check(options.epsilon, 0.0, k_any, "epsilon");
+  check(options.weight_decay, 0.0, k_any, "weight_decay");
+  check(options.momentum, 0.0, 1.0, "momentum");
+  const ConstMatrixView<T> M = model.M();
+  first_ = Matrix<T>::zeros(context, M.rows, M.cols);
+  if (options.kind != OptimizerKind::sgd) second_ = Matrix<T>::zeros(context, M.rows, M.cols);
+}
+
+template <class T>
+void Optimizer<T>::step(Context& context, ImplicitModel<T>& model, ConstMatrixView<T> dM,
+                        double learning_rate_factor) {
+  ++steps_;
+  const double learning_rate = options_.learning_rate * learning_rate_factor;
+  if (options_.kind == OptimizerKind::sgd) {
+    context.backend()->run(SgdUpdate<T>{.M = model.M(),
+                                        .dM = dM,
+                                        .velocity = first_,
+                                        .learning_rate = learning_rate,
+                                        .momentum = options_.momentum,
+                                        .weight_decay = options_.weight_decay,
+                                        .nesterov = options_.nesterov});
+  } else {
+    context.backend()->run(AdamUpdate<T>{.M = model.M(),
+                                         .dM = dM,
+                                         .m1 = first_,
+                                         .m2 = second_,
+                                         .learning_rate = learning_rate,
+                                         .beta1 = options_.beta1,
+                                         .beta2 = options_.beta2,
+                                         .epsilon = options_.epsilon,
+                                         .weight_decay = options_.weight_decay,
+                                         .decoupled = options_.kind == OptimizerKind::adamw,
+                                         .step = steps_});
+  }
+  model.project(context);
+}
+
+template class Optimizer<float>;
+template class Optimizer<double>;
+
+}  // namespace idl
