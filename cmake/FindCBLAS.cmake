@@ -29,16 +29,20 @@ endforeach()
 if(DEFINED ENV{MKLROOT})
   list(APPEND _cblas_hints "$ENV{MKLROOT}/include")
 endif()
-find_path(CBLAS_INCLUDE_DIR NAMES cblas.h mkl_cblas.h HINTS ${_cblas_hints}
+set(_cblas_names cblas.h mkl_cblas.h)
+if(BLAS_LIBRARIES MATCHES "mkl")
+  set(_cblas_names mkl_cblas.h)
+endif()
+find_path(CBLAS_INCLUDE_DIR NAMES ${_cblas_names} HINTS ${_cblas_hints}
           PATH_SUFFIXES openblas blis mkl cblas)
 mark_as_advanced(CBLAS_INCLUDE_DIR)
 
 set(CBLAS_LIBRARIES "${BLAS_LIBRARIES}")
-if(CBLAS_INCLUDE_DIR AND EXISTS "${CBLAS_INCLUDE_DIR}/cblas.h")
-  set(CBLAS_HEADER cblas.h)
-elseif(CBLAS_INCLUDE_DIR)
-  set(CBLAS_HEADER mkl_cblas.h)
-endif()
+foreach(_name IN LISTS _cblas_names)
+  if(NOT CBLAS_HEADER AND CBLAS_INCLUDE_DIR AND EXISTS "${CBLAS_INCLUDE_DIR}/${_name}")
+    set(CBLAS_HEADER ${_name})
+  endif()
+endforeach()
 
 # Reference BLAS keeps the C interface in a library of its own.
 if(BLAS_FOUND AND CBLAS_INCLUDE_DIR)
