@@ -92,7 +92,7 @@ endif()
 
 add_library(idl_cuda ${_objects})
 add_library(idl::idl_cuda ALIAS idl_cuda)
-file(GLOB_RECURSE _headers CONFIGURE_DEPENDS "${_root}/include/idl/*.hpp")
+file(GLOB_RECURSE _headers CONFIGURE_DEPENDS "${_root}/include/idl/*.hpp" "${_root}/include/idl/*.h")
 list(FILTER _headers EXCLUDE REGEX "/include/idl/cuda/")
 file(GLOB_RECURSE _cuda_headers CONFIGURE_DEPENDS "${_root}/include/idl/cuda/*")
 target_sources(

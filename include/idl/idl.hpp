@@ -17,4 +17,5 @@
 #include "idl/optimizer.hpp"
 #include "idl/solver.hpp"
 #include "idl/trainer.hpp"
+#include "idl/version.hpp"
 #include "idl/well_posedness.hpp"

@@ -1,0 +1,293 @@
+// SPDX-License-Identifier: MIT
+#include "idl/c_api.h"
+
+#include <span>
+#include <vector>
+
+#include "host/c_api/handles.hpp"
+#include "idl/loss.hpp"
+#include "idl/version.hpp"
+
+namespace idl::c_api {
+
+std::string& last_error() {
+  thread_local std::string text;
+  return text;
+}
+
+SolverOptions solver_options(const idl_solver_options* options) {
+  SolverOptions result;
+  if (options == nullptr) return result;
+  for (Tolerance* tolerance : {&result.forward, &result.adjoint}) {
+    if (options->max_iterations != 0) tolerance->max_iterations = options->max_iterations;
+    if (options->absolute_tolerance != 0.0) tolerance->absolute = options->absolute_tolerance;
+    tolerance->relative = options->relative_tolerance;
+    tolerance->rule = options->certified != 0 ? StopRule::certified_bound : StopRule::step;
+  }
+  result.batch_invariant = options->batch_invariant != 0;
+  return result;
+}
+
+namespace {
+
+void check_leading_dimension(std::int64_t ld, std::int64_t rows, const char* name) {
+  IDL_CHECK(ld >= rows, std::string(name) + " is " + std::to_string(ld) +
+                            ", it must be at least the number of rows, " + std::to_string(rows));
+}
+
+/// The caller's host matrix without the gaps between its columns.
+template <class T>
+std::vector<T> contiguous(const void* data, std::int64_t rows, std::int64_t cols, std::int64_t ld) {
+  const T* source = static_cast<const T*>(data);
+  std::vector<T> values;
+  values.reserve(static_cast<std::size_t>(rows * cols));
+  for (std::int64_t j = 0; j < cols; ++j)
+    values.insert(values.end(), source + j * ld, source + j * ld + rows);
+  return values;
+}
+
+/// Copies a result to where the caller wants it.
+template <class T>
+void deliver(Context& context, const Matrix<T>& source, void* data, std::int64_t ld,
+             idl_memory memory) {
+  if (memory == IDL_MEMORY_DEVICE) {
+    copy<T>(
+        context, source.view(),
+        MatrixView<T>{static_cast<T*>(data), source.rows(), source.cols(), ld, context.device()});
+    return;
+  }
+  const std::vector<T> values = download(context, source);
+  const auto rows = static_cast<std::size_t>(source.rows());
+  for (index_t j = 0; j < source.cols(); ++j)
+    std::copy_n(values.begin() + j * source.rows(), rows, static_cast<T*>(data) + j * ld);
+}
+
+template <class T>
+void predict(Context& context, const ImplicitModel<T>& model, std::int64_t m, const void* U,
+             std::int64_t ldu, void* Y, std::int64_t ldy, void* X, std::int64_t ldx,
+             idl_memory memory, const idl_solver_options* options, idl_sample_report* reports) {
+  const ModelShape& shape = model.shape();
+  IDL_CHECK(m >= 0, "m is " + std::to_string(m) + ", it must not be negative");
+  if (m == 0) return;
+  require(U, "U");
+  require(Y, "Y");
+  check_leading_dimension(ldu, shape.inputs, "ldu");
+  check_leading_dimension(ldy, shape.outputs, "ldy");
+  if (X != nullptr) check_leading_dimension(ldx, shape.states, "ldx");
+  Matrix<T> uploaded;
+  ConstMatrixView<T> input{static_cast<const T*>(U), shape.inputs, m, ldu, context.device()};
+  if (memory == IDL_MEMORY_HOST) {
+    const std::vector<T> values = contiguous<T>(U, shape.inputs, m, ldu);
+    uploaded = Matrix<T>::from_host(context, shape.inputs, m, values);
+    input = uploaded.view();
+  }
+  const Prediction<T> prediction = model.predict(context, input, solver_options(options));
+  deliver(context, prediction.Y, Y, ldy, memory);
+  if (X != nullptr) deliver(context, prediction.X, X, ldx, memory);
+  context.synchronize();
+  if (reports == nullptr) return;
+  const SolveReport& report = prediction.report;
+  for (std::size_t j = 0; j < report.status.size(); ++j)
+    reports[j] = {.status = static_cast<std::int32_t>(report.status[j]),
+                  .iterations = report.iterations[j],
+                  .step = report.step[j],
+                  .residual = report.residual[j],
+                  .error_bound = report.error_bound[j]};
+}
+
+template <class T>
+double mean(Context& context, const Vector<T>& values) {
+  double sum = 0.0;
+  for (const T value : download(context, values)) sum += static_cast<double>(value);
+  return sum / static_cast<double>(values.size());
+}
+
+template <class T>
+void train_step(TrainingState<T>& state, const void* U, std::int64_t ldu,
+                const std::int32_t* labels, idl_memory memory, double* loss, double* accuracy) {
+  Context& context = state.context;
+  const ModelShape& shape = state.model.shape();
+  const index_t m = state.pass.samples();
+  check_leading_dimension(ldu, shape.inputs, "ldu");
+  VectorView<const std::int32_t> classes{labels, m, context.device()};
+  if (memory == IDL_MEMORY_HOST) {
+    for (index_t j = 0; j < m; ++j)
+      IDL_CHECK(labels[j] >= 0 && labels[j] < shape.outputs,
+                "labels[" + std::to_string(j) + "] is " + std::to_string(labels[j]) +
+                    ", expected 0 to " + std::to_string(shape.outputs - 1));
+    const std::vector<T> values = contiguous<T>(U, shape.inputs, m, ldu);
+    upload<T>(context, values, state.pass.U());
+    upload<std::int32_t>(context, std::span(labels, static_cast<std::size_t>(m)), state.labels);
+    classes = state.labels.view();
+  } else {
+    copy<T>(context, {static_cast<const T*>(U), shape.inputs, m, ldu, context.device()},
+            state.pass.U());
+  }
+  state.pass.forward_async();
+  softmax_cross_entropy<T>(context, state.pass.Y(), classes, state.pass.dY(), state.losses,
+                           state.correct);
+  state.pass.backward_async();
+  state.optimizer.step(context, state.model, state.pass.dM());
+  if (loss != nullptr) *loss = mean(context, state.losses);
+  if (accuracy != nullptr) *accuracy = mean(context, state.correct);
+}
+
+template <class T>
+std::unique_ptr<idl_trainer> make_trainer(Context& context, ImplicitModel<T>& model, std::int64_t m,
+                                          double learning_rate, const idl_solver_options* options) {
+  return std::unique_ptr<idl_trainer>(new idl_trainer{
+      TrainingState<T>{.context = context,
+                       .model = model,
+                       .pass = BatchPass<T>(context, model, m, {.solver = solver_options(options)}),
+                       .optimizer = Optimizer<T>(context, model, {.learning_rate = learning_rate}),
+                       .labels = Vector<std::int32_t>(context, m),
+                       .losses = Vector<T>(context, m),
+                       .correct = Vector<T>(context, m)}});
+}
+
+template <class Model>
+Model create_model(idl_context* context, std::int64_t states, std::int64_t inputs,
+                   std::int64_t outputs, const char* activation, double kappa, int32_t bias,
+                   std::uint64_t seed) {
+  const ModelOptions options{
+      .activation = parse_activation(activation),
+      .well_posedness = kappa == 0.0 ? WellPosedness::none() : WellPosedness::inf_norm_ball(kappa),
+      .bias = bias != 0};
+  return Model(context->context, {states, inputs, outputs}, options, seed);
+}
+
+}  // namespace
+}  // namespace idl::c_api
+
+using idl::c_api::guarded;
+using idl::c_api::require;
+
+const char* idl_version(void) { return idl::version(); }
+const char* idl_last_error(void) { return idl::c_api::last_error().c_str(); }
+
+idl_status idl_context_create(const char* device, void* stream, idl_context** context) {
+  return guarded([&] {
+    require(device, "device");
+    require(context, "context");
+    *context = nullptr;
+    *context = new idl_context{
+        idl::Context(idl::ContextOptions{.device = idl::parse_device(device),
+                                         .stream = static_cast<CUstream_st*>(stream),
+                                         .log = {}})};
+  });
+}
+
+void idl_context_destroy(idl_context* context) { delete context; }
+
+int32_t idl_context_is_cuda(const idl_context* context) {
+  return context != nullptr && context->context.device().kind == idl::DeviceKind::cuda ? 1 : 0;
+}
+
+idl_status idl_context_synchronize(idl_context* context) {
+  return guarded([&] {
+    require(context, "context");
+    context->context.synchronize();
+  });
+}
+
+idl_status idl_model_create(idl_context* context, idl_precision precision, int64_t states,
+                            int64_t inputs, int64_t outputs, const char* activation, double kappa,
+                            int32_t bias, uint64_t seed, idl_model** model) {
+  return guarded([&] {
+    require(context, "context");
+    require(activation, "activation");
+    require(model, "model");
+    *model = nullptr;
+    const auto make = [&]<class T>() {
+      return idl::c_api::create_model<idl::ImplicitModel<T>>(context, states, inputs, outputs,
+                                                             activation, kappa, bias, seed);
+    };
+    *model = precision == IDL_FLOAT64 ? new idl_model{make.operator()<double>()}
+                                      : new idl_model{make.operator()<float>()};
+  });
+}
+
+idl_status idl_model_load(idl_context* context, const char* path, idl_precision precision,
+                          idl_model** model) {
+  return guarded([&] {
+    require(context, "context");
+    require(path, "path");
+    require(model, "model");
+    *model = nullptr;
+    *model = precision == IDL_FLOAT64
+                 ? new idl_model{idl::load_model<double>(context->context, path)}
+                 : new idl_model{idl::load_model<float>(context->context, path)};
+  });
+}
+
+idl_status idl_model_save(idl_context* context, const idl_model* model, const char* path) {
+  return guarded([&] {
+    require(context, "context");
+    require(model, "model");
+    require(path, "path");
+    std::visit([&](const auto& typed) { idl::save_model(context->context, typed, path); },
+               model->model);
+  });
+}
+
+void idl_model_destroy(idl_model* model) { delete model; }
+
+idl_status idl_model_sizes(const idl_model* model, int64_t* states, int64_t* inputs,
+                           int64_t* outputs, idl_precision* precision) {
+  return guarded([&] {
+    require(model, "model");
+    const idl::ModelShape shape =
+        std::visit([](const auto& typed) { return typed.shape(); }, model->model);
+    if (states != nullptr) *states = shape.states;
+    if (inputs != nullptr) *inputs = shape.inputs;
+    if (outputs != nullptr) *outputs = shape.outputs;
+    if (precision != nullptr) *precision = model->model.index() == 1 ? IDL_FLOAT64 : IDL_FLOAT32;
+  });
+}
+
+idl_status idl_model_predict(idl_context* context, const idl_model* model, int64_t m, const void* U,
+                             int64_t ldu, void* Y, int64_t ldy, void* X, int64_t ldx,
+                             idl_memory memory, const idl_solver_options* options,
+                             idl_sample_report* reports) {
+  return guarded([&] {
+    require(context, "context");
+    require(model, "model");
+    std::visit(
+        [&](const auto& typed) {
+          idl::c_api::predict(context->context, typed, m, U, ldu, Y, ldy, X, ldx, memory, options,
+                              reports);
+        },
+        model->model);
+  });
+}
+
+idl_status idl_trainer_create(idl_context* context, idl_model* model, int64_t m,
+                              double learning_rate, const idl_solver_options* options,
+                              idl_trainer** trainer) {
+  return guarded([&] {
+    require(context, "context");
+    require(model, "model");
+    require(trainer, "trainer");
+    *trainer = nullptr;
+    *trainer = std::visit(
+        [&](auto& typed) {
+          return idl::c_api::make_trainer(context->context, typed, m, learning_rate, options)
+              .release();
+        },
+        model->model);
+  });
+}
+
+void idl_trainer_destroy(idl_trainer* trainer) { delete trainer; }
+
+idl_status idl_trainer_step(idl_trainer* trainer, const void* U, int64_t ldu, const int32_t* labels,
+                            idl_memory memory, double* loss, double* accuracy) {
+  return guarded([&] {
+    require(trainer, "trainer");
+    require(U, "U");
+    require(labels, "labels");
+    std::visit(
+        [&](auto& state) { idl::c_api::train_step(state, U, ldu, labels, memory, loss, accuracy); },
+        trainer->state);
+  });
+}

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <new>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+
+#include "idl/batch_pass.hpp"
+#include "idl/c_api.h"
+#include "idl/context.hpp"
+#include "idl/error.hpp"
+#include "idl/model.hpp"
+#include "idl/optimizer.hpp"
+
+/// What the opaque handles of the C interface are.
+
+struct idl_context {
+  idl::Context context;
+};
+
+struct idl_model {
+  std::variant<idl::ImplicitModel<float>, idl::ImplicitModel<double>> model;
+};
+
+namespace idl::c_api {
+
+template <class T>
+struct TrainingState {
+  Context& context;
+  ImplicitModel<T>& model;
+  BatchPass<T> pass;
+  Optimizer<T> optimizer;
+  Vector<std::int32_t> labels;
+  Vector<T> losses;
+  Vector<T> correct;
+};
+
+/// The text that idl_last_error() gives on this thread.
+std::string& last_error();
+
+/// Runs `body`; turns an exception into a status and remembers its text.
+template <class Body>
+idl_status guarded(Body&& body) noexcept {
+  const auto failed = [](idl_status status, const char* text) {
+    try {
+      last_error() = text;
+    } catch (...) {  // no memory for the text: the status still tells
+    }
+    return status;
+  };
+  try {
+    std::forward<Body>(body)();
+    return IDL_STATUS_OK;
+  } catch (const InvalidArgument& error) {
+    return failed(IDL_STATUS_INVALID_ARGUMENT, error.what());
+  } catch (const NotSupported& error) {
+    return failed(IDL_STATUS_NOT_SUPPORTED, error.what());
+  } catch (const DeviceError& error) {
+    return failed(IDL_STATUS_DEVICE_ERROR, error.what());
+  } catch (const OutOfMemory& error) {
+    return failed(IDL_STATUS_OUT_OF_MEMORY, error.what());
+  } catch (const std::bad_alloc& error) {
+    return failed(IDL_STATUS_OUT_OF_MEMORY, error.what());
+  } catch (const IoError& error) {
+    return failed(IDL_STATUS_IO_ERROR, error.what());
+  } catch (const std::exception& error) {
+    return failed(IDL_STATUS_ERROR, error.what());
+  } catch (...) {
+    return failed(IDL_STATUS_ERROR, "an exception of unknown type");
+  }
+}
+
+/// Throws InvalidArgument for a null pointer that must not be one.
+inline void require(const void* pointer, const char* name) {
+  IDL_CHECK(pointer != nullptr, std::string(name) + " is a null pointer");
+}
+
+SolverOptions solver_options(const idl_solver_options* options);
+
+}  // namespace idl::c_api
+
+struct idl_trainer {
+  std::variant<idl::c_api::TrainingState<float>, idl::c_api::TrainingState<double>> state;
+};

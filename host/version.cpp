@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: MIT
+#include "idl/version.hpp"
+
+namespace idl {
+
+const char* version() { return IDL_VERSION; }
+
+}  // namespace idl

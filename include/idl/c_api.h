@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef IDL_C_API_H
+#define IDL_C_API_H
+
+/**
+ * @file
+ * The C interface of libidl_cuda, for C, Fortran, Julia, Python's ctypes and whoever else speaks C.
+ *
+ * Handles are opaque and belong to the caller, who destroys them. Every function that can fail
+ * returns an idl_status; the text of the last failure on the calling thread is idl_last_error().
+ * No C++ exception leaves these functions. A context and what was made with it are used by one
+ * thread at a time; several threads use a context each.
+ *
+ * Matrices are column-major with one column per sample: a p×m matrix U is byte for byte the
+ * batch-first, row-major array of shape (m, p), as NumPy and PyTorch hold it.
+ */
+
+#include <stdint.h>
+
+#if defined(__GNUC__)
+#define IDL_C_EXPORT __attribute__((visibility("default")))
+#else
+#define IDL_C_EXPORT
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum idl_status {
+  IDL_STATUS_OK = 0,
+  IDL_STATUS_INVALID_ARGUMENT = 1, /**< impossible sizes, names, null pointers */
+  IDL_STATUS_NOT_SUPPORTED = 2,    /**< no such device, or not in this build */
+  IDL_STATUS_DEVICE_ERROR = 3,     /**< CUDA or one of its libraries failed */
+  IDL_STATUS_OUT_OF_MEMORY = 4,    /**< on the host or on the device */
+  IDL_STATUS_IO_ERROR = 5,         /**< a file cannot be read, written or understood */
+  IDL_STATUS_ERROR = 6             /**< anything else */
+} idl_status;
+
+/** The element type of a model and of all its arrays. */
+typedef enum idl_precision { IDL_FLOAT32 = 0, IDL_FLOAT64 = 1 } idl_precision;
+
+/** Where the caller's arrays lie. */
+typedef enum idl_memory {
+  IDL_MEMORY_HOST = 0,
+  IDL_MEMORY_DEVICE = 1 /**< on the context's device; used without a copy to the host */
+} idl_memory;
+
+/** Why the iteration of one sample ended. */
+typedef enum idl_solve_status {
+  IDL_SOLVE_CONVERGED = 1,
+  IDL_SOLVE_STAGNATED = 2, /**< at the level of rounding: no better answer in this precision */
+  IDL_SOLVE_MAX_ITERATIONS = 3,
+  IDL_SOLVE_DIVERGED = 4 /**< an infinite or NaN entry appeared */
+} idl_solve_status;
+
+/** The certificate of one sample. */
+typedef struct idl_sample_report {
+  int32_t status;     /**< idl_solve_status */
+  int32_t iterations; /**< applications of the map X -> φ(AX + BU) */
+  double step;        /**< ‖X_k − X_{k−1}‖∞ of the last iteration */
+  double residual;    /**< upper bound of ‖φ(AX + BU) − X‖∞ */
+  double error_bound; /**< upper bound of ‖X − X*‖∞, rounding included; +inf where none is known */
+} idl_sample_report;
+
+/** When a solve stops; zeroes mean the library's defaults (300 iterations, 3e-6, 0). */
+typedef struct idl_solver_options {
+  int32_t max_iterations;
+  double absolute_tolerance;
+  double relative_tolerance;
+  int32_t certified; /**< nonzero: stop by the error bound instead of the step */
+  int32_t batch_invariant;
+} idl_solver_options;
+
+typedef struct idl_context idl_context;
+typedef struct idl_model idl_model;
+typedef struct idl_trainer idl_trainer;
+
+/** "0.1.0". */
+IDL_C_EXPORT const char* idl_version(void);
+/** The text of the last failure on this thread; "" if there was none. Valid until the next call. */
+IDL_C_EXPORT const char* idl_last_error(void);
+
+/**
+ * @param device  "auto", "cpu", "cuda" or "cuda:K"
+ * @param stream  a cudaStream_t that orders the work, or NULL for a stream of its own
+ */
+IDL_C_EXPORT idl_status idl_context_create(const char* device, void* stream, idl_context** context);
+IDL_C_EXPORT void idl_context_destroy(idl_context* context);
+/** 1 if the context works on a GPU, else 0. */
+IDL_C_EXPORT int32_t idl_context_is_cuda(const idl_context* context);
+/** Waits for all work given so far. */
+IDL_C_EXPORT idl_status idl_context_synchronize(idl_context* context);
+
+/**
+ * A model with parameters from N(0,1)/n by `seed`, then projected.
+ * @param activation  "relu", "tanh", ... (activation.hpp)
+ * @param kappa       ‖A‖∞ <= kappa, in (0, 1); 0: A is not constrained
+ */
+IDL_C_EXPORT idl_status idl_model_create(idl_context* context, idl_precision precision,
+                                         int64_t states, int64_t inputs, int64_t outputs,
+                                         const char* activation, double kappa, int32_t bias,
+                                         uint64_t seed, idl_model** model);
+/** Loads a safetensors file: ours, or a state_dict of the original PyTorch package. */
+IDL_C_EXPORT idl_status idl_model_load(idl_context* context, const char* path,
+                                       idl_precision precision, idl_model** model);
+/** Writes the model as safetensors, atomically. */
+IDL_C_EXPORT idl_status idl_model_save(idl_context* context, const idl_model* model,
+                                       const char* path);
+IDL_C_EXPORT void idl_model_destroy(idl_model* model);
+/** Any of the pointers may be NULL. */
+IDL_C_EXPORT idl_status idl_model_sizes(const idl_model* model, int64_t* states, int64_t* inputs,
+                                        int64_t* outputs, idl_precision* precision);
+
+/**
+ * Solves X = φ(AX + BU) for the m columns of U and evaluates Y = CX + DU. Waits for the result.
+ * A sample that does not converge is no failure: its report says so.
+ * @param U        p×m, leading dimension ldu >= p, elements of the model's precision
+ * @param Y        q×m, ldy >= q
+ * @param X        n×m, ldx >= n, or NULL
+ * @param options  or NULL for the defaults
+ * @param reports  m entries on the host, or NULL
+ */
+IDL_C_EXPORT idl_status idl_model_predict(idl_context* context, const idl_model* model, int64_t m,
+                                          const void* U, int64_t ldu, void* Y, int64_t ldy, void* X,
+                                          int64_t ldx, idl_memory memory,
+                                          const idl_solver_options* options,
+                                          idl_sample_report* reports);
+
+/**
+ * Prepares training with Adam on batches of m samples. The model and the context must outlive the
+ * trainer.
+ */
+IDL_C_EXPORT idl_status idl_trainer_create(idl_context* context, idl_model* model, int64_t m,
+                                           double learning_rate, const idl_solver_options* options,
+                                           idl_trainer** trainer);
+IDL_C_EXPORT void idl_trainer_destroy(idl_trainer* trainer);
+/**
+ * One step: forward, softmax cross-entropy, adjoint, Adam, projection.
+ * @param U         p×m, leading dimension ldu >= p
+ * @param labels    m class numbers in [0, q)
+ * @param loss      mean loss before the step, or NULL; asking for it waits for the step
+ * @param accuracy  share of samples whose largest output is the label, or NULL
+ */
+IDL_C_EXPORT idl_status idl_trainer_step(idl_trainer* trainer, const void* U, int64_t ldu,
+                                         const int32_t* labels, idl_memory memory, double* loss,
+                                         double* accuracy);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
