@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: MIT
+#include "idl/context.hpp"
+
+#include <cstdio>
+
+#include "kernels/backend.hpp"
+
+namespace idl {
+
+Context::Context() : Context(ContextOptions{}) {}
+
+Context::Context(Device device)
+    : Context(ContextOptions{.device = device, .stream = nullptr, .log = {}}) {}
+
+Context::Context(const ContextOptions& options)
+    : backend_(make_backend(options.device, options.stream)), log_(options.log) {}
+
+Context::~Context() = default;
+Context::Context(Context&&) noexcept = default;
+Context& Context::operator=(Context&&) noexcept = default;
+
+Device Context::device() const { return backend_->device(); }
+
+CUstream_st* Context::stream() const { return backend_->stream(); }
+
+void Context::synchronize() { backend_->synchronize(); }
+
+MemoryStatistics Context::memory() const { return backend_->memory(); }
+
+void Context::log(Severity severity, std::string_view text) const {
+  if (log_) {
+    log_(severity, text);
+  } else if (severity != Severity::info) {
+    const char* kind = severity == Severity::warning ? "warning" : "error";
+    std::fprintf(stderr, "idl: %s: %.*s\n", kind, static_cast<int>(text.size()), text.data());
+  }
+}
+
+}  // namespace idl
