@@ -34,7 +34,10 @@ struct Relu {
 template <class T>
 struct LeakyRelu {
   T alpha;
-  IDL_HOST_DEVICE T operator()(T x) const { return x > T(0) ? x : alpha * x; }
+  IDL_HOST_DEVICE T operator()(T x) const {
+    const T scaled = alpha * x;  // on both sides, so that compilers may take it out of the branch
+    return x > T(0) ? x : scaled;
+  }
   IDL_HOST_DEVICE T derivative(T x) const { return x > T(0) ? T(1) : (x <= T(0) ? alpha : x); }
 };
 

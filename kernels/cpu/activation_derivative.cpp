@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: MIT
+#include "kernels/cpu/execute.hpp"
+#include "kernels/cpu/parallel.hpp"
+#include "kernels/cpu/vector_width.hpp"
+#include "kernels/math/activations.hpp"
+
+namespace idl::cpu {
+
+template <class T>
+void execute(const ActivationDerivative<T>& d, Scratch&) {
+  dispatch<T>(d.activation, [&](auto phi) {
+    parallel_for(d.Psi.cols, d.Psi.rows, [&](index_t j) {
+      // Psi may be S, so nothing is said about overlap.
+      const T* s = d.S.data + j * d.S.ld;
+      const T* z = d.Z.data + j * d.Z.ld;
+      T* psi = d.Psi.data + j * d.Psi.ld;
+      const index_t n = d.Psi.rows;
+      with_widest_vectors([=](auto) __attribute__((always_inline)) {
+        for (index_t i = 0; i < n; ++i) psi[i] = phi.derivative(s[i] + z[i]);
+      });
+    });
+  });
+}
+
+template void execute(const ActivationDerivative<float>&, Scratch&);
+template void execute(const ActivationDerivative<double>&, Scratch&);
+
+}  // namespace idl::cpu

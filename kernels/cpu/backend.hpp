@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <string>
+
+#include "kernels/backend.hpp"
+#include "kernels/cpu/scratch.hpp"
+
+namespace idl::cpu {
+
+/// Overrides run() for each primitive of a list: validate, then Derived::execute_valid.
+template <class Derived, class... P>
+struct RunEach;
+template <class Derived>
+struct RunEach<Derived> : Backend {
+  using Backend::run;
+};
+template <class Derived, class P, class... Rest>
+struct RunEach<Derived, P, Rest...> : RunEach<Derived, Rest...> {
+  using RunEach<Derived, Rest...>::run;
+  void run(const P& primitive) final { static_cast<Derived*>(this)->run_checked(primitive); }
+};
+
+class CpuBackend;
+template <class... P>
+using CpuRunEach = RunEach<CpuBackend, P...>;
+
+/// The host as a device: everything runs at once, on the calling thread and OpenMP's.
+class CpuBackend final : public ForEachPrimitive<CpuRunEach> {
+ public:
+  Device device() const noexcept override { return Device::cpu(); }
+  std::string describe() const override;
+  CUstream_st* stream() const noexcept override { return nullptr; }
+
+  void* allocate(std::size_t bytes) override;
+  void release(void* data, std::size_t bytes) noexcept override;
+  MemoryStatistics memory() const noexcept override;
+  /// Columns that start on cache lines, but not all on the same line of the first-level cache.
+  index_t leading_dimension(index_t rows, std::size_t element_size) const noexcept override;
+
+  void* allocate_host(std::size_t bytes) override;
+  void release_host(void* data, std::size_t bytes) noexcept override;
+
+  void upload(const Transfer& transfer) override;
+  void upload_async(const Transfer& transfer) override;
+  void download(const Transfer& transfer) override;
+  std::unique_ptr<ReadBack> read_back(const void* source, std::size_t bytes) override;
+
+  void synchronize() override {}
+  void wait_for(CUstream_st*) override {}
+  void record_for(CUstream_st*) override {}
+
+  std::unique_ptr<Program> compile(Sequence sequence) override;
+  std::unique_ptr<Program> compile_while(Sequence sequence, VectorView<const std::int32_t> active,
+                                         std::int32_t max_iterations) override;
+
+  template <class P>
+  void run_checked(const P& primitive);
+  /// Runs steps that have been validated.
+  void run_valid(const Sequence& sequence);
+
+ private:
+  Scratch scratch_;
+  // Matrices may be released on another thread than the one that uses the backend.
+  std::atomic<std::size_t> allocations_{0};
+  std::atomic<std::size_t> bytes_in_use_{0};
+  std::atomic<std::size_t> peak_bytes_{0};
+};
+
+std::shared_ptr<Backend> make_cpu_backend();
+
+/// "CPU (2 threads, OpenBLAS 0.3.21 ...)".
+std::string describe_cpu();
+
+}  // namespace idl::cpu

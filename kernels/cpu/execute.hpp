@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "kernels/cpu/scratch.hpp"
+#include "kernels/primitives.hpp"
+
+/// The primitives on the CPU, each in the file of its name. Operands have been validated. T is
+/// float or double. Results do not depend on the number of threads.
+namespace idl::cpu {
+
+template <class T>
+void execute(const Gemm<T>& gemm, Scratch& scratch);
+template <class T>
+void execute(const Spmm<T>& spmm, Scratch& scratch);
+template <class T>
+void execute(const Sddmm<T>& sddmm, Scratch& scratch);
+template <class T>
+void execute(const PicardUpdate<T>& update, Scratch& scratch);
+template <class T>
+void execute(const ActivationDerivative<T>& derivative, Scratch& scratch);
+template <class T>
+void execute(const AdjointUpdate<T>& update, Scratch& scratch);
+template <class T>
+void execute(const ResetStatus<T>& reset, Scratch& scratch);
+template <class T>
+void execute(const UpdateStatus<T>& update, Scratch& scratch);
+template <class T>
+void execute(const GatherColumns<T>& gather, Scratch& scratch);
+template <class T>
+void execute(const ScatterColumns<T>& scatter, Scratch& scratch);
+template <class T>
+void execute(const SoftmaxCrossEntropy<T>& loss, Scratch& scratch);
+template <class T>
+void execute(const SquaredError<T>& loss, Scratch& scratch);
+template <class T>
+void execute(const AdamUpdate<T>& update, Scratch& scratch);
+template <class T>
+void execute(const SgdUpdate<T>& update, Scratch& scratch);
+template <class T>
+void execute(const ProjectRowsL1<T>& projection, Scratch& scratch);
+template <class T>
+void execute(const MaskStrictlyUpper<T>& mask, Scratch& scratch);
+template <class T>
+void execute(const RowAbsSums<T>& row_sums, Scratch& scratch);
+template <class T>
+void execute(const ColumnNorms<T>& norms, Scratch& scratch);
+template <class T>
+void execute(const Reduce<T>& reduce, Scratch& scratch);
+template <class T>
+void execute(const AddScaled<T>& add, Scratch& scratch);
+template <class T>
+void execute(const CopyMatrix<T>& copy, Scratch& scratch);
+template <class T>
+void execute(const Fill<T>& fill, Scratch& scratch);
+template <class T>
+void execute(const Convert<T>& convert, Scratch& scratch);
+template <class T>
+void execute(const DenseToCsr<T>& conversion, Scratch& scratch);
+template <class T>
+void execute(const CsrToDense<T>& conversion, Scratch& scratch);
+template <class T>
+void execute(const FillRandom<T>& fill, Scratch& scratch);
+template <class T>
+void execute(const ArgmaxColumns<T>& argmax, Scratch& scratch);
+
+}  // namespace idl::cpu

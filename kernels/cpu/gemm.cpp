@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: MIT
+#include "kernels/cpu/gemm.hpp"
+
+#include <cblas.h>
+
+#include <algorithm>
+#include <limits>
+
+#include "kernels/cpu/execute.hpp"
+
+namespace idl::cpu {
+namespace {
+
+// C <- beta C.
+template <class T>
+void scale(const MatrixView<T>& C, T beta) {
+  for (index_t j = 0; j < C.cols; ++j) {
+    T* column = C.data + j * C.ld;
+    if (beta == T(0)) {
+      std::fill_n(column, C.rows, T(0));  // not 0·C, which would keep NaN
+    } else if (beta != T(1)) {
+      for (index_t i = 0; i < C.rows; ++i) column[i] *= beta;
+    }
+  }
+}
+
+bool fits_int(index_t value) { return value <= std::numeric_limits<int>::max(); }
+
+// A leading dimension that BLAS accepts: the distance of columns does not matter for fewer than
+// two.
+template <class View>
+index_t blas_ld(const View& view) {
+  return std::max<index_t>(view.cols > 1 ? view.ld : view.rows, 1);
+}
+
+template <class T>
+bool fits_blas(const Gemm<T>& g) {
+  const auto fits = [](const auto& view) {
+    return fits_int(view.rows) && fits_int(view.cols) && fits_int(blas_ld(view));
+  };
+  return fits(g.A) && fits(g.B) && fits(g.C);
+}
+
+template <class T, class Blas>
+void call_blas(const Gemm<T>& g, Blas* blas) {
+  const auto k = static_cast<int>(g.transpose_A ? g.A.rows : g.A.cols);
+  blas(CblasColMajor, g.transpose_A ? CblasTrans : CblasNoTrans,
+       g.transpose_B ? CblasTrans : CblasNoTrans, static_cast<int>(g.C.rows),
+       static_cast<int>(g.C.cols), k, g.alpha, g.A.data, static_cast<int>(blas_ld(g.A)), g.B.data,
+       static_cast<int>(blas_ld(g.B)), g.beta, g.C.data, static_cast<int>(blas_ld(g.C)));
+}
+
+}  // namespace
+
+template <class T>
+void execute(const Gemm<T>& g, Scratch& scratch) {
+  if (g.C.rows == 0 || g.C.cols == 0) return;
+  const index_t k = g.transpose_A ? g.A.rows : g.A.cols;
+  if (k == 0) {
+    scale(g.C, g.beta);
+  } else if (g.batch_invariant || !fits_blas(g)) {
+    fixed_order_gemm(g, scratch);
+  } else if constexpr (std::is_same_v<T, float>) {
+    call_blas(g, &cblas_sgemm);
+  } else {
+    call_blas(g, &cblas_dgemm);
+  }
+}
+
+template void execute(const Gemm<float>&, Scratch&);
+template void execute(const Gemm<double>&, Scratch&);
+
+}  // namespace idl::cpu

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <utility>
+
+#include "idl/matrix.hpp"
+
+#ifdef _OPENMP
+#include <omp.h>
+#endif
+
+namespace idl::cpu {
+
+/// Threads that a parallel loop gets; 1 without OpenMP.
+inline int thread_count() {
+#ifdef _OPENMP
+  return omp_get_max_threads();
+#else
+  return 1;
+#endif
+}
+
+/// Below this many element operations a second thread costs more than it brings.
+inline constexpr index_t k_parallel_work = 32768;
+
+/// body(i) for i in [0, count), in parallel where count·work_each elements are worth it. The bodies
+/// must be independent; then results do not depend on the number of threads. Bodies do not throw.
+template <class F>
+void parallel_for(index_t count, index_t work_each, const F& body) {
+#ifdef _OPENMP
+  const bool worth_it =
+      count > 1 && work_each > 0 && count >= (k_parallel_work + work_each - 1) / work_each;
+  if (worth_it && !omp_in_parallel()) {
+#pragma omp parallel for schedule(static)
+    for (index_t i = 0; i < count; ++i) body(i);
+    return;
+  }
+#endif
+  for (index_t i = 0; i < count; ++i) body(i);
+}
+
+}  // namespace idl::cpu

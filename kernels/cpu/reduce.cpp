@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: MIT
+#include <algorithm>
+
+#include "kernels/cpu/execute.hpp"
+#include "kernels/cpu/parallel.hpp"
+#include "kernels/math/extrema.hpp"
+
+namespace idl::cpu {
+namespace {
+
+// Blocks are fixed, so the order of summation does not depend on the number of threads.
+constexpr index_t k_block = 4096;
+
+template <class T>
+double sum_of(const T* x, index_t n) {
+  constexpr index_t k_lanes = 8;
+  double sums[k_lanes] = {};
+  index_t i = 0;
+  for (; i + k_lanes <= n; i += k_lanes) {
+    for (index_t l = 0; l < k_lanes; ++l) sums[l] += static_cast<double>(x[i + l]);
+  }
+  double sum = 0;
+  for (const double lane : sums) sum += lane;
+  for (; i < n; ++i) sum += static_cast<double>(x[i]);
+  return sum;
+}
+
+template <class T>
+double max_of(const T* x, index_t n) {
+  T max = x[0];
+  for (index_t i = 1; i < n; ++i) max = larger(max, x[i]);
+  return static_cast<double>(max);
+}
+
+}  // namespace
+
+template <class T>
+void execute(const Reduce<T>& reduce, Scratch& scratch) {
+  const index_t n = reduce.x.size;
+  if (n == 0) {
+    reduce.result.data[0] = T(0);
+    return;
+  }
+  const bool is_sum = reduce.kind == ReduceKind::sum;
+  const index_t blocks = (n + k_block - 1) / k_block;
+  double* partial = scratch.take<double>(static_cast<std::size_t>(blocks));
+  parallel_for(blocks, k_block, [&](index_t block) {
+    const T* x = reduce.x.data + block * k_block;
+    const index_t count = std::min(k_block, n - block * k_block);
+    partial[block] = is_sum ? sum_of(x, count) : max_of(x, count);
+  });
+  const double all = is_sum ? sum_of(partial, blocks) : max_of(partial, blocks);
+  reduce.result.data[0] = static_cast<T>(static_cast<double>(reduce.scale) * all);
+}
+
+template void execute(const Reduce<float>&, Scratch&);
+template void execute(const Reduce<double>&, Scratch&);
+
+}  // namespace idl::cpu

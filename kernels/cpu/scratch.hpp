@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstddef>
+
+namespace idl::cpu {
+
+/// Working memory of a backend's primitives: grows to the largest request and is kept, so that
+/// running the same shapes again allocates nothing. One request is alive at a time.
+class Scratch {
+ public:
+  Scratch() = default;
+  ~Scratch();
+  Scratch(const Scratch&) = delete;
+  Scratch& operator=(const Scratch&) = delete;
+
+  /// Room for `count` elements, aligned to 256 bytes, uninitialised; the room given before ends.
+  /// @throws OutOfMemory
+  template <class T>
+  T* take(std::size_t count) {
+    return static_cast<T*>(take_bytes(count * sizeof(T)));
+  }
+
+  std::size_t allocations() const { return allocations_; }
+  std::size_t bytes() const { return bytes_; }
+
+ private:
+  void* take_bytes(std::size_t bytes);
+
+  void* data_ = nullptr;
+  std::size_t bytes_ = 0;
+  std::size_t allocations_ = 0;
+};
+
+}  // namespace idl::cpu
