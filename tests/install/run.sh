@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # Installs the library into a new folder, moves that folder, and builds a user's program against it:
-# by find_package and by pkg-config.
+# by find_package, by pkg-config, and in C.
 #   run.sh BUILD_FOLDER CMAKE CXX
 set -euo pipefail
 
@@ -31,3 +31,9 @@ static=()
 read -ra flags <<<"$(pkg-config "${static[@]}" --cflags --libs idl_cuda)"
 "$cxx" "$here/consumer.cpp" -o "$root/by-pkg-config" "${flags[@]}"
 LD_LIBRARY_PATH=$(dirname "$library") "$root/by-pkg-config"
+
+# The C interface, read by a C compiler.
+"${CC:-cc}" -std=c99 -Wall -Wextra -Wpedantic -Werror -I"$root/installed/include" \
+  -c "$here/consumer.c" -o "$root/consumer.o"
+"$cxx" "$root/consumer.o" -o "$root/in-c" "${flags[@]}"
+LD_LIBRARY_PATH=$(dirname "$library") "$root/in-c"
