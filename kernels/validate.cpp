@@ -1,0 +1,409 @@
+// SPDX-License-Identifier: MIT
+#include "kernels/validate.hpp"
+
+#include <string>
+
+#include "kernels/operand_checks.hpp"
+
+namespace idl {
+namespace {
+
+template <class T>
+void check(const Gemm<T>& g, Device device) {
+  OperandChecks checks("Gemm", device);
+  checks.input("A", g.A);
+  checks.input("B", g.B);
+  checks.output("C", g.C);
+  checks.equal("op(B)", g.transpose_B ? g.B.cols : g.B.rows, "rows", "op(A)",
+               g.transpose_A ? g.A.rows : g.A.cols, "columns");
+  checks.equal("C", g.C.rows, "rows", "op(A)", g.transpose_A ? g.A.cols : g.A.rows, "rows");
+  checks.equal("C", g.C.cols, "columns", "op(B)", g.transpose_B ? g.B.rows : g.B.cols, "columns");
+  if (g.batch_invariant && g.transpose_B) {
+    checks.fail("batch_invariant needs a B that is not transposed");
+  }
+  checks.apart();
+}
+
+template <class T>
+void check(const Spmm<T>& s, Device device) {
+  OperandChecks checks("Spmm", device);
+  checks.input("A", s.A);
+  checks.input("B", s.B);
+  checks.output("C", s.C);
+  checks.equal("B", s.B.rows, "rows", "op(A)", s.transpose_A ? s.A.rows : s.A.cols, "columns");
+  checks.equal("C", s.C.rows, "rows", "op(A)", s.transpose_A ? s.A.cols : s.A.rows, "rows");
+  checks.equal("C", s.C.cols, "columns", "B", s.B.cols, "columns");
+  checks.apart();
+}
+
+template <class T>
+void check(const Sddmm<T>& s, Device device) {
+  OperandChecks checks("Sddmm", device);
+  checks.input("V", s.V);
+  checks.input("X", s.X);
+  checks.output("P", s.P, true);
+  checks.equal("X", s.X.cols, "columns", "V", s.V.cols, "columns");
+  checks.equal("P", s.P.rows, "rows", "V", s.V.rows, "rows");
+  checks.equal("P", s.P.cols, "columns", "X", s.X.rows, "rows");
+  checks.apart();
+}
+
+// The vectors of an update of the columns of `state`.
+template <class T, class Update>
+void check_norms(OperandChecks& checks, const Update& u, const char* name,
+                 const MatrixView<T>& state) {
+  checks.output("step_norms", u.step_norms);
+  checks.output("state_norms", u.state_norms);
+  checks.input("status", u.status);
+  checks.per_column("step_norms", u.step_norms, name, state);
+  checks.per_column("state_norms", u.state_norms, name, state);
+  checks.per_column("status", u.status, name, state);
+}
+
+template <class T>
+void check(const PicardUpdate<T>& u, Device device) {
+  OperandChecks checks("PicardUpdate", device);
+  checks.input("S", u.S);
+  checks.input("Z", u.Z);
+  checks.output("X", u.X);
+  checks.same_shape("S", u.S, "X", u.X);
+  checks.same_shape("Z", u.Z, "X", u.X);
+  check_norms(checks, u, "X", u.X);
+  checks.apart();
+}
+
+template <class T>
+void check(const ActivationDerivative<T>& d, Device device) {
+  OperandChecks checks("ActivationDerivative", device);
+  checks.input("S", d.S);
+  checks.input("Z", d.Z);
+  checks.output("Psi", d.Psi);
+  checks.same_shape("S", d.S, "Psi", d.Psi);
+  checks.same_shape("Z", d.Z, "Psi", d.Psi);
+  // Psi may be S itself, entry on entry, not S moved by a few.
+  const bool is_S = d.Psi.data == d.S.data && d.Psi.ld == d.S.ld;
+  checks.apart(is_S ? "S" : "", is_S ? "Psi" : "");
+}
+
+template <class T>
+void check(const AdjointUpdate<T>& u, Device device) {
+  OperandChecks checks("AdjointUpdate", device);
+  checks.input("W", u.W);
+  checks.input("G", u.G);
+  checks.input("Psi", u.Psi);
+  checks.output("V", u.V);
+  checks.same_shape("W", u.W, "V", u.V);
+  checks.same_shape("G", u.G, "V", u.V);
+  checks.same_shape("Psi", u.Psi, "V", u.V);
+  check_norms(checks, u, "V", u.V);
+  checks.apart();
+}
+
+// The vectors that a loop keeps; all have one element per column, `active` one in all.
+template <class T>
+void check_columns(OperandChecks& checks, const ColumnStatus<T>& columns) {
+  checks.output("status", columns.status);
+  checks.output("iterations", columns.iterations);
+  checks.output("best_steps", columns.best_steps);
+  checks.output("stalled", columns.stalled);
+  checks.output("active", columns.active);
+  const index_t m = columns.status.size;
+  checks.fits_int32("status", m, "elements");
+  checks.equal("iterations", columns.iterations.size, "elements", "status", m, "elements");
+  checks.equal("best_steps", columns.best_steps.size, "elements", "status", m, "elements");
+  checks.equal("stalled", columns.stalled.size, "elements", "status", m, "elements");
+  checks.one_element("active", columns.active);
+}
+
+template <class T>
+void check(const ResetStatus<T>& r, Device device) {
+  OperandChecks checks("ResetStatus", device);
+  check_columns(checks, r.columns);
+  checks.output("step_norms", r.step_norms);
+  checks.output("state_norms", r.state_norms);
+  const index_t m = r.columns.status.size;
+  checks.equal("step_norms", r.step_norms.size, "elements", "status", m, "elements");
+  checks.equal("state_norms", r.state_norms.size, "elements", "status", m, "elements");
+  checks.apart();
+}
+
+template <class T>
+void check(const UpdateStatus<T>& u, Device device) {
+  OperandChecks checks("UpdateStatus", device);
+  check_columns(checks, u.columns);
+  checks.input("step_norms", u.step_norms);
+  checks.input("state_norms", u.state_norms);
+  checks.input("contraction", u.contraction);
+  const index_t m = u.columns.status.size;
+  checks.equal("step_norms", u.step_norms.size, "elements", "status", m, "elements");
+  checks.equal("state_norms", u.state_norms.size, "elements", "status", m, "elements");
+  const index_t expected = u.certified ? 1 : u.contraction.size;
+  if (u.contraction.size != expected || u.contraction.size > 1) {
+    checks.fail("contraction has " + std::to_string(u.contraction.size) + " elements, expected " +
+                (u.certified ? "1, since certified is set" : "0 or 1"));
+  }
+  if (!(u.absolute >= T(0) && u.relative >= T(0) && u.rounding >= T(0))) {
+    checks.fail("absolute " + std::to_string(u.absolute) + ", relative " +
+                std::to_string(u.relative) + " and rounding " + std::to_string(u.rounding) +
+                " must not be negative");
+  }
+  if (u.max_iterations < 0) {
+    checks.fail("max_iterations is " + std::to_string(u.max_iterations));
+  }
+  checks.apart();
+}
+
+template <class T>
+void check(const GatherColumns<T>& g, Device device) {
+  OperandChecks checks("GatherColumns", device);
+  checks.input("X", g.X);
+  checks.input("indices", g.indices);
+  checks.output("Y", g.Y);
+  checks.equal("Y", g.Y.rows, "rows", "X", g.X.rows, "rows");
+  checks.per_column("indices", g.indices, "Y", g.Y);
+  checks.apart();
+}
+
+template <class T>
+void check(const ScatterColumns<T>& s, Device device) {
+  OperandChecks checks("ScatterColumns", device);
+  checks.input("X", s.X);
+  checks.input("indices", s.indices);
+  checks.output("Y", s.Y);
+  checks.equal("Y", s.Y.rows, "rows", "X", s.X.rows, "rows");
+  checks.per_column("indices", s.indices, "X", s.X);
+  checks.apart();
+}
+
+template <class T>
+void check(const SoftmaxCrossEntropy<T>& s, Device device) {
+  OperandChecks checks("SoftmaxCrossEntropy", device);
+  checks.input("Y", s.Y);
+  checks.input("labels", s.labels);
+  checks.output("dY", s.dY);
+  checks.output("losses", s.losses);
+  checks.output("correct", s.correct);
+  checks.fits_int32("Y", s.Y.rows, "rows");
+  checks.per_column("labels", s.labels, "Y", s.Y);
+  checks.per_column("losses", s.losses, "Y", s.Y);
+  if (s.correct.size > 0) checks.per_column("correct", s.correct, "Y", s.Y);
+  if (s.dY.cols > 0) checks.same_shape("dY", s.dY, "Y", s.Y);
+  checks.apart();
+}
+
+template <class T>
+void check(const SquaredError<T>& s, Device device) {
+  OperandChecks checks("SquaredError", device);
+  checks.input("Y", s.Y);
+  checks.input("target", s.target);
+  checks.output("dY", s.dY);
+  checks.output("losses", s.losses);
+  checks.same_shape("target", s.target, "Y", s.Y);
+  checks.per_column("losses", s.losses, "Y", s.Y);
+  if (s.dY.cols > 0) checks.same_shape("dY", s.dY, "Y", s.Y);
+  checks.apart();
+}
+
+bool is_decay_rate(double beta) { return beta >= 0 && beta < 1; }
+
+template <class T>
+void check(const AdamUpdate<T>& u, Device device) {
+  OperandChecks checks("AdamUpdate", device);
+  checks.output("M", u.M);
+  checks.input("dM", u.dM);
+  checks.output("m1", u.m1);
+  checks.output("m2", u.m2);
+  checks.same_shape("dM", u.dM, "M", u.M);
+  checks.same_shape("m1", u.m1, "M", u.M);
+  checks.same_shape("m2", u.m2, "M", u.M);
+  if (u.step < 1) checks.fail("step is " + std::to_string(u.step) + ", the first is 1");
+  if (!is_decay_rate(u.beta1) || !is_decay_rate(u.beta2)) {
+    checks.fail("beta1 is " + std::to_string(u.beta1) + " and beta2 " + std::to_string(u.beta2) +
+                ", expected in [0, 1)");
+  }
+  if (!(u.epsilon >= 0)) checks.fail("epsilon is " + std::to_string(u.epsilon));
+  checks.apart();
+}
+
+template <class T>
+void check(const SgdUpdate<T>& u, Device device) {
+  OperandChecks checks("SgdUpdate", device);
+  checks.output("M", u.M);
+  checks.input("dM", u.dM);
+  checks.output("velocity", u.velocity);
+  checks.same_shape("dM", u.dM, "M", u.M);
+  checks.same_shape("velocity", u.velocity, "M", u.M);
+  checks.apart();
+}
+
+template <class T>
+void check(const ProjectRowsL1<T>& p, Device device) {
+  OperandChecks checks("ProjectRowsL1", device);
+  checks.output("A", p.A);
+  checks.output("zeros", p.zeros);
+  checks.fits_int32("A", p.A.cols, "columns");
+  if (p.zeros.size > 0) checks.per_row("zeros", p.zeros, "A", p.A);
+  if (!(p.radius >= T(0))) checks.fail("radius is " + std::to_string(p.radius));
+  checks.apart();
+}
+
+template <class T>
+void check(const MaskStrictlyUpper<T>& m, Device device) {
+  OperandChecks checks("MaskStrictlyUpper", device);
+  checks.output("A", m.A);
+}
+
+template <class T>
+void check(const RowAbsSums<T>& r, Device device) {
+  OperandChecks checks("RowAbsSums", device);
+  checks.input("A", r.A);
+  checks.output("sums", r.sums);
+  checks.per_row("sums", r.sums, "A", r.A);
+  checks.apart();
+}
+
+template <class T>
+void check(const ColumnNorms<T>& n, Device device) {
+  OperandChecks checks("ColumnNorms", device);
+  checks.input("X", n.X);
+  checks.output("norms", n.norms);
+  checks.per_column("norms", n.norms, "X", n.X);
+  checks.apart();
+}
+
+template <class T>
+void check(const Reduce<T>& r, Device device) {
+  OperandChecks checks("Reduce", device);
+  checks.input("x", r.x);
+  checks.output("result", r.result);
+  checks.one_element("result", r.result);
+  checks.apart();
+}
+
+template <class P>
+void check_X_to_Y(const char* primitive, const P& p, Device device) {
+  OperandChecks checks(primitive, device);
+  checks.input("X", p.X);
+  checks.output("Y", p.Y);
+  checks.same_shape("X", p.X, "Y", p.Y);
+  checks.apart();
+}
+
+template <class T>
+void check(const AddScaled<T>& p, Device device) {
+  check_X_to_Y("AddScaled", p, device);
+}
+template <class T>
+void check(const CopyMatrix<T>& p, Device device) {
+  check_X_to_Y("CopyMatrix", p, device);
+}
+template <class T>
+void check(const Convert<T>& p, Device device) {
+  check_X_to_Y("Convert", p, device);
+}
+
+template <class T>
+void check(const Fill<T>& f, Device device) {
+  OperandChecks checks("Fill", device);
+  checks.output("Y", f.Y);
+}
+
+template <class T>
+void check(const DenseToCsr<T>& d, Device device) {
+  OperandChecks checks("DenseToCsr", device);
+  checks.input("A", d.A);
+  checks.output("P", d.P, false);
+  checks.output("nnz", d.nnz);
+  checks.same_shape("P", d.P, "A", d.A);
+  checks.one_element("nnz", d.nnz);
+  checks.apart();
+}
+
+template <class T>
+void check(const CsrToDense<T>& c, Device device) {
+  OperandChecks checks("CsrToDense", device);
+  checks.input("P", c.P);
+  checks.output("A", c.A);
+  checks.same_shape("P", c.P, "A", c.A);
+  checks.apart();
+}
+
+template <class T>
+void check(const FillRandom<T>& f, Device device) {
+  OperandChecks checks("FillRandom", device);
+  checks.output("A", f.A);
+}
+
+template <class T>
+void check(const ArgmaxColumns<T>& a, Device device) {
+  OperandChecks checks("ArgmaxColumns", device);
+  checks.input("X", a.X);
+  checks.output("indices", a.indices);
+  checks.fits_int32("X", a.X.rows, "rows");
+  checks.per_column("indices", a.indices, "X", a.X);
+  checks.apart();
+}
+
+}  // namespace
+
+template <class P>
+void validate(const P& primitive, Device device) {
+  check(primitive, device);
+}
+
+template void validate(const Gemm<float>&, Device);
+template void validate(const Gemm<double>&, Device);
+template void validate(const Spmm<float>&, Device);
+template void validate(const Spmm<double>&, Device);
+template void validate(const Sddmm<float>&, Device);
+template void validate(const Sddmm<double>&, Device);
+template void validate(const PicardUpdate<float>&, Device);
+template void validate(const PicardUpdate<double>&, Device);
+template void validate(const ActivationDerivative<float>&, Device);
+template void validate(const ActivationDerivative<double>&, Device);
+template void validate(const AdjointUpdate<float>&, Device);
+template void validate(const AdjointUpdate<double>&, Device);
+template void validate(const ResetStatus<float>&, Device);
+template void validate(const ResetStatus<double>&, Device);
+template void validate(const UpdateStatus<float>&, Device);
+template void validate(const UpdateStatus<double>&, Device);
+template void validate(const GatherColumns<float>&, Device);
+template void validate(const GatherColumns<double>&, Device);
+template void validate(const ScatterColumns<float>&, Device);
+template void validate(const ScatterColumns<double>&, Device);
+template void validate(const SoftmaxCrossEntropy<float>&, Device);
+template void validate(const SoftmaxCrossEntropy<double>&, Device);
+template void validate(const SquaredError<float>&, Device);
+template void validate(const SquaredError<double>&, Device);
+template void validate(const AdamUpdate<float>&, Device);
+template void validate(const AdamUpdate<double>&, Device);
+template void validate(const SgdUpdate<float>&, Device);
+template void validate(const SgdUpdate<double>&, Device);
+template void validate(const ProjectRowsL1<float>&, Device);
+template void validate(const ProjectRowsL1<double>&, Device);
+template void validate(const MaskStrictlyUpper<float>&, Device);
+template void validate(const MaskStrictlyUpper<double>&, Device);
+template void validate(const RowAbsSums<float>&, Device);
+template void validate(const RowAbsSums<double>&, Device);
+template void validate(const ColumnNorms<float>&, Device);
+template void validate(const ColumnNorms<double>&, Device);
+template void validate(const Reduce<float>&, Device);
+template void validate(const Reduce<double>&, Device);
+template void validate(const AddScaled<float>&, Device);
+template void validate(const AddScaled<double>&, Device);
+template void validate(const CopyMatrix<float>&, Device);
+template void validate(const CopyMatrix<double>&, Device);
+template void validate(const Fill<float>&, Device);
+template void validate(const Fill<double>&, Device);
+template void validate(const Convert<float>&, Device);
+template void validate(const Convert<double>&, Device);
+template void validate(const DenseToCsr<float>&, Device);
+template void validate(const DenseToCsr<double>&, Device);
+template void validate(const CsrToDense<float>&, Device);
+template void validate(const CsrToDense<double>&, Device);
+template void validate(const FillRandom<float>&, Device);
+template void validate(const FillRandom<double>&, Device);
+template void validate(const ArgmaxColumns<float>&, Device);
+template void validate(const ArgmaxColumns<double>&, Device);
+
+}  // namespace idl
