@@ -31,7 +31,7 @@ struct Array {
 
   /// Number of elements.
   IDL_EXPORT std::int64_t size() const;
-  /// The elements converted to T (float, double, std::int32_t or std::int64_t).
+  /// The elements converted to T (float, double, std::int32_t, std::int64_t or std::uint8_t).
   /// @throws InvalidArgument where a value does not fit an integral T.
   template <class T>
   IDL_EXPORT std::vector<T> as() const;
@@ -53,8 +53,9 @@ struct Safetensors {
 /// @throws IoError for a truncated file, a header that is no JSON, overlapping or missing bytes, a
 /// tensor whose offsets do not fit its shape, an unknown type.
 IDL_EXPORT Safetensors read_safetensors(const std::filesystem::path& path);
-/// Writes tensors in the order of their names; the header is padded to 8 bytes, as Python's
-/// safetensors does. @throws IoError
+/// Writes tensors with wide elements first and then in the order of their names, so that each is
+/// aligned to its elements; the header is padded to 8 bytes. Python's safetensors does the same.
+/// @throws IoError, InvalidArgument (bytes that do not fit the shape, names that are not UTF-8)
 IDL_EXPORT void write_safetensors(const std::filesystem::path& path, const Safetensors& content);
 
 /// Reads .npy versions 1 to 3, C or Fortran order (returned as C order), little-endian f4, f8, i4,

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <span>
+#include <string>
+
+namespace idl::io {
+
+/// A file that comes into being whole or not at all: what is written goes to a temporary file in
+/// the target's folder, which commit() syncs and renames to the target. Without commit() the
+/// temporary file is removed and the target stays as it was.
+///
+/// A target that is a symbolic link is followed; a target that exists and is no regular file (a
+/// folder, /dev/null) is refused. An existing target's access rights are kept.
+class AtomicFile {
+ public:
+  /// Creates the temporary file. @throws IoError
+  explicit AtomicFile(const std::filesystem::path& target);
+  ~AtomicFile();
+  AtomicFile(const AtomicFile&) = delete;
+  AtomicFile& operator=(const AtomicFile&) = delete;
+
+  /// Appends. @throws IoError (disk full, ...)
+  void write(std::span<const std::byte> bytes);
+
+  /// Where the temporary file lies, for libraries that write to a name. They must write to this
+  /// very file, not replace it.
+  const std::filesystem::path& temporary_path() const { return temporary_; }
+
+  /// Syncs the file, gives it its name and syncs the folder. To be called once, last.
+  /// @throws IoError; the target is then still the old one, unless it says that only the folder
+  /// could not be synced
+  void commit();
+
+ private:
+  std::filesystem::path target_;
+  std::filesystem::path temporary_;
+  int descriptor_ = -1;
+  bool temporary_exists_ = false;
+
+  [[noreturn]] void fail(const std::string& what, int error) const;
+};
+
+}  // namespace idl::io
