@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: MIT
+#include <algorithm>
+#include <bit>
 #include <cmath>
+#include <type_traits>
 
 #include "kernels/cpu/execute.hpp"
+#include "kernels/cpu/magnitude.hpp"
 #include "kernels/cpu/row_tiles.hpp"
 #include "kernels/cpu/vector_width.hpp"
 #include "kernels/math/l1_projection.hpp"
@@ -20,28 +24,57 @@ struct Tile {
   index_t cols;
 };
 
-struct RowStates {
-  double sum[k_tile_rows] = {};      // Σ|a_i|, later Σ of the gaps, of the projected magnitudes
-  double count[k_tile_rows] = {};    // active entries
-  double poison[k_tile_rows] = {};   // 0, or NaN where an entry is not finite
-  double largest[k_tile_rows] = {};  // max |a_i|
-  double tau[k_tile_rows] = {};
-  double previous_count[k_tile_rows] = {};
-  bool projected[k_tile_rows] = {};
+struct Lanes {
+  double at[k_tile_rows];
 };
+
+struct RowStates {
+  Lanes sum;             // Σ|a_i|, later Σ of the gaps, of the projected magnitudes
+  Lanes count;           // active entries
+  Lanes previous_count;  // at the Newton step before
+  Lanes poison;          // 0, or NaN where an entry is not finite
+  Lanes largest;         // max |a_i|
+  Lanes tau;
+  bool projected[k_tile_rows];
+};
+
+// step(column j of the tile, number of rows) for all columns. Full tiles get the number as a
+// constant, which lets the compiler unroll the loop over the lanes and keep them in registers.
+template <class T, class Step>
+__attribute__((always_inline)) inline void sweep(const Tile<T>& tile, const Step& step) {
+  const Tile<T> t = tile;
+  if (t.rows == k_tile_rows) {
+    constexpr std::integral_constant<index_t, k_tile_rows> k_rows;
+    for (index_t j = 0; j < t.cols; ++j) step(t.a + j * t.ld, k_rows);
+  } else {
+    for (index_t j = 0; j < t.cols; ++j) step(t.a + j * t.ld, t.rows);
+  }
+}
+
+// x where the mask is all ones, 0 where it is 0. In place of a conditional, which compilers turn
+// into a branch and then do not vectorise.
+inline double keep(double x, std::int64_t mask) {
+  return std::bit_cast<double>(std::bit_cast<std::int64_t>(x) & mask);
+}
 
 template <class T>
 void measure(const Tile<T>& tile, RowStates& s) {
   with_widest_vectors([&](auto) __attribute__((always_inline)) {
-    for (index_t j = 0; j < tile.cols; ++j) {
-      const T* column = tile.a + j * tile.ld;
-      for (index_t l = 0; l < tile.rows; ++l) {
-        const double value = std::abs(static_cast<double>(column[l]));
-        s.sum[l] += value;
-        s.poison[l] += value - value;
-        s.largest[l] = value > s.largest[l] ? value : s.largest[l];
-      }
-    }
+    Lanes sum{};
+    Lanes poison{};
+    Lanes largest{};
+    sweep(
+        tile, [&](const T* column, auto rows) __attribute__((always_inline)) {
+          for (index_t l = 0; l < rows; ++l) {
+            const double value = std::abs(static_cast<double>(column[l]));
+            sum.at[l] += value;
+            poison.at[l] += value - value;
+            largest.at[l] = value > largest.at[l] ? value : largest.at[l];
+          }
+        });
+    s.sum = sum;
+    s.poison = poison;
+    s.largest = largest;
   });
 }
 
@@ -49,16 +82,21 @@ void measure(const Tile<T>& tile, RowStates& s) {
 template <class T>
 void sum_gaps(const Tile<T>& tile, RowStates& s) {
   with_widest_vectors([&](auto) __attribute__((always_inline)) {
-    for (index_t l = 0; l < tile.rows; ++l) s.sum[l] = s.count[l] = 0;
-    for (index_t j = 0; j < tile.cols; ++j) {
-      const T* column = tile.a + j * tile.ld;
-      for (index_t l = 0; l < tile.rows; ++l) {
-        const double gap = s.largest[l] - std::abs(static_cast<double>(column[l]));
-        const bool active = gap < s.tau[l];
-        s.sum[l] += active ? gap : 0.0;
-        s.count[l] += active ? 1.0 : 0.0;
-      }
-    }
+    Lanes sum{};
+    Lanes count{};
+    const Lanes largest = s.largest;
+    const Lanes tau = s.tau;
+    sweep(
+        tile, [&](const T* column, auto rows) __attribute__((always_inline)) {
+          for (index_t l = 0; l < rows; ++l) {
+            const double gap = largest.at[l] - std::abs(static_cast<double>(column[l]));
+            const std::int64_t active = gap < tau.at[l] ? -1 : 0;
+            sum.at[l] += keep(gap, active);
+            count.at[l] += keep(1.0, active);
+          }
+        });
+    s.sum = sum;
+    s.count = count;
   });
 }
 
@@ -66,13 +104,16 @@ void sum_gaps(const Tile<T>& tile, RowStates& s) {
 template <class T>
 void sum_shrunk(const Tile<T>& tile, RowStates& s) {
   with_widest_vectors([&](auto) __attribute__((always_inline)) {
-    for (index_t l = 0; l < tile.rows; ++l) s.sum[l] = 0;
-    for (index_t j = 0; j < tile.cols; ++j) {
-      const T* column = tile.a + j * tile.ld;
-      for (index_t l = 0; l < tile.rows; ++l) {
-        s.sum[l] += std::abs(static_cast<double>(shrink(column[l], s.largest[l], s.tau[l])));
-      }
-    }
+    Lanes sum{};
+    const Lanes largest = s.largest;
+    const Lanes tau = s.tau;
+    sweep(
+        tile, [&](const T* column, auto rows) __attribute__((always_inline)) {
+          for (index_t l = 0; l < rows; ++l) {
+            sum.at[l] += std::abs(static_cast<double>(shrink(column[l], largest.at[l], tau.at[l])));
+          }
+        });
+    s.sum = sum;
   });
 }
 
@@ -80,17 +121,17 @@ void sum_shrunk(const Tile<T>& tile, RowStates& s) {
 template <class T>
 void solve_for_tau(const Tile<T>& tile, double radius, RowStates& s) {
   for (index_t l = 0; l < tile.rows; ++l) {
-    s.tau[l] = radius;
-    s.previous_count[l] = -1;
+    s.tau.at[l] = radius;
+    s.previous_count.at[l] = -1;
   }
   for (bool changed = true; changed;) {
     sum_gaps(tile, s);
     changed = false;
     for (index_t l = 0; l < tile.rows; ++l) {
-      if (!s.projected[l] || s.count[l] == s.previous_count[l]) continue;
+      if (!s.projected[l] || s.count.at[l] == s.previous_count.at[l]) continue;
       changed = true;
-      s.previous_count[l] = s.count[l];
-      s.tau[l] = next_tau(radius, s.sum[l], static_cast<std::int64_t>(s.count[l]));
+      s.previous_count.at[l] = s.count.at[l];
+      s.tau.at[l] = next_tau(radius, s.sum.at[l], static_cast<std::int64_t>(s.count.at[l]));
     }
   }
 }
@@ -103,10 +144,10 @@ void settle_inside(const Tile<T>& tile, double radius, RowStates& s) {
     sum_shrunk(tile, s);
     lowered = false;
     for (index_t l = 0; l < tile.rows; ++l) {
-      if (!s.projected[l] || l1_ball_holds_in_any_order(s.sum[l], radius, tile.cols)) continue;
+      if (!s.projected[l] || l1_ball_holds_in_any_order(s.sum.at[l], radius, tile.cols)) continue;
       lowered = true;
-      s.tau[l] = lower_tau(s.tau[l], s.sum[l], radius, tile.cols,
-                           static_cast<std::int64_t>(s.previous_count[l]), attempt);
+      s.tau.at[l] = lower_tau(s.tau.at[l], s.sum.at[l], radius, tile.cols,
+                              static_cast<std::int64_t>(s.previous_count.at[l]), attempt);
     }
   }
 }
@@ -114,29 +155,35 @@ void settle_inside(const Tile<T>& tile, double radius, RowStates& s) {
 template <class T>
 void write_tile(const Tile<T>& tile, const RowStates& s, std::int32_t* zeros) {
   with_widest_vectors([&](auto) __attribute__((always_inline)) {
-    std::int32_t count[k_tile_rows] = {};
-    for (index_t j = 0; j < tile.cols; ++j) {
-      T* column = tile.a + j * tile.ld;
-      for (index_t l = 0; l < tile.rows; ++l) {
-        const T shrunk = shrink(column[l], s.largest[l], s.tau[l]);
-        const T value = s.projected[l] ? shrunk : column[l];
-        column[l] = value;
-        count[l] += value == T(0) ? 1 : 0;
-      }
-    }
-    if (zeros != nullptr) {
-      for (index_t l = 0; l < tile.rows; ++l) zeros[l] = count[l];
-    }
+    Magnitude<T> count[k_tile_rows] = {};  // integers as wide as T
+    Magnitude<T> projected[k_tile_rows];
+    std::copy_n(s.projected, k_tile_rows, projected);
+    const Lanes largest = s.largest;
+    const Lanes tau = s.tau;
+    sweep(
+        tile, [&](T * column, auto rows) __attribute__((always_inline)) {
+          // Two loops, one over doubles and one over T: mixed they are not vectorised.
+          T shrunk[k_tile_rows];
+          for (index_t l = 0; l < rows; ++l)
+            shrunk[l] = shrink(column[l], largest.at[l], tau.at[l]);
+          for (index_t l = 0; l < rows; ++l) {
+            const T value = projected[l] != 0 ? shrunk[l] : column[l];
+            column[l] = value;
+            count[l] += value == T(0) ? 1 : 0;
+          }
+        });
+    if (zeros == nullptr) return;
+    for (index_t l = 0; l < tile.rows; ++l) zeros[l] = static_cast<std::int32_t>(count[l]);
   });
 }
 
 template <class T>
 void project_tile(const Tile<T>& tile, double radius, std::int32_t* zeros) {
-  RowStates s;
+  RowStates s{};
   measure(tile, s);
   bool any = false;
   for (index_t l = 0; l < tile.rows; ++l) {
-    s.projected[l] = s.poison[l] == 0.0 && !l1_ball_holds(s.sum[l], radius);
+    s.projected[l] = s.poison.at[l] == 0.0 && !l1_ball_holds(s.sum.at[l], radius);
     any = any || s.projected[l];
   }
   if (any) {

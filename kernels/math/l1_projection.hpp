@@ -40,18 +40,19 @@ IDL_HOST_DEVICE inline double next_tau(double radius, double gap_sum, std::int64
 template <class T>
 IDL_HOST_DEVICE inline T shrink(T a, double largest, double tau) {
   const double exact = tau - (largest - std::abs(static_cast<double>(a)));
-  if (!(exact > 0)) return T(0);
-  T value = static_cast<T>(exact);
+  // max(exact, 0) without a conditional, behind which compilers would hide the conversion and then
+  // not vectorise it.
+  const double magnitude = 0.5 * (exact + std::abs(exact));
+  T value = static_cast<T>(magnitude);
   if constexpr (sizeof(T) == sizeof(float)) {
-    if (static_cast<double>(value) > exact) {
-      // The float below a positive one is the one with the integer below.
-      std::uint32_t bits = 0;
-      std::memcpy(&bits, &value, sizeof bits);
-      bits -= 1;
-      std::memcpy(&value, &bits, sizeof bits);
-    }
+    // The float below a positive one is the one with the integer below.
+    std::uint32_t bits = 0;
+    std::memcpy(&bits, &value, sizeof bits);
+    bits -= static_cast<double>(value) > magnitude ? 1U : 0U;
+    std::memcpy(&value, &bits, sizeof bits);
   }
-  return a < T(0) ? -value : value;
+  const T sign = a < T(0) ? T(-1) : T(1);
+  return value * sign + T(0);  // −0 + 0 is +0
 }
 
 /// Step 3: whether a sum of n magnitudes, `total` in some order of summation in double, is at most
