@@ -94,11 +94,19 @@ add_library(idl_cuda ${_objects})
 add_library(idl::idl_cuda ALIAS idl_cuda)
 file(GLOB_RECURSE _headers CONFIGURE_DEPENDS "${_root}/include/idl/*.hpp" "${_root}/include/idl/*.h")
 list(FILTER _headers EXCLUDE REGEX "/include/idl/cuda/")
+# dlpack.hpp needs the public header of DLPack; without it, it is installed but cannot be verified.
+find_path(DLPACK_INCLUDE_DIR dlpack/dlpack.h)
+mark_as_advanced(DLPACK_INCLUDE_DIR)
+set(_unverified_headers)
+if(NOT DLPACK_INCLUDE_DIR)
+  list(FILTER _headers EXCLUDE REGEX "/include/idl/dlpack.hpp$")
+  set(_unverified_headers "${_root}/include/idl/dlpack.hpp")
+endif()
 file(GLOB_RECURSE _cuda_headers CONFIGURE_DEPENDS "${_root}/include/idl/cuda/*")
 target_sources(
   idl_cuda
   PUBLIC FILE_SET HEADERS BASE_DIRS "${_root}/include" FILES ${_headers}
-  PUBLIC FILE_SET cuda_headers TYPE HEADERS BASE_DIRS "${_root}/include" FILES ${_cuda_headers})
+  PUBLIC FILE_SET cuda_headers TYPE HEADERS BASE_DIRS "${_root}/include" FILES ${_cuda_headers} ${_unverified_headers})
 target_compile_features(idl_cuda PUBLIC cxx_std_20)
 target_link_libraries(idl_cuda PRIVATE ${_idl_link_libraries})
 idl_configure_target(idl_cuda)

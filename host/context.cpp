@@ -25,6 +25,10 @@ CUstream_st* Context::stream() const { return backend_->stream(); }
 
 void Context::synchronize() { backend_->synchronize(); }
 
+void Context::wait_for(CUstream_st* stream) { backend_->wait_for(stream); }
+
+void Context::record_for(CUstream_st* stream) { backend_->record_for(stream); }
+
 MemoryStatistics Context::memory() const { return backend_->memory(); }
 
 void Context::log(Severity severity, std::string_view text) const {

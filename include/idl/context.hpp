@@ -53,6 +53,11 @@ class IDL_EXPORT Context {
   CUstream_st* stream() const;
   /// Returns when all work given so far is done. @throws DeviceError if some of it failed.
   void synchronize();
+  /// Work given here from now on starts after what was given to `stream` so far (a cudaStream_t of
+  /// the same device). No-op on the CPU.
+  void wait_for(CUstream_st* stream);
+  /// Work given to `stream` from now on starts after what was given here so far.
+  void record_for(CUstream_st* stream);
   MemoryStatistics memory() const;
   /// Hands `text` to the log callback.
   void log(Severity severity, std::string_view text) const;
