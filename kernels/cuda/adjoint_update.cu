@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: MIT
+// V(:,j) <- Psi(:,j) ∘ (W(:,j) + G(:,j)) with ‖V_new − V_old‖₁ and ‖V_new‖₁ of the column.
+//
+// A team of threads (columns.cuh) sweeps a column in packs of 16 bytes. Each thread sums its packs
+// from top to bottom, the team adds the threads in a fixed tree, so the order depends on n alone.
+// 4 reads and 1 write of n·m elements.
+#include <cmath>
+
+#include "idl/solver.hpp"
+#include "kernels/cuda/columns.cuh"
+#include "kernels/cuda/launchers.hpp"
+#include "kernels/cuda/pack.cuh"
+
+namespace idl::cuda {
+namespace {
+
+// A thread takes the same entries in the same order with N = 1 as with N = k_pack<T>: the bits must
+// not depend on where a column starts. The zeros of a short pack add nothing.
+template <class T, int N, int Threads>
+__global__ void adjoint_update_kernel(AdjointUpdate<T> u) {
+  using Team = ColumnTeam<Threads>;
+  constexpr int k_width = k_pack<T>;
+  __shared__ SharedArray<T, Team::k_shared> shared;
+  const index_t j = Team::column();
+  if (j >= u.V.cols) return;
+  if (u.status.data[j] != static_cast<std::uint8_t>(SolveStatus::running)) return;
+
+  const T* __restrict__ w = u.W.data + j * u.W.ld;
+  const T* __restrict__ g = u.G.data + j * u.G.ld;
+  const T* __restrict__ psi = u.Psi.data + j * u.Psi.ld;
+  T* __restrict__ v = u.V.data + j * u.V.ld;
+  const index_t n = u.V.rows;
+  T step = T(0);
+  T state = T(0);
+  for (index_t first = static_cast<index_t>(Team::rank()) * k_width; first < n;
+       first += index_t{Threads} * k_width) {
+    for (int part = 0; part < k_width; part += N) {
+      const index_t i = first + part;
+      const index_t left = n - i;
+      const int count = left < 0 ? 0 : (left < N ? static_cast<int>(left) : N);
+      const Pack<T, N> product = load_pack<N>(w + i, count);
+      const Pack<T, N> forcing = load_pack<N>(g + i, count);
+      const Pack<T, N> slope = load_pack<N>(psi + i, count);
+      const Pack<T, N> old = load_pack<N>(v + i, count);
+      Pack<T, N> next = {};
+      for (int e = 0; e < N; ++e) {
+        next.x[e] = slope.x[e] * (product.x[e] + forcing.x[e]);
+        step += std::abs(next.x[e] - old.x[e]);
+        state += std::abs(next.x[e]);
+      }
+      store_pack(v + i, next, count);
+    }
+  }
+  step = Team::reduce(step, Plus{}, shared);
+  state = Team::reduce(state, Plus{}, shared);
+  if (Team::rank() == 0) {
+    u.step_norms.data[j] = step;
+    u.state_norms.data[j] = state;
+  }
+}
+
+template <int N, int Threads, class T>
+void launch_update(const AdjointUpdate<T>& u, CUstream_st* stream) {
+  launch(adjoint_update_kernel<T, N, Threads>, ColumnTeam<Threads>::shape(u.V.cols), stream, u);
+}
+
+}  // namespace
+
+template <class T>
+void adjoint_update(const AdjointUpdate<T>& u, CUstream_st* stream) {
+  if (u.V.cols == 0) return;
+  const bool is_short = u.V.rows <= k_short_column;
+  if (packs_fit(u.W, u.G, u.Psi, u.V)) {
+    is_short ? launch_update<k_pack<T>, 32>(u, stream) : launch_update<k_pack<T>, 256>(u, stream);
+  } else {
+    is_short ? launch_update<1, 32>(u, stream) : launch_update<1, 256>(u, stream);
+  }
+}
+
+template void adjoint_update(const AdjointUpdate<float>&, CUstream_st*);
+template void adjoint_update(const AdjointUpdate<double>&, CUstream_st*);
+
+}  // namespace idl::cuda

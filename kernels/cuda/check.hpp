@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cublas_v2.h>
+#include <cuda_runtime_api.h>
+
+#include <cstddef>
+
+/// Every status of CUDA's libraries goes through here.
+namespace idl::cuda {
+
+/// Nothing for a success. Otherwise clears CUDA's sticky error, so that the next call does not
+/// report this failure again. @throws DeviceError (library, call, the code's name and text, place)
+void check(cudaError_t status, const char* call, const char* file, int line);
+void check(cublasStatus_t status, const char* call, const char* file, int line);
+
+/// As check(), for allocations: cudaErrorMemoryAllocation becomes OutOfMemory with the bytes asked
+/// for and the bytes that are free on `device` (0 for memory of the host, device < 0).
+void check_allocation(cudaError_t status, int device, std::size_t bytes, const char* call,
+                      const char* file, int line);
+
+/// For destructors: clears the sticky error and says on standard error what failed, except that the
+/// driver is being unloaded at the end of the process, which is no failure.
+void report_failure(cudaError_t status, const char* call) noexcept;
+void report_failure(cublasStatus_t status, const char* call) noexcept;
+
+}  // namespace idl::cuda
+
+/// Evaluates a call that returns a status once and throws idl::DeviceError unless it succeeded.
+#define IDL_CUDA_CHECK(call) ::idl::cuda::check((call), #call, __FILE__, __LINE__)

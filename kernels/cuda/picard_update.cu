@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: MIT
+// X(:,j) <- φ(S(:,j) + Z(:,j)) with ‖X_new − X_old‖∞ and ‖X_new‖∞ of the column.
+//
+// A team of threads (columns.cuh) sweeps a column in packs of 16 bytes; stopped columns are left
+// after one byte of status has been read. 3 reads and 1 write of n·m elements; nothing else counts.
+#include "idl/solver.hpp"
+#include "kernels/cuda/columns.cuh"
+#include "kernels/cuda/launchers.hpp"
+#include "kernels/cuda/pack.cuh"
+#include "kernels/math/activations.hpp"
+
+namespace idl::cuda {
+namespace {
+
+template <class T, class Phi, int N, int Threads>
+__global__ void picard_update_kernel(PicardUpdate<T> u, Phi phi) {
+  using Team = ColumnTeam<Threads>;
+  __shared__ SharedArray<Magnitude<T>, Team::k_shared> shared;
+  const index_t j = Team::column();
+  if (j >= u.X.cols) return;
+  if (u.status.data[j] != static_cast<std::uint8_t>(SolveStatus::running)) return;
+
+  const T* __restrict__ s = u.S.data + j * u.S.ld;
+  const T* __restrict__ z = u.Z.data + j * u.Z.ld;
+  T* __restrict__ x = u.X.data + j * u.X.ld;
+  const index_t n = u.X.rows;
+  Magnitude<T> step = 0;
+  Magnitude<T> state = 0;
+  for (index_t i = static_cast<index_t>(Team::rank()) * N; i < n; i += index_t{Threads} * N) {
+    const int count = n - i < N ? static_cast<int>(n - i) : N;
+    const Pack<T, N> product = load_pack<N>(s + i, count);
+    const Pack<T, N> forcing = load_pack<N>(z + i, count);
+    const Pack<T, N> old = load_pack<N>(x + i, count);
+    Pack<T, N> next = {};
+    for (int e = 0; e < N; ++e) {
+      if (e < count) {
+        next.x[e] = phi(product.x[e] + forcing.x[e]);
+        step = Maximum{}(step, magnitude(next.x[e] - old.x[e]));
+        state = Maximum{}(state, magnitude(next.x[e]));
+      }
+    }
+    store_pack(x + i, next, count);
+  }
+  step = Team::reduce(step, Maximum{}, shared);
+  state = Team::reduce(state, Maximum{}, shared);
+  if (Team::rank() == 0) {
+    u.step_norms.data[j] = from_magnitude<T>(step);
+    u.state_norms.data[j] = from_magnitude<T>(state);
+  }
+}
+
+template <int N, int Threads, class T, class Phi>
+void launch_update(const PicardUpdate<T>& u, Phi phi, CUstream_st* stream) {
+  launch(picard_update_kernel<T, Phi, N, Threads>, ColumnTeam<Threads>::shape(u.X.cols), stream, u,
+         phi);
+}
+
+template <class T, class Phi>
+void choose_update(const PicardUpdate<T>& u, Phi phi, CUstream_st* stream) {
+  const bool is_short = u.X.rows <= k_short_column;
+  if (packs_fit(u.S, u.Z, u.X)) {
+    is_short ? launch_update<k_pack<T>, 32>(u, phi, stream)
+             : launch_update<k_pack<T>, 256>(u, phi, stream);
+  } else {
+    is_short ? launch_update<1, 32>(u, phi, stream) : launch_update<1, 256>(u, phi, stream);
+  }
+}
+
+}  // namespace
+
+template <class T>
+void picard_update(const PicardUpdate<T>& update, CUstream_st* stream) {
+  if (update.X.cols == 0) return;
+  dispatch<T>(update.activation, [&](auto phi) { choose_update(update, phi, stream); });
+}
+
+template void picard_update(const PicardUpdate<float>&, CUstream_st*);
+template void picard_update(const PicardUpdate<double>&, CUstream_st*);
+
+}  // namespace idl::cuda

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "idl/matrix.hpp"
+#include "kernels/cuda/collectives.cuh"
+#include "kernels/cuda/launch.hpp"
+
+/// Kernels that go along the rows of a column-major matrix. A block takes k_slab_rows neighbouring
+/// rows with 256 threads: neighbouring threads have neighbouring rows, so that each access of a
+/// warp reads four whole pieces of 32 bytes (floats) of four columns.
+namespace idl::cuda {
+
+inline constexpr int k_slab_rows = 8;
+inline constexpr int k_row_threads = 32;  ///< that share a row
+inline constexpr int k_slab_threads = k_slab_rows * k_row_threads;
+inline constexpr int k_slab_warps = k_slab_threads / k_warp;
+
+/// The thread's row and its place among the threads of that row.
+struct RowSeat {
+  int row;
+  int rank;
+};
+
+__device__ inline RowSeat row_seat() {
+  const int thread = static_cast<int>(threadIdx.x);
+  return {thread % k_slab_rows, thread / k_slab_rows};
+}
+
+template <class V>
+using SlabShared = SharedArray<V, k_slab_warps * k_slab_rows>;
+
+/// Over the threads of each row, in a fixed tree; every thread gets the result of its row. All
+/// threads of the block must take part. `shared` may be used again at once.
+template <class V, class Op>
+__device__ inline V row_reduce(V value, Op op, SlabShared<V>& shared) {
+  const RowSeat seat = row_seat();
+  for (int offset = k_slab_rows; offset < k_warp; offset *= 2) {
+    value = op(value, __shfl_xor_sync(k_full_warp, value, offset));
+  }
+  const int thread = static_cast<int>(threadIdx.x);
+  if (thread % k_warp < k_slab_rows) shared[thread / k_warp * k_slab_rows + seat.row] = value;
+  __syncthreads();
+  V total = shared[seat.row];
+  for (int warp = 1; warp < k_slab_warps; ++warp) {
+    total = op(total, shared[warp * k_slab_rows + seat.row]);
+  }
+  __syncthreads();
+  return total;
+}
+
+inline LaunchShape slab_shape(index_t rows) {
+  return {.grid = dim3(static_cast<unsigned>((rows + k_slab_rows - 1) / k_slab_rows)),
+          .block = dim3(static_cast<unsigned>(k_slab_threads)),
+          .shared_bytes = 0};
+}
+
+}  // namespace idl::cuda
