@@ -16,7 +16,8 @@ void execute(const ActivationDerivative<T>& d, Scratch&) {
       T* psi = d.Psi.data + j * d.Psi.ld;
       const index_t n = d.Psi.rows;
       with_widest_vectors([=](auto) __attribute__((always_inline)) {
-        for (index_t i = 0; i < n; ++i) psi[i] = phi.derivative(s[i] + z[i]);
+        const auto f = phi;  // whose constants then cannot change with psi
+        for (index_t i = 0; i < n; ++i) psi[i] = f.derivative(s[i] + z[i]);
       });
     });
   });

@@ -22,10 +22,11 @@ Norms<T> update_column(const T* __restrict s, const T* __restrict z, T* __restri
   Magnitude<T> step = 0;
   Magnitude<T> state = 0;
   with_widest_vectors([&](auto) __attribute__((always_inline)) {
+    const Phi f = phi;  // whose constants then cannot change with x
     Magnitude<T> largest_step = 0;
     Magnitude<T> largest_state = 0;
     for (index_t i = 0; i < n; ++i) {
-      const T next = phi(s[i] + z[i]);
+      const T next = f(s[i] + z[i]);
       const Magnitude<T> change = magnitude(next - x[i]);
       const Magnitude<T> size = magnitude(next);
       largest_step = change > largest_step ? change : largest_step;

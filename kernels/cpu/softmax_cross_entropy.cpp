@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-#include <cmath>
 #include <limits>
 
 #include "kernels/cpu/execute.hpp"
 #include "kernels/cpu/parallel.hpp"
+#include "kernels/math/elementary.hpp"
 #include "kernels/math/extrema.hpp"
 #include "kernels/math/losses.hpp"
 
@@ -26,7 +26,7 @@ void loss_of_column(const SoftmaxCrossEntropy<T>& loss, index_t j) {
 
   const T max = known ? y[best] : k_nan;
   double exact_sum = 0;
-  for (index_t i = 0; i < q; ++i) exact_sum += static_cast<double>(std::exp(y[i] - max));
+  for (index_t i = 0; i < q; ++i) exact_sum += static_cast<double>(elementary::exp(y[i] - max));
   const T sum = static_cast<T>(exact_sum);
   loss.losses.data[j] = known ? cross_entropy(y[label], max, sum) : k_nan;
   if (loss.dY.cols == 0) return;

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "idl/activation.hpp"
+#include "kernels/math/elementary.hpp"
 #include "kernels/math/host_device.hpp"
 
 /// φ and φ' as function objects, one per ActivationKind, so that a loop is compiled once per kind
@@ -15,13 +16,13 @@ namespace idl {
 /// σ(x) = 1/(1+e⁻ˣ). For very negative x the exponential is +inf and the quotient its limit, 0.
 template <class T>
 IDL_HOST_DEVICE inline T sigmoid(T x) {
-  return T(1) / (T(1) + std::exp(-x));
+  return T(1) / (T(1) + elementary::exp(-x));
 }
 
 /// σ'(x) = e/(1+e)² with e = e^−|x|: no cancellation in either tail.
 template <class T>
 IDL_HOST_DEVICE inline T sigmoid_derivative(T x) {
-  const T e = std::exp(-std::abs(x));
+  const T e = elementary::exp(-std::abs(x));
   return e / ((T(1) + e) * (T(1) + e));
 }
 
@@ -44,13 +45,19 @@ struct LeakyRelu {
 template <class T>
 struct Elu {
   T alpha;
-  IDL_HOST_DEVICE T operator()(T x) const { return x > T(0) ? x : alpha * std::expm1(x); }
-  IDL_HOST_DEVICE T derivative(T x) const { return x > T(0) ? T(1) : alpha * std::exp(x); }
+  IDL_HOST_DEVICE T operator()(T x) const {
+    const T below = alpha * elementary::exp_minus_1_of_negative(x);
+    return x > T(0) ? x : below;
+  }
+  IDL_HOST_DEVICE T derivative(T x) const {
+    const T below = alpha * elementary::exp(x);
+    return x > T(0) ? T(1) : below;
+  }
 };
 
 template <class T>
 struct Tanh {
-  IDL_HOST_DEVICE T operator()(T x) const { return std::tanh(x); }
+  IDL_HOST_DEVICE T operator()(T x) const { return elementary::tanh(x); }
   /// 1 − tanh² x = 4σ'(2x), which does not cancel.
   IDL_HOST_DEVICE T derivative(T x) const { return T(4) * sigmoid_derivative(T(2) * x); }
 };
@@ -65,7 +72,7 @@ template <class T>
 struct Softplus {
   /// max(x, 0) + log(1 + e^−|x|).
   IDL_HOST_DEVICE T operator()(T x) const {
-    return (x < T(0) ? T(0) : x) + std::log1p(std::exp(-std::abs(x)));
+    return (x < T(0) ? T(0) : x) + elementary::log_1_plus_fraction(elementary::exp(-std::abs(x)));
   }
   IDL_HOST_DEVICE T derivative(T x) const { return sigmoid(x); }
 };
@@ -78,14 +85,10 @@ struct Silu {
 
 template <class T>
 struct Gelu {
-  /// Φ(x) by erfc, which keeps its digits where Φ is small.
-  IDL_HOST_DEVICE static T distribution(T x) {
-    return T(0.5) * std::erfc(T(-0.70710678118654752440) * x);
-  }
-  IDL_HOST_DEVICE T operator()(T x) const { return x * distribution(x); }
+  IDL_HOST_DEVICE T operator()(T x) const { return x * elementary::normal(x).distribution; }
   IDL_HOST_DEVICE T derivative(T x) const {
-    const T density = T(0.39894228040143267794) * std::exp(T(-0.5) * x * x);
-    return distribution(x) + x * density;
+    const elementary::Normal<T> at_x = elementary::normal(x);
+    return at_x.distribution + x * at_x.density;
   }
 };
 

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdint>
 
+#include "kernels/math/elementary.hpp"
 #include "kernels/math/host_device.hpp"
 
 /// The element functions of SoftmaxCrossEntropy and SquaredError.
@@ -18,7 +19,7 @@ IDL_HOST_DEVICE inline T cross_entropy(T logit_of_label, T max, T sum) {
 /// scale·(exp(Y_i − max)/sum − [i is the label]).
 template <class T>
 IDL_HOST_DEVICE inline T cross_entropy_derivative(T logit, T max, T sum, bool is_label, T scale) {
-  return scale * (std::exp(logit - max) / sum - (is_label ? T(1) : T(0)));
+  return scale * (elementary::exp(logit - max) / sum - (is_label ? T(1) : T(0)));
 }
 
 /// Whether `label` names one of q classes.
