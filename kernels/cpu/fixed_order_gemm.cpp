@@ -7,9 +7,9 @@
 #include "kernels/cpu/sums.hpp"
 #include "kernels/cpu/vector_width.hpp"
 
-// op(A) is packed into panels of k_panel_rows rows, contiguous along the rows of the panel, and
-// padded with zeros; a panel is multiplied with a few columns of op(B) at a time, whose sums stay
-// in registers.
+// op(A) is taken in panels of k_panel_rows rows: packed, so that a panel is contiguous along its
+// rows and padded with zeros, or, where A serves few columns only, as it lies. A panel is
+// multiplied with a few columns of op(B) at a time, whose sums stay in registers.
 namespace idl::cpu {
 namespace {
 
@@ -20,8 +20,19 @@ constexpr index_t k_panel_rows = 128 / static_cast<index_t>(sizeof(T));
 constexpr index_t k_run = 1024;
 // Panels packed at a time: bounds the scratch memory.
 constexpr index_t k_panels = 64;
-// Columns of op(B) that one task takes along all panels.
+// Columns of op(B) that one task takes.
 constexpr index_t k_task_columns = 32;
+// From this number of columns on packing pays.
+constexpr index_t k_packing_columns = 16;
+// Multiplications and additions that count as one element of parallel_for's work.
+constexpr index_t k_operations = 8;
+
+// k_panel_rows rows of op(A): the entries of a column are neighbours, columns `along_k` apart.
+template <class T>
+struct Panel {
+  const T* data;
+  index_t along_k;
+};
 
 // op(B) as pointer and steps.
 template <class T>
@@ -40,22 +51,35 @@ struct Target {
   T beta;
 };
 
+// The part of the product that one round of packing serves: rows [row, row + rows) of op(A) and its
+// columns [k, k + length).
+struct Round {
+  index_t row;
+  index_t rows;
+  index_t k;
+  index_t length;
+};
+
 template <class T>
-T* pack_panel(const Gemm<T>& g, index_t row, index_t rows, index_t k0, index_t length, T* out) {
+void pack_panel(const Gemm<T>& g, const Round& part, index_t row, index_t rows, T* out) {
   constexpr index_t k_rows = k_panel_rows<T>;
-  const index_t along_rows = g.transpose_A ? g.A.ld : 1;
-  const index_t along_k = g.transpose_A ? 1 : g.A.ld;
-  const T* from = g.A.data + row * along_rows + k0 * along_k;
-  if (rows < k_rows) std::fill_n(out, k_rows * length, T(0));
-  if (along_rows == 1) {
-    for (index_t k = 0; k < length; ++k) std::copy_n(from + k * along_k, rows, out + k * k_rows);
-  } else {
+  if (rows < k_rows) std::fill_n(out, k_rows * part.length, T(0));
+  if (!g.transpose_A) {
+    const T* from = g.A.data + row + part.k * g.A.ld;
+    for (index_t k = 0; k < part.length; ++k) {
+      std::copy_n(from + k * g.A.ld, rows, out + k * k_rows);
+    }
+    return;
+  }
+  // A cache line of each row of op(A) at a time.
+  constexpr auto k_line = static_cast<index_t>(64 / sizeof(T));
+  const T* from = g.A.data + row * g.A.ld + part.k;
+  for (index_t k0 = 0; k0 < part.length; k0 += k_line) {
+    const index_t end = std::min(part.length, k0 + k_line);
     for (index_t i = 0; i < rows; ++i) {
-      const T* entry = from + i * along_rows;
-      for (index_t k = 0; k < length; ++k) out[k * k_rows + i] = entry[k];
+      for (index_t k = k0; k < end; ++k) out[k * k_rows + i] = from[i * g.A.ld + k];
     }
   }
-  return out + k_rows * length;
 }
 
 template <class T>
@@ -68,9 +92,9 @@ void store_column(const T* sums, const Target<T>& c, index_t column) {
   }
 }
 
-// `Columns` columns times `Packs` packs of the panel's rows, beginning at row `first`.
+// `Columns` columns times `Packs` packs of the panel's rows.
 template <class T, std::size_t W, std::size_t Packs, std::size_t Columns>
-__attribute__((always_inline)) inline void multiply_tile(const T* panel, const Source<T>& b,
+__attribute__((always_inline)) inline void multiply_tile(Panel<T> panel, const Source<T>& b,
                                                          index_t length, T* sums) {
   constexpr std::size_t k_lanes = W / sizeof(T);
   Pack<T, W> acc[Columns][Packs] = {};
@@ -80,12 +104,12 @@ __attribute__((always_inline)) inline void multiply_tile(const T* panel, const S
   }
   for (index_t k = 0; k < length; ++k) {
     Pack<T, W> a[Packs];
-    for (std::size_t p = 0; p < Packs; ++p) load<T, W>(a[p], panel + p * k_lanes);
+    for (std::size_t p = 0; p < Packs; ++p) load<T, W>(a[p], panel.data + p * k_lanes);
     for (std::size_t c = 0; c < Columns; ++c) {
       const T factor = columns[c][k * b.along_k];
       for (std::size_t p = 0; p < Packs; ++p) acc[c][p] += a[p] * factor;
     }
-    panel += k_panel_rows<T>;
+    panel.data += panel.along_k;
   }
   for (std::size_t c = 0; c < Columns; ++c) {
     for (std::size_t p = 0; p < Packs; ++p) {
@@ -94,35 +118,74 @@ __attribute__((always_inline)) inline void multiply_tile(const T* panel, const S
   }
 }
 
-// The panel times `Columns` columns; as many rows at a time as the registers hold.
+// The panel times columns from `first` on, `Columns` at a time, then the rest in halves of that;
+// as many rows at a time as the registers hold.
 template <class T, std::size_t W, std::size_t Columns>
-__attribute__((always_inline)) inline void multiply_columns(const T* panel, const Source<T>& b,
-                                                            index_t length, const Target<T>& c,
-                                                            index_t first_column) {
-  constexpr std::size_t k_packs = 2;
-  constexpr auto k_rows = static_cast<index_t>(k_packs * W / sizeof(T));
-  T sums[Columns * static_cast<std::size_t>(k_panel_rows<T>)];
-  const Source<T> here{b.data + first_column * b.along_columns, b.along_k, b.along_columns};
-  for (index_t row = 0; row < c.rows; row += k_rows) {
-    multiply_tile<T, W, k_packs, Columns>(panel + row, here, length, sums + row);
+__attribute__((always_inline)) inline void multiply_columns(const Panel<T>& panel,
+                                                            const Source<T>& b, index_t length,
+                                                            const Target<T>& c, index_t first,
+                                                            index_t end) {
+  constexpr auto k_lanes = static_cast<index_t>(W / sizeof(T));
+  constexpr auto k_columns = static_cast<index_t>(Columns);
+  for (; first + k_columns <= end; first += k_columns) {
+    T sums[Columns * static_cast<std::size_t>(k_panel_rows<T>)];
+    const Source<T> here{b.data + first * b.along_columns, b.along_k, b.along_columns};
+    for (index_t row = 0; row < c.rows; row += 2 * k_lanes) {
+      const Panel<T> rows{panel.data + row, panel.along_k};
+      if (c.rows - row > k_lanes) {
+        multiply_tile<T, W, 2, Columns>(rows, here, length, sums + row);
+      } else {
+        multiply_tile<T, W, 1, Columns>(rows, here, length, sums + row);
+      }
+    }
+    for (index_t j = 0; j < k_columns; ++j) {
+      store_column(sums + j * k_panel_rows<T>, c, first + j);
+    }
   }
-  for (index_t i = 0; i < static_cast<index_t>(Columns); ++i) {
-    store_column(sums + i * k_panel_rows<T>, c, first_column + i);
+  if constexpr (Columns > 1) {
+    multiply_columns<T, W, Columns / 2>(panel, b, length, c, first, end);
   }
 }
 
 // One panel times the columns [begin, end).
 template <class T>
-void multiply_panel(const T* panel, const Source<T>& b, index_t length, const Target<T>& c,
+void multiply_panel(const Panel<T>& panel, const Source<T>& b, index_t length, const Target<T>& c,
                     index_t begin, index_t end) {
   with_widest_vectors([&](auto width) __attribute__((always_inline)) {
     // 2·Columns sums, two packs of A and a factor: 32 registers with AVX-512, 16 otherwise.
-    constexpr index_t k_columns = width() == 64 ? 8 : 4;
-    index_t j = begin;
-    for (; j + k_columns <= end; j += k_columns) {
-      multiply_columns<T, width(), static_cast<std::size_t>(k_columns)>(panel, b, length, c, j);
-    }
-    for (; j < end; ++j) multiply_columns<T, width(), 1>(panel, b, length, c, j);
+    constexpr std::size_t k_columns = width() == 64 ? 8 : 4;
+    multiply_columns<T, width(), k_columns>(panel, b, length, c, begin, end);
+  });
+}
+
+template <class T>
+void multiply_round(const Gemm<T>& g, const Round& part, T* packed) {
+  constexpr index_t k_rows = k_panel_rows<T>;
+  const index_t m = g.C.cols;
+  const index_t panels = (part.rows + k_rows - 1) / k_rows;
+  const auto rows_of = [&](index_t panel) { return std::min(k_rows, part.rows - panel * k_rows); };
+  const auto as_it_lies = [&](index_t panel) {
+    return !g.transpose_A && m < k_packing_columns && rows_of(panel) == k_rows;
+  };
+  parallel_for(panels, k_rows * part.length, [&](index_t panel) {
+    if (as_it_lies(panel)) return;
+    pack_panel(g, part, part.row + panel * k_rows, rows_of(panel),
+               packed + panel * k_rows * part.length);
+  });
+
+  const index_t along_k = g.transpose_B ? g.B.ld : 1;
+  const Source<T> b{g.B.data + part.k * along_k, along_k, g.transpose_B ? 1 : g.B.ld};
+  // Neighbouring tasks share a panel, which thus stays in the cache.
+  const index_t tasks = (m + k_task_columns - 1) / k_task_columns;
+  const index_t work = k_rows * part.length * std::min(m, k_task_columns) / k_operations;
+  parallel_for(panels * tasks, work, [&](index_t task) {
+    const index_t panel = task / tasks;
+    const index_t begin = task % tasks * k_task_columns;
+    const index_t row = part.row + panel * k_rows;
+    const Target<T> c{g.C.data + row, g.C.ld, rows_of(panel), g.alpha, part.k == 0 ? g.beta : T(1)};
+    const Panel<T> a = as_it_lies(panel) ? Panel<T>{g.A.data + row + part.k * g.A.ld, g.A.ld}
+                                         : Panel<T>{packed + panel * k_rows * part.length, k_rows};
+    multiply_panel(a, b, part.length, c, begin, std::min(m, begin + k_task_columns));
   });
 }
 
@@ -132,33 +195,13 @@ template <class T>
 void fixed_order_gemm(const Gemm<T>& g, Scratch& scratch) {
   constexpr index_t k_rows = k_panel_rows<T>;
   const index_t r = g.C.rows;
-  const index_t m = g.C.cols;
   const index_t inner = g.transpose_A ? g.A.rows : g.A.cols;
   const index_t panels = std::min(k_panels, (r + k_rows - 1) / k_rows);
   T* packed = scratch.take<T>(static_cast<std::size_t>(panels * k_rows * std::min(k_run, inner)));
-  const index_t tasks = (m + k_task_columns - 1) / k_task_columns;
-
-  for (index_t k0 = 0; k0 < inner; k0 += k_run) {
-    const index_t length = std::min(k_run, inner - k0);
-    const index_t along_k = g.transpose_B ? g.B.ld : 1;
-    const Source<T> b{g.B.data + k0 * along_k, along_k, g.transpose_B ? 1 : g.B.ld};
-    for (index_t row0 = 0; row0 < r; row0 += panels * k_rows) {
-      const index_t row_end = std::min(r, row0 + panels * k_rows);
-      T* out = packed;
-      for (index_t row = row0; row < row_end; row += k_rows) {
-        out = pack_panel(g, row, std::min(k_rows, row_end - row), k0, length, out);
-      }
-      parallel_for(tasks, (row_end - row0) * length * k_task_columns / 8, [&](index_t task) {
-        const index_t begin = task * k_task_columns;
-        const index_t end = std::min(m, begin + k_task_columns);
-        const T* panel = packed;
-        for (index_t row = row0; row < row_end; row += k_rows) {
-          const Target<T> c{g.C.data + row, g.C.ld, std::min(k_rows, row_end - row), g.alpha,
-                            k0 == 0 ? g.beta : T(1)};
-          multiply_panel(panel, b, length, c, begin, end);
-          panel += k_rows * length;
-        }
-      });
+  for (index_t k = 0; k < inner; k += k_run) {
+    for (index_t row = 0; row < r; row += panels * k_rows) {
+      multiply_round(g, {row, std::min(r - row, panels * k_rows), k, std::min(k_run, inner - k)},
+                     packed);
     }
   }
 }
