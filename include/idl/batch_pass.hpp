@@ -13,7 +13,7 @@
 namespace idl {
 
 struct BatchPassOptions {
-  SolverOptions solver;
+  SolverOptions solver{};
   bool backward = true;         ///< prepare the backward pass too
   bool input_gradient = false;  ///< backward also gives dU
 };

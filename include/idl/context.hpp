@@ -21,7 +21,7 @@ struct ContextOptions {
   /// Work is ordered on this stream of the caller's, which must outlive the Context. nullptr: the
   /// Context makes a stream of its own. CUDA's default stream cannot be borrowed.
   CUstream_st* stream = nullptr;
-  LogCallback log;
+  LogCallback log{};
 };
 
 /// Counts of a Context's memory, to see that a second solve of the same shape allocates nothing.

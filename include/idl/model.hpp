@@ -25,8 +25,8 @@ struct ModelShape {
 };
 
 struct ModelOptions {
-  Activation activation;
-  WellPosedness well_posedness;
+  Activation activation{};
+  WellPosedness well_posedness{};
   /// A row of ones is appended to U: B and D get one more column, the last.
   bool bias = false;
   /// D (with its bias column) is zero and stays zero; Y = CX.
@@ -109,9 +109,9 @@ extern template class ImplicitModel<double>;
 struct LoadOptions {
   /// Override what the file says; a file of the original PyTorch package says nothing, and then
   /// relu, inf_norm_ball(0.95), no bias are assumed.
-  std::optional<Activation> activation;
-  std::optional<WellPosedness> well_posedness;
-  std::optional<bool> bias;
+  std::optional<Activation> activation{};
+  std::optional<WellPosedness> well_posedness{};
+  std::optional<bool> bias{};
   bool allow_unproven = false;
 };
 

@@ -39,8 +39,8 @@ struct Tolerance {
 };
 
 struct SolverOptions {
-  Tolerance forward;
-  Tolerance adjoint;
+  Tolerance forward{};
+  Tolerance adjoint{};
   /// A sample's answer has the same bits alone, in a batch, or in another place of the batch.
   /// Slower: sums are taken in a fixed order instead of the BLAS's.
   bool batch_invariant = false;

@@ -65,24 +65,24 @@ struct TrainerOptions {
   std::int64_t epochs = 10;
   index_t batch_size = 100;
   LossKind loss = LossKind::softmax_cross_entropy;
-  OptimizerOptions optimizer;
-  Schedule schedule;
-  SolverOptions solver;
+  OptimizerOptions optimizer{};
+  Schedule schedule{};
+  SolverOptions solver{};
   bool shuffle = true;
   std::uint64_t seed = 0;  ///< of the order of the samples
 
   /// Where metrics.jsonl, best.safetensors, last.safetensors and checkpoint.safetensors are
   /// written; empty: nothing is written.
-  std::filesystem::path folder;
+  std::filesystem::path folder{};
   /// Optimiser steps between checkpoints inside an epoch; 0: at the end of each epoch only (and
   /// when training is stopped).
   std::int64_t checkpoint_interval = 0;
 
-  std::function<void(const StepMetrics&)> on_step;
-  std::function<void(const EpochMetrics&)> on_epoch;
+  std::function<void(const StepMetrics&)> on_step{};
+  std::function<void(const EpochMetrics&)> on_epoch{};
   /// Asked before each step; true ends the training after writing a checkpoint from which resuming
   /// gives the same bits as not having stopped.
-  std::function<bool()> stop_requested;
+  std::function<bool()> stop_requested{};
 };
 
 enum class TrainingEnd : std::uint8_t { finished, stopped };
