@@ -25,6 +25,10 @@ std::string kind_of(mode_t mode) {
 
 }  // namespace
 
+std::string byte_text(std::uint64_t count) {
+  return std::to_string(count) + (count == 1 ? " byte" : " bytes");
+}
+
 BinaryFile::BinaryFile(const std::filesystem::path& path) : path_(path.string()) {
   // Without O_NONBLOCK, opening a pipe that nobody writes to would wait for ever.
   do {
@@ -57,7 +61,7 @@ void BinaryFile::read(std::uint64_t offset, std::span<std::byte> target,
       done += static_cast<std::size_t>(count);
     } else if (count == 0) {
       throw IoError(path_, offset + done,
-                    std::to_string(target.size() - done) + " more bytes of " + std::string(what) +
+                    "another " + byte_text(target.size() - done) + " of " + std::string(what) +
                         ", but the file ends");
     } else if (errno != EINTR) {
       throw IoError(

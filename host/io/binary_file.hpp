@@ -10,6 +10,9 @@
 
 namespace idl::io {
 
+/// "1 byte", "2 bytes", ...
+std::string byte_text(std::uint64_t count);
+
 /// A regular file opened for reading at given offsets. Folders, pipes and devices are refused:
 /// they have no size against which what a header says could be checked.
 class BinaryFile {

@@ -30,9 +30,8 @@ class PlainSource : public ByteSource {
 
   void expect_end() override {
     if (position_ != file_.size())
-      throw IoError(
-          file_.path(), position_,
-          "the end of the file, but " + std::to_string(file_.size() - position_) + " bytes follow");
+      throw IoError(file_.path(), position_,
+                    "the end of the file, but " + byte_text(file_.size() - position_) + " more");
   }
 
  private:
@@ -56,7 +55,7 @@ class GzipSource : public ByteSource {
     const std::size_t done = decompress(target);
     if (done < target.size())
       throw IoError(file_.path(), offset(),
-                    std::to_string(target.size() - done) + " more bytes of " + std::string(what) +
+                    "another " + byte_text(target.size() - done) + " of " + std::string(what) +
                         ", but the compressed data end");
   }
 

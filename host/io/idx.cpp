@@ -42,8 +42,8 @@ Array read_idx(const std::filesystem::path& path) {
   const auto count = element_count(array.shape);
   if (!count || *count > source->most_that_follow())
     throw IoError(file.path(), "the IDX header announces the shape " + shape_text(array.shape) +
-                                   ", but at most " + std::to_string(source->most_that_follow()) +
-                                   " bytes can follow it");
+                                   ", but at most " + byte_text(source->most_that_follow()) +
+                                   " can follow it");
   array.bytes = source->read_all(*count, "the elements");
   source->expect_end();
   return array;

@@ -86,9 +86,8 @@ Array read_npy(const std::filesystem::path& path) {
   const std::uint64_t available = file.size() - position;
   if (*bytes != available)
     throw IoError(file.path(), position,
-                  std::to_string(*bytes) + " bytes for the shape " + shape_text(header.shape) +
-                      " and then the end of the file, but " + std::to_string(available) +
-                      " bytes follow");
+                  byte_text(*bytes) + " for the shape " + shape_text(header.shape) +
+                      " and then the end of the file, but " + byte_text(available) + " are there");
 
   Array array{.type = header.type, .shape = std::move(header.shape), .bytes = {}};
   resize_or_throw(array.bytes, *bytes);

@@ -97,17 +97,17 @@ void check_layout(std::vector<TensorEntry>& tensors, const BinaryFile& file,
     if (entry.end < entry.begin || entry.end - entry.begin != *bytes)
       throw IoError(file.path(), tensor + " has the data_offsets " + offsets + ", but the type " +
                                      entry.type + " and the shape " + shape_text(entry.shape) +
-                                     " take " + std::to_string(*bytes) + " bytes");
+                                     " take " + byte_text(*bytes));
     if (entry.end > available)
-      throw IoError(file.path(), file.size(),
-                    std::to_string(entry.end - available) + " more bytes of " + tensor +
-                        ", but the file ends");
+      throw IoError(
+          file.path(), file.size(),
+          "another " + byte_text(entry.end - available) + " of " + tensor + ", but the file ends");
     position = entry.end;
   }
   if (position != available)
     throw IoError(file.path(), data_begin + position,
-                  "the end of the file, but " + std::to_string(available - position) +
-                      " bytes follow that belong to no tensor");
+                  "the end of the file, but " + byte_text(available - position) +
+                      " more that belong to no tensor");
 }
 
 std::vector<std::byte> widened(std::span<const std::byte> halves, float (*widen)(std::uint16_t)) {
