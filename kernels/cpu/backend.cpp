@@ -6,15 +6,11 @@
 #include <utility>
 #include <vector>
 
+#include "kernels/cpu/blas_library.hpp"
 #include "kernels/cpu/execute.hpp"
 #include "kernels/cpu/memory.hpp"
 #include "kernels/cpu/parallel.hpp"
 #include "kernels/validate.hpp"
-
-// OpenBLAS says how it was built; other libraries lack the function.
-#if defined(__GNUC__)
-extern "C" __attribute__((weak)) char* openblas_get_config();
-#endif
 
 namespace idl::cpu {
 namespace {
@@ -159,11 +155,7 @@ std::shared_ptr<Backend> make_cpu_backend() { return std::make_shared<CpuBackend
 std::string describe_cpu() {
   const int threads = thread_count();
   std::string text = "CPU (" + std::to_string(threads) + (threads == 1 ? " thread" : " threads");
-  const char* blas = "BLAS";
-#if defined(__GNUC__)
-  if (openblas_get_config != nullptr) blas = openblas_get_config();
-#endif
-  return text.append(", ").append(blas).append(")");
+  return text.append(", ").append(blas_description()).append(")");
 }
 
 }  // namespace idl::cpu

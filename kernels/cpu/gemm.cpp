@@ -6,7 +6,9 @@
 #include <algorithm>
 #include <limits>
 
+#include "kernels/cpu/blas_library.hpp"
 #include "kernels/cpu/execute.hpp"
+#include "kernels/cpu/vector_width.hpp"
 
 namespace idl::cpu {
 namespace {
@@ -41,6 +43,17 @@ bool fits_blas(const Gemm<T>& g) {
   return fits(g.A) && fits(g.B) && fits(g.C);
 }
 
+// Whether the loops of this library outrun the BLAS. They do by 1.6 to 1.9 where vectors of 512
+// bits meet a BLAS without them (an OpenBLAS older than the processor takes its AVX2 kernels),
+// except for a few columns with Aᵀ, whose packing is not worth it then.
+template <class T>
+bool outruns_blas(const Gemm<T>& g) {
+  static const bool narrow_blas =
+      widest_vectors() == VectorSet::avx512 && blas_vectors() == BlasVectors::avx2;
+  constexpr index_t k_few_columns = 8;
+  return narrow_blas && (!g.transpose_A || g.C.cols >= k_few_columns);
+}
+
 template <class T, class Blas>
 void call_blas(const Gemm<T>& g, Blas* blas) {
   const auto k = static_cast<int>(g.transpose_A ? g.A.rows : g.A.cols);
@@ -58,7 +71,7 @@ void execute(const Gemm<T>& g, Scratch& scratch) {
   const index_t k = g.transpose_A ? g.A.rows : g.A.cols;
   if (k == 0) {
     scale(g.C, g.beta);
-  } else if (g.batch_invariant || !fits_blas(g)) {
+  } else if (g.batch_invariant || outruns_blas(g) || !fits_blas(g)) {
     fixed_order_gemm(g, scratch);
   } else if constexpr (std::is_same_v<T, float>) {
     call_blas(g, &cblas_sgemm);

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+
+namespace idl::cpu {
+
+/// What the BLAS says about itself: "OpenBLAS 0.3.21 ...", or "BLAS" where it is silent.
+const char* blas_description();
+
+enum class BlasVectors : std::uint8_t { unknown, avx2 };
+
+/// The vectors of the kernels that the BLAS has chosen for this machine, where it is known to have
+/// chosen AVX2.
+BlasVectors blas_vectors();
+
+}  // namespace idl::cpu
