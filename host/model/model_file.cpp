@@ -20,6 +20,9 @@ constexpr std::array k_known_keys = {k_version_key, "format",         "activatio
                                      "alpha",       "well_posedness", "kappa",
                                      "bias",        "no_D",           "step"};
 
+/// A training checkpoint is a model file with more metadata, whose keys begin with this.
+constexpr const char* k_training_prefix = "training.";
+
 /// Where a block lies in M.
 struct Block {
   const char* name;
@@ -79,7 +82,7 @@ void check_keys(const io::Safetensors& file) {
     throw IoError(file.path, "model format version is '" + *version + "', this library reads " +
                                  std::string(k_version));
   for (const auto& [key, value] : file.metadata) {
-    bool known = false;
+    bool known = key.rfind(k_training_prefix, 0) == 0;
     for (const std::string_view name : k_known_keys) known = known || key == name;
     if (!known) throw IoError(file.path, "unknown metadata '" + key + "'");
   }

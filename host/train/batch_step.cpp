@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: MIT
+#include "host/train/batch_step.hpp"
+
+#include <sstream>
+
+namespace idl {
+namespace {
+
+/// Adds a solve's outcome to the figures; one warning if some column did not converge.
+template <class Outcome>
+double count(const Outcome& outcome, index_t samples, const char* what, const Context& context,
+             BatchFigures& figures) {
+  const auto columns = [&](SolveStatus status) {
+    return outcome.counts[static_cast<std::size_t>(status)];
+  };
+  const std::int64_t bad = samples - columns(SolveStatus::converged);
+  if (bad > 0) {
+    std::ostringstream text;
+    text << what << ": " << bad << " of " << samples << " columns did not converge ("
+         << columns(SolveStatus::max_iterations) << " at max_iterations, "
+         << columns(SolveStatus::stagnated) << " stagnated at rounding level, "
+         << columns(SolveStatus::diverged) << " diverged); worst step " << outcome.worst_step;
+    context.log(Severity::warning, text.str());
+  }
+  figures.not_converged += bad;
+  return outcome.mean_iterations * static_cast<double>(samples);
+}
+
+}  // namespace
+
+template <class T>
+BatchStep<T>::BatchStep(Context& context, const ImplicitModel<T>& model, index_t samples,
+                        LossKind loss, const SolverOptions& solver, bool backward)
+    : context_(&context),
+      loss_(loss),
+      backward_(backward),
+      pass_(context, model, samples, {.solver = solver, .backward = backward}),
+      no_gradient_(context, model.shape().outputs, 0),
+      labels_(context, samples),
+      losses_(context, samples),
+      correct_(context, samples),
+      sums_(context, 2) {
+  if (loss == LossKind::squared_error) {
+    target_ = Matrix<T>(context, model.shape().outputs, samples);
+    entropies_ = Vector<T>(context, samples);
+  }
+}
+
+template <class T>
+void BatchStep<T>::launch(const HostBatch<T>& batch) {
+  Backend& backend = *context_->backend();
+  const auto transfer = [&](MatrixView<T> to, const T* from) {
+    const auto width = static_cast<std::size_t>(to.rows) * sizeof(T);
+    backend.upload_async({.destination = to.data,
+                          .destination_pitch = static_cast<std::size_t>(to.ld) * sizeof(T),
+                          .source = from,
+                          .source_pitch = width,
+                          .width = width,
+                          .height = static_cast<std::size_t>(to.cols)});
+  };
+  transfer(pass_.U(), batch.U);
+  const auto label_bytes = static_cast<std::size_t>(labels_.size()) * sizeof(std::int32_t);
+  backend.upload_async({.destination = labels_.data(),
+                        .destination_pitch = label_bytes,
+                        .source = batch.labels,
+                        .source_pitch = label_bytes,
+                        .width = label_bytes});
+  if (loss_ == LossKind::squared_error) transfer(target_.view(), batch.target);
+  pass_.forward_async();
+  enqueue_loss();
+  if (backward_) pass_.backward_async();
+}
+
+template <class T>
+void BatchStep<T>::enqueue_loss() {
+  Backend& backend = *context_->backend();
+  const MatrixView<T> gradient = backward_ ? pass_.dY() : no_gradient_.view();
+  if (loss_ == LossKind::softmax_cross_entropy) {
+    softmax_cross_entropy<T>(*context_, pass_.Y(), labels_.view(), gradient, losses_.view(),
+                             correct_.view());
+  } else {
+    squared_error<T>(*context_, pass_.Y(), target_.view(), gradient, losses_.view());
+    softmax_cross_entropy<T>(*context_, pass_.Y(), labels_.view(), no_gradient_.view(),
+                             entropies_.view(), correct_.view());
+  }
+  backend.run(Reduce<T>{.x = losses_, .result = sums_.view().range(0, 1)});
+  backend.run(Reduce<T>{.x = correct_, .result = sums_.view().range(1, 1)});
+}
+
+template <class T>
+typename BatchStep<T>::Pending BatchStep<T>::fetch() {
+  Pending pending;
+  pending.samples_ = samples();
+  pending.forward_ = pass_.fetch_forward_outcome();
+  if (backward_) pending.backward_ = pass_.fetch_backward_outcome();
+  pending.sums_ = context_->backend()->read_back(sums_.data(), 2 * sizeof(T));
+  return pending;
+}
+
+template <class T>
+BatchFigures BatchStep<T>::Pending::get(const Context& context) {
+  const T* sums = static_cast<const T*>(sums_->wait());
+  BatchFigures figures;
+  figures.loss_sum = static_cast<double>(sums[0]);
+  figures.correct = static_cast<double>(sums[1]);
+  figures.samples = samples_;
+  figures.forward_iterations = count(forward_.get(), samples_, "forward solve", context, figures);
+  if (backward_)
+    figures.adjoint_iterations =
+        count(backward_->get(), samples_, "adjoint solve", context, figures);
+  return figures;
+}
+
+template class BatchStep<float>;
+template class BatchStep<double>;
+
+}  // namespace idl

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include "host/train/prefetcher.hpp"
+#include "idl/batch_pass.hpp"
+#include "idl/loss.hpp"
+#include "kernels/backend.hpp"
+
+namespace idl {
+
+/// What one batch gave, on the host.
+struct BatchFigures {
+  double loss_sum = 0;  ///< of the samples' losses
+  double correct = 0;   ///< samples whose largest output is the label
+  index_t samples = 0;
+  double forward_iterations = 0;  ///< sum over the samples
+  double adjoint_iterations = 0;
+  std::int64_t not_converged = 0;  ///< columns of either solve
+};
+
+/// Forward pass, loss and backward pass of batches of one size, without waiting.
+template <class T>
+class BatchStep {
+ public:
+  BatchStep(Context& context, const ImplicitModel<T>& model, index_t samples, LossKind loss,
+            const SolverOptions& solver, bool backward);
+
+  index_t samples() const { return pass_.samples(); }
+  ConstMatrixView<T> dM() const { return pass_.dM(); }
+
+  /// Uploads the batch and enqueues everything up to dM. The batch must stay unchanged until
+  /// figures asked for later were got.
+  void launch(const HostBatch<T>& batch);
+
+  /// The figures of the last launch, on their way.
+  class Pending {
+   public:
+    /// Waits. Logs one warning per solve in which some column did not converge.
+    BatchFigures get(const Context& context);
+
+   private:
+    friend class BatchStep<T>;
+    index_t samples_ = 0;
+    std::unique_ptr<ReadBack> sums_;
+    typename BatchPass<T>::Pending forward_;
+    std::optional<typename BatchPass<T>::Pending> backward_;
+  };
+  Pending fetch();
+
+ private:
+  void enqueue_loss();
+
+  Context* context_;
+  LossKind loss_;
+  bool backward_;
+  BatchPass<T> pass_;
+  Matrix<T> target_;
+  Matrix<T> no_gradient_;
+  Vector<std::int32_t> labels_;
+  Vector<T> losses_;
+  Vector<T> correct_;
+  Vector<T> entropies_;  ///< where the loss is another one: a by-product of counting
+  Vector<T> sums_;       ///< of losses_ and correct_
+};
+
+extern template class BatchStep<float>;
+extern template class BatchStep<double>;
+
+}  // namespace idl

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+
+#include "idl/model.hpp"
+#include "idl/optimizer.hpp"
+#include "idl/trainer.hpp"
+
+namespace idl {
+
+/// Where a training stands, beside the parameters and moments: everything that the rest of it
+/// depends on.
+struct TrainingPosition {
+  std::int64_t epoch = 0;  ///< whole epochs done
+  std::int64_t batch = 0;  ///< batches done of the next one
+  std::int64_t steps = 0;  ///< optimiser steps taken
+  // Sums over the samples of the batches done of the epoch under way.
+  double loss_sum = 0;
+  double correct = 0;
+  double forward_iterations = 0;
+  double adjoint_iterations = 0;
+  std::int64_t samples = 0;
+  std::int64_t not_converged = 0;
+  double best_accuracy = -1;  ///< -1: none yet
+  std::uint64_t metrics_length = 0;
+};
+
+/// Writes checkpoint.safetensors into options.folder: the model's blocks, the moments' blocks
+/// ("first_moment.A", ...), and in the metadata the position and the options that change results.
+/// A model file at the same time: load_model reads it. Atomic.
+template <class T>
+void write_checkpoint(Context& context, const ImplicitModel<T>& model, Optimizer<T>& optimizer,
+                      const TrainerOptions& options, const Dataset& train,
+                      const TrainingPosition& position);
+
+/// Restores parameters, moments and position.
+/// @throws IoError (unreadable, not a checkpoint), InvalidArgument where it was written by a
+///         training whose results depend on other options; the text names them
+template <class T>
+TrainingPosition read_checkpoint(Context& context, ImplicitModel<T>& model, Optimizer<T>& optimizer,
+                                 const TrainerOptions& options, const Dataset& train);
+
+}  // namespace idl

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: MIT
+#include <algorithm>
+#include <numeric>
+#include <optional>
+#include <string>
+
+#include "host/train/batch_step.hpp"
+#include "idl/error.hpp"
+#include "idl/trainer.hpp"
+
+namespace idl {
+
+template <class T>
+Evaluation evaluate(Context& context, const ImplicitModel<T>& model, const Dataset& data,
+                    LossKind loss, index_t batch_size, const SolverOptions& solver) {
+  IDL_CHECK(batch_size >= 1,
+            "evaluate: batch_size is " + std::to_string(batch_size) + ", it must be at least 1");
+  IDL_CHECK(data.features() == model.shape().inputs && data.classes() == model.shape().outputs,
+            "evaluate: the data have " + std::to_string(data.features()) + " features and " +
+                std::to_string(data.classes()) + " classes, the model " +
+                std::to_string(model.shape().inputs) + " inputs and " +
+                std::to_string(model.shape().outputs) + " outputs");
+  Evaluation evaluation;
+  evaluation.samples = data.size();
+  if (data.size() == 0) return evaluation;
+
+  const index_t size = std::min(batch_size, data.size());
+  Prefetcher<T> prefetcher(context, data, size, loss == LossKind::squared_error);
+  std::vector<std::int32_t> order(static_cast<std::size_t>(data.size()));
+  std::iota(order.begin(), order.end(), 0);
+  prefetcher.start(std::move(order), 0);
+
+  double loss_sum = 0.0;
+  double correct = 0.0;
+  double iterations = 0.0;
+  std::optional<BatchStep<T>> step;
+  std::optional<typename BatchStep<T>::Pending> pending;
+  // Figures are got one batch late, so that the device never waits for the host.
+  const auto collect = [&] {
+    if (!pending) return;
+    const BatchFigures figures = pending->get(context);
+    prefetcher.release();
+    pending.reset();
+    loss_sum += figures.loss_sum;
+    correct += figures.correct;
+    iterations += figures.forward_iterations;
+    evaluation.not_converged += figures.not_converged;
+  };
+  for (index_t first = 0; first < data.size(); first += size) {
+    const HostBatch<T>& batch = prefetcher.next();
+    if (!step || step->samples() != batch.samples) {
+      collect();
+      step.reset();
+      step.emplace(context, model, batch.samples, loss, solver, false);
+    }
+    step->launch(batch);
+    auto next = step->fetch();
+    collect();
+    pending = std::move(next);
+  }
+  collect();
+  const auto samples = static_cast<double>(data.size());
+  evaluation.loss = loss_sum / samples;
+  evaluation.accuracy = correct / samples;
+  evaluation.mean_iterations = iterations / samples;
+  return evaluation;
+}
+
+template Evaluation evaluate(Context&, const ImplicitModel<float>&, const Dataset&, LossKind,
+                             index_t, const SolverOptions&);
+template Evaluation evaluate(Context&, const ImplicitModel<double>&, const Dataset&, LossKind,
+                             index_t, const SolverOptions&);
+
+}  // namespace idl

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: MIT
+#include "host/train/metrics_log.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "idl/error.hpp"
+
+namespace idl {
+namespace {
+
+[[noreturn]] void throw_system_error(const std::string& path, const std::string& what) {
+  throw IoError(path, what + ": " + std::strerror(errno));
+}
+
+}  // namespace
+
+MetricsLog::MetricsLog(const std::filesystem::path& path, std::uint64_t length)
+    : path_(path.string()), length_(length) {
+  descriptor_ = ::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+  if (descriptor_ < 0) throw_system_error(path_, "cannot be opened for writing");
+  try {
+    struct stat status {};
+    if (::fstat(descriptor_, &status) != 0) throw_system_error(path_, "cannot be examined");
+    const auto size = static_cast<std::uint64_t>(status.st_size);
+    if (size < length)
+      throw IoError(path_, size,
+                    "metrics up to byte " + std::to_string(length) + ", as the checkpoint says");
+    if (::ftruncate(descriptor_, static_cast<off_t>(length)) != 0 ||
+        ::lseek(descriptor_, 0, SEEK_END) < 0)
+      throw_system_error(path_, "cannot be cut to " + std::to_string(length) + " bytes");
+  } catch (...) {
+    ::close(descriptor_);
+    throw;
+  }
+}
+
+MetricsLog::~MetricsLog() {
+  if (descriptor_ >= 0) ::close(descriptor_);
+}
+
+MetricsLog::MetricsLog(MetricsLog&& other) noexcept
+    : path_(std::move(other.path_)),
+      descriptor_(std::exchange(other.descriptor_, -1)),
+      length_(other.length_) {}
+
+MetricsLog& MetricsLog::operator=(MetricsLog&& other) noexcept {
+  std::swap(path_, other.path_);
+  std::swap(descriptor_, other.descriptor_);
+  std::swap(length_, other.length_);
+  return *this;
+}
+
+void MetricsLog::append(const std::string& line) {
+  if (descriptor_ < 0) return;
+  std::size_t done = 0;
+  while (done < line.size()) {
+    const ssize_t written = ::write(descriptor_, line.data() + done, line.size() - done);
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) throw_system_error(path_, "cannot be written");
+    done += static_cast<std::size_t>(written);
+  }
+  length_ += line.size();
+}
+
+void MetricsLog::write(const StepMetrics& metrics) {
+  const nlohmann::ordered_json line = {{"event", "step"},
+                                       {"epoch", metrics.epoch},
+                                       {"step", metrics.step},
+                                       {"loss", metrics.loss},
+                                       {"accuracy", metrics.accuracy},
+                                       {"learning_rate", metrics.learning_rate},
+                                       {"forward_iterations", metrics.forward_iterations},
+                                       {"adjoint_iterations", metrics.adjoint_iterations},
+                                       {"not_converged", metrics.not_converged},
+                                       {"samples_per_second", metrics.samples_per_second}};
+  append(line.dump() + "\n");
+}
+
+void MetricsLog::write(const EpochMetrics& metrics) {
+  nlohmann::ordered_json line = {{"event", "epoch"},
+                                 {"epoch", metrics.epoch},
+                                 {"step", metrics.step},
+                                 {"train_loss", metrics.train_loss},
+                                 {"train_accuracy", metrics.train_accuracy}};
+  if (metrics.test) {
+    line["test_loss"] = metrics.test->loss;
+    line["test_accuracy"] = metrics.test->accuracy;
+    line["test_not_converged"] = metrics.test->not_converged;
+  }
+  line["best"] = metrics.best;
+  line["learning_rate"] = metrics.learning_rate;
+  line["forward_iterations"] = metrics.forward_iterations;
+  line["adjoint_iterations"] = metrics.adjoint_iterations;
+  line["not_converged"] = metrics.not_converged;
+  line["seconds"] = metrics.seconds;
+  line["samples_per_second"] = metrics.samples_per_second;
+  append(line.dump() + "\n");
+}
+
+std::uint64_t MetricsLog::sync() {
+  if (descriptor_ >= 0 && ::fsync(descriptor_) != 0) throw_system_error(path_, "cannot be synced");
+  return length_;
+}
+
+}  // namespace idl
