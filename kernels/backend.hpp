@@ -48,6 +48,10 @@ class ReadBack {
   virtual const void* wait() = 0;
 };
 
+/// How compile_while() looks at `active`: on the device, in a conditional graph node; or from the
+/// host, late, between blocks of iterations.
+enum class LoopStrategy : std::uint8_t { automatic, conditional_node, block_replay };
+
 /// One device as seen by the algorithms: memory, order, programs, and run() for every primitive.
 ///
 /// All work of one Backend is ordered. run(), upload() and launch() may return before the work is
@@ -104,6 +108,9 @@ class Backend : public ForEachPrimitive<RunsEach> {
   virtual std::unique_ptr<Program> compile_while(Sequence sequence,
                                                  VectorView<const std::int32_t> active,
                                                  std::int32_t max_iterations) = 0;
+  /// What compile_while() takes from now on; where a backend knows one way only, it ignores this.
+  /// For tests and benches: `automatic` is best.
+  virtual void choose_loop_strategy(LoopStrategy) {}
 };
 
 /// Makes the backend of options.device. The only function that knows what was built.

@@ -22,7 +22,7 @@ struct LaunchShape {
 template <class... Parameters>
 void launch(void (*kernel)(Parameters...), const LaunchShape& shape, CUstream_st* stream,
             std::type_identity_t<Parameters>... arguments) {
-  void* addresses[] = {&arguments...};
+  void* addresses[sizeof...(Parameters) + 1] = {&arguments...};
   IDL_CUDA_CHECK(cudaLaunchKernel(reinterpret_cast<const void*>(kernel), shape.grid, shape.block,
                                   addresses, shape.shared_bytes, stream));
 }

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "kernels/backend.hpp"
+#include "kernels/cuda/graph.hpp"
+#include "kernels/cuda/handle.hpp"
+
+namespace idl::cuda {
+
+/// Overrides run() for each primitive of a list by Derived::run_checked.
+template <class Derived, class... P>
+struct RunEach;
+template <class Derived>
+struct RunEach<Derived> : Backend {
+  using Backend::run;
+};
+template <class Derived, class P, class... Rest>
+struct RunEach<Derived, P, Rest...> : RunEach<Derived, Rest...> {
+  using RunEach<Derived, Rest...>::run;
+  void run(const P& primitive) final { static_cast<Derived*>(this)->run_checked(primitive); }
+};
+
+class CudaBackend;
+template <class... P>
+using CudaRunEach = RunEach<CudaBackend, P...>;
+
+/// One CUDA device and one stream on it. Every entry makes the device current for its duration.
+class CudaBackend final : public ForEachPrimitive<CudaRunEach>,
+                          public std::enable_shared_from_this<CudaBackend> {
+ public:
+  /// `device` must be current.
+  CudaBackend(int device, cudaStream_t borrowed);
+  /// Waits for the work given so far.
+  ~CudaBackend() override;
+
+  Device device() const noexcept override { return Device::cuda(device_); }
+  std::string describe() const override;
+  CUstream_st* stream() const noexcept override;
+
+  void* allocate(std::size_t bytes) override;
+  void release(void* data, std::size_t bytes) noexcept override;
+  MemoryStatistics memory() const noexcept override;
+  /// Columns start on 16 bytes, for packed loads, and on 32, a sector of memory, where they are
+  /// long enough for the padding not to matter.
+  index_t leading_dimension(index_t rows, std::size_t element_size) const noexcept override;
+
+  void* allocate_host(std::size_t bytes) override;
+  void release_host(void* data, std::size_t bytes) noexcept override;
+
+  void upload(const Transfer& transfer) override;
+  void upload_async(const Transfer& transfer) override;
+  void download(const Transfer& transfer) override;
+  std::unique_ptr<ReadBack> read_back(const void* source, std::size_t bytes) override;
+
+  void synchronize() override;
+  void wait_for(CUstream_st* stream) override;
+  void record_for(CUstream_st* stream) override;
+
+  std::unique_ptr<Program> compile(Sequence sequence) override;
+  std::unique_ptr<Program> compile_while(Sequence sequence, VectorView<const std::int32_t> active,
+                                         std::int32_t max_iterations) override;
+  /// `conditional_node` and `block_replay` are taken at their word: compile_while() throws where
+  /// the former does not work.
+  void choose_loop_strategy(LoopStrategy strategy) override { loop_strategy_ = strategy; }
+
+  /// Validates and enqueues.
+  template <class P>
+  void run_checked(const P& primitive);
+
+ private:
+  struct State;
+
+  void validate_all(const Sequence& sequence) const;
+  ProgramHome home();
+  bool use_conditional_nodes();
+
+  int device_;
+  LoopStrategy loop_strategy_ = LoopStrategy::automatic;
+  std::optional<bool> conditional_nodes_work_;  // found out when it is first needed
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace idl::cuda

@@ -1,0 +1,295 @@
+// SPDX-License-Identifier: MIT
+#include "kernels/cuda/graph.hpp"
+
+#include <array>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "idl/error.hpp"
+#include "kernels/cuda/capture.hpp"
+#include "kernels/cuda/loop_control.hpp"
+
+namespace idl::cuda {
+namespace {
+
+/// A graph and the mode in which its work could be captured.
+struct Recording {
+  Graph graph;
+  cudaStreamCaptureMode mode;
+};
+
+/// In the mode that forbids this thread whatever might be unsafe; if that goes wrong, in the one
+/// that trusts the caller. A kernel's code that is loaded at its first launch is such a case with
+/// some drivers.
+template <class F>
+Recording record(cudaStream_t stream, const F& enqueue) {
+  try {
+    return {capture(stream, cudaStreamCaptureModeThreadLocal, enqueue),
+            cudaStreamCaptureModeThreadLocal};
+  } catch (const DeviceError&) {
+    return {capture(stream, cudaStreamCaptureModeRelaxed, enqueue), cudaStreamCaptureModeRelaxed};
+  }
+}
+
+std::vector<cudaGraphNode_t> nodes_of(cudaGraph_t graph) {
+  std::size_t count = 0;
+  IDL_CUDA_CHECK(cudaGraphGetNodes(graph, nullptr, &count));
+  std::vector<cudaGraphNode_t> nodes(count);
+  if (count > 0) IDL_CUDA_CHECK(cudaGraphGetNodes(graph, nodes.data(), &count));
+  return nodes;
+}
+
+/// Ready to launch; empty where there is nothing to do.
+GraphExec instantiate_unless_empty(const Graph& graph) {
+  return nodes_of(graph.get()).empty() ? GraphExec() : instantiate(graph);
+}
+
+void launch_unless_empty(const GraphExec& exec, cudaStream_t stream) {
+  if (exec) IDL_CUDA_CHECK(cudaGraphLaunch(exec.get(), stream));
+}
+
+/// @throws NotSupported for what must not be in the body of a conditional node
+void check_body(cudaGraph_t graph) {
+  for (cudaGraphNode_t node : nodes_of(graph)) {
+    cudaGraphNodeType type = cudaGraphNodeTypeEmpty;
+    IDL_CUDA_CHECK(cudaGraphNodeGetType(node, &type));
+    const bool allowed = type == cudaGraphNodeTypeKernel || type == cudaGraphNodeTypeMemcpy ||
+                         type == cudaGraphNodeTypeMemset || type == cudaGraphNodeTypeEmpty;
+    if (!allowed) {
+      throw NotSupported("a graph node of type " + std::to_string(static_cast<int>(type)) +
+                         " cannot be in a conditional body");
+    }
+  }
+}
+
+/// Adds a WHILE node behind `before` and returns its body.
+cudaGraph_t add_while_node(cudaGraph_t graph, cudaGraphNode_t before,
+                           cudaGraphConditionalHandle handle) {
+  cudaGraphNodeParams parameters = {};
+  parameters.type = cudaGraphNodeTypeConditional;
+  parameters.conditional.handle = handle;
+  parameters.conditional.type = cudaGraphCondTypeWhile;
+  parameters.conditional.size = 1;
+  cudaGraphNode_t node = nullptr;
+#if CUDART_VERSION >= 13000
+  IDL_CUDA_CHECK(cudaGraphAddNode(&node, graph, &before, nullptr, 1, &parameters));
+#else
+  IDL_CUDA_CHECK(cudaGraphAddNode(&node, graph, &before, 1, &parameters));
+#endif
+  return parameters.conditional.phGraph_out[0];
+}
+
+/// begin_loop, then a WHILE node around what enqueue_body gives to the stream, then end_iteration.
+/// enqueue_body must have been captured with success in this mode; the kernels of the loop itself
+/// are loaded.
+template <class F>
+Graph make_while_graph(ConditionalLoop loop, cudaStream_t stream, cudaStreamCaptureMode mode,
+                       const F& enqueue_body) {
+  Graph graph;
+  IDL_CUDA_CHECK(cudaGraphCreate(graph.put(), 0));
+  IDL_CUDA_CHECK(
+      cudaGraphConditionalHandleCreate(&loop.handle, graph.get(), 0, cudaGraphCondAssignDefault));
+  capture_into(graph.get(), stream, mode, [&] { begin_loop(loop, stream); });
+  const std::vector<cudaGraphNode_t> nodes = nodes_of(graph.get());
+  if (nodes.size() != 1) {
+    throw NotSupported("the start of a loop took " + std::to_string(nodes.size()) +
+                       " graph nodes, expected 1");
+  }
+  cudaGraph_t body = add_while_node(graph.get(), nodes[0], loop.handle);
+  try {
+    capture_into(body, stream, mode, [&] {
+      enqueue_body();
+      end_iteration(loop, stream);
+    });
+  } catch (...) {
+    static_cast<void>(graph.release());  // see capture_into
+    throw;
+  }
+  return graph;
+}
+
+class CudaProgram : public Program {
+ protected:
+  CudaProgram(const ProgramHome& home, Sequence sequence, Steps::Repetition repetition)
+      : Program(std::move(sequence)),
+        home_(home),
+        steps_(this->sequence(), repetition, home.pool, home.place) {}
+
+  /// For destructors: graphs are not destroyed while they run.
+  void finish() noexcept {
+    const DeviceGuard guard(home_.device, std::nothrow);
+    report_failure(cudaStreamSynchronize(home_.stream), "cudaStreamSynchronize");
+  }
+
+  /// What the loops do once per launch.
+  GraphExec make_prelude() const {
+    if (!steps_.has_prelude()) return {};
+    const cudaStream_t stream = home_.capture_stream;
+    return instantiate_unless_empty(record(stream, [&] { steps_.enqueue_prelude(stream); }).graph);
+  }
+
+  ProgramHome home_;
+  Steps steps_;
+};
+
+class StraightProgram final : public CudaProgram {
+ public:
+  StraightProgram(const ProgramHome& home, Sequence sequence)
+      : CudaProgram(home, std::move(sequence), Steps::Repetition::once) {
+    const cudaStream_t stream = home_.capture_stream;
+    exec_ = instantiate_unless_empty(record(stream, [&] { steps_.enqueue(stream); }).graph);
+  }
+  ~StraightProgram() override { finish(); }
+
+  void launch() override {
+    const DeviceGuard guard(home_.device);
+    launch_unless_empty(exec_, home_.stream);
+  }
+
+ private:
+  GraphExec exec_;
+};
+
+class ConditionalLoopProgram final : public CudaProgram {
+ public:
+  ConditionalLoopProgram(const ProgramHome& home, Sequence sequence, const std::int32_t* active,
+                         std::int32_t max_iterations)
+      : CudaProgram(home, std::move(sequence), Steps::Repetition::loop),
+        iteration_(home.pool, sizeof(std::int32_t)),
+        prelude_(make_prelude()) {
+    const cudaStream_t stream = home_.capture_stream;
+    const auto body = [&] { steps_.enqueue(stream); };
+    const Recording rehearsal = record(stream, body);
+    check_body(rehearsal.graph.get());
+    const ConditionalLoop loop = {.handle = {},
+                                  .active = active,
+                                  .iteration = static_cast<std::int32_t*>(iteration_.data()),
+                                  .max_iterations = max_iterations};
+    graph_ = make_while_graph(loop, stream, rehearsal.mode, body);
+    exec_ = instantiate(graph_);
+  }
+  ~ConditionalLoopProgram() override { finish(); }
+
+  void launch() override {
+    const DeviceGuard guard(home_.device);
+    launch_unless_empty(prelude_, home_.stream);
+    IDL_CUDA_CHECK(cudaGraphLaunch(exec_.get(), home_.stream));
+  }
+
+ private:
+  PoolMemory iteration_;
+  GraphExec prelude_;
+  Graph graph_;  // kept, since a graph with conditional nodes has one instance at a time
+  GraphExec exec_;
+};
+
+class BlockLoopProgram final : public CudaProgram {
+ public:
+  BlockLoopProgram(const ProgramHome& home, Sequence sequence, const std::int32_t* active,
+                   std::int32_t max_iterations)
+      : CudaProgram(home, std::move(sequence), Steps::Repetition::loop),
+        full_blocks_(max_iterations / k_block_iterations),
+        published_(sizeof(std::int32_t)),
+        looked_at_{make_event(), make_event()},
+        prelude_(make_prelude()) {
+    if (full_blocks_ > 0) block_ = make_block(active, k_block_iterations);
+    const std::int32_t rest = max_iterations % k_block_iterations;
+    if (rest > 0) rest_ = make_block(active, rest);
+  }
+  ~BlockLoopProgram() override { finish(); }
+
+  void launch() override {
+    const DeviceGuard guard(home_.device);
+    launch_unless_empty(prelude_, home_.stream);
+    const std::int32_t blocks = full_blocks_ + (rest_ ? 1 : 0);
+    if (blocks > 0) enqueue_block(0);
+    for (std::int32_t block = 1; block < blocks; ++block) {
+      enqueue_block(block);
+      if (active_after(block - 1) <= 0) return;
+    }
+  }
+
+ private:
+  GraphExec make_block(const std::int32_t* active, std::int32_t iterations) const {
+    const cudaStream_t stream = home_.capture_stream;
+    auto* published = static_cast<std::int32_t*>(published_.device_data());
+    return instantiate(record(stream, [&] {
+                         for (std::int32_t k = 0; k < iterations; ++k) steps_.enqueue(stream);
+                         publish_active(active, published, stream);
+                       }).graph);
+  }
+
+  const Event& looked_at(std::int32_t block) const {
+    return looked_at_[static_cast<std::size_t>(block % 2)];
+  }
+
+  void enqueue_block(std::int32_t block) {
+    const GraphExec& exec = block < full_blocks_ ? block_ : rest_;
+    IDL_CUDA_CHECK(cudaGraphLaunch(exec.get(), home_.stream));
+    IDL_CUDA_CHECK(cudaEventRecord(looked_at(block).get(), home_.stream));
+  }
+
+  /// active[0] after `block`, or after the block behind it, which has left 0 as it was.
+  std::int32_t active_after(std::int32_t block) const {
+    cudaError_t status = cudaEventQuery(looked_at(block).get());
+    while (status == cudaErrorNotReady) {
+      std::this_thread::yield();
+      status = cudaEventQuery(looked_at(block).get());
+    }
+    static_cast<void>(cudaGetLastError());  // "not ready" was no error
+    IDL_CUDA_CHECK(status);
+    return *static_cast<const volatile std::int32_t*>(published_.data());
+  }
+
+  std::int32_t full_blocks_;
+  PinnedMemory published_;
+  std::array<Event, 2> looked_at_;
+  GraphExec prelude_;
+  GraphExec block_;
+  GraphExec rest_;
+};
+
+}  // namespace
+
+std::unique_ptr<Program> compile_straight(const ProgramHome& home, Sequence sequence) {
+  return std::make_unique<StraightProgram>(home, std::move(sequence));
+}
+
+std::unique_ptr<Program> compile_conditional_loop(const ProgramHome& home, Sequence sequence,
+                                                  const std::int32_t* active,
+                                                  std::int32_t max_iterations) {
+  return std::make_unique<ConditionalLoopProgram>(home, std::move(sequence), active,
+                                                  max_iterations);
+}
+
+std::unique_ptr<Program> compile_block_loop(const ProgramHome& home, Sequence sequence,
+                                            const std::int32_t* active,
+                                            std::int32_t max_iterations) {
+  return std::make_unique<BlockLoopProgram>(home, std::move(sequence), active, max_iterations);
+}
+
+bool conditional_nodes_work(const ProgramHome& home) {
+  int driver = 0;
+  IDL_CUDA_CHECK(cudaDriverGetVersion(&driver));
+  if (driver < 12040) return false;
+  const cudaStream_t stream = home.capture_stream;
+  const PinnedMemory counters(2 * sizeof(std::int32_t));
+  auto* seen = static_cast<volatile std::int32_t*>(counters.data());
+  seen[0] = 1;   // active
+  seen[1] = -1;  // iteration
+  try {
+    auto* on_device = static_cast<std::int32_t*>(counters.device_data());
+    const ConditionalLoop loop = {
+        .handle = {}, .active = on_device, .iteration = on_device + 1, .max_iterations = 2};
+    const Graph graph = make_while_graph(loop, stream, cudaStreamCaptureModeThreadLocal, [] {});
+    const GraphExec exec = instantiate(graph);
+    IDL_CUDA_CHECK(cudaGraphLaunch(exec.get(), stream));
+    IDL_CUDA_CHECK(cudaStreamSynchronize(stream));
+  } catch (const DeviceError&) {
+    return false;
+  }
+  return seen[1] == 2;
+}
+
+}  // namespace idl::cuda

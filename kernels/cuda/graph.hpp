@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <memory>
+
+#include "kernels/backend.hpp"
+#include "kernels/cuda/steps.hpp"
+
+/// Programs as CUDA graphs: captured once, launched many times.
+namespace idl::cuda {
+
+/// What a program needs of the backend that it runs on.
+struct ProgramHome {
+  std::shared_ptr<Backend> backend;  ///< keeps all the rest alive
+  int device;
+  cudaStream_t stream;          ///< where programs run
+  cudaStream_t capture_stream;  ///< where they are recorded, and nothing runs but the probe
+  MemoryPool& pool;
+  Workplace place;
+};
+
+/// A validated sequence as one graph.
+std::unique_ptr<Program> compile_straight(const ProgramHome& home, Sequence sequence);
+
+/// A loop as a conditional WHILE node. @throws DeviceError, NotSupported where that does not work.
+std::unique_ptr<Program> compile_conditional_loop(const ProgramHome& home, Sequence sequence,
+                                                  const std::int32_t* active,
+                                                  std::int32_t max_iterations);
+
+/// A loop as graphs of k_block_iterations iterations. launch() enqueues block i + 1 before it looks
+/// at what block i left in active[0], and returns with at most two blocks not yet run.
+std::unique_ptr<Program> compile_block_loop(const ProgramHome& home, Sequence sequence,
+                                            const std::int32_t* active,
+                                            std::int32_t max_iterations);
+
+inline constexpr std::int32_t k_block_iterations = 8;
+
+/// Whether conditional WHILE nodes work here: builds a loop of two iterations, runs it and counts.
+bool conditional_nodes_work(const ProgramHome& home);
+
+}  // namespace idl::cuda

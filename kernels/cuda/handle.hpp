@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cublasLt.h>
+#include <cublas_v2.h>
+#include <cuda_runtime_api.h>
+
+#include <cstddef>
+#include <new>
+#include <utility>
+
+#include "kernels/cuda/check.hpp"
+
+/// CUDA's objects as small move-only values. Each is empty until it is made; destructors never
+/// throw.
+namespace idl::cuda {
+
+/// Owns an H that Destroy(H) gives back.
+template <class H, auto Destroy>
+class Handle {
+ public:
+  Handle() = default;
+  explicit Handle(H handle) noexcept : handle_(handle) {}
+  ~Handle() { reset(); }
+  Handle(Handle&& other) noexcept : handle_(std::exchange(other.handle_, H{})) {}
+  Handle& operator=(Handle&& other) noexcept {
+    if (this != &other) {
+      reset();
+      handle_ = std::exchange(other.handle_, H{});
+    }
+    return *this;
+  }
+  Handle(const Handle&) = delete;
+  Handle& operator=(const Handle&) = delete;
+
+  H get() const noexcept { return handle_; }
+  explicit operator bool() const noexcept { return handle_ != H{}; }
+  /// For functions that make one: fill(&handle). Gives back what was held.
+  H* put() noexcept {
+    reset();
+    return &handle_;
+  }
+  void reset() noexcept {
+    if (handle_ != H{})
+      report_failure(Destroy(std::exchange(handle_, H{})), "giving back a handle");
+  }
+  /// Lets go without giving back.
+  H release() noexcept { return std::exchange(handle_, H{}); }
+
+ private:
+  H handle_{};
+};
+
+using Stream = Handle<cudaStream_t, cudaStreamDestroy>;
+using Event = Handle<cudaEvent_t, cudaEventDestroy>;
+using Graph = Handle<cudaGraph_t, cudaGraphDestroy>;
+using GraphExec = Handle<cudaGraphExec_t, cudaGraphExecDestroy>;
+using DevicePool = Handle<cudaMemPool_t, cudaMemPoolDestroy>;
+using Blas = Handle<cublasHandle_t, cublasDestroy>;
+using BlasLt = Handle<cublasLtHandle_t, cublasLtDestroy>;
+using MatmulDescriptor = Handle<cublasLtMatmulDesc_t, cublasLtMatmulDescDestroy>;
+using MatmulPreference = Handle<cublasLtMatmulPreference_t, cublasLtMatmulPreferenceDestroy>;
+using MatrixLayout = Handle<cublasLtMatrixLayout_t, cublasLtMatrixLayoutDestroy>;
+
+/// A stream that neither waits for the default stream nor is waited for.
+inline Stream make_stream() {
+  Stream stream;
+  IDL_CUDA_CHECK(cudaStreamCreateWithFlags(stream.put(), cudaStreamNonBlocking));
+  return stream;
+}
+
+/// An event for order only.
+inline Event make_event() {
+  Event event;
+  IDL_CUDA_CHECK(cudaEventCreateWithFlags(event.put(), cudaEventDisableTiming));
+  return event;
+}
+
+/// Page-locked memory of the host, which the device reaches as well.
+class PinnedMemory {
+ public:
+  PinnedMemory() = default;
+  /// @throws OutOfMemory
+  explicit PinnedMemory(std::size_t bytes) : bytes_(bytes) {
+    check_allocation(cudaHostAlloc(data_.put(), bytes, cudaHostAllocPortable | cudaHostAllocMapped),
+                     -1, bytes, "cudaHostAlloc", __FILE__, __LINE__);
+  }
+
+  void* data() const noexcept { return data_.get(); }
+  std::size_t bytes() const noexcept { return bytes_; }
+  /// Where the device sees it.
+  void* device_data() const {
+    void* data = nullptr;
+    IDL_CUDA_CHECK(cudaHostGetDevicePointer(&data, data_.get(), 0));
+    return data;
+  }
+
+ private:
+  Handle<void*, cudaFreeHost> data_;
+  std::size_t bytes_ = 0;
+};
+
+/// Makes `device` the thread's current one for a scope.
+class DeviceGuard {
+ public:
+  /// @throws DeviceError
+  explicit DeviceGuard(int device) {
+    IDL_CUDA_CHECK(cudaGetDevice(&previous_));
+    if (previous_ != device) {
+      IDL_CUDA_CHECK(cudaSetDevice(device));
+      changed_ = true;
+    }
+  }
+  /// For destructors: says what fails instead of throwing.
+  DeviceGuard(int device, std::nothrow_t) noexcept {
+    report_failure(cudaGetDevice(&previous_), "cudaGetDevice");
+    if (previous_ == device) return;
+    report_failure(cudaSetDevice(device), "cudaSetDevice");
+    changed_ = true;
+  }
+  ~DeviceGuard() {
+    if (changed_) report_failure(cudaSetDevice(previous_), "cudaSetDevice");
+  }
+  DeviceGuard(const DeviceGuard&) = delete;
+  DeviceGuard& operator=(const DeviceGuard&) = delete;
+
+ private:
+  int previous_ = 0;
+  bool changed_ = false;
+};
+
+}  // namespace idl::cuda

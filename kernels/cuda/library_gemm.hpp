@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+
+#include "kernels/cuda/handle.hpp"
+#include "kernels/cuda/pool.hpp"
+#include "kernels/primitives.hpp"
+
+namespace idl::cuda {
+
+/// Gemm by cuBLASLt in true float32 or float64 (no TF32), with a workspace of its own, so that it
+/// may be captured into graphs and repeats its bits. What cuBLASLt recommends for a shape is asked
+/// once and kept; where it has nothing, cuBLAS takes over.
+class LibraryGemm {
+ public:
+  /// `device` must be current; `pool` gives the workspace and must outlive this object.
+  LibraryGemm(int device, MemoryPool& pool);
+
+  /// Looks up everything that run() needs, which is not allowed while a stream is captured.
+  template <class T>
+  void prepare(const Gemm<T>& gemm);
+
+  /// Not empty, not batch_invariant, and with at least one term in the sums.
+  template <class T>
+  void run(const Gemm<T>& gemm, cudaStream_t stream);
+
+ private:
+  /// All that the choice of an algorithm depends on.
+  struct Shape {
+    index_t rows;
+    index_t cols;
+    index_t inner;
+    index_t A_ld;
+    index_t B_ld;
+    index_t C_ld;
+    std::uint32_t A_alignment;
+    std::uint32_t B_alignment;
+    std::uint32_t C_alignment;
+    bool transpose_A;
+    bool transpose_B;
+    bool is_double;
+
+    auto operator<=>(const Shape&) const = default;
+  };
+  struct Plan {
+    MatmulDescriptor product;
+    MatrixLayout A;
+    MatrixLayout B;
+    MatrixLayout C;
+    std::optional<cublasLtMatmulAlgo_t> algorithm;  ///< none: cuBLAS takes over
+  };
+
+  template <class T>
+  static Shape shape_of(const Gemm<T>& gemm);
+  Plan make_plan(const Shape& shape) const;
+  const Plan& plan_for(const Shape& shape);
+  template <class T>
+  void run_by_blas(const Gemm<T>& gemm, const Shape& shape, cudaStream_t stream);
+
+  BlasLt lt_;
+  Blas blas_;  // made when it is first needed
+  PoolMemory workspace_;
+  std::map<Shape, Plan> plans_;
+};
+
+}  // namespace idl::cuda

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: MIT
+// Kernels of one thread; a few nanoseconds of work each.
+#include "kernels/cuda/loop_control.hpp"
+
+#include "kernels/cuda/launch.hpp"
+
+namespace idl::cuda {
+namespace {
+
+__global__ void begin_loop_kernel(ConditionalLoop loop) {
+  *loop.iteration = 0;
+  cudaGraphSetConditional(loop.handle, *loop.active > 0 && loop.max_iterations > 0 ? 1U : 0U);
+}
+
+__global__ void end_iteration_kernel(ConditionalLoop loop) {
+  const std::int32_t done = *loop.iteration + 1;
+  *loop.iteration = done;
+  cudaGraphSetConditional(loop.handle, *loop.active > 0 && done < loop.max_iterations ? 1U : 0U);
+}
+
+__global__ void publish_active_kernel(const std::int32_t* active,
+                                      volatile std::int32_t* published) {
+  *published = *active;
+  __threadfence_system();
+}
+
+LaunchShape one_thread() { return {.grid = dim3(1), .block = dim3(1), .shared_bytes = 0}; }
+
+}  // namespace
+
+void begin_loop(const ConditionalLoop& loop, cudaStream_t stream) {
+  launch(begin_loop_kernel, one_thread(), stream, loop);
+}
+
+void end_iteration(const ConditionalLoop& loop, cudaStream_t stream) {
+  launch(end_iteration_kernel, one_thread(), stream, loop);
+}
+
+void publish_active(const std::int32_t* active, std::int32_t* published, cudaStream_t stream) {
+  launch(publish_active_kernel, one_thread(), stream, active, published);
+}
+
+cudaError_t load_loop_kernels() noexcept {
+  cudaFuncAttributes ignored = {};
+  cudaError_t status = cudaFuncGetAttributes(&ignored, begin_loop_kernel);
+  if (status == cudaSuccess) status = cudaFuncGetAttributes(&ignored, end_iteration_kernel);
+  if (status == cudaSuccess) status = cudaFuncGetAttributes(&ignored, publish_active_kernel);
+  return status;
+}
+
+}  // namespace idl::cuda
