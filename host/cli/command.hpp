@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <string>
+
+#include "idl/device.hpp"
+
+namespace idl::cli {
+
+/// Exit statuses of the program.
+inline constexpr int k_success = 0;
+inline constexpr int k_failure = 1;        ///< the device, the disk or the memory failed
+inline constexpr int k_bad_input = 2;      ///< a wrong flag, file or size; nothing was written
+inline constexpr int k_interrupted = 130;  ///< stopped by Ctrl-C, after writing a checkpoint
+
+/// Each command adds itself with its flags; when it is chosen, `status` gets its exit status.
+void add_train(CLI::App& app, int& status);
+void add_evaluate(CLI::App& app, int& status);
+void add_predict(CLI::App& app, int& status);
+void add_info(CLI::App& app, int& status);
+
+/// Calls body.operator()<float>() or <double>() as `precision`, "f32" or "f64", says.
+template <class Body>
+auto with_precision(const std::string& precision, Body&& body) {
+  return precision == "f64" ? body.template operator()<double>()
+                            : body.template operator()<float>();
+}
+
+/// The flags that several commands share.
+inline void add_device_flag(CLI::App& command, std::string& device) {
+  command.add_option("--device", device, "auto, cpu, cuda or cuda:K")->capture_default_str();
+}
+inline void add_precision_flag(CLI::App& command, std::string& precision) {
+  command.add_option("--precision", precision, "f32 or f64")
+      ->check(CLI::IsMember({"f32", "f64"}))
+      ->capture_default_str();
+}
+
+}  // namespace idl::cli

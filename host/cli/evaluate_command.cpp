@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: MIT
+#include <chrono>
+#include <iomanip>
+#include <iostream>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "host/cli/command.hpp"
+#include "idl/trainer.hpp"
+
+namespace idl::cli {
+namespace {
+
+struct EvaluateSettings {
+  std::string model;
+  std::string data;
+  std::string device = "auto";
+  std::string precision = "f32";
+  std::int64_t batch = 500;
+  bool json = false;
+  SolverOptions solver;
+};
+
+template <class T>
+void evaluate_model(const EvaluateSettings& settings) {
+  const DatasetPair data = read_mnist(settings.data);
+  Context context(parse_device(settings.device));
+  const ImplicitModel<T> model = load_model<T>(context, settings.model, {.allow_unproven = true});
+  const auto start = std::chrono::steady_clock::now();
+  const Evaluation evaluation = evaluate(context, model, data.test, LossKind::softmax_cross_entropy,
+                                         settings.batch, settings.solver);
+  const double seconds =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  if (settings.json) {
+    const nlohmann::ordered_json json = {{"model", settings.model},
+                                         {"device", to_string(context.device())},
+                                         {"samples", evaluation.samples},
+                                         {"accuracy", evaluation.accuracy},
+                                         {"loss", evaluation.loss},
+                                         {"mean_iterations", evaluation.mean_iterations},
+                                         {"not_converged", evaluation.not_converged},
+                                         {"seconds", seconds}};
+    std::cout << json.dump(2) << "\n";
+    return;
+  }
+  std::cout << "test accuracy " << std::fixed << std::setprecision(2) << 100.0 * evaluation.accuracy
+            << " %, loss " << std::setprecision(4) << evaluation.loss << " on "
+            << evaluation.samples << " samples (" << std::setprecision(1)
+            << evaluation.mean_iterations << " iterations per sample, " << evaluation.not_converged
+            << " not converged, " << std::setprecision(2) << seconds << " s on "
+            << to_string(context.device()) << ")\n";
+}
+
+}  // namespace
+
+void add_evaluate(CLI::App& app, int& status) {
+  auto settings = std::make_shared<EvaluateSettings>();
+  CLI::App* command = app.add_subcommand("evaluate", "Measure a model's accuracy on a test set");
+  command->add_option("--model", settings->model, "Model file (safetensors)")->required();
+  command->add_option("--data", settings->data, "Folder with the IDX files of (Fashion-)MNIST")
+      ->required();
+  command->add_option("--batch", settings->batch, "Samples solved at a time")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  add_device_flag(*command, settings->device);
+  add_precision_flag(*command, settings->precision);
+  command->add_flag("--json", settings->json, "Print JSON");
+  command->callback([settings, &status] {
+    with_precision(settings->precision, [&]<class T>() { evaluate_model<T>(*settings); });
+    status = k_success;
+  });
+}
+
+}  // namespace idl::cli

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: MIT
+#include <iomanip>
+#include <iostream>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <sstream>
+#include <vector>
+
+#include "host/cli/command.hpp"
+#include "host/model/model_file.hpp"
+#include "idl/context.hpp"
+#include "idl/io.hpp"
+#include "idl/model.hpp"
+
+namespace idl::cli {
+namespace {
+
+struct InfoSettings {
+  std::string model;
+  bool json = false;
+};
+
+const char* proof_text(WellPosednessProof proof) {
+  switch (proof) {
+    case WellPosednessProof::norm:
+      return "norm";
+    case WellPosednessProof::triangular:
+      return "triangular";
+    case WellPosednessProof::perron:
+      return "perron";
+    case WellPosednessProof::none:
+      break;
+  }
+  return "none";
+}
+
+const char* proof_sentence(WellPosednessProof proof) {
+  switch (proof) {
+    case WellPosednessProof::norm:
+      return "yes: L*|A|_inf < 1, the iteration contracts";
+    case WellPosednessProof::triangular:
+      return "yes: A is strictly upper triangular, exact after at most n iterations";
+    case WellPosednessProof::perron:
+      return "yes: L*lambda_pf(|A|) < 1";
+    case WellPosednessProof::none:
+      break;
+  }
+  return "not known: neither the norm nor the Perron root of |A| proves it";
+}
+
+double density(const std::vector<double>& values) {
+  std::size_t nonzeros = 0;
+  for (const double value : values) nonzeros += value != 0.0 ? 1 : 0;
+  return static_cast<double>(nonzeros) / static_cast<double>(values.size());
+}
+
+/// Of the matrix as it lies in the file: A is examined before any projection.
+nlohmann::ordered_json examine(const std::string& path) {
+  const io::Safetensors file = io::read_safetensors(path);
+  const ModelOptions options = options_from_metadata(file, {});
+  const ModelShape shape = shape_from_blocks(file, options);
+  Context context(Device::cpu());
+  const std::vector<double> M = take_blocks<double>(file, "", shape, options);
+  const index_t rows = shape.states + shape.outputs;
+  const index_t cols = static_cast<index_t>(M.size()) / rows;
+  const Matrix<double> matrix = Matrix<double>::from_host(context, rows, cols, M);
+  const ConstMatrixView<double> A = matrix.view().block(0, 0, shape.states, shape.states);
+  const WellPosednessReport report = examine_well_posedness(context, A, options.activation);
+  nlohmann::ordered_json json = {
+      {"file", path},
+      {"states", shape.states},
+      {"inputs", shape.inputs},
+      {"outputs", shape.outputs},
+      {"parameters", M.size()},
+      {"precision", file.at("A").type == io::DataType::f64 ? "f64" : "f32"},
+      {"activation", to_string(options.activation.kind)},
+      {"lipschitz_constant", lipschitz_constant(options.activation)},
+      {"constraint", to_string(options.well_posedness.kind)}};
+  if (options.well_posedness.kind == WellPosednessKind::inf_norm_ball)
+    json["kappa"] = options.well_posedness.kappa;
+  json["bias"] = options.bias;
+  json["no_D"] = options.no_D;
+  json["steps"] = step_from_metadata(file);
+  json["inf_norm"] = report.inf_norm;
+  json["contraction"] = report.contraction;
+  json["perron_root"] = report.perron_root;
+  json["density_A"] = report.density;
+  json["density_M"] = density(M);
+  json["well_posed"] = report.well_posed();
+  json["proof"] = proof_text(report.proof);
+  json["proof_sentence"] = proof_sentence(report.proof);
+  return json;
+}
+
+void print(const nlohmann::ordered_json& json) {
+  const auto line = [](const std::string& name, const auto& value) {
+    std::cout << std::left << std::setw(14) << name << value << "\n";
+  };
+  const auto percent = [](double share) {
+    std::ostringstream text;
+    text << std::fixed << std::setprecision(1) << 100.0 * share << " %";
+    return text.str();
+  };
+  const auto text = [&](const char* key) { return json.at(key).get<std::string>(); };
+  const auto number = [&](const char* key) { return json.at(key).get<double>(); };
+  const auto count = [&](const char* key) { return json.at(key).get<std::int64_t>(); };
+  line("model", text("file"));
+  line("sizes", "n = " + std::to_string(count("states")) +
+                    " states, p = " + std::to_string(count("inputs")) +
+                    " inputs, q = " + std::to_string(count("outputs")) + " outputs, " +
+                    std::to_string(count("parameters")) + " parameters (" + text("precision") +
+                    ")");
+  std::ostringstream activation;
+  activation << text("activation") << ", Lipschitz constant L = " << number("lipschitz_constant");
+  line("activation", activation.str());
+  std::ostringstream constraint;
+  constraint << text("constraint");
+  if (json.contains("kappa")) constraint << ", kappa = " << number("kappa");
+  constraint << (json.at("bias") ? ", bias" : "") << (json.at("no_D") ? ", no D" : "");
+  line("constraint", constraint.str());
+  line("trained", std::to_string(count("steps")) + " optimiser steps");
+  line("|A|_inf", number("inf_norm"));
+  line("L*|A|_inf", number("contraction"));
+  line("lambda_pf(|A|)", number("perron_root"));
+  line("density",
+       percent(number("density_A")) + " of A, " + percent(number("density_M")) + " of M");
+  line("well posed", text("proof_sentence"));
+}
+
+}  // namespace
+
+void add_info(CLI::App& app, int& status) {
+  auto settings = std::make_shared<InfoSettings>();
+  CLI::App* command = app.add_subcommand("info", "Show a model's sizes, norms and well-posedness");
+  command->add_option("--model,model", settings->model, "Model file (safetensors)")->required();
+  command->add_flag("--json", settings->json, "Print JSON");
+  command->callback([settings, &status] {
+    nlohmann::ordered_json json = examine(settings->model);
+    if (settings->json) {
+      json.erase("proof_sentence");
+      std::cout << json.dump(2) << "\n";
+    } else {
+      print(json);
+    }
+    status = k_success;
+  });
+}
+
+}  // namespace idl::cli

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: MIT
+// The program idl: train, evaluate, predict, info.
+#include <exception>
+#include <iostream>
+#include <new>
+#include <string>
+
+#include "host/cli/command.hpp"
+#include "idl/error.hpp"
+#include "idl/version.hpp"
+
+namespace {
+
+using namespace idl::cli;
+
+std::string version_text() {
+  const idl::CudaDevices& gpus = idl::cuda_devices();
+  std::string text = std::string("idl ") + idl::version() + "\n";
+  text += gpus.count > 0 ? "GPU: " + idl::describe(idl::Device::cuda(0))
+                         : "GPU: none (" + gpus.reason + ")";
+  return text + "\nCPU: " + idl::describe(idl::Device::cpu());
+}
+
+/// One line on standard error, whatever the text.
+int fail(int status, std::string text) {
+  for (char& c : text)
+    if (c == '\n' || c == '\r') c = ' ';
+  std::cerr << "idl: " << text << std::endl;
+  return status;
+}
+
+int run(int argc, char** argv) {
+  CLI::App app(
+      "Trains, evaluates and runs implicit models X = phi(AX+BU), Y = CX+DU, with a certificate "
+      "for every answer.",
+      "idl");
+  app.require_subcommand(1);
+  app.set_version_flag("--version", version_text, "Show the version and the devices found");
+  int status = k_success;
+  add_train(app, status);
+  add_evaluate(app, status);
+  add_predict(app, status);
+  add_info(app, status);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& help) {  // --help, --version
+    return app.exit(help);
+  } catch (const CLI::ParseError& error) {
+    return fail(k_bad_input, std::string(error.what()) + " (see idl --help)");
+  }
+  return status;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return run(argc, argv);
+  } catch (const idl::InvalidArgument& error) {
+    return fail(k_bad_input, error.what());
+  } catch (const idl::IoError& error) {
+    return fail(k_bad_input, error.what());
+  } catch (const idl::NotSupported& error) {
+    return fail(k_bad_input, error.what());
+  } catch (const std::bad_alloc&) {
+    return fail(k_failure, "out of memory");
+  } catch (const std::exception& error) {
+    return fail(k_failure, error.what());
+  }
+}

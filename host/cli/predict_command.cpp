@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: MIT
+#include <cmath>
+#include <iostream>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <span>
+
+#include "host/cli/command.hpp"
+#include "idl/error.hpp"
+#include "idl/io.hpp"
+#include "idl/model.hpp"
+
+namespace idl::cli {
+namespace {
+
+struct PredictSettings {
+  std::string model;
+  std::string input;
+  std::string output;
+  std::string state;
+  std::string report;
+  std::string device = "auto";
+  std::string precision = "f32";
+  SolverOptions solver;
+  bool certified = false;
+};
+
+/// JSON has no infinity: a bound that is not finite becomes null.
+nlohmann::json finite_or_null(double value) {
+  return std::isfinite(value) ? nlohmann::json(value) : nlohmann::json();
+}
+
+nlohmann::ordered_json report_json(const SolveReport& report, const PredictSettings& settings) {
+  nlohmann::ordered_json samples = nlohmann::ordered_json::array();
+  for (std::size_t j = 0; j < report.status.size(); ++j)
+    samples.push_back({{"status", to_string(report.status[j])},
+                       {"iterations", report.iterations[j]},
+                       {"step", finite_or_null(report.step[j])},
+                       {"residual", finite_or_null(report.residual[j])},
+                       {"error_bound", finite_or_null(report.error_bound[j])}});
+  return {{"model", settings.model},
+          {"input", settings.input},
+          {"precision", settings.precision},
+          {"contraction", finite_or_null(report.contraction)},
+          {"all_converged", report.all_converged()},
+          {"worst_error_bound", finite_or_null(report.worst_error_bound())},
+          {"samples", std::move(samples)}};
+}
+
+template <class T>
+Matrix<T> read_input(Context& context, const std::string& path, index_t inputs) {
+  const io::Array array = io::read_npy(path);
+  IDL_CHECK(array.shape.size() == 1 || array.shape.size() == 2,
+            path + " has " + std::to_string(array.shape.size()) +
+                " dimensions, expected (samples, inputs)");
+  const bool batch = array.shape.size() == 2;
+  const index_t p = array.shape[batch ? 1 : 0];
+  const index_t m = batch ? array.shape[0] : 1;
+  IDL_CHECK(p == inputs, path + " has samples of " + std::to_string(p) + " values, the model has " +
+                             std::to_string(inputs) + " inputs");
+  const std::vector<T> values = array.as<T>();
+  return Matrix<T>::from_host(context, p, m, values);
+}
+
+template <class T>
+void write_columns(Context& context, const Matrix<T>& matrix, const std::string& path) {
+  const std::vector<T> values = download(context, matrix);
+  io::write_npy(path, io::Array::from<T>({matrix.cols(), matrix.rows()}, std::span(values)));
+}
+
+template <class T>
+void predict(const PredictSettings& settings) {
+  Context context(parse_device(settings.device));
+  const ImplicitModel<T> model = load_model<T>(context, settings.model, {.allow_unproven = true});
+  const Matrix<T> U = read_input<T>(context, settings.input, model.shape().inputs);
+  const Prediction<T> prediction = model.predict(context, U, settings.solver);
+  write_columns(context, prediction.Y, settings.output);
+  if (!settings.state.empty()) write_columns(context, prediction.X, settings.state);
+  const SolveReport& report = prediction.report;
+  if (!settings.report.empty()) {
+    const std::string text = report_json(report, settings).dump(1) + "\n";
+    io::write_file_atomically(settings.report, std::as_bytes(std::span(text)));
+  }
+  std::cout << "predicted " << U.cols() << " samples on " << to_string(context.device()) << ": "
+            << report.count(SolveStatus::converged) << " converged, " << report.mean_iterations()
+            << " iterations per sample, error bound " << report.worst_error_bound() << "\n";
+}
+
+}  // namespace
+
+void add_predict(CLI::App& app, int& status) {
+  auto settings = std::make_shared<PredictSettings>();
+  CLI::App* command = app.add_subcommand("predict", "Apply a model to the samples of a .npy file");
+  command->add_option("--model", settings->model, "Model file (safetensors)")->required();
+  command->add_option("--input", settings->input, "U, .npy of shape (samples, inputs)")->required();
+  command->add_option("--output", settings->output, "Y, .npy of shape (samples, outputs)")
+      ->required();
+  command->add_option("--state", settings->state, "X, .npy of shape (samples, states)");
+  command->add_option("--report", settings->report,
+                      "Certificate of each sample, JSON; a bound that is not finite is null");
+  Tolerance& tolerance = settings->solver.forward;
+  command->add_option("--tolerance", tolerance.absolute, "Absolute tolerance")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  command->add_option("--relative-tolerance", tolerance.relative, "Relative tolerance")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  command->add_option("--max-iterations", tolerance.max_iterations, "Iterations at most")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  command->add_flag("--certified", settings->certified,
+                    "Stop when the error bound, not the step, is below the tolerance");
+  command->add_flag("--batch-invariant", settings->solver.batch_invariant,
+                    "Same bits for a sample in whatever batch");
+  add_device_flag(*command, settings->device);
+  add_precision_flag(*command, settings->precision);
+  command->callback([settings, &status] {
+    if (settings->certified) settings->solver.forward.rule = StopRule::certified_bound;
+    with_precision(settings->precision, [&]<class T>() { predict<T>(*settings); });
+    status = k_success;
+  });
+}
+
+}  // namespace idl::cli

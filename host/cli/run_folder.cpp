@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: MIT
+#include "host/cli/run_folder.hpp"
+
+#include <array>
+#include <ctime>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <span>
+#include <sstream>
+#include <utility>
+
+#include "host/cli/mat_file.hpp"
+#include "host/cli/picture.hpp"
+#include "idl/error.hpp"
+#include "idl/io.hpp"
+#include "idl/version.hpp"
+
+namespace idl::cli {
+namespace {
+
+constexpr std::array k_files = {"config.json",
+                                "metrics.jsonl",
+                                "best.safetensors",
+                                "last.safetensors",
+                                "checkpoint.safetensors",
+                                "weights.mat",
+                                "training_curves.png",
+                                "spy.png"};
+
+std::string read_text(const std::filesystem::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) throw IoError(path.string(), "cannot be opened for reading");
+  std::ostringstream text;
+  text << file.rdbuf();
+  if (file.bad()) throw IoError(path.string(), "cannot be read");
+  return text.str();
+}
+
+std::string utc_now() {
+  const std::time_t now = std::time(nullptr);
+  std::tm parts{};
+  ::gmtime_r(&now, &parts);
+  std::array<char, 32> text{};
+  const std::size_t length = std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &parts);
+  return {text.data(), length};
+}
+
+EpochMetrics epoch_from(const nlohmann::json& line) {
+  EpochMetrics metrics;
+  line.at("epoch").get_to(metrics.epoch);
+  line.at("step").get_to(metrics.step);
+  line.at("train_loss").get_to(metrics.train_loss);
+  line.at("train_accuracy").get_to(metrics.train_accuracy);
+  if (line.contains("test_loss")) {
+    metrics.test.emplace();
+    line.at("test_loss").get_to(metrics.test->loss);
+    line.at("test_accuracy").get_to(metrics.test->accuracy);
+  }
+  return metrics;
+}
+
+/// The matrix as contiguous column-major values.
+template <class T>
+MatMatrix<T> mat_matrix(ConstMatrixView<T> matrix, const std::vector<T>& values) {
+  return {matrix.rows, matrix.cols, std::span<const T>(values)};
+}
+
+}  // namespace
+
+RunFolder::RunFolder(std::filesystem::path path) : path_(std::move(path)) {}
+
+bool RunFolder::has_run() const { return std::filesystem::exists(path_ / "config.json"); }
+
+bool RunFolder::has_checkpoint() const {
+  return std::filesystem::exists(path_ / "checkpoint.safetensors");
+}
+
+TrainSettings RunFolder::read_settings() const {
+  const std::filesystem::path file = path_ / "config.json";
+  const auto json = nlohmann::ordered_json::parse(read_text(file), nullptr, false);
+  if (!json.is_object() || !json.contains("settings"))
+    throw IoError(file.string(),
+                  "is no configuration of a run: expected a JSON object with settings");
+  return settings_from_json(json["settings"], file.string());
+}
+
+void RunFolder::write_config(const TrainSettings& settings, const std::string& device,
+                             const DatasetPair& data, const ModelShape& shape) const {
+  std::error_code error;
+  std::filesystem::create_directories(path_, error);
+  if (error) throw IoError(path_.string(), "cannot be made: " + error.message());
+  const nlohmann::ordered_json json = {
+      {"library", std::string("libidl_cuda ") + version()},
+      {"started", utc_now()},
+      {"device", device},
+      {"data", {{"name", data.name}, {"train", data.train.size()}, {"test", data.test.size()}}},
+      {"model", {{"states", shape.states}, {"inputs", shape.inputs}, {"outputs", shape.outputs}}},
+      {"settings", to_json(settings)}};
+  const std::string text = json.dump(2) + "\n";
+  io::write_file_atomically(path_ / "config.json", std::as_bytes(std::span(text)));
+}
+
+void RunFolder::remove_run() const {
+  for (const char* name : k_files) {
+    std::error_code error;
+    std::filesystem::remove(path_ / name, error);
+    if (error) throw IoError((path_ / name).string(), "cannot be removed: " + error.message());
+  }
+}
+
+std::vector<EpochMetrics> RunFolder::read_epochs() const {
+  const std::filesystem::path file = path_ / "metrics.jsonl";
+  if (!std::filesystem::exists(file)) return {};
+  std::istringstream lines(read_text(file));
+  std::vector<EpochMetrics> epochs;
+  std::string text;
+  while (std::getline(lines, text)) {
+    const auto line = nlohmann::json::parse(text, nullptr, false);
+    if (!line.is_object() || line.value("event", "") != "epoch") continue;
+    try {
+      epochs.push_back(epoch_from(line));
+    } catch (const nlohmann::json::exception& error) {
+      throw IoError(file.string(),
+                    std::string("a line of an epoch is incomplete: ") + error.what());
+    }
+  }
+  return epochs;
+}
+
+template <class T>
+void RunFolder::write_results(Context& context, const ImplicitModel<T>& model) const {
+  const auto values = [&](ConstMatrixView<T> view) { return download(context, view); };
+  const std::vector<T> A = values(model.A());
+  const std::vector<T> B = values(model.B());
+  const std::vector<T> C = values(model.C());
+  const std::vector<T> D = values(model.D());
+  const ModelOptions& options = model.options();
+  const std::array<MatVariable, 7> variables = {
+      MatVariable{"A", mat_matrix(model.A(), A)},
+      MatVariable{"B", mat_matrix(model.B(), B)},
+      MatVariable{"C", mat_matrix(model.C(), C)},
+      MatVariable{"D", mat_matrix(model.D(), D)},
+      MatVariable{"activation", std::string(to_string(options.activation.kind))},
+      MatVariable{"kappa", options.well_posedness.kappa},
+      MatVariable{"bias", options.bias ? 1.0 : 0.0}};
+  write_mat(path_ / "weights.mat", variables);
+
+  const std::vector<EpochMetrics> epochs = read_epochs();
+  const std::string sizes = "n = " + std::to_string(model.shape().states) +
+                            ", p = " + std::to_string(model.input_rows()) +
+                            ", q = " + std::to_string(model.shape().outputs);
+  write_training_curves_png(
+      path_ / "training_curves.png",
+      training_curves("Training, " + std::string(to_string(options.activation.kind)) + ", " + sizes,
+                      epochs));
+  const std::vector<T> M = values(model.M());
+  const std::vector<float> M_float(M.begin(), M.end());
+  write_spy_png(path_ / "spy.png", {.title = "M = [A B; C D], " + sizes,
+                                    .n = model.shape().states,
+                                    .p = model.input_rows(),
+                                    .q = model.shape().outputs,
+                                    .M = M_float});
+}
+
+template void RunFolder::write_results(Context&, const ImplicitModel<float>&) const;
+template void RunFolder::write_results(Context&, const ImplicitModel<double>&) const;
+
+}  // namespace idl::cli

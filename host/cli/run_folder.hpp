@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "host/cli/train_settings.hpp"
+#include "idl/model.hpp"
+#include "idl/trainer.hpp"
+
+namespace idl::cli {
+
+/// What a training leaves behind: config.json, metrics.jsonl, best.safetensors, last.safetensors,
+/// checkpoint.safetensors, weights.mat, training_curves.png, spy.png.
+class RunFolder {
+ public:
+  explicit RunFolder(std::filesystem::path path);
+
+  const std::filesystem::path& path() const { return path_; }
+  /// Whether a training was begun here.
+  bool has_run() const;
+  bool has_checkpoint() const;
+
+  /// The settings of the run that is here. @throws IoError, InvalidArgument
+  TrainSettings read_settings() const;
+  /// Makes the folder where needed. @throws IoError
+  void write_config(const TrainSettings& settings, const std::string& device,
+                    const DatasetPair& data, const ModelShape& shape) const;
+  /// Removes the files of a run, and nothing else.
+  void remove_run() const;
+
+  /// The epochs that metrics.jsonl holds. @throws IoError
+  std::vector<EpochMetrics> read_epochs() const;
+
+  /// weights.mat and both pictures.
+  template <class T>
+  void write_results(Context& context, const ImplicitModel<T>& model) const;
+
+ private:
+  std::filesystem::path path_;
+};
+
+}  // namespace idl::cli

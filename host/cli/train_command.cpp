@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: MIT
+#include <array>
+#include <csignal>
+#include <ctime>
+#include <iostream>
+#include <memory>
+#include <optional>
+#include <string>
+#include <type_traits>
+
+#include "host/cli/command.hpp"
+#include "host/cli/interrupt.hpp"
+#include "host/cli/progress_bar.hpp"
+#include "host/cli/run_folder.hpp"
+#include "host/cli/train_settings.hpp"
+#include "idl/error.hpp"
+
+namespace idl::cli {
+namespace {
+
+/// The settings, and what concerns only this call.
+struct TrainCall {
+  TrainSettings settings;
+  std::string out;
+  bool resume = false;
+  bool overwrite = false;
+  bool quiet = false;
+};
+
+/// Settings that may change between a run and its resumption, since results do not depend on them,
+/// or, for epochs, only those that are still to come.
+bool may_change(const std::string& name) {
+  return name == "device" || name == "epochs" || name == "data" || name == "checkpoint-interval";
+}
+
+/// The settings of the run in `folder`, with those of the call that may change.
+TrainSettings resumed_settings(const CLI::App& command, const TrainSettings& given,
+                               const RunFolder& folder) {
+  TrainSettings settings = folder.read_settings();
+  const nlohmann::ordered_json before = to_json(settings);
+  nlohmann::ordered_json merged = before;
+  const nlohmann::ordered_json now = to_json(given);
+  for (const auto& [name, value] : now.items()) {
+    if (command.count("--" + name) == 0) continue;
+    IDL_CHECK(may_change(name) || before[name] == value,
+              "--" + name + " is " + value.dump() + ", but the run in " + folder.path().string() +
+                  " has " + before[name].dump());
+    merged[name] = value;
+  }
+  return settings_from_json(merged, folder.path().string());
+}
+
+std::string default_folder() {
+  const std::time_t now = std::time(nullptr);
+  std::tm parts{};
+  ::localtime_r(&now, &parts);
+  std::array<char, 32> text{};
+  std::strftime(text.data(), text.size(), "runs/%Y%m%d-%H%M%S", &parts);
+  return text.data();
+}
+
+/// The first warning of an epoch is shown, the others are counted by the epoch's line.
+class WarningDigest {
+ public:
+  void warn(ProgressBar* bar, std::string_view text) {
+    if (shown_) return;
+    shown_ = true;
+    if (bar != nullptr) bar->clear();
+    std::cerr << "idl: warning: " << text << " (further warnings of this epoch are only counted)"
+              << std::endl;
+  }
+  void next_epoch() { shown_ = false; }
+
+ private:
+  bool shown_ = false;
+};
+
+template <class T>
+ImplicitModel<T> make_model(Context& context, const CLI::App& command, TrainSettings& settings,
+                            const DatasetPair& data) {
+  const index_t p = data.train.features();
+  const index_t q = data.train.classes();
+  if (settings.init.empty())
+    return ImplicitModel<T>(context, {settings.hidden, p, q}, model_options(settings),
+                            settings.seed);
+  // What the flags do not say, the file says.
+  const ModelOptions flags = model_options(settings);
+  LoadOptions load{.allow_unproven = settings.allow_unproven};
+  if (command.count("--activation") > 0) load.activation = flags.activation;
+  if (command.count("--kappa") > 0 || command.count("--well-posedness") > 0)
+    load.well_posedness = flags.well_posedness;
+  if (command.count("--bias") > 0) load.bias = true;
+  ImplicitModel<T> model = load_model<T>(context, settings.init, load);
+  const ModelShape& shape = model.shape();
+  IDL_CHECK(command.count("--hidden") == 0 || shape.states == settings.hidden,
+            settings.init + " has " + std::to_string(shape.states) + " states, --hidden is " +
+                std::to_string(settings.hidden));
+  IDL_CHECK(shape.inputs == p && shape.outputs == q,
+            settings.init + " has " + std::to_string(shape.inputs) + " inputs and " +
+                std::to_string(shape.outputs) + " outputs, the data have " + std::to_string(p) +
+                " features and " + std::to_string(q) + " classes");
+  const ModelOptions& options = model.options();
+  IDL_CHECK(!settings.no_D || options.no_D, settings.init + " has D, --no-D was given");
+  settings.hidden = shape.states;
+  settings.activation = to_string(options.activation.kind);
+  settings.well_posedness = to_string(options.well_posedness.kind);
+  settings.kappa = options.well_posedness.kappa;
+  settings.bias = options.bias;
+  settings.no_D = options.no_D;
+  return model;
+}
+
+void print_start(const TrainCall& call, const Context& context, const DatasetPair& data,
+                 const ModelShape& shape, bool goes_on) {
+  if (call.quiet) return;
+  std::cout << (goes_on ? "resuming" : "training") << " n = " << shape.states
+            << ", p = " << shape.inputs << ", q = " << shape.outputs << " on " << data.name << " ("
+            << data.train.size() << " + " << data.test.size() << " samples), "
+            << call.settings.precision << "\n"
+            << "device: " << describe(context.device()) << "\n"
+            << "run folder: " << call.out << std::endl;
+}
+
+template <class T>
+int train(const CLI::App& command, TrainCall& call, const RunFolder& folder) {
+  TrainSettings& settings = call.settings;
+  DatasetPair data = read_mnist(settings.data);
+  IDL_CHECK(settings.limit >= 0,
+            "--limit is " + std::to_string(settings.limit) + ", it must not be negative");
+  if (settings.limit > 0 && settings.limit < data.train.size())
+    data.train = data.train.first(settings.limit);
+
+  WarningDigest digest;
+  ProgressBar bar(settings.epochs, call.quiet);
+  Context context({.device = parse_device(settings.device),
+                   .log = [&](Severity severity, std::string_view text) {
+                     if (severity != Severity::info) digest.warn(&bar, text);
+                   }});
+  const bool goes_on = call.resume && folder.has_checkpoint();
+  // The parameters that --init named are in the checkpoint by now.
+  const std::string init = settings.init;
+  if (goes_on) settings.init.clear();
+  ImplicitModel<T> model = make_model<T>(context, command, settings, data);
+  settings.init = init;
+
+  TrainerOptions options = trainer_options(settings);
+  options.folder = folder.path();
+  options.on_step = [&](const StepMetrics& metrics) { bar.step(metrics); };
+  options.on_epoch = [&](const EpochMetrics& metrics) {
+    bar.epoch(metrics);
+    digest.next_epoch();
+  };
+  options.stop_requested = [] { return interrupt_received() != 0; };
+  Trainer<T> trainer(context, model, data.train, &data.test, std::move(options));
+  if (goes_on) trainer.resume();
+
+  // Everything that can be wrong with the input is known by now: from here on there is a run.
+  remember_interrupts();
+  if (call.overwrite && !call.resume) folder.remove_run();
+  folder.write_config(settings, describe(context.device()), data, model.shape());
+  print_start(call, context, data, model.shape(), goes_on);
+  const TrainingEnd end = trainer.fit();
+  bar.clear();
+  folder.write_results(context, model);
+  if (end == TrainingEnd::finished) {
+    if (!call.quiet) std::cout << "finished; the run is in " << call.out << std::endl;
+    return k_success;
+  }
+  std::cout << "stopped; go on with: idl train --resume --out " << call.out << std::endl;
+  return interrupt_received() == SIGTERM ? 128 + SIGTERM : k_interrupted;
+}
+
+int run_train(const CLI::App& command, TrainCall& call) {
+  if (call.out.empty()) {
+    IDL_CHECK(!call.resume, "--resume needs --out, the folder of the run");
+    call.out = default_folder();
+  }
+  const RunFolder folder(call.out);
+  if (call.resume) {
+    IDL_CHECK(folder.has_run(), call.out + " holds no run to resume");
+    call.settings = resumed_settings(command, call.settings, folder);
+  } else {
+    IDL_CHECK(!call.settings.data.empty(), "--data is required");
+    IDL_CHECK(!folder.has_run() || call.overwrite,
+              call.out + " holds a run already; --resume goes on with it, --overwrite removes it");
+  }
+  IDL_CHECK(call.settings.precision == "f32" || call.settings.precision == "f64",
+            "--precision is " + call.settings.precision + ", expected f32 or f64");
+  return with_precision(call.settings.precision,
+                        [&]<class T>() { return train<T>(command, call, folder); });
+}
+
+}  // namespace
+
+void add_train(CLI::App& app, int& status) {
+  auto call = std::make_shared<TrainCall>();
+  CLI::App* command = app.add_subcommand("train", "Train a model on (Fashion-)MNIST");
+  for_each_setting(call->settings, [&](const char* name, auto& value, const char* help) {
+    const std::string flag = std::string("--") + name;
+    if constexpr (std::is_same_v<std::decay_t<decltype(value)>, bool>)
+      command->add_flag(flag, value, help);
+    else
+      command->add_option(flag, value, help)->capture_default_str();
+  });
+  command->add_option("--out", call->out, "Run folder (default runs/DATE-TIME)");
+  command->add_flag("--resume", call->resume, "Go on with the run in --out");
+  command->add_flag("--overwrite", call->overwrite, "Replace the run in --out");
+  command->add_flag("--quiet", call->quiet, "Show nothing but errors");
+  command->callback([command, call, &status] { status = run_train(*command, *call); });
+}
+
+}  // namespace idl::cli

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: MIT
+#include "host/cli/train_settings.hpp"
+
+#include "idl/error.hpp"
+
+namespace idl::cli {
+
+nlohmann::ordered_json to_json(const TrainSettings& settings) {
+  nlohmann::ordered_json json;
+  for_each_setting(settings,
+                   [&](const char* name, const auto& value, const char*) { json[name] = value; });
+  return json;
+}
+
+TrainSettings settings_from_json(const nlohmann::ordered_json& json, const std::string& source) {
+  IDL_CHECK(json.is_object(), source + ": the settings are no JSON object");
+  TrainSettings settings;
+  std::size_t known = 0;
+  for_each_setting(settings, [&](const char* name, auto& value, const char*) {
+    const auto found = json.find(name);
+    if (found == json.end()) return;
+    ++known;
+    try {
+      found->get_to(value);
+    } catch (const nlohmann::json::exception&) {
+      throw InvalidArgument(source + ": " + name + " is " + found->dump() +
+                            ", which has the wrong type");
+    }
+  });
+  if (known == json.size()) return settings;
+  const nlohmann::ordered_json all = to_json(settings);
+  for (const auto& [name, value] : json.items())
+    IDL_CHECK(all.contains(name), source + ": unknown setting '" + name + "'");
+  return settings;
+}
+
+ModelOptions model_options(const TrainSettings& settings) {
+  return {.activation = parse_activation(settings.activation),
+          .well_posedness = {parse_well_posedness(settings.well_posedness), settings.kappa},
+          .bias = settings.bias,
+          .no_D = settings.no_D,
+          .allow_unproven = settings.allow_unproven};
+}
+
+TrainerOptions trainer_options(const TrainSettings& settings) {
+  TrainerOptions options;
+  options.epochs = settings.epochs;
+  options.batch_size = settings.batch;
+  options.loss = parse_loss(settings.loss);
+  options.optimizer = {.kind = parse_optimizer(settings.optimizer),
+                       .learning_rate = settings.lr,
+                       .weight_decay = settings.weight_decay,
+                       .momentum = settings.momentum};
+  options.schedule = {.kind = parse_schedule(settings.schedule),
+                      .period = settings.schedule_period,
+                      .gamma = settings.schedule_gamma};
+  IDL_CHECK(options.schedule.period >= 1, "--schedule-period is " +
+                                              std::to_string(options.schedule.period) +
+                                              ", it must be at least 1");
+  const Tolerance tolerance{
+      .max_iterations = settings.max_iterations,
+      .absolute = settings.tolerance,
+      .relative = settings.relative_tolerance,
+      .rule = settings.certified ? StopRule::certified_bound : StopRule::step};
+  options.solver = {
+      .forward = tolerance, .adjoint = tolerance, .batch_invariant = settings.batch_invariant};
+  options.shuffle = !settings.no_shuffle;
+  options.seed = settings.seed;
+  options.checkpoint_interval = settings.checkpoint_interval;
+  return options;
+}
+
+}  // namespace idl::cli

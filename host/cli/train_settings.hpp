@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "idl/trainer.hpp"
+
+namespace idl::cli {
+
+/// Everything that `idl train` can be told. for_each_setting is the one list of them: flags,
+/// config.json and the comparison on --resume are made from it.
+struct TrainSettings {
+  std::string data;
+  std::int64_t hidden = 100;
+  std::int64_t epochs = 10;
+  std::int64_t batch = 100;
+  double lr = 5e-3;
+  double kappa = 0.95;
+  std::string activation = "relu";
+  std::string well_posedness = "inf_norm_ball";
+  bool bias = false;
+  bool no_D = false;
+  bool allow_unproven = false;
+  std::string device = "auto";
+  std::string precision = "f32";
+  std::string init;
+  bool no_shuffle = false;
+  std::uint64_t seed = 0;
+  std::string loss = "softmax_cross_entropy";
+  std::string optimizer = "adam";
+  double weight_decay = 0.0;
+  double momentum = 0.0;
+  std::string schedule = "constant";
+  std::int64_t schedule_period = 10;
+  double schedule_gamma = 0.1;
+  double tolerance = 3e-6;
+  double relative_tolerance = 0.0;
+  std::int32_t max_iterations = 300;
+  bool certified = false;
+  bool batch_invariant = false;
+  std::int64_t checkpoint_interval = 0;
+  std::int64_t limit = 0;
+};
+
+/// Calls visit(name, member, help) for each setting; the flag is "--" + name.
+template <class Settings, class Visitor>
+void for_each_setting(Settings& s, Visitor&& visit) {
+  visit("data", s.data, "Folder with the IDX files of (Fashion-)MNIST, plain or .gz");
+  visit("hidden", s.hidden, "States n");
+  visit("epochs", s.epochs, "Passes over the training set");
+  visit("batch", s.batch, "Samples per optimiser step");
+  visit("lr", s.lr, "Learning rate");
+  visit("kappa", s.kappa, "|A|_inf <= kappa, in (0, 1)");
+  visit("activation", s.activation,
+        "relu, leaky_relu, elu, tanh, sigmoid, softplus, silu, gelu, identity");
+  visit("well-posedness", s.well_posedness, "inf_norm_ball, strictly_upper_triangular, none");
+  visit("bias", s.bias, "Append a one to each input");
+  visit("no-D", s.no_D, "Y = CX, without DU");
+  visit("allow-unproven", s.allow_unproven, "Accept an activation with L*kappa >= 1");
+  visit("device", s.device, "auto, cpu, cuda or cuda:K");
+  visit("precision", s.precision, "f32 or f64");
+  visit("init", s.init, "Start from this model (safetensors) instead of random parameters");
+  visit("no-shuffle", s.no_shuffle, "Visit the samples in the order of the files");
+  visit("seed", s.seed, "Of the parameters and of the order of the samples");
+  visit("loss", s.loss, "softmax_cross_entropy, squared_error");
+  visit("optimizer", s.optimizer, "adam, adamw, sgd");
+  visit("weight-decay", s.weight_decay, "Weight decay");
+  visit("momentum", s.momentum, "Momentum of sgd");
+  visit("schedule", s.schedule, "Learning rate over time: constant, step, cosine");
+  visit("schedule-period", s.schedule_period, "Epochs between two drops of schedule step");
+  visit("schedule-gamma", s.schedule_gamma, "Factor of a drop of schedule step");
+  visit("tolerance", s.tolerance, "Absolute tolerance of both solves");
+  visit("relative-tolerance", s.relative_tolerance, "Relative tolerance of both solves");
+  visit("max-iterations", s.max_iterations, "Iterations of a solve at most");
+  visit("certified", s.certified, "Stop a solve by its error bound instead of its step");
+  visit("batch-invariant", s.batch_invariant, "Same bits for a sample in whatever batch");
+  visit("checkpoint-interval", s.checkpoint_interval,
+        "Optimiser steps between checkpoints; 0: once an epoch");
+  visit("limit", s.limit, "Use only the first N training samples; 0: all");
+}
+
+nlohmann::ordered_json to_json(const TrainSettings& settings);
+/// @throws InvalidArgument for an unknown name or a value of the wrong type, naming `source`
+TrainSettings settings_from_json(const nlohmann::ordered_json& json, const std::string& source);
+
+/// The library's options for these settings. @throws InvalidArgument for unknown names
+ModelOptions model_options(const TrainSettings& settings);
+TrainerOptions trainer_options(const TrainSettings& settings);
+
+}  // namespace idl::cli
