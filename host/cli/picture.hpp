@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <filesystem>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "idl/matrix.hpp"
+#include "idl/trainer.hpp"
+
+/// Pictures for people, as PNG files. They need no fonts and no display.
+namespace idl::cli {
+
+/// A polyline through (x, y). A value that is not finite interrupts it.
+struct Curve {
+  std::string name;
+  std::vector<double> x;
+  std::vector<double> y;
+};
+
+/// Two panels over the epochs. At most four curves each; curve i has the same colour in both.
+struct TrainingCurves {
+  std::string title;            ///< UTF-8
+  std::vector<Curve> loss;      ///< in the loss's own unit
+  std::vector<Curve> accuracy;  ///< in [0, 1], drawn in %
+};
+
+/// Curves "train" and "test" (where epochs were evaluated).
+TrainingCurves training_curves(std::string title, std::span<const EpochMetrics> epochs);
+
+/// @throws IoError; InvalidArgument (x and y of different lengths, more than four curves)
+void write_training_curves_png(const std::filesystem::path& path, const TrainingCurves& curves);
+
+/// A picture of M = [A B; C D], (n+q)×(n+p), column-major and contiguous; p counts the column of
+/// the bias, where there is one.
+struct SpyPlot {
+  std::string title;  ///< UTF-8
+  index_t n = 0;
+  index_t p = 0;
+  index_t q = 0;
+  std::span<const float> M;
+};
+
+/// Each pixel shows the mean magnitude of the entries that it stands for, on a logarithmic colour
+/// scale; white where all of them are zero, red where one is not finite.
+/// @throws IoError; InvalidArgument (n, p or q < 1, M of another size)
+void write_spy_png(const std::filesystem::path& path, const SpyPlot& plot);
+
+}  // namespace idl::cli
