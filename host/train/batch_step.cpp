@@ -92,6 +92,7 @@ typename BatchStep<T>::Pending BatchStep<T>::fetch() {
   Pending pending;
   pending.samples_ = samples();
   pending.forward_ = pass_.fetch_forward_outcome();
+  pending.has_backward_ = backward_;
   if (backward_) pending.backward_ = pass_.fetch_backward_outcome();
   pending.sums_ = context_->backend()->read_back(sums_.data(), 2 * sizeof(T));
   return pending;
@@ -105,9 +106,9 @@ BatchFigures BatchStep<T>::Pending::get(const Context& context) {
   figures.correct = static_cast<double>(sums[1]);
   figures.samples = samples_;
   figures.forward_iterations = count(forward_.get(), samples_, "forward solve", context, figures);
-  if (backward_)
+  if (has_backward_)
     figures.adjoint_iterations =
-        count(backward_->get(), samples_, "adjoint solve", context, figures);
+        count(backward_.get(), samples_, "adjoint solve", context, figures);
   return figures;
 }
 

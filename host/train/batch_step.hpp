@@ -2,7 +2,6 @@
 #pragma once
 
 #include <memory>
-#include <optional>
 
 #include "host/train/prefetcher.hpp"
 #include "idl/batch_pass.hpp"
@@ -38,6 +37,8 @@ class BatchStep {
   /// The figures of the last launch, on their way.
   class Pending {
    public:
+    /// Whether figures are on their way.
+    explicit operator bool() const { return sums_ != nullptr; }
     /// Waits. Logs one warning per solve in which some column did not converge.
     BatchFigures get(const Context& context);
 
@@ -46,7 +47,8 @@ class BatchStep {
     index_t samples_ = 0;
     std::unique_ptr<ReadBack> sums_;
     typename BatchPass<T>::Pending forward_;
-    std::optional<typename BatchPass<T>::Pending> backward_;
+    typename BatchPass<T>::Pending backward_;
+    bool has_backward_ = false;
   };
   Pending fetch();
 

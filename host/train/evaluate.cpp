@@ -34,13 +34,13 @@ Evaluation evaluate(Context& context, const ImplicitModel<T>& model, const Datas
   double correct = 0.0;
   double iterations = 0.0;
   std::optional<BatchStep<T>> step;
-  std::optional<typename BatchStep<T>::Pending> pending;
+  typename BatchStep<T>::Pending pending;
   // Figures are got one batch late, so that the device never waits for the host.
   const auto collect = [&] {
     if (!pending) return;
-    const BatchFigures figures = pending->get(context);
+    const BatchFigures figures = pending.get(context);
     prefetcher.release();
-    pending.reset();
+    pending = {};
     loss_sum += figures.loss_sum;
     correct += figures.correct;
     iterations += figures.forward_iterations;
