@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "kernels/cpu/memory.hpp"
 
-#include <unistd.h>
+#ifdef __linux__
+#include <sys/sysinfo.h>
+#endif
 
+#include <limits>
 #include <new>
 
 #include "idl/error.hpp"
@@ -13,18 +16,31 @@ namespace {
 
 constexpr std::align_val_t k_alignment{256};
 
-std::size_t free_memory() {
-  const long pages = sysconf(_SC_AVPHYS_PAGES);
-  const long page = sysconf(_SC_PAGESIZE);
-  if (pages < 0 || page < 0) return 0;
-  return static_cast<std::size_t>(pages) * static_cast<std::size_t>(page);
+struct MachineMemory {
+  std::size_t free = 0;
+  std::size_t all = std::numeric_limits<std::size_t>::max();
+};
+
+MachineMemory machine_memory() {
+#ifdef __linux__
+  struct sysinfo info {};
+  if (sysinfo(&info) == 0) {
+    const auto unit = static_cast<std::size_t>(info.mem_unit);
+    return {(info.freeram + info.bufferram) * unit, (info.totalram + info.totalswap) * unit};
+  }
+#endif
+  return {};
 }
 
 }  // namespace
 
 void* allocate_aligned(std::size_t bytes) {
-  void* data = ::operator new(bytes > 0 ? bytes : 1, k_alignment, std::nothrow);
-  if (data == nullptr) throw OutOfMemory("cpu", bytes, free_memory());
+  // Linux grants more than the machine has and kills the process when it is used.
+  constexpr std::size_t k_surely_there = std::size_t{1} << 30U;
+  const bool impossible = bytes > k_surely_there && bytes > machine_memory().all;
+  void* data =
+      impossible ? nullptr : ::operator new(bytes > 0 ? bytes : 1, k_alignment, std::nothrow);
+  if (data == nullptr) throw OutOfMemory("cpu", bytes, machine_memory().free);
   return data;
 }
 

@@ -26,7 +26,7 @@ inline constexpr index_t k_parallel_work = 32768;
 /// body(i) for i in [0, count), in parallel where count·work_each elements are worth it. The bodies
 /// must be independent; then results do not depend on the number of threads. Bodies do not throw.
 template <class F>
-void parallel_for(index_t count, index_t work_each, const F& body) {
+void parallel_for(index_t count, [[maybe_unused]] index_t work_each, const F& body) {
 #ifdef _OPENMP
   const bool worth_it =
       count > 1 && work_each > 0 && count >= (k_parallel_work + work_each - 1) / work_each;
