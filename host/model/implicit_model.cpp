@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <string>
 #include <utility>
@@ -14,6 +15,9 @@ namespace idl {
 namespace {
 
 void check_options(const ModelOptions& options) {
+  IDL_CHECK(std::isfinite(options.activation.alpha),
+            "the activation " + std::string(to_string(options.activation.kind)) + " has alpha = " +
+                std::to_string(options.activation.alpha) + ", it must be finite");
   const WellPosedness& constraint = options.well_posedness;
   if (constraint.kind != WellPosednessKind::inf_norm_ball) return;
   const double kappa = constraint.kappa;
