@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: MIT
+#include "host/cli/picture.hpp"
+
+#include <png.h>
+
+#include <cmath>
+#include <map>
+#include <tuple>
+
+#include "tests/io/files.hpp"
+
+namespace idl::cli {
+namespace {
+
+using test::expect_error;
+using test::read_text;
+using test::TemporaryFolder;
+
+using Pixel = std::tuple<int, int, int>;  // red, green, blue
+
+constexpr Pixel k_white{255, 255, 255};
+constexpr Pixel k_blue{0, 114, 178};   // of the first curve
+constexpr Pixel k_orange{213, 94, 0};  // of the second
+constexpr Pixel k_red{214, 39, 40};
+
+/// What libpng reads from a file.
+class Png {
+ public:
+  explicit Png(const std::filesystem::path& path) {
+    const std::string file = read_text(path);
+    EXPECT_EQ(file.substr(0, 8), "\x89PNG\r\n\x1a\n");
+    png_image image{};
+    image.version = PNG_IMAGE_VERSION;
+    if (png_image_begin_read_from_memory(&image, file.data(), file.size()) == 0)
+      throw IoError(path.string(), image.message);
+    image.format = PNG_FORMAT_RGB;
+    pixels_.resize(PNG_IMAGE_SIZE(image));
+    if (png_image_finish_read(&image, nullptr, pixels_.data(), 0, nullptr) == 0)
+      throw IoError(path.string(), image.message);
+    width = static_cast<int>(image.width);
+    height = static_cast<int>(image.height);
+  }
+
+  Pixel at(int x, int y) const {
+    const auto i = static_cast<std::size_t>(3 * (y * width + x));
+    return {pixels_.at(i), pixels_.at(i + 1), pixels_.at(i + 2)};
+  }
+
+  /// How often a colour occurs in the columns [from, to).
+  int count(Pixel colour, int from, int to) const {
+    int count = 0;
+    for (int y = 0; y < height; ++y)
+      for (int x = from; x < to; ++x) count += at(x, y) == colour ? 1 : 0;
+    return count;
+  }
+  int count(Pixel colour) const { return count(colour, 0, width); }
+
+  int width = 0;
+  int height = 0;
+
+ private:
+  std::vector<unsigned char> pixels_;
+};
+
+int brightness(Pixel pixel) { return std::get<0>(pixel) + std::get<1>(pixel) + std::get<2>(pixel); }
+
+EpochMetrics epoch(std::int64_t number, double loss, double accuracy) {
+  EpochMetrics metrics;
+  metrics.epoch = number;
+  metrics.train_loss = loss;
+  metrics.train_accuracy = accuracy;
+  return metrics;
+}
+
+std::vector<EpochMetrics> ten_epochs() {
+  std::vector<EpochMetrics> epochs;
+  for (int i = 1; i <= 10; ++i) {
+    epochs.push_back(epoch(i, 1.0 / i, 1 - 0.5 / i));
+    Evaluation test;
+    test.loss = 1.2 / i;
+    test.accuracy = 0.9 - 0.5 / i;
+    epochs.back().test = test;
+  }
+  return epochs;
+}
+
+TEST(TrainingCurves, TakesTheTestOnlyWhereThereIsOne) {
+  auto epochs = ten_epochs();
+  epochs[3].test.reset();
+  const TrainingCurves curves = training_curves("title", epochs);
+  ASSERT_EQ(curves.loss.size(), 2U);
+  EXPECT_EQ(curves.loss[0].x.size(), 10U);
+  EXPECT_EQ(curves.loss[1].x.size(), 9U);
+  EXPECT_EQ(curves.loss[1].x[3], 5);
+  EXPECT_EQ(curves.accuracy[1].y[0], 0.9 - 0.5);
+  for (EpochMetrics& metrics : epochs) metrics.test.reset();
+  EXPECT_EQ(training_curves("title", epochs).loss.size(), 1U);
+  EXPECT_EQ(training_curves("title", epochs).accuracy.size(), 1U);
+}
+
+TEST(TrainingCurves, DrawsBothCurvesInBothPanels) {
+  const TemporaryFolder folder;
+  write_training_curves_png(folder / "f.png", training_curves("Title", ten_epochs()));
+  EXPECT_EQ(folder.count(), 1);
+  const Png png(folder / "f.png");
+  EXPECT_EQ(png.width, 1280);
+  EXPECT_EQ(png.height, 520);
+  for (const Pixel& colour : {k_blue, k_orange}) {
+    // Ten markers of 6.5 pixels alone have more than 250 pixels.
+    EXPECT_GT(png.count(colour, 0, 640), 250);
+    EXPECT_GT(png.count(colour, 640, 1280), 250);
+  }
+  EXPECT_EQ(png.at(0, 0), k_white);
+}
+
+TEST(TrainingCurves, APointIsDrawnAtItsValues) {
+  const TemporaryFolder folder;
+  // One epoch: the panel of the accuracy reaches from epoch 0 at x = 720 to epoch 2 at x = 1240.
+  write_training_curves_png(folder / "f.png",
+                            training_curves("", std::vector<EpochMetrics>{epoch(1, 2.0, 0.5)}));
+  const Png png(folder / "f.png");
+  int left = png.width;
+  int right = 0;
+  for (int y = 110; y < 450; ++y) {
+    for (int x = 640; x < 1280; ++x) {
+      if (png.at(x, y) != k_blue) continue;
+      left = std::min(left, x);
+      right = std::max(right, x);
+    }
+  }
+  EXPECT_NEAR((left + right + 1) / 2.0, 980, 1);
+  EXPECT_NEAR(right - left, 6, 2);
+}
+
+TEST(TrainingCurves, AValueThatIsNotFiniteInterruptsTheCurve) {
+  const TemporaryFolder folder;
+  auto epochs = ten_epochs();
+  for (EpochMetrics& metrics : epochs) metrics.test.reset();
+  write_training_curves_png(folder / "whole.png", training_curves("", epochs));
+  epochs[4].train_loss = std::nan("");
+  epochs[5].train_loss = HUGE_VAL;
+  write_training_curves_png(folder / "broken.png", training_curves("", epochs));
+  const Png whole(folder / "whole.png");
+  const Png broken(folder / "broken.png");
+  // The panel of the loss spans 520 pixels from x = 80 on; epochs 5 and 6 lie in its middle.
+  EXPECT_GT(whole.count(k_blue, 320, 360), 0);
+  EXPECT_EQ(broken.count(k_blue, 320, 360), 0);
+  EXPECT_GT(broken.count(k_blue, 80, 280), 0);
+}
+
+TEST(TrainingCurves, WorksWithoutAnyData) {
+  const TemporaryFolder folder;
+  write_training_curves_png(folder / "f.png", training_curves("nothing", {}));
+  EXPECT_EQ(Png(folder / "f.png").count(k_blue), 0);
+  const std::vector<EpochMetrics> bad = {epoch(1, std::nan(""), -HUGE_VAL)};
+  write_training_curves_png(folder / "f.png", training_curves("bad", bad));
+  EXPECT_EQ(Png(folder / "f.png").count(k_blue), 0);
+}
+
+TEST(TrainingCurves, RefusesCurvesThatDoNotFit) {
+  const TemporaryFolder folder;
+  TrainingCurves curves;
+  curves.loss = {{"a", {1, 2}, {1}}};
+  expect_error<InvalidArgument>([&] { write_training_curves_png(folder / "f", curves); },
+                                {"curve a has 2 x and 1 y"});
+  curves.loss.assign(5, {"a", {}, {}});
+  expect_error<InvalidArgument>([&] { write_training_curves_png(folder / "f", curves); },
+                                {"5 curves"});
+  EXPECT_EQ(folder.count(), 0);
+}
+
+/// M of zeros with n = p = q = 10; an entry takes 40×40 pixels, A begins at (36, 96), and 8 pixels
+/// separate the blocks.
+struct SmallM {
+  static constexpr index_t k_n = 10;
+  std::vector<float> values = std::vector<float>(400);
+
+  float& at(index_t row, index_t col) { return values[static_cast<std::size_t>(col * 20 + row)]; }
+  SpyPlot plot() const { return {"M", k_n, k_n, k_n, values}; }
+  static Pixel seen(const Png& png, int row, int col) {
+    const auto middle = [](int i) { return 40 * i + 20 + (i >= 10 ? 8 : 0); };
+    return png.at(36 + middle(col), 96 + middle(row));
+  }
+};
+
+TEST(SpyPlot, ShowsEachEntryInItsPlace) {
+  const TemporaryFolder folder;
+  SmallM M;
+  M.at(2, 7) = 1;
+  M.at(0, 15) = -0.01F;
+  M.at(13, 3) = 0.1F;
+  M.at(19, 19) = -1;
+  write_spy_png(folder / "f.png", M.plot());
+  const Png png(folder / "f.png");
+  for (int row = 0; row < 20; ++row) {
+    for (int col = 0; col < 20; ++col) {
+      EXPECT_EQ(SmallM::seen(png, row, col) == k_white, M.at(row, col) == 0) << row << " " << col;
+    }
+  }
+  EXPECT_LT(brightness(SmallM::seen(png, 2, 7)), brightness(SmallM::seen(png, 13, 3)));
+  EXPECT_LT(brightness(SmallM::seen(png, 13, 3)), brightness(SmallM::seen(png, 0, 15)));
+  EXPECT_EQ(SmallM::seen(png, 2, 7), SmallM::seen(png, 19, 19)) << "signs do not matter";
+  EXPECT_NE(png.at(35, 300), k_white) << "the border of A";
+}
+
+TEST(SpyPlot, EntriesThatAreNotFiniteAreRed) {
+  const TemporaryFolder folder;
+  SmallM M;
+  M.at(1, 1) = 1;
+  M.at(4, 4) = NAN;
+  M.at(4, 14) = -HUGE_VALF;
+  write_spy_png(folder / "f.png", M.plot());
+  const Png png(folder / "f.png");
+  EXPECT_EQ(SmallM::seen(png, 4, 4), k_red);
+  EXPECT_EQ(SmallM::seen(png, 4, 14), k_red);
+  EXPECT_NE(SmallM::seen(png, 1, 1), k_red);
+}
+
+TEST(SpyPlot, WorksWhereAllIsZero) {
+  const TemporaryFolder folder;
+  write_spy_png(folder / "f.png", SmallM().plot());
+  const Png png(folder / "f.png");
+  EXPECT_EQ(SmallM::seen(png, 5, 5), k_white);
+}
+
+TEST(SpyPlot, OneEntryAmongManyInAPixelIsSeen) {
+  const TemporaryFolder folder;
+  constexpr index_t k_n = 1000;  // 3×3 entries of A share a pixel
+  std::vector<float> M((k_n + 1) * (k_n + 1));
+  M[(k_n + 1) * 400 + 700] = 1e-3F;  // row 700, column 400
+  write_spy_png(folder / "f.png", {"M", k_n, 1, 1, M});
+  const Png png(folder / "f.png");
+  EXPECT_NE(png.at(36 + 400 / 3, 96 + 700 / 3), k_white);
+  EXPECT_EQ(png.at(36 + 400 / 3 + 1, 96 + 700 / 3), k_white);
+  EXPECT_EQ(png.at(36 + 400 / 3, 96 + 700 / 3 - 1), k_white);
+}
+
+TEST(SpyPlot, FitsOnAScreenForEverySize) {
+  const TemporaryFolder folder;
+  for (const auto& [n, p, q] : std::vector<std::tuple<index_t, index_t, index_t>>{
+           {1, 1, 1}, {100, 784, 10}, {3, 5000, 2}, {2000, 3, 700}, {421, 813, 421}}) {
+    const std::vector<float> M(static_cast<std::size_t>((n + q) * (n + p)), 1.0F);
+    write_spy_png(folder / "f.png", {"M", n, p, q, M});
+    const Png png(folder / "f.png");
+    EXPECT_LE(png.width, 1400) << n << " " << p << " " << q;
+    EXPECT_LE(png.height, 1100) << n << " " << p << " " << q;
+    EXPECT_GE(png.width, 400) << n << " " << p << " " << q;
+  }
+}
+
+TEST(SpyPlot, RefusesSizesThatDoNotFit) {
+  const TemporaryFolder folder;
+  const std::vector<float> M(6);
+  expect_error<InvalidArgument>(
+      [&] {
+        write_spy_png(folder / "f", {"M", 1, 2, 2, M});
+      },
+      {"M has 6 entries", "(1+2)x(1+2)"});
+  expect_error<InvalidArgument>(
+      [&] {
+        write_spy_png(folder / "f", {"M", 0, 2, 3, M});
+      },
+      {"0, 2 and 3"});
+  EXPECT_EQ(folder.count(), 0);
+}
+
+}  // namespace
+}  // namespace idl::cli
