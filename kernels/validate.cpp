@@ -135,16 +135,13 @@ void check(const UpdateStatus<T>& u, Device device) {
   checks.input("step_norms", u.step_norms);
   checks.input("state_norms", u.state_norms);
   checks.input("contraction", u.contraction);
-  // Optional, unless the certified rule asks for it.
   if (u.certified || u.contraction.size > 0) checks.one_element("contraction", u.contraction);
   if (!(u.absolute >= T(0) && u.relative >= T(0) && u.rounding >= T(0))) {
     checks.fail("absolute " + std::to_string(u.absolute) + ", relative " +
                 std::to_string(u.relative) + " and rounding " + std::to_string(u.rounding) +
                 " must not be negative");
   }
-  if (u.max_iterations < 0) {
-    checks.fail("max_iterations is " + std::to_string(u.max_iterations));
-  }
+  if (u.max_iterations < 0) checks.fail("max_iterations is " + std::to_string(u.max_iterations));
   checks.apart();
 }
 
