@@ -16,8 +16,8 @@ namespace {
 
 void check_options(const ModelOptions& options) {
   IDL_CHECK(std::isfinite(options.activation.alpha),
-            "the activation " + std::string(to_string(options.activation.kind)) + " has alpha = " +
-                std::to_string(options.activation.alpha) + ", it must be finite");
+            "the activation " + std::string(to_string(options.activation.kind)) +
+                " has alpha = " + std::to_string(options.activation.alpha) + ", it must be finite");
   const WellPosedness& constraint = options.well_posedness;
   if (constraint.kind != WellPosednessKind::inf_norm_ball) return;
   const double kappa = constraint.kappa;
