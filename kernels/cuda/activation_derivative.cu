@@ -12,11 +12,14 @@ template <class T, class Phi, int N>
 __global__ void activation_derivative_kernel(ActivationDerivative<T> d, Phi phi,
                                              Entries<N> entries) {
   const EntrySpan at = entries.span();
-  const Pack<T, N> product = load_pack<N>(entry_of(d.S, at), at.count);
-  const Pack<T, N> forcing = load_pack<N>(entry_of(d.Z, at), at.count);
-  Pack<T, N> slope = {};
-  for (int e = 0; e < N; ++e) slope.x[e] = phi.derivative(product.x[e] + forcing.x[e]);
-  store_pack(entry_of(d.Psi, at), slope, at.count);
+  by_packs<N>(at.count, [&](auto width, int part) {
+    constexpr int W = decltype(width)::value;
+    const Pack<T, W> product = load_pack<W>(entry_of(d.S, at) + part);
+    const Pack<T, W> forcing = load_pack<W>(entry_of(d.Z, at) + part);
+    Pack<T, W> slope;
+    for (int e = 0; e < W; ++e) slope.x[e] = phi.derivative(product.x[e] + forcing.x[e]);
+    store_pack(entry_of(d.Psi, at) + part, slope);
+  });
 }
 
 template <int N, class T, class Phi>

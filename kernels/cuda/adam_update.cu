@@ -11,14 +11,17 @@ namespace {
 template <class T, int N>
 __global__ void adam_update_kernel(AdamUpdate<T> u, AdamFactors<T> factors, Entries<N> entries) {
   const EntrySpan at = entries.span();
-  Pack<T, N> M = load_pack<N>(entry_of(u.M, at), at.count);
-  const Pack<T, N> dM = load_pack<N>(entry_of(u.dM, at), at.count);
-  Pack<T, N> m1 = load_pack<N>(entry_of(u.m1, at), at.count);
-  Pack<T, N> m2 = load_pack<N>(entry_of(u.m2, at), at.count);
-  for (int e = 0; e < N; ++e) adam_entry(factors, M.x[e], dM.x[e], m1.x[e], m2.x[e]);
-  store_pack(entry_of(u.M, at), M, at.count);
-  store_pack(entry_of(u.m1, at), m1, at.count);
-  store_pack(entry_of(u.m2, at), m2, at.count);
+  by_packs<N>(at.count, [&](auto width, int part) {
+    constexpr int W = decltype(width)::value;
+    Pack<T, W> M = load_pack<W>(entry_of(u.M, at) + part);
+    const Pack<T, W> dM = load_pack<W>(entry_of(u.dM, at) + part);
+    Pack<T, W> m1 = load_pack<W>(entry_of(u.m1, at) + part);
+    Pack<T, W> m2 = load_pack<W>(entry_of(u.m2, at) + part);
+    for (int e = 0; e < W; ++e) adam_entry(factors, M.x[e], dM.x[e], m1.x[e], m2.x[e]);
+    store_pack(entry_of(u.M, at) + part, M);
+    store_pack(entry_of(u.m1, at) + part, m1);
+    store_pack(entry_of(u.m2, at) + part, m2);
+  });
 }
 
 template <int N, class T>

@@ -15,7 +15,7 @@ namespace idl::cuda {
 namespace {
 
 // A thread takes the same entries in the same order with N = 1 as with N = k_pack<T>: the bits must
-// not depend on where a column starts. The zeros of a short pack add nothing.
+// not depend on where a column starts.
 template <class T, int N, int Threads>
 __global__ void adjoint_update_kernel(AdjointUpdate<T> u) {
   using Team = ColumnTeam<Threads>;
@@ -32,24 +32,23 @@ __global__ void adjoint_update_kernel(AdjointUpdate<T> u) {
   const index_t n = u.V.rows;
   T step = T(0);
   T state = T(0);
-  for (index_t first = static_cast<index_t>(Team::rank()) * k_width; first < n;
-       first += index_t{Threads} * k_width) {
-    for (int part = 0; part < k_width; part += N) {
-      const index_t i = first + part;
-      const index_t left = n - i;
-      const int count = left < 0 ? 0 : (left < N ? static_cast<int>(left) : N);
-      const Pack<T, N> product = load_pack<N>(w + i, count);
-      const Pack<T, N> forcing = load_pack<N>(g + i, count);
-      const Pack<T, N> slope = load_pack<N>(psi + i, count);
-      const Pack<T, N> old = load_pack<N>(v + i, count);
-      Pack<T, N> next = {};
-      for (int e = 0; e < N; ++e) {
+  for (index_t i = static_cast<index_t>(Team::rank()) * k_width; i < n;
+       i += index_t{Threads} * k_width) {
+    const int count = n - i < k_width ? static_cast<int>(n - i) : k_width;
+    by_packs<N>(count, [&](auto width, int at) {
+      constexpr int W = decltype(width)::value;
+      const Pack<T, W> product = load_pack<W>(w + i + at);
+      const Pack<T, W> forcing = load_pack<W>(g + i + at);
+      const Pack<T, W> slope = load_pack<W>(psi + i + at);
+      const Pack<T, W> old = load_pack<W>(v + i + at);
+      Pack<T, W> next;
+      for (int e = 0; e < W; ++e) {
         next.x[e] = slope.x[e] * (product.x[e] + forcing.x[e]);
         step += std::abs(next.x[e] - old.x[e]);
         state += std::abs(next.x[e]);
       }
-      store_pack(v + i, next, count);
-    }
+      store_pack(v + i + at, next);
+    });
   }
   step = Team::reduce(step, Plus{}, shared);
   state = Team::reduce(state, Plus{}, shared);

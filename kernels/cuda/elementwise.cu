@@ -10,24 +10,33 @@ namespace {
 template <class T, int N>
 __global__ void add_scaled_kernel(AddScaled<T> add, Entries<N> entries) {
   const EntrySpan at = entries.span();
-  const Pack<T, N> x = load_pack<N>(entry_of(add.X, at), at.count);
-  Pack<T, N> y = load_pack<N>(entry_of(add.Y, at), at.count);
-  for (int e = 0; e < N; ++e) y.x[e] += add.alpha * x.x[e];
-  store_pack(entry_of(add.Y, at), y, at.count);
+  by_packs<N>(at.count, [&](auto width, int part) {
+    constexpr int W = decltype(width)::value;
+    const Pack<T, W> x = load_pack<W>(entry_of(add.X, at) + part);
+    Pack<T, W> y = load_pack<W>(entry_of(add.Y, at) + part);
+    for (int e = 0; e < W; ++e) y.x[e] += add.alpha * x.x[e];
+    store_pack(entry_of(add.Y, at) + part, y);
+  });
 }
 
 template <class T, int N>
 __global__ void copy_matrix_kernel(CopyMatrix<T> copy, Entries<N> entries) {
   const EntrySpan at = entries.span();
-  store_pack(entry_of(copy.Y, at), load_pack<N>(entry_of(copy.X, at), at.count), at.count);
+  by_packs<N>(at.count, [&](auto width, int part) {
+    store_pack(entry_of(copy.Y, at) + part,
+               load_pack<decltype(width)::value>(entry_of(copy.X, at) + part));
+  });
 }
 
 template <class T, int N>
 __global__ void fill_kernel(Fill<T> fill, Entries<N> entries) {
   const EntrySpan at = entries.span();
-  Pack<T, N> value = {};
-  for (int e = 0; e < N; ++e) value.x[e] = fill.value;
-  store_pack(entry_of(fill.Y, at), value, at.count);
+  by_packs<N>(at.count, [&](auto width, int part) {
+    constexpr int W = decltype(width)::value;
+    Pack<T, W> value;
+    for (int e = 0; e < W; ++e) value.x[e] = fill.value;
+    store_pack(entry_of(fill.Y, at) + part, value);
+  });
 }
 
 // Two elements at a time: a pack of the wider precision is 16 bytes then.
@@ -35,10 +44,13 @@ template <class T, int N>
 __global__ void convert_kernel(Convert<T> convert, Entries<N> entries) {
   using Other = typename Convert<T>::Other;
   const EntrySpan at = entries.span();
-  const Pack<T, N> x = load_pack<N>(entry_of(convert.X, at), at.count);
-  Pack<Other, N> y = {};
-  for (int e = 0; e < N; ++e) y.x[e] = static_cast<Other>(x.x[e]);
-  store_pack(entry_of(convert.Y, at), y, at.count);
+  by_packs<N>(at.count, [&](auto width, int part) {
+    constexpr int W = decltype(width)::value;
+    const Pack<T, W> x = load_pack<W>(entry_of(convert.X, at) + part);
+    Pack<Other, W> y;
+    for (int e = 0; e < W; ++e) y.x[e] = static_cast<Other>(x.x[e]);
+    store_pack(entry_of(convert.Y, at) + part, y);
+  });
 }
 
 template <int N, class T, class P>

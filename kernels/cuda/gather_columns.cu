@@ -18,8 +18,11 @@ __global__ void move_columns_kernel(ConstMatrixView<T> X, const std::int32_t* in
   const index_t index = indices[at.col];
   if (index < 0 || index >= (Gather ? X.cols : Y.cols)) return;
   const EntrySpan there = {at.row, index, at.count};
-  store_pack(entry_of(Y, Gather ? at : there),
-             load_pack<N>(entry_of(X, Gather ? there : at), at.count), at.count);
+  const T* from = entry_of(X, Gather ? there : at);
+  T* to = entry_of(Y, Gather ? at : there);
+  by_packs<N>(at.count, [&](auto width, int part) {
+    store_pack(to + part, load_pack<decltype(width)::value>(from + part));
+  });
 }
 
 template <int N, bool Gather, class T>

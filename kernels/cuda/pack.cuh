@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <type_traits>
 
 #include "idl/matrix.hpp"
 #include "kernels/cuda/launch.hpp"
@@ -22,25 +23,27 @@ struct alignas(sizeof(T) * N) Pack {
 template <class T>
 inline constexpr int k_pack = 16 / static_cast<int>(sizeof(T));
 
-/// Elements [0, count) of the N at `from`, the others zero; count == N is one access.
 template <int N, class T>
-__device__ inline Pack<T, N> load_pack(const T* from, int count = N) {
-  if (count == N) return *reinterpret_cast<const Pack<T, N>*>(from);
-  Pack<T, N> pack = {};
-  for (int e = 0; e < N; ++e) {
-    if (e < count) pack.x[e] = from[e];
-  }
-  return pack;
+__device__ inline Pack<T, N> load_pack(const T* from) {
+  return *reinterpret_cast<const Pack<T, N>*>(from);
 }
 
 template <int N, class T>
-__device__ inline void store_pack(T* to, const Pack<T, N>& pack, int count = N) {
-  if (count == N) {
-    *reinterpret_cast<Pack<T, N>*>(to) = pack;
-    return;
-  }
-  for (int e = 0; e < N; ++e) {
-    if (e < count) to[e] = pack.x[e];
+__device__ inline void store_pack(T* to, const Pack<T, N>& pack) {
+  *reinterpret_cast<Pack<T, N>*>(to) = pack;
+}
+
+template <int N>
+using Width = std::integral_constant<int, N>;
+
+/// f(Width<W>, e) for the elements [e, e + W) of `count`: all at once where they are a whole pack
+/// of N, one by one otherwise. For use inside f: constexpr int W = decltype(width)::value.
+template <int N, class F>
+__device__ inline void by_packs(int count, F f) {
+  if (N > 1 && count == N) {
+    f(Width<N>{}, 0);
+  } else {
+    for (int e = 0; e < count; ++e) f(Width<1>{}, e);
   }
 }
 

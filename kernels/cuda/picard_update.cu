@@ -28,18 +28,19 @@ __global__ void picard_update_kernel(PicardUpdate<T> u, Phi phi) {
   Magnitude<T> state = 0;
   for (index_t i = static_cast<index_t>(Team::rank()) * N; i < n; i += index_t{Threads} * N) {
     const int count = n - i < N ? static_cast<int>(n - i) : N;
-    const Pack<T, N> product = load_pack<N>(s + i, count);
-    const Pack<T, N> forcing = load_pack<N>(z + i, count);
-    const Pack<T, N> old = load_pack<N>(x + i, count);
-    Pack<T, N> next = {};
-    for (int e = 0; e < N; ++e) {
-      if (e < count) {
+    by_packs<N>(count, [&](auto width, int at) {
+      constexpr int W = decltype(width)::value;
+      const Pack<T, W> product = load_pack<W>(s + i + at);
+      const Pack<T, W> forcing = load_pack<W>(z + i + at);
+      const Pack<T, W> old = load_pack<W>(x + i + at);
+      Pack<T, W> next;
+      for (int e = 0; e < W; ++e) {
         next.x[e] = phi(product.x[e] + forcing.x[e]);
         step = Maximum{}(step, magnitude(next.x[e] - old.x[e]));
         state = Maximum{}(state, magnitude(next.x[e]));
       }
-    }
-    store_pack(x + i, next, count);
+      store_pack(x + i + at, next);
+    });
   }
   step = Team::reduce(step, Maximum{}, shared);
   state = Team::reduce(state, Maximum{}, shared);

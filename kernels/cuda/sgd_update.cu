@@ -11,12 +11,15 @@ namespace {
 template <class T, int N>
 __global__ void sgd_update_kernel(SgdUpdate<T> u, SgdFactors<T> factors, Entries<N> entries) {
   const EntrySpan at = entries.span();
-  Pack<T, N> M = load_pack<N>(entry_of(u.M, at), at.count);
-  const Pack<T, N> dM = load_pack<N>(entry_of(u.dM, at), at.count);
-  Pack<T, N> velocity = load_pack<N>(entry_of(u.velocity, at), at.count);
-  for (int e = 0; e < N; ++e) sgd_entry(factors, M.x[e], dM.x[e], velocity.x[e]);
-  store_pack(entry_of(u.M, at), M, at.count);
-  store_pack(entry_of(u.velocity, at), velocity, at.count);
+  by_packs<N>(at.count, [&](auto width, int part) {
+    constexpr int W = decltype(width)::value;
+    Pack<T, W> M = load_pack<W>(entry_of(u.M, at) + part);
+    const Pack<T, W> dM = load_pack<W>(entry_of(u.dM, at) + part);
+    Pack<T, W> velocity = load_pack<W>(entry_of(u.velocity, at) + part);
+    for (int e = 0; e < W; ++e) sgd_entry(factors, M.x[e], dM.x[e], velocity.x[e]);
+    store_pack(entry_of(u.M, at) + part, M);
+    store_pack(entry_of(u.velocity, at) + part, velocity);
+  });
 }
 
 template <int N, class T>
