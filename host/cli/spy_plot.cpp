@@ -113,12 +113,13 @@ Magnitudes measure(const SpyPlot& plot, const Block& block) {
   return result;
 }
 
-/// Viridis (van der Walt and Smith), darkest for the largest: t in [0, 1].
+/// Viridis (van der Walt and Smith), darkest for the largest and fading towards the white of zero
+/// for the smallest: t in [0, 1].
 Colour dark_is_large(double t) {
   constexpr std::array k_anchors = {
-      Colour{253, 231, 37}, Colour{173, 220, 48}, Colour{94, 201, 98},
-      Colour{40, 174, 128}, Colour{33, 145, 140}, Colour{44, 114, 142},
-      Colour{59, 82, 139},  Colour{71, 45, 123},  Colour{68, 1, 84}};
+      Colour{253, 248, 206}, Colour{253, 231, 37}, Colour{173, 220, 48}, Colour{94, 201, 98},
+      Colour{40, 174, 128},  Colour{33, 145, 140}, Colour{44, 114, 142}, Colour{59, 82, 139},
+      Colour{71, 45, 123},   Colour{68, 1, 84}};
   const double position = std::clamp(t, 0.0, 1.0) * static_cast<double>(k_anchors.size() - 1);
   const auto low = std::min(static_cast<std::size_t>(position), k_anchors.size() - 2);
   const double share = position - static_cast<double>(low);
@@ -142,10 +143,10 @@ struct ColourScale {
   }
 };
 
-/// Leaves out the smallest percent and the largest per mille, and what is below 10⁻⁵ of the rest:
+/// Leaves out the smallest percent and the largest per mille, and what is below 10⁻⁴ of the rest:
 /// single entries shall not take the colours from all others.
 ColourScale choose_scale(const std::array<Magnitudes, 4>& blocks) {
-  constexpr double k_decades = 1e-5;
+  constexpr double k_darkest_to_palest = 1e-4;
   std::vector<double> values;
   for (const Magnitudes& block : blocks)
     for (const double mean : block.means)
@@ -156,7 +157,7 @@ ColourScale choose_scale(const std::array<Magnitudes, 4>& blocks) {
     return values[static_cast<std::size_t>(share * static_cast<double>(values.size() - 1))];
   };
   const double high = at(0.999);
-  const double low = std::max(at(0.01), k_decades * high);
+  const double low = std::max(at(0.01), k_darkest_to_palest * high);
   return {low < 0.5 * high ? low : 0.1 * high, high};
 }
 

@@ -103,7 +103,9 @@ std::vector<T> Array::as() const {
 
 template <class T>
 Array Array::from(std::vector<std::int64_t> shape, std::span<const T> values) {
-  Array array{.type = data_type_of<T>(), .shape = std::move(shape), .bytes = {}};
+  Array array;
+  array.type = data_type_of<T>();
+  array.shape = std::move(shape);
   IDL_CHECK(static_cast<std::uint64_t>(array.size()) == values.size(),
             "an array of shape " + shape_text(array.shape) + " was given " +
                 std::to_string(values.size()) + " values");

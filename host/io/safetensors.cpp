@@ -73,37 +73,45 @@ SafetensorsHeader read_header(const BinaryFile& file, std::uint64_t& data_begin)
   return parse_safetensors_header(text, file.path(), k_length_bytes);
 }
 
-/// The tensors must follow one another without holes or overlap, each of the length that its shape
-/// and type ask for, and fill the file. As in the reference implementation.
+/// One tensor must begin at `position`, where the one before it ends, and have the length that its
+/// shape and type ask for.
+void check_entry(const TensorEntry& entry, std::uint64_t position, const BinaryFile& file,
+                 std::uint64_t data_begin) {
+  const std::string tensor = "the tensor '" + entry.name + "'";
+  const auto count = element_count(entry.shape);
+  const auto bytes =
+      count ? checked_product(*count, find_type(entry, file.path()).bytes) : std::nullopt;
+  const std::string offsets =
+      "[" + std::to_string(entry.begin) + ", " + std::to_string(entry.end) + "]";
+  const std::uint64_t available = file.size() - data_begin;
+  if (!bytes)
+    throw IoError(file.path(), tensor + " has the impossible shape " + shape_text(entry.shape));
+  if (entry.begin != position)
+    throw IoError(file.path(), data_begin + position,
+                  tensor + " to begin there, but its data_offsets are " + offsets);
+  if (entry.end < entry.begin || entry.end - entry.begin != *bytes)
+    throw IoError(file.path(), tensor + " has the data_offsets " + offsets + ", but the type " +
+                                   entry.type + " and the shape " + shape_text(entry.shape) +
+                                   " take " + byte_text(*bytes));
+  if (entry.end > available)
+    throw IoError(
+        file.path(), file.size(),
+        "another " + byte_text(entry.end - available) + " of " + tensor + ", but the file ends");
+}
+
+/// The tensors must follow one another without holes or overlap and fill the file. As in the
+/// reference implementation.
 void check_layout(std::vector<TensorEntry>& tensors, const BinaryFile& file,
                   std::uint64_t data_begin) {
   std::sort(tensors.begin(), tensors.end(), [](const TensorEntry& a, const TensorEntry& b) {
     return std::tie(a.begin, a.end) < std::tie(b.begin, b.end);
   });
-  const std::uint64_t available = file.size() - data_begin;
   std::uint64_t position = 0;
   for (const TensorEntry& entry : tensors) {
-    const std::string tensor = "the tensor '" + entry.name + "'";
-    const auto count = element_count(entry.shape);
-    const auto bytes =
-        count ? checked_product(*count, find_type(entry, file.path()).bytes) : std::nullopt;
-    const std::string offsets =
-        "[" + std::to_string(entry.begin) + ", " + std::to_string(entry.end) + "]";
-    if (!bytes)
-      throw IoError(file.path(), tensor + " has the impossible shape " + shape_text(entry.shape));
-    if (entry.begin != position)
-      throw IoError(file.path(), data_begin + position,
-                    tensor + " to begin there, but its data_offsets are " + offsets);
-    if (entry.end < entry.begin || entry.end - entry.begin != *bytes)
-      throw IoError(file.path(), tensor + " has the data_offsets " + offsets + ", but the type " +
-                                     entry.type + " and the shape " + shape_text(entry.shape) +
-                                     " take " + byte_text(*bytes));
-    if (entry.end > available)
-      throw IoError(
-          file.path(), file.size(),
-          "another " + byte_text(entry.end - available) + " of " + tensor + ", but the file ends");
+    check_entry(entry, position, file, data_begin);
     position = entry.end;
   }
+  const std::uint64_t available = file.size() - data_begin;
   if (position != available)
     throw IoError(file.path(), data_begin + position,
                   "the end of the file, but " + byte_text(available - position) +
