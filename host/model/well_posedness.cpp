@@ -91,8 +91,13 @@ WellPosednessReport examine_well_posedness(Context& context, ConstMatrixView<T> 
       if (i >= j) triangular = false;
     }
   }
-  for (const double sum : row_sums)
-    if (!(sum <= report.inf_norm)) report.inf_norm = sum;
+  for (const double sum : row_sums) {
+    report.inf_norm = std::max(report.inf_norm, sum);
+    if (std::isnan(sum)) {  // which std::max would drop
+      report.inf_norm = sum;
+      break;
+    }
+  }
   report.density = n == 0 ? 0.0 : static_cast<double>(nonzeros) / static_cast<double>(n * n);
   const double L = lipschitz_constant(activation);
   report.contraction = L * report.inf_norm;

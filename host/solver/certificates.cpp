@@ -125,12 +125,12 @@ double perron_gain(std::span<const double> A, index_t n, double lipschitz) {
     double margin = k_infinity;
     double largest = 0.0;
     for (std::size_t i = 0; i < size; ++i) {
+      if (!std::isfinite(product[i])) return k_infinity;
       // The product was rounded; a relative (n+2)u of it is subtracted to stay on the safe side.
       const double rounding = gamma(static_cast<double>(n) + 2.0, 0x1p-53) * product[i];
       margin = std::min(margin, v[i] - product[i] - rounding);
       largest = std::max(largest, v[i]);
     }
-    if (!std::isfinite(largest) || std::isnan(margin)) return k_infinity;
     if (margin > 0.25) return largest / margin;
     for (std::size_t i = 0; i < size; ++i) v[i] = 1.0 + product[i];
   }
