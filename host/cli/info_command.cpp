@@ -94,7 +94,7 @@ nlohmann::ordered_json examine(const std::string& path) {
 
 void print(const nlohmann::ordered_json& json) {
   const auto line = [](const std::string& name, const auto& value) {
-    std::cout << std::left << std::setw(14) << name << value << "\n";
+    std::cout << std::left << std::setw(16) << name << value << "\n";
   };
   const auto percent = [](double share) {
     std::ostringstream text;

@@ -18,7 +18,7 @@ std::string version_text() {
   std::string text = std::string("idl ") + idl::version() + "\n";
   text += gpus.count > 0 ? "GPU: " + idl::describe(idl::Device::cuda(0))
                          : "GPU: none (" + gpus.reason + ")";
-  return text + "\nCPU: " + idl::describe(idl::Device::cpu());
+  return text + "\n" + idl::describe(idl::Device::cpu());
 }
 
 /// One line on standard error, whatever the text.
@@ -62,8 +62,10 @@ int main(int argc, char** argv) {
     return fail(k_bad_input, error.what());
   } catch (const idl::NotSupported& error) {
     return fail(k_bad_input, error.what());
+  } catch (const idl::OutOfMemory& error) {  // sizes that this machine cannot hold
+    return fail(k_bad_input, error.what());
   } catch (const std::bad_alloc&) {
-    return fail(k_failure, "out of memory");
+    return fail(k_bad_input, "out of memory");
   } catch (const std::exception& error) {
     return fail(k_failure, error.what());
   }

@@ -143,7 +143,12 @@ void RunFolder::write_results(Context& context, const ImplicitModel<T>& model) c
       MatVariable{"activation", std::string(to_string(options.activation.kind))},
       MatVariable{"kappa", options.well_posedness.kappa},
       MatVariable{"bias", options.bias ? 1.0 : 0.0}};
-  write_mat(path_ / "weights.mat", variables);
+  try {
+    write_mat(path_ / "weights.mat", variables);
+  } catch (const InvalidArgument& error) {
+    // The format ends at 2 GiB a matrix; the safetensors files hold the model whatever its size.
+    context.log(Severity::warning, error.what());
+  }
 
   const std::vector<EpochMetrics> epochs = read_epochs();
   const std::string sizes = "n = " + std::to_string(model.shape().states) +

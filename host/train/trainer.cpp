@@ -6,6 +6,7 @@
 #include <cmath>
 #include <string>
 
+#include "host/solver/iteration.hpp"
 #include "host/train/batch_step.hpp"
 #include "host/train/checkpoint.hpp"
 #include "host/train/metrics_log.hpp"
@@ -41,6 +42,8 @@ void check(const TrainerOptions& options) {
   IDL_CHECK(options.checkpoint_interval >= 0, "Trainer: checkpoint_interval is " +
                                                   std::to_string(options.checkpoint_interval) +
                                                   ", it must not be negative");
+  solver::check_tolerance(options.solver.forward, "forward");
+  solver::check_tolerance(options.solver.adjoint, "adjoint");
 }
 
 }  // namespace

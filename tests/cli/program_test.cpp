@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: MIT
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "host/cli/progress_bar.hpp"
+#include "idl/io.hpp"
+#include "idl/model.hpp"
+#include "tests/cli/program.hpp"
+
+namespace idl::test {
+namespace {
+
+class Program : public testing::Test {
+ protected:
+  void SetUp() override { write_tiny_mnist(data_); }
+
+  std::vector<std::string> train(const std::string& out, const std::string& epochs,
+                                 const std::vector<std::string>& more = {}) const {
+    std::vector<std::string> arguments = {"train",
+                                          "--data",
+                                          data_.path().string(),
+                                          "--out",
+                                          (folder_ / out).string(),
+                                          "--device",
+                                          "cpu",
+                                          "--epochs",
+                                          epochs,
+                                          "--hidden",
+                                          "12",
+                                          "--batch",
+                                          "32"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return arguments;
+  }
+  std::string path(const std::string& name) const { return (folder_ / name).string(); }
+
+  TemporaryFolder data_;
+  TemporaryFolder folder_;
+};
+
+TEST_F(Program, TrainsEvaluatesExplainsAndPredicts) {
+  const ProgramResult trained = run_program(train("run", "20"));
+  ASSERT_EQ(trained.status, 0) << trained.err;
+  EXPECT_NE(trained.out.find("device: CPU"), std::string::npos);
+  EXPECT_NE(trained.out.find("epoch 20/20"), std::string::npos);
+  EXPECT_EQ(trained.out.find('\r'), std::string::npos) << "a progress bar in a pipe";
+  for (const char* name :
+       {"config.json", "metrics.jsonl", "best.safetensors", "last.safetensors",
+        "checkpoint.safetensors", "weights.mat", "training_curves.png", "spy.png"})
+    EXPECT_TRUE(std::filesystem::exists(folder_ / "run" / name)) << name;
+
+  const std::string model = path("run/best.safetensors");
+  const ProgramResult evaluated = run_program(
+      {"evaluate", "--model", model, "--data", data_.path().string(), "--device", "cpu", "--json"});
+  ASSERT_EQ(evaluated.status, 0) << evaluated.err;
+  const nlohmann::json evaluation = nlohmann::json::parse(evaluated.out);
+  EXPECT_EQ(evaluation["samples"], 60);
+  EXPECT_GT(evaluation["accuracy"].get<double>(), 0.9);
+
+  const ProgramResult explained = run_program({"info", "--model", model, "--json"});
+  ASSERT_EQ(explained.status, 0) << explained.err;
+  const nlohmann::json info = nlohmann::json::parse(explained.out);
+  EXPECT_EQ(info["states"], 12);
+  EXPECT_EQ(info["inputs"], 16);
+  EXPECT_EQ(info["outputs"], 10);
+  EXPECT_TRUE(info["well_posed"].get<bool>());
+  EXPECT_LE(info["inf_norm"].get<double>(), 0.95);
+  EXPECT_LE(info["perron_root"].get<double>(), info["inf_norm"].get<double>() * (1 + 1e-9));
+
+  std::vector<float> values(5 * 16);
+  for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(i % 11) / 11.0F;
+  io::write_npy(folder_ / "U.npy", io::Array::from<float>({5, 16}, values));
+  const ProgramResult predicted =
+      run_program({"predict", "--model", model, "--input", path("U.npy"), "--output", path("Y.npy"),
+                   "--state", path("X.npy"), "--report", path("report.json"), "--device", "cpu"});
+  ASSERT_EQ(predicted.status, 0) << predicted.err;
+  const io::Array Y = io::read_npy(folder_ / "Y.npy");
+  EXPECT_EQ(Y.shape, (std::vector<std::int64_t>{5, 10}));
+  EXPECT_EQ(io::read_npy(folder_ / "X.npy").shape, (std::vector<std::int64_t>{5, 12}));
+
+  Context context(Device::cpu());
+  const auto loaded = load_model<float>(context, model);
+  const auto U = Matrix<float>::from_host(context, 16, 5, values);
+  const auto expected = loaded.predict(context, U);
+  EXPECT_EQ(Y.as<float>(), download(context, expected.Y));
+  const nlohmann::json report = nlohmann::json::parse(read_text(folder_ / "report.json"));
+  ASSERT_EQ(report["samples"].size(), 5U);
+  for (std::size_t j = 0; j < 5; ++j) {
+    EXPECT_EQ(report["samples"][j]["status"], "converged");
+    EXPECT_EQ(report["samples"][j]["iterations"], expected.report.iterations[j]);
+    EXPECT_EQ(report["samples"][j]["error_bound"].get<double>(), expected.report.error_bound[j]);
+  }
+}
+
+TEST_F(Program, TellsBoundsThatAreNotFiniteAsNull) {
+  ASSERT_EQ(run_program(train("run", "1")).status, 0);
+  std::vector<float> values(2 * 16, 0.5F);
+  values[3] = std::numeric_limits<float>::quiet_NaN();
+  io::write_npy(folder_ / "U.npy", io::Array::from<float>({2, 16}, values));
+  const ProgramResult result =
+      run_program({"predict", "--model", path("run/best.safetensors"), "--input", path("U.npy"),
+                   "--output", path("Y.npy"), "--report", path("report.json"), "--device", "cpu"});
+  ASSERT_EQ(result.status, 0) << result.err;
+  EXPECT_NE(result.err.find("1 of 2 columns did not converge"), std::string::npos) << result.err;
+  const nlohmann::json report = nlohmann::json::parse(read_text(folder_ / "report.json"));
+  EXPECT_EQ(report["samples"][0]["status"], "diverged");
+  EXPECT_TRUE(report["samples"][0]["error_bound"].is_null());
+  EXPECT_EQ(report["samples"][1]["status"], "converged");
+}
+
+TEST_F(Program, ResumedAfterAnInterruptEndsWithTheBitsOfAnUndisturbedRun) {
+  ASSERT_EQ(run_program(train("undisturbed", "80")).status, 0);
+  // Interrupted as often as it takes; each call goes on where the one before stopped.
+  int interrupts = 0;
+  std::vector<std::string> arguments = train("stopped", "80");
+  for (int attempt = 0; attempt < 50; ++attempt) {
+    const TemporaryFolder output;
+    const RunningProgram program(output, arguments);
+    std::this_thread::sleep_for(std::chrono::milliseconds(30 + 15 * attempt));
+    program.signal(SIGINT);
+    const ProgramResult result = program.wait();
+    if (result.status == 0) break;
+    // Before it is ready to stop cleanly the signal just ends it.
+    ASSERT_TRUE(result.status == 130) << result.status << result.err;
+    ++interrupts;
+    if (std::filesystem::exists(folder_ / "stopped" / "config.json"))
+      arguments = {"train", "--resume", "--device", "cpu", "--out", path("stopped")};
+  }
+  arguments = {"train", "--resume", "--device", "cpu", "--out", path("stopped")};
+  ASSERT_EQ(run_program(arguments).status, 0);
+  EXPECT_GT(interrupts, 0);
+  for (const char* name : {"last.safetensors", "best.safetensors", "weights.mat"})
+    EXPECT_EQ(read_text(folder_ / "undisturbed" / name), read_text(folder_ / "stopped" / name))
+        << name;
+}
+
+TEST_F(Program, ResumesWithMoreEpochs) {
+  ASSERT_EQ(run_program(train("whole", "4")).status, 0);
+  ASSERT_EQ(run_program(train("longer", "2")).status, 0);
+  ASSERT_EQ(run_program(
+                {"train", "--resume", "--epochs", "4", "--out", path("longer"), "--device", "cpu"})
+                .status,
+            0);
+  EXPECT_EQ(read_text(folder_ / "whole" / "last.safetensors"),
+            read_text(folder_ / "longer" / "last.safetensors"));
+}
+
+TEST_F(Program, StartsFromAModelFile) {
+  ASSERT_EQ(run_program(train("first", "3", {"--activation", "tanh"})).status, 0);
+  const ProgramResult result =
+      run_program({"train", "--data", data_.path().string(), "--out", path("second"), "--device",
+                   "cpu", "--epochs", "0", "--init", path("first/last.safetensors")});
+  ASSERT_EQ(result.status, 0) << result.err;
+  const nlohmann::json config = nlohmann::json::parse(read_text(folder_ / "second/config.json"));
+  EXPECT_EQ(config["settings"]["activation"], "tanh");
+  EXPECT_EQ(config["settings"]["hidden"], 12);
+  EXPECT_EQ(read_text(folder_ / "first" / "weights.mat"),
+            read_text(folder_ / "second" / "weights.mat"));
+}
+
+TEST_F(Program, ShowsHelpAndVersionOnStandardOutput) {
+  for (const char* command : {"train", "evaluate", "predict", "info"}) {
+    const ProgramResult help = run_program({command, "--help"});
+    EXPECT_EQ(help.status, 0);
+    EXPECT_NE(help.out.find("--"), std::string::npos);
+    EXPECT_TRUE(help.err.empty());
+  }
+  const ProgramResult version = run_program({"--version"});
+  EXPECT_EQ(version.status, 0);
+  EXPECT_EQ(version.out.rfind("idl ", 0), 0U) << version.out;
+}
+
+TEST(ProgressLine, FitsAnyTerminalAndKeepsTheMostImportant) {
+  const StepMetrics metrics{.epoch = 3,
+                            .step = 1350,
+                            .steps_per_epoch = 600,
+                            .loss = 0.4321,
+                            .accuracy = 0.853,
+                            .forward_iterations = 12.3,
+                            .adjoint_iterations = 5.1};
+  for (std::size_t columns = 5; columns < 200; ++columns)
+    EXPECT_LE(cli::progress_line(metrics, 10, 65, 51234, columns).size(), columns);
+  const std::string line = cli::progress_line(metrics, 10, 65, 51234, 79);
+  for (const char* part : {"epoch 3/10", "25%", "loss 0.4321", "acc 85.3%", "left 1:05", "51.2k/s"})
+    EXPECT_NE(line.find(part), std::string::npos) << line;
+}
+
+}  // namespace
+}  // namespace idl::test

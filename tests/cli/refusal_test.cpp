@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: MIT
+// Wrong flags, missing and corrupt files, impossible sizes: one line, status 2, nothing left.
+#include "idl/io.hpp"
+#include "tests/cli/program.hpp"
+
+namespace idl::test {
+namespace {
+
+class Refusal : public testing::Test {
+ protected:
+  void SetUp() override { write_tiny_mnist(data_); }
+
+  std::vector<std::string> train(const std::vector<std::string>& more) const {
+    std::vector<std::string> arguments = {"train", "--data", data_.path().string(), "--out",
+                                          out().string()};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return arguments;
+  }
+  std::filesystem::path out() const { return folder_ / "run"; }
+  void expect_nothing_written() const { EXPECT_FALSE(std::filesystem::exists(out())); }
+
+  TemporaryFolder data_;
+  TemporaryFolder folder_;
+};
+
+TEST_F(Refusal, OfUnknownCommandsAndFlags) {
+  expect_refusal(run_program({}));
+  expect_refusal(run_program({"dance"}));
+  expect_refusal(run_program(train({"--hiden", "5"})), {"--hiden"});
+  expect_refusal(run_program(train({"--hidden", "many"})), {"hidden"});
+  expect_refusal(run_program(train({"--hidden"})));
+  expect_nothing_written();
+}
+
+TEST_F(Refusal, OfNamesThatDoNotExist) {
+  expect_refusal(run_program(train({"--activation", "relux"})), {"relux", "leaky_relu"});
+  expect_refusal(run_program(train({"--optimizer", "adamm"})), {"adamm", "adamw"});
+  expect_refusal(run_program(train({"--schedule", "linear"})), {"linear", "cosine"});
+  expect_refusal(run_program(train({"--loss", "hinge"})), {"hinge", "squared_error"});
+  expect_refusal(run_program(train({"--well-posedness", "two_norm"})), {"two_norm"});
+  expect_refusal(run_program(train({"--precision", "f16"})), {"f16"});
+  expect_refusal(run_program(train({"--device", "tpu"})), {"tpu"});
+  expect_refusal(run_program(train({"--device", "cuda:4711"})), {"cuda:4711"});
+  expect_nothing_written();
+}
+
+TEST_F(Refusal, OfImpossibleNumbers) {
+  expect_refusal(run_program(train({"--hidden", "0"})), {"states is 0"});
+  expect_refusal(run_program(train({"--hidden", "-3"})));
+  expect_refusal(run_program(train({"--hidden", "99999999"})), {"out of memory"});
+  expect_refusal(run_program(train({"--batch", "0"})), {"batch_size is 0"});
+  expect_refusal(run_program(train({"--epochs", "-1"})));
+  expect_refusal(run_program(train({"--kappa", "1"})), {"kappa"});
+  expect_refusal(run_program(train({"--kappa", "nan"})), {"kappa"});
+  expect_refusal(run_program(train({"--lr", "-1"})), {"learning_rate"});
+  expect_refusal(run_program(train({"--tolerance", "-1"})));
+  expect_refusal(run_program(train({"--max-iterations", "-1"})));
+  expect_refusal(run_program(train({"--activation", "silu"})), {"Lipschitz", "kappa"});
+  expect_nothing_written();
+}
+
+TEST_F(Refusal, OfDataThatAreMissingOrCorrupt) {
+  expect_refusal(run_program({"train", "--out", out().string()}), {"--data"});
+  expect_refusal(run_program({"train", "--data", "/nowhere", "--out", out().string()}),
+                 {"/nowhere"});
+  const auto labels = data_ / "train-labels-idx1-ubyte";
+  std::filesystem::resize_file(labels, std::filesystem::file_size(labels) - 5);
+  expect_refusal(run_program(train({})), {"train-labels-idx1-ubyte"});
+  expect_nothing_written();
+}
+
+TEST_F(Refusal, OfModelsThatAreMissingOrCorrupt) {
+  const std::string data = data_.path().string();
+  for (const std::string command : {"evaluate", "info"}) {
+    std::vector<std::string> arguments = {command, "--model", (folder_ / "none").string()};
+    if (command == "evaluate") arguments.insert(arguments.end(), {"--data", data});
+    expect_refusal(run_program(arguments), {"none"});
+    arguments[2] = folder_.file("garbage", "this is no model at all").string();
+    expect_refusal(run_program(arguments), {"garbage"});
+  }
+  expect_refusal(run_program(train({"--init", (folder_ / "none").string()})), {"none"});
+  expect_nothing_written();
+}
+
+TEST_F(Refusal, OfInputsThatDoNotFitTheModelLeavesNoOutput) {
+  ASSERT_EQ(run_program(train({"--hidden", "5", "--epochs", "1"})).status, 0);
+  const std::vector<float> values(2 * 15, 0.5F);
+  io::write_npy(folder_ / "U.npy", io::Array::from<float>({2, 15}, values));
+  const auto Y = folder_ / "Y.npy";
+  expect_refusal(
+      run_program({"predict", "--model", (out() / "best.safetensors").string(), "--input",
+                   (folder_ / "U.npy").string(), "--output", Y.string(), "--device", "cpu"}),
+      {"15", "16"});
+  EXPECT_FALSE(std::filesystem::exists(Y));
+}
+
+TEST_F(Refusal, OfFoldersThatHoldARunAlready) {
+  ASSERT_EQ(run_program(train({"--hidden", "5", "--epochs", "1"})).status, 0);
+  const std::string before = read_text(out() / "last.safetensors");
+  expect_refusal(run_program(train({"--hidden", "6"})), {"--resume", "--overwrite"});
+  expect_refusal(run_program(train({"--hidden", "6", "--resume"})), {"--hidden is 6", "5"});
+  // A refusal after --overwrite must not have removed anything either.
+  expect_refusal(run_program(train({"--overwrite", "--lr", "-1"})));
+  EXPECT_EQ(read_text(out() / "last.safetensors"), before);
+  EXPECT_EQ(run_program(train({"--hidden", "6", "--epochs", "1", "--overwrite"})).status, 0);
+  EXPECT_NE(read_text(out() / "last.safetensors"), before);
+}
+
+TEST_F(Refusal, OfResumingWhereThereIsNoRunOrASpoiledConfiguration) {
+  expect_refusal(run_program({"train", "--resume"}), {"--out"});
+  expect_refusal(run_program({"train", "--resume", "--out", out().string()}), {"no run"});
+  ASSERT_EQ(run_program(train({"--hidden", "5", "--epochs", "1"})).status, 0);
+  std::string config = read_text(out() / "config.json");
+  const std::string spoiled = config.insert(config.find("\"hidden\""), "\"hiden\": 7, ");
+  std::ofstream(out() / "config.json") << spoiled;
+  expect_refusal(run_program({"train", "--resume", "--out", out().string()}), {"hiden"});
+  std::ofstream(out() / "config.json") << "{";
+  expect_refusal(run_program({"train", "--resume", "--out", out().string()}), {"config.json"});
+}
+
+}  // namespace
+}  // namespace idl::test
