@@ -100,7 +100,6 @@ Optimizer<T>::Optimizer(Context& context, const ImplicitModel<T>& model,
 template <class T>
 void Optimizer<T>::step(Context& context, ImplicitModel<T>& model, ConstMatrixView<T> dM,
                         double learning_rate_factor) {
-  ++steps_;
   const double learning_rate = options_.learning_rate * learning_rate_factor;
   if (options_.kind == OptimizerKind::sgd) {
     context.backend()->run(SgdUpdate<T>{.M = model.M(),
@@ -121,8 +120,9 @@ void Optimizer<T>::step(Context& context, ImplicitModel<T>& model, ConstMatrixVi
                                          .epsilon = options_.epsilon,
                                          .weight_decay = options_.weight_decay,
                                          .decoupled = options_.kind == OptimizerKind::adamw,
-                                         .step = steps_});
+                                         .step = steps_ + 1});
   }
+  ++steps_;
   model.project(context);
 }
 
