@@ -2,6 +2,7 @@
 #include "idl/batch_pass.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <string>
 #include <utility>
 
@@ -242,8 +243,9 @@ typename BatchPass<T>::Outcome BatchPass<T>::Pending::get() {
     ++outcome.counts[static_cast<std::size_t>(record.status[j])];
     outcome.max_iterations_used = std::max(outcome.max_iterations_used, record.iterations[j]);
     total += record.iterations[j];
-    // Written so that a NaN step is kept as the worst.
-    if (!(record.step_norms[j] <= outcome.worst_step)) outcome.worst_step = record.step_norms[j];
+    // A NaN step is the worst, and stays it.
+    if (!std::isnan(outcome.worst_step) && !(record.step_norms[j] <= outcome.worst_step))
+      outcome.worst_step = record.step_norms[j];
   }
   outcome.mean_iterations = total / static_cast<double>(record.status.size());
   return outcome;
