@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "kernels/cpu/blas_library.hpp"
+#include "kernels/cpu/column_tiles.hpp"
 #include "kernels/cpu/execute.hpp"
 #include "kernels/cpu/memory.hpp"
 #include "kernels/cpu/parallel.hpp"
@@ -54,9 +55,14 @@ class WhileProgram final : public Program {
       : Program(std::move(steps)),
         backend_(backend),
         active_(active),
-        max_iterations_(max_iterations) {}
+        max_iterations_(max_iterations),
+        tiles_(ColumnTiles::make(sequence(), active, thread_count())) {}
 
   void launch() override {
+    if (tiles_) {
+      tiles_->run(max_iterations_);
+      return;
+    }
     for (std::int32_t k = 0; active_.data[0] > 0 && k < max_iterations_; ++k) {
       backend_.run_valid(sequence());
     }
@@ -66,6 +72,7 @@ class WhileProgram final : public Program {
   CpuBackend& backend_;
   VectorView<const std::int32_t> active_;
   std::int32_t max_iterations_;
+  std::unique_ptr<ColumnTiles> tiles_;  ///< or none: the loop runs over all columns at once
 };
 
 void validate_all(const Sequence& sequence) {

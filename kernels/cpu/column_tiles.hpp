@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "kernels/cpu/scratch.hpp"
+#include "kernels/primitives.hpp"
+
+namespace idl::cpu {
+
+/// A loop over independent columns, cut into tiles of columns that are iterated each on its own.
+///
+/// Picard and adjoint iteration never look from one column to another, so the loop
+///     while (some column is running) for each step: all columns
+/// is the same as, for each tile, while (some column of it is running) for each step: its columns.
+/// That way threads meet once per solve instead of several times per iteration, a tile stays in
+/// the cache of its core, and it ends with its own slowest column instead of the batch's.
+class ColumnTiles {
+ public:
+  /// Empty unless every step of the sequence works column by column and a tile is worth it: A must
+  /// fit into a core's cache, since each tile reads all of it.
+  static std::unique_ptr<ColumnTiles> make(const Sequence& sequence,
+                                           VectorView<const std::int32_t> active, int threads);
+
+  /// Runs every tile until none of its columns is running, at most max_iterations times.
+  void run(std::int32_t max_iterations);
+
+ private:
+  struct Tile {
+    Sequence steps;
+    VectorView<const std::uint8_t> status;
+    std::unique_ptr<std::int32_t> active;  ///< of this tile; its steps point to it
+    std::unique_ptr<Scratch> scratch;
+  };
+
+  static void run_tile(Tile& tile, std::int32_t max_iterations);
+
+  std::vector<Tile> tiles_;
+  VectorView<std::int32_t> active_;  ///< of the whole batch
+};
+
+}  // namespace idl::cpu
