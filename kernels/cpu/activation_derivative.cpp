@@ -9,7 +9,7 @@ namespace idl::cpu {
 template <class T>
 void execute(const ActivationDerivative<T>& d, Scratch&) {
   dispatch<T>(d.activation, [&](auto phi) {
-    parallel_for(d.Psi.cols, d.Psi.rows, [&](index_t j) {
+    parallel_for(d.Psi.cols, d.Psi.rows * decltype(phi)::k_work, [&](index_t j) {
       // Psi may be S, so nothing is said about overlap.
       const T* s = d.S.data + j * d.S.ld;
       const T* z = d.Z.data + j * d.Z.ld;

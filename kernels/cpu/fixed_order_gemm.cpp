@@ -25,7 +25,7 @@ constexpr index_t k_task_columns = 32;
 // From this number of columns on packing pays.
 constexpr index_t k_packing_columns = 16;
 // Multiplications and additions that count as one element of parallel_for's work.
-constexpr index_t k_operations = 8;
+constexpr index_t k_operations = 16;
 
 // k_panel_rows rows of op(A): the entries of a column are neighbours, columns `along_k` apart.
 template <class T>

@@ -20,8 +20,9 @@ inline int thread_count() {
 #endif
 }
 
-/// Below this many element operations a second thread costs more than it brings.
-inline constexpr index_t k_parallel_work = 32768;
+/// Below this many cheap element operations, about 10 µs, a second thread brings little, and on a
+/// machine with other work it costs: the first has to wait until the second gets its turn.
+inline constexpr index_t k_parallel_work = 65536;
 
 /// body(i) for i in [0, count), in parallel where count·work_each elements are worth it. The bodies
 /// must be independent; then results do not depend on the number of threads. Bodies do not throw.

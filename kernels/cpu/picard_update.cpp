@@ -45,7 +45,7 @@ template <class T>
 void execute(const PicardUpdate<T>& u, Scratch&) {
   constexpr auto k_running = static_cast<std::uint8_t>(SolveStatus::running);
   dispatch<T>(u.activation, [&](auto phi) {
-    parallel_for(u.X.cols, u.X.rows, [&](index_t j) {
+    parallel_for(u.X.cols, u.X.rows * decltype(phi)::k_work, [&](index_t j) {
       if (u.status.data[j] != k_running) return;
       const Norms<T> norms = update_column(u.S.data + j * u.S.ld, u.Z.data + j * u.Z.ld,
                                            u.X.data + j * u.X.ld, u.X.rows, phi);
