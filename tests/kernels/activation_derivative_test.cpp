@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: MIT
+#include "idl/activation.hpp"
+#include "tests/kernels/kernel_test.hpp"
+
+namespace idl::test {
+namespace {
+
+/// φ in long double.
+long double phi(const Activation& activation, long double x) {
+  const auto alpha = static_cast<long double>(activation.alpha);
+  switch (activation.kind) {
+    case ActivationKind::relu:
+      return x > 0 ? x : 0;
+    case ActivationKind::leaky_relu:
+      return x > 0 ? x : alpha * x;
+    case ActivationKind::elu:
+      return x > 0 ? x : alpha * std::expm1(x);
+    case ActivationKind::tanh:
+      return std::tanh(x);
+    case ActivationKind::sigmoid:
+      return 1 / (1 + std::exp(-x));
+    case ActivationKind::softplus:
+      return std::max(x, 0.0L) + std::log1p(std::exp(-std::abs(x)));
+    case ActivationKind::silu:
+      return x / (1 + std::exp(-x));
+    case ActivationKind::gelu:
+      return 0.5L * x * std::erfc(-x / std::sqrt(2.0L));
+    case ActivationKind::identity:
+      return x;
+  }
+  return 0;
+}
+
+template <class C>
+class ActivationDerivativeTest : public KernelTest<C> {
+ protected:
+  using Element = typename C::Scalar;
+
+  std::vector<double> derivative(const Activation& activation, index_t n, index_t m,
+                                 const std::vector<double>& S, const std::vector<double>& Z) {
+    const auto Psi = this->view(n, m, S);  // in place, as the adjoint solver does
+    this->run(ActivationDerivative<Element>{
+        .S = Psi, .Z = this->view(n, m, Z), .Psi = Psi, .activation = activation});
+    EXPECT_TRUE(this->frames_untouched());
+    return this->fetch_double(Psi);
+  }
+};
+TYPED_TEST_SUITE(ActivationDerivativeTest, AllCases, CaseNames);
+
+TYPED_TEST(ActivationDerivativeTest, EqualsCentralDifferencesOfTheFormula) {
+  for (const ActivationKind kind : all_activations()) {
+    const Activation activation = parse_activation(to_string(kind));
+    for (const index_t n : {1, 33, 257}) {
+      const index_t m = 3;
+      const auto S = this->rounded(this->random_.uniforms(n * m, -6, 6));
+      const std::vector<double> Z(S.size(), 0.0);
+      const auto values = this->derivative(activation, n, m, S, Z);
+      for (std::size_t e = 0; e < S.size(); ++e) {
+        const long double h = 1e-6L;
+        if (std::abs(S[e]) < 1e-5) continue;  // kinks
+        const auto exact =
+            static_cast<double>((phi(activation, S[e] + h) - phi(activation, S[e] - h)) / (2 * h));
+        // The difference quotient is good to about 1e-11; φ' to a few ulps of 1.
+        ASSERT_NEAR(values[e], exact, 16 * this->unit() + 1e-10) << to_string(kind) << S[e];
+        ASSERT_LE(std::abs(values[e]), lipschitz_constant(activation) * (1 + 8 * this->unit()));
+      }
+    }
+  }
+}
+
+TYPED_TEST(ActivationDerivativeTest, AtZeroFarOutAndForNan) {
+  for (const ActivationKind kind : all_activations()) {
+    const Activation activation = parse_activation(to_string(kind));
+    const auto values = this->derivative(activation, 4, 1, {0, 1e4, -1e4, k_nan}, {0, 0, 0, 0});
+    EXPECT_TRUE(std::isfinite(values[1]) && std::isfinite(values[2])) << to_string(kind);
+    EXPECT_TRUE(kind == ActivationKind::identity || std::isnan(values[3])) << to_string(kind);
+    if (kind == ActivationKind::relu) {
+      EXPECT_EQ(values[0], 0.0) << "the convention at the kink";
+    }
+  }
+}
+
+TEST(Activation, LipschitzConstantsAreTheLargestSlopesRoundedUp) {
+  for (const ActivationKind kind : all_activations()) {
+    const Activation activation = parse_activation(to_string(kind));
+    long double steepest = 0;
+    for (int k = -200000; k < 200000; ++k) {
+      const long double x = k * 1e-4L + 0.5e-4L, h = 0.5e-4L;
+      steepest =
+          std::max(steepest, std::abs(phi(activation, x + h) - phi(activation, x - h)) / (2 * h));
+    }
+    const double L = lipschitz_constant(activation);
+    EXPECT_GE(L, static_cast<double>(steepest) * (1 - 1e-12)) << to_string(kind);
+    EXPECT_LE(L, static_cast<double>(steepest) * (1 + 1e-6)) << to_string(kind);
+  }
+  EXPECT_EQ(lipschitz_constant(Activation::leaky_relu(-3.0)), 3.0);
+  EXPECT_EQ(lipschitz_constant(Activation::elu(2.0)), 2.0);
+}
+
+}  // namespace
+}  // namespace idl::test

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: MIT
+#include <algorithm>
+#include <numeric>
+
+#include "tests/kernels/kernel_test.hpp"
+
+namespace idl::test {
+namespace {
+
+/// Projection of one row by sorting, in double (the form of the original package).
+std::vector<double> by_sorting(std::vector<double> a, double radius) {
+  double sum = 0.0;
+  for (const double value : a) sum += std::abs(value);
+  if (sum <= radius) return a;
+  std::vector<double> magnitudes;
+  for (const double value : a) magnitudes.push_back(std::abs(value));
+  std::sort(magnitudes.begin(), magnitudes.end());
+  double s = sum - radius;
+  std::size_t left = a.size();
+  for (const double magnitude : magnitudes) {
+    if (s / static_cast<double>(left) <= magnitude || left == 1) break;
+    s -= magnitude;
+    --left;
+  }
+  const double theta = s / static_cast<double>(left);
+  for (double& value : a) value = std::copysign(std::max(std::abs(value) - theta, 0.0), value);
+  return a;
+}
+
+template <class C>
+class ProjectRowsL1Test : public KernelTest<C> {
+ protected:
+  using Element = typename C::Scalar;
+
+  std::vector<Element> project(index_t rows, index_t cols, const std::vector<double>& A,
+                               double radius) {
+    const auto matrix = this->view(rows, cols, A);
+    zeros_ = this->vector(std::vector<std::int32_t>(static_cast<std::size_t>(rows), -1));
+    this->run(ProjectRowsL1<Element>{
+        .A = matrix, .radius = static_cast<Element>(radius), .zeros = zeros_});
+    EXPECT_TRUE(this->frames_untouched());
+    return this->fetch(matrix);
+  }
+  std::vector<Element> exact(const std::vector<double>& values) {
+    return {values.begin(), values.end()};
+  }
+  /// θ and the entries are good to a few roundings; the sum stays below the radius by a margin
+  /// that grows with the number of entries.
+  static double tolerance(index_t cols) {
+    return (static_cast<double>(cols) + 32) * KernelTest<C>::unit();
+  }
+  VectorView<std::int32_t> zeros_;
+};
+TYPED_TEST_SUITE(ProjectRowsL1Test, AllCases, CaseNames);
+
+TYPED_TEST(ProjectRowsL1Test, RowsInsideAndOnTheBallKeepTheirBits) {
+  const std::vector<double> A = {0.25, 0.5, 0, -0.25, 0.25, 0, 0.125, 0.25, -0.0};
+  EXPECT_TRUE(same_bits(this->project(3, 3, A, 1.0), this->exact(A)));
+  EXPECT_EQ(this->fetch_vector(this->zeros_), (std::vector<std::int32_t>{0, 0, 3}));
+}
+
+TYPED_TEST(ProjectRowsL1Test, ByHandWithTies) {
+  // Row 0: (3, -1, 0) -> (2, 0, 0) for radius 2; row 1: (2, 2, -2) -> 2/3 each.
+  const auto result = this->project(2, 3, {3, 2, -1, 2, 0, -2}, 2.0);
+  EXPECT_NEAR(static_cast<double>(result[0]), 2.0, this->tolerance(3));
+  EXPECT_EQ(result[2], 0);
+  EXPECT_EQ(result[4], 0);
+  for (const std::size_t e : {1U, 3U, 5U})
+    EXPECT_NEAR(std::abs(static_cast<double>(result[e])), 2.0 / 3.0, this->tolerance(3));
+  EXPECT_LT(result[5], 0);
+  EXPECT_EQ(this->fetch_vector(this->zeros_), (std::vector<std::int32_t>{2, 0}));
+}
+
+TYPED_TEST(ProjectRowsL1Test, AgreesWithSortingForAwkwardSizes) {
+  for (const index_t rows : {1, 31, 33, 100})
+    for (const index_t cols : {1, 2, 33, 257, 1000}) {
+      auto A = this->rounded(this->random_.uniforms(rows * cols, -1, 1));
+      for (double& value : A)
+        if (this->random_.unit() < 0.1) value = 0.0;
+      const double radius = 0.5;
+      const auto result = this->project(rows, cols, A, radius);
+      for (std::size_t i = 0; i < static_cast<std::size_t>(rows); ++i) {
+        std::vector<double> row;
+        for (std::size_t j = 0; j < static_cast<std::size_t>(cols); ++j)
+          row.push_back(A[i + j * static_cast<std::size_t>(rows)]);
+        const auto expected = by_sorting(row, radius);
+        double sum = 0.0;
+        for (std::size_t j = 0; j < row.size(); ++j) {
+          const double value = static_cast<double>(result[i + j * static_cast<std::size_t>(rows)]);
+          ASSERT_NEAR(value, expected[j], this->tolerance(cols)) << rows << "x" << cols;
+          sum += std::abs(value);
+        }
+        ASSERT_LE(sum, radius);
+      }
+    }
+}
+
+TYPED_TEST(ProjectRowsL1Test, ProjectingTwiceChangesNoBitAndNeverExceedsTheRadiusInAnyOrder) {
+  for (const double radius : {0.95, 0.1, 3.0})
+    for (const index_t cols : {1, 7, 100, 1000}) {
+      const index_t rows = 64;
+      const auto once =
+          this->project(rows, cols, this->random_.uniforms(rows * cols, -2, 2), radius);
+      const std::vector<double> values(once.begin(), once.end());
+      const auto limit = static_cast<double>(static_cast<typename TypeParam::Scalar>(radius));
+      for (std::size_t i = 0; i < 64; ++i) {
+        double forward = 0.0, backward = 0.0;
+        const auto count = static_cast<std::size_t>(cols);
+        for (std::size_t j = 0; j < count; ++j) {
+          forward += std::abs(values[i + j * 64]);
+          backward += std::abs(values[i + (count - 1 - j) * 64]);
+        }
+        ASSERT_LE(forward, limit);
+        ASSERT_LE(backward, limit);
+      }
+      ASSERT_TRUE(same_bits(this->project(rows, cols, values, radius), once));
+    }
+}
+
+TYPED_TEST(ProjectRowsL1Test, JustOutsideTheBallMovesByNoMoreThanTheExcess) {
+  using T = typename TypeParam::Scalar;
+  const T outside = std::nextafter(T(0.5), T(1));
+  const auto result = this->project(1, 2, {static_cast<double>(outside), 0.5}, 1.0);
+  EXPECT_LE(static_cast<double>(result[0]) + static_cast<double>(result[1]), 1.0);
+  EXPECT_NEAR(static_cast<double>(result[0]), 0.5, this->tolerance(2));
+  EXPECT_NEAR(static_cast<double>(result[1]), 0.5, this->tolerance(2));
+}
+
+TYPED_TEST(ProjectRowsL1Test, OneByOneAndAllZero) {
+  const auto one = this->project(1, 1, {-7}, 0.5);
+  EXPECT_LE(-static_cast<double>(one[0]), 0.5);
+  EXPECT_NEAR(static_cast<double>(one[0]), -0.5, this->tolerance(1));
+  EXPECT_EQ(this->project(2, 2, {0, 0, 0, 0}, 0.5), this->exact({0, 0, 0, 0}));
+  EXPECT_EQ(this->fetch_vector(this->zeros_), (std::vector<std::int32_t>{2, 2}));
+  this->project(0, 5, {}, 0.5);
+}
+
+TYPED_TEST(ProjectRowsL1Test, LongRows) {
+  const index_t cols = 100000;
+  const auto A = this->rounded(this->random_.uniforms(cols, -1, 1));
+  const auto result = this->project(1, cols, A, 0.95);
+  const auto expected = by_sorting(A, 0.95);
+  double sum = 0.0;
+  for (std::size_t j = 0; j < result.size(); ++j) {
+    ASSERT_NEAR(static_cast<double>(result[j]), expected[j], 1e-7);
+    sum += std::abs(static_cast<double>(result[j]));
+  }
+  EXPECT_LE(sum, 0.95);
+  EXPECT_GT(sum, 0.95 * (1 - 1e-5));
+}
+
+TYPED_TEST(ProjectRowsL1Test, RowsThatAreNotFiniteStayAndHarmNoOther) {
+  const double infinity = std::numeric_limits<double>::infinity();
+  const std::vector<double> A = {k_nan, 4, infinity, 1, 4, 1};
+  const auto result = this->project(3, 2, A, 1.0);
+  EXPECT_TRUE(std::isnan(result[0]));
+  EXPECT_EQ(result[3], 1);
+  EXPECT_TRUE(std::isinf(result[2]));
+  EXPECT_EQ(result[5], 1);
+  EXPECT_NEAR(static_cast<double>(result[1]), 0.5, this->tolerance(2));
+  EXPECT_NEAR(static_cast<double>(result[4]), 0.5, this->tolerance(2));
+}
+
+}  // namespace
+}  // namespace idl::test

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: MIT
+#include "tests/kernels/kernel_test.hpp"
+
+namespace idl::test {
+namespace {
+
+constexpr std::uint8_t k_running = 0, k_converged = 1, k_stagnated = 2, k_max = 3, k_diverged = 4;
+
+template <class C>
+class UpdateStatusTest : public KernelTest<C> {
+ protected:
+  using Element = typename C::Scalar;
+
+  void SetUp() override {
+    KernelTest<C>::SetUp();
+    if (this->IsSkipped()) return;
+    begin(1);
+  }
+  void begin(index_t m) {
+    columns_ = {
+        .status = this->vector(std::vector<std::uint8_t>(static_cast<std::size_t>(m), 9)),
+        .iterations = this->vector(std::vector<std::int32_t>(static_cast<std::size_t>(m), 9)),
+        .best_steps = this->reals(m, 9),
+        .stalled = this->vector(std::vector<std::int32_t>(static_cast<std::size_t>(m), 9)),
+        .active = this->vector(std::vector<std::int32_t>{9})};
+    steps_ = this->reals(m, 9);
+    norms_ = this->reals(m, 9);
+    this->run(ResetStatus<Element>{columns_, steps_, norms_});
+    rule_ = {.step_norms = steps_,
+             .state_norms = norms_,
+             .columns = columns_,
+             .contraction = this->reals(std::vector<double>{0.5}),
+             .absolute = Element(0.125),
+             .relative = Element(0),
+             .rounding = Element(0),
+             .certified = false,
+             .max_iterations = 100};
+  }
+  /// One decision for these step and state norms.
+  void decide(const std::vector<double>& steps, const std::vector<double>& norms) {
+    upload<Element>(this->context(), std::vector<Element>(steps.begin(), steps.end()), steps_);
+    upload<Element>(this->context(), std::vector<Element>(norms.begin(), norms.end()), norms_);
+    this->run(rule_);
+  }
+  std::uint8_t decide(double step, double norm = 1.0) {
+    decide(std::vector<double>{step}, std::vector<double>{norm});
+    return status()[0];
+  }
+  std::vector<std::uint8_t> status() { return this->fetch_vector(columns_.status); }
+  std::vector<std::int32_t> iterations() { return this->fetch_vector(columns_.iterations); }
+  std::int32_t active() { return this->fetch_vector(columns_.active)[0]; }
+
+  ColumnStatus<Element> columns_;
+  VectorView<Element> steps_;
+  VectorView<Element> norms_;
+  UpdateStatus<Element> rule_;
+};
+TYPED_TEST_SUITE(UpdateStatusTest, AllCases, CaseNames);
+
+TYPED_TEST(UpdateStatusTest, ResetMakesAllColumnsRunning) {
+  this->begin(70);
+  EXPECT_EQ(this->status(), std::vector<std::uint8_t>(70, k_running));
+  EXPECT_EQ(this->iterations(), std::vector<std::int32_t>(70, 0));
+  EXPECT_EQ(this->active(), 70);
+  EXPECT_TRUE(std::isinf(this->fetch_reals(this->steps_)[69]));
+}
+
+TYPED_TEST(UpdateStatusTest, StepAtTheToleranceConvergesAndAboveItDoesNot) {
+  EXPECT_EQ(this->decide(0.126), k_running);
+  EXPECT_EQ(this->decide(0.125), k_converged);
+  EXPECT_EQ(this->iterations()[0], 2);
+  EXPECT_EQ(this->active(), 0);
+}
+
+TYPED_TEST(UpdateStatusTest, RelativeToleranceGrowsWithTheState) {
+  this->rule_.relative = 0.25;
+  EXPECT_EQ(this->decide(3.0, 8.0), k_running);
+  EXPECT_EQ(this->decide(3.0, 12.0), k_converged);
+}
+
+TYPED_TEST(UpdateStatusTest, CertifiedRuleWeighsTheStepByTheContraction) {
+  using T = typename TypeParam::Scalar;
+  this->rule_.certified = true;
+  this->rule_.contraction = this->reals(std::vector<double>{0.75});  // factor 3
+  EXPECT_EQ(this->decide(0.125), k_running);
+  EXPECT_EQ(this->decide(0.03125), k_converged);
+  this->begin(1);
+  this->rule_.certified = true;
+  this->rule_.contraction = VectorView<const T>(this->reals(std::vector<double>{1.0}));
+  EXPECT_EQ(this->decide(1e-30), k_running) << "nothing is certified without a contraction";
+  EXPECT_EQ(this->decide(0.0), k_converged) << "but a fixed point is one";
+}
+
+TYPED_TEST(UpdateStatusTest, NanAndInfinityDiverge) {
+  EXPECT_EQ(this->decide(k_nan), k_diverged);
+  this->begin(1);
+  EXPECT_EQ(this->decide(std::numeric_limits<double>::infinity()), k_diverged);
+  this->begin(1);
+  EXPECT_EQ(this->decide(1.0, std::numeric_limits<double>::infinity()), k_diverged);
+  EXPECT_EQ(this->active(), 0);
+}
+
+TYPED_TEST(UpdateStatusTest, StagnatesOnlyAtRoundingLevelAndOnlyAfterTheWindow) {
+  this->rule_.absolute = 0;
+  this->rule_.rounding = 0.5;
+  EXPECT_EQ(this->decide(0.25), k_running);
+  for (int k = 1; k < k_stagnation_window; ++k) EXPECT_EQ(this->decide(0.25), k_running) << k;
+  EXPECT_EQ(this->decide(0.25), k_stagnated);
+  this->begin(1);
+  this->rule_.absolute = 0;
+  this->rule_.rounding = 0.5;
+  for (int k = 0; k < 20; ++k) EXPECT_EQ(this->decide(0.75), k_running) << "above the level";
+  this->begin(1);
+  this->rule_.absolute = 0;
+  this->rule_.rounding = 0.5;
+  for (int k = 0; k < 20; ++k) EXPECT_EQ(this->decide(0.25 / (k + 1)), k_running) << "it falls";
+}
+
+TYPED_TEST(UpdateStatusTest, StopsAtTheLastAllowedIteration) {
+  this->rule_.max_iterations = 3;
+  EXPECT_EQ(this->decide(1), k_running);
+  EXPECT_EQ(this->decide(1), k_running);
+  EXPECT_EQ(this->decide(1), k_max);
+  EXPECT_EQ(this->decide(0), k_max) << "a stopped column stays as it is";
+  EXPECT_EQ(this->iterations()[0], 3);
+  EXPECT_EQ(this->active(), 0);
+}
+
+TYPED_TEST(UpdateStatusTest, ColumnsDecideForThemselvesAndActiveCountsTheRest) {
+  const std::size_t m = 1000;
+  this->begin(static_cast<index_t>(m));
+  std::vector<double> steps(m, 1.0);
+  std::int32_t expected = static_cast<std::int32_t>(m);
+  for (std::size_t j = 0; j < m; j += 3) {
+    steps[j] = j % 2 == 0 ? 0.0 : k_nan;
+    --expected;
+  }
+  this->decide(steps, std::vector<double>(m, 1.0));
+  EXPECT_EQ(this->active(), expected);
+  const auto status = this->status();
+  for (std::size_t j = 0; j < m; ++j) {
+    const std::uint8_t wanted = j % 3 != 0 ? k_running : (j % 2 == 0 ? k_converged : k_diverged);
+    ASSERT_EQ(status[j], wanted) << j;
+  }
+}
+
+}  // namespace
+}  // namespace idl::test
