@@ -31,10 +31,10 @@ Graph capture(cudaStream_t stream, cudaStreamCaptureMode mode, const F& enqueue)
   return graph;
 }
 
-/// Adds what enqueue() gives to `stream` to `graph`, which its owner keeps. enqueue() must have
-/// been captured with success before: drivers crash when a graph is destroyed after a failed
-/// capture into the body of one of its conditional nodes. So after a failure here the graph that
-/// owns the body must be let go, not destroyed.
+/// Adds what enqueue() gives to `stream` to `graph`, which may be the body of a conditional node.
+/// enqueue() should have been captured by capture() with success before: after a failed capture
+/// into a graph of the caller's, drivers crash when that graph, or the one around it, is destroyed.
+/// So after a failure here it must be let go, not destroyed.
 template <class F>
 void capture_into(cudaGraph_t graph, cudaStream_t stream, cudaStreamCaptureMode mode,
                   const F& enqueue) {

@@ -107,10 +107,10 @@ __device__ double settle_inside(const Share& share, bool projected, double large
     }
     total = share.sum(total);
     if (!outside) continue;
-    if (l1_ball_holds_in_any_order(total, radius, share.cols)) {
+    if (l1_ball_holds_in_any_order(total, radius, threshold.active)) {
       outside = false;
     } else {
-      tau = lower_tau(tau, total, radius, share.cols, threshold.active, attempt);
+      tau = lower_tau(tau, total, radius, threshold.active, attempt);
     }
   }
   return tau;

@@ -62,10 +62,14 @@ ReadBackBuffers::Buffer ReadBackBuffers::take(std::size_t bytes) {
 void ReadBackBuffers::give_back(Buffer buffer) noexcept {
   try {
     const std::lock_guard lock(mutex_);
-    if (free_.size() < k_most_free) free_.push_back(std::move(buffer));
+    if (free_.size() < k_most_free) {
+      free_.push_back(std::move(buffer));
+      return;
+    }
   } catch (...) {
     // It is freed instead.
   }
+  report_failure(cudaEventSynchronize(buffer.copied.get()), "cudaEventSynchronize");
 }
 
 }  // namespace idl::cuda
