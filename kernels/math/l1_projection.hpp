@@ -55,24 +55,29 @@ IDL_HOST_DEVICE inline T shrink(T a, double largest, double tau) {
   return value * sign + T(0);  // −0 + 0 is +0
 }
 
-/// Step 3: whether a sum of n magnitudes, `total` in some order of summation in double, is at most
-/// radius in every order. Two orders differ by at most 2(n−1)·2⁻⁵³ relative to first order; four
-/// units more cover the higher orders (n < 2²⁶) and the rounding of this test.
+/// How far, relative to them, two sums of the same n magnitudes in double can lie apart: at most
+/// 2(n−1)·2⁻⁵³ to first order. One unit of 2⁻⁵² more covers the higher orders (n < 2²⁵) and the
+/// rounding of the test below. Zeros do not count.
+IDL_HOST_DEVICE inline double l1_order_margin(std::int64_t n) {
+  return n < 2 ? 0.0 : static_cast<double>(n) * 0x1p-52;
+}
+
+/// Step 3: whether a sum of magnitudes of which `count` are not 0, `total` in some order of
+/// summation in double, is at most radius in every order.
 IDL_HOST_DEVICE inline bool l1_ball_holds_in_any_order(double total, double radius,
-                                                       std::int64_t n) {
-  return total + total * (static_cast<double>(n + 4) * 0x1p-52) <= radius;
+                                                       std::int64_t count) {
+  return total + total * l1_order_margin(count) <= radius;
 }
 
 /// Step 3: a smaller τ that takes the excess off `count` active entries. attempt = 0, 1, 2, ...:
 /// each time more is taken, so that a few attempts always suffice; from the 60th on the answer is
 /// 0, which makes the row zero.
-IDL_HOST_DEVICE inline double lower_tau(double tau, double total, double radius, std::int64_t n,
-                                        std::int64_t count, int attempt) {
+IDL_HOST_DEVICE inline double lower_tau(double tau, double total, double radius, std::int64_t count,
+                                        int attempt) {
   if (attempt >= 60 || !(total < 2 * radius)) return 0;
-  const double margin = static_cast<double>(n + 8) * 0x1p-52;
-  const double excess = (total - radius) + total * margin;
+  const double excess = (total - radius) + total * l1_order_margin(count);
   const double grow = static_cast<double>(std::uint64_t{1} << static_cast<unsigned>(attempt));
-  const double lowered = tau - grow * (excess / static_cast<double>(count) + tau * 0x1p-52);
+  const double lowered = tau - grow * (excess / static_cast<double>(count) + tau * 0x1p-53);
   return lowered > 0 ? lowered : 0;
 }
 
