@@ -42,3 +42,8 @@ function(idl_configure_target target)
   target_compile_options(${target} PRIVATE "$<$<COMPILE_LANGUAGE:CXX>:${_idl_sanitize}>")
   target_link_options(${target} PRIVATE ${_idl_sanitize})
 endfunction()
+
+# idl_compile_quickly(target): for code whose own speed does not matter; halves the time of a build.
+function(idl_compile_quickly target)
+  target_compile_options(${target} PRIVATE $<$<CONFIG:Release>:-O1>)
+endfunction()
