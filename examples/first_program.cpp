@@ -17,6 +17,6 @@ int main() {
   const auto prediction = model.predict(context, U);
   for (std::size_t j = 0; j < 5; ++j)
     std::cout << "sample " << j << ": " << to_string(prediction.report.status[j]) << " after "
-              << prediction.report.iterations[j] << " iterations, |x - x*| <= "
-              << prediction.report.error_bound[j] << "\n";
+              << prediction.report.iterations[j]
+              << " iterations, |x - x*| <= " << prediction.report.error_bound[j] << "\n";
 }

@@ -32,7 +32,7 @@ std::string format(const char* pattern, Values... values) {
 /// "1:05" or "2:03:07".
 std::string duration(double seconds) {
   if (!std::isfinite(seconds) || seconds > 1e7) return "?";
-  const auto whole = static_cast<long>(std::max(seconds, 0.0) + 0.5);
+  const auto whole = std::lround(std::max(seconds, 0.0));
   if (whole < 3600) return format("%ld:%02ld", whole / 60, whole % 60);
   return format("%ld:%02ld:%02ld", whole / 3600, whole / 60 % 60, whole % 60);
 }

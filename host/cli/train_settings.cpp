@@ -30,7 +30,8 @@ TrainSettings settings_from_json(const nlohmann::ordered_json& json, const std::
   if (known == json.size()) return settings;
   const nlohmann::ordered_json all = to_json(settings);
   for (const auto& [name, value] : json.items())
-    IDL_CHECK(all.contains(name), source + ": unknown setting '" + name + "'");
+    if (!all.contains(name))
+      throw InvalidArgument(std::string(source).append(": unknown setting '").append(name) + "'");
   return settings;
 }
 

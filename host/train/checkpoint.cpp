@@ -98,7 +98,7 @@ Json parse_metadata(const io::Safetensors& file, const char* key) {
   const auto found = file.metadata.find(key);
   if (found == file.metadata.end())
     throw IoError(file.path, std::string("no metadata ") + key + ": this is no checkpoint");
-  const Json json = Json::parse(found->second, nullptr, false);
+  Json json = Json::parse(found->second, nullptr, false);
   if (!json.is_object())
     throw IoError(file.path, std::string("metadata ") + key + " is no JSON object");
   return json;

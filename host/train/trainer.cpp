@@ -50,17 +50,17 @@ void check(const TrainerOptions& options) {
 
 template <class T>
 struct Trainer<T>::State {
-  State(Context& context_in, ImplicitModel<T>& model_in, const Dataset& train_in,
-        const Dataset* test_in, TrainerOptions options_in)
-      : context(context_in),
-        model(model_in),
-        train(train_in),
-        test(test_in),
-        options(std::move(options_in)),
-        optimizer(context_in, model_in, options.optimizer),
-        batch_size(std::min(options.batch_size, train_in.size())),
-        batches((train_in.size() + batch_size - 1) / batch_size),
-        prefetcher(context_in, train_in, batch_size, options.loss == LossKind::squared_error) {}
+  State(Context& context, ImplicitModel<T>& model, const Dataset& train, const Dataset* test,
+        TrainerOptions options)
+      : context_(context),
+        model_(model),
+        train_(train),
+        test_(test),
+        options_(std::move(options)),
+        optimizer_(context, model, options_.optimizer),
+        batch_size_(std::min(options_.batch_size, train.size())),
+        batches_((train.size() + batch_size_ - 1) / batch_size_),
+        prefetcher_(context, train, batch_size_, options_.loss == LossKind::squared_error) {}
 
   TrainingEnd fit();
   void resume();
@@ -79,107 +79,107 @@ struct Trainer<T>::State {
   void finish_epoch(Clock::time_point start, std::int64_t samples_before);
   void checkpoint();
 
-  Context& context;
-  ImplicitModel<T>& model;
-  const Dataset& train;
-  const Dataset* test;
-  TrainerOptions options;
-  Optimizer<T> optimizer;
-  index_t batch_size;
-  index_t batches;
-  Prefetcher<T> prefetcher;
-  std::optional<BatchStep<T>> whole_step;
-  std::optional<BatchStep<T>> last_step;  ///< of the smaller batch that ends an epoch
-  std::optional<InFlight> in_flight;
-  TrainingPosition position;
-  MetricsLog metrics_log;
-  Clock::time_point last_collected;
+  Context& context_;
+  ImplicitModel<T>& model_;
+  const Dataset& train_;
+  const Dataset* test_;
+  TrainerOptions options_;
+  Optimizer<T> optimizer_;
+  index_t batch_size_;
+  index_t batches_;
+  Prefetcher<T> prefetcher_;
+  std::optional<BatchStep<T>> whole_step_;
+  std::optional<BatchStep<T>> last_step_;  ///< of the smaller batch that ends an epoch
+  std::optional<InFlight> in_flight_;
+  TrainingPosition position_;
+  MetricsLog metrics_log_;
+  Clock::time_point last_collected_;
 };
 
 template <class T>
 BatchStep<T>& Trainer<T>::State::step_for(index_t samples) {
-  std::optional<BatchStep<T>>& step = samples == batch_size ? whole_step : last_step;
-  if (!step) step.emplace(context, model, samples, options.loss, options.solver, true);
+  std::optional<BatchStep<T>>& step = samples == batch_size_ ? whole_step_ : last_step_;
+  if (!step) step.emplace(context_, model_, samples, options_.loss, options_.solver, true);
   return *step;
 }
 
 /// Enqueues batch `batch` of the epoch, and the update of the parameters behind it.
 template <class T>
 void Trainer<T>::State::launch_step(index_t batch) {
-  const HostBatch<T>& data = prefetcher.next();
+  const HostBatch<T>& data = prefetcher_.next();
   BatchStep<T>& step = step_for(data.samples);
   const double factor =
-      options.schedule.factor(position.epoch, position.steps, options.epochs * batches);
+      options_.schedule.factor(position_.epoch, position_.steps, options_.epochs * batches_);
   step.launch(data);
-  optimizer.step(context, model, step.dM(), factor);
-  ++position.steps;
+  optimizer_.step(context_, model_, step.dM(), factor);
+  ++position_.steps;
   InFlight next{step.fetch(),
-                {.epoch = position.epoch + 1,
-                 .step = position.steps,
-                 .steps_per_epoch = batches,
-                 .learning_rate = options.optimizer.learning_rate * factor}};
-  position.batch = batch + 1;
+                {.epoch = position_.epoch + 1,
+                 .step = position_.steps,
+                 .steps_per_epoch = batches_,
+                 .learning_rate = options_.optimizer.learning_rate * factor}};
+  position_.batch = batch + 1;
   collect();
-  in_flight = std::move(next);
+  in_flight_ = std::move(next);
 }
 
 /// Waits for the figures of the step before, adds them up and passes them on.
 template <class T>
 void Trainer<T>::State::collect() {
-  if (!in_flight) return;
-  const BatchFigures figures = in_flight->pending.get(context);
-  StepMetrics metrics = in_flight->metrics;
-  in_flight.reset();
-  prefetcher.release();
+  if (!in_flight_) return;
+  const BatchFigures figures = in_flight_->pending.get(context_);
+  StepMetrics metrics = in_flight_->metrics;
+  in_flight_.reset();
+  prefetcher_.release();
   const auto samples = static_cast<double>(figures.samples);
   if (!std::isfinite(figures.loss_sum))
     throw Error("training: the loss is not finite at step " + std::to_string(metrics.step) +
                 " (epoch " + std::to_string(metrics.epoch) +
                 "); a smaller learning rate may help; files of earlier steps are untouched");
-  position.loss_sum += figures.loss_sum;
-  position.correct += figures.correct;
-  position.forward_iterations += figures.forward_iterations;
-  position.adjoint_iterations += figures.adjoint_iterations;
-  position.samples += figures.samples;
-  position.not_converged += figures.not_converged;
+  position_.loss_sum += figures.loss_sum;
+  position_.correct += figures.correct;
+  position_.forward_iterations += figures.forward_iterations;
+  position_.adjoint_iterations += figures.adjoint_iterations;
+  position_.samples += figures.samples;
+  position_.not_converged += figures.not_converged;
   metrics.loss = figures.loss_sum / samples;
   metrics.accuracy = figures.correct / samples;
   metrics.forward_iterations = figures.forward_iterations / samples;
   metrics.adjoint_iterations = figures.adjoint_iterations / samples;
   metrics.not_converged = figures.not_converged;
-  metrics.samples_per_second = samples / std::max(seconds_since(last_collected), 1e-9);
-  last_collected = Clock::now();
-  if (metrics.step % k_steps_per_metrics_line == 0) metrics_log.write(metrics);
-  if (options.on_step) options.on_step(metrics);
+  metrics.samples_per_second = samples / std::max(seconds_since(last_collected_), 1e-9);
+  last_collected_ = Clock::now();
+  if (metrics.step % k_steps_per_metrics_line == 0) metrics_log_.write(metrics);
+  if (options_.on_step) options_.on_step(metrics);
 }
 
 template <class T>
 void Trainer<T>::State::checkpoint() {
-  if (options.folder.empty()) return;
-  position.metrics_length = metrics_log.sync();
-  write_checkpoint(context, model, optimizer, options, train, position);
+  if (options_.folder.empty()) return;
+  position_.metrics_length = metrics_log_.sync();
+  write_checkpoint(context_, model_, optimizer_, options_, train_, position_);
 }
 
 /// Runs the rest of the epoch under way; false if it was stopped.
 template <class T>
 bool Trainer<T>::State::run_epoch() {
   const Clock::time_point start = Clock::now();
-  const std::int64_t samples_before = position.samples;
-  last_collected = start;
-  prefetcher.start(epoch_order(options.seed, position.epoch, train.size(), options.shuffle),
-                   position.batch);
-  for (index_t batch = position.batch; batch < batches; ++batch) {
-    if (options.stop_requested && options.stop_requested()) {
+  const std::int64_t samples_before = position_.samples;
+  last_collected_ = start;
+  prefetcher_.start(epoch_order(options_.seed, position_.epoch, train_.size(), options_.shuffle),
+                    position_.batch);
+  for (index_t batch = position_.batch; batch < batches_; ++batch) {
+    if (options_.stop_requested && options_.stop_requested()) {
       collect();
-      if (!options.folder.empty())
-        save_model(context, model, options.folder / "last.safetensors", position.steps);
+      if (!options_.folder.empty())
+        save_model(context_, model_, options_.folder / "last.safetensors", position_.steps);
       checkpoint();
       return false;
     }
     launch_step(batch);
-    const bool last = batch + 1 == batches;
-    if (!last && options.checkpoint_interval > 0 &&
-        position.steps % options.checkpoint_interval == 0) {
+    const bool last = batch + 1 == batches_;
+    if (!last && options_.checkpoint_interval > 0 &&
+        position_.steps % options_.checkpoint_interval == 0) {
       collect();
       checkpoint();
     }
@@ -192,55 +192,55 @@ bool Trainer<T>::State::run_epoch() {
 template <class T>
 void Trainer<T>::State::finish_epoch(Clock::time_point start, std::int64_t samples_before) {
   const double seconds = seconds_since(start);
-  const auto samples = static_cast<double>(position.samples);
+  const auto samples = static_cast<double>(position_.samples);
   EpochMetrics metrics{
-      .epoch = position.epoch + 1,
-      .step = position.steps,
-      .train_loss = position.loss_sum / samples,
-      .train_accuracy = position.correct / samples,
+      .epoch = position_.epoch + 1,
+      .step = position_.steps,
+      .train_loss = position_.loss_sum / samples,
+      .train_accuracy = position_.correct / samples,
       .test = std::nullopt,
-      .learning_rate =
-          options.optimizer.learning_rate *
-          options.schedule.factor(position.epoch, position.steps - 1, options.epochs * batches),
-      .forward_iterations = position.forward_iterations / samples,
-      .adjoint_iterations = position.adjoint_iterations / samples,
-      .not_converged = position.not_converged,
+      .learning_rate = options_.optimizer.learning_rate *
+                       options_.schedule.factor(position_.epoch, position_.steps - 1,
+                                                options_.epochs * batches_),
+      .forward_iterations = position_.forward_iterations / samples,
+      .adjoint_iterations = position_.adjoint_iterations / samples,
+      .not_converged = position_.not_converged,
       .seconds = seconds,
-      .samples_per_second = static_cast<double>(position.samples - samples_before) / seconds};
-  if (test != nullptr)
-    metrics.test = evaluate(context, model, *test, options.loss, batch_size, options.solver);
+      .samples_per_second = static_cast<double>(position_.samples - samples_before) / seconds};
+  if (test_ != nullptr)
+    metrics.test = evaluate(context_, model_, *test_, options_.loss, batch_size_, options_.solver);
   const double accuracy = metrics.test ? metrics.test->accuracy : metrics.train_accuracy;
-  metrics.best = accuracy > position.best_accuracy;
-  position.best_accuracy = std::max(position.best_accuracy, accuracy);
-  position = TrainingPosition{.epoch = position.epoch + 1,
-                              .steps = position.steps,
-                              .best_accuracy = position.best_accuracy};
-  if (!options.folder.empty()) {
+  metrics.best = accuracy > position_.best_accuracy;
+  position_.best_accuracy = std::max(position_.best_accuracy, accuracy);
+  position_ = TrainingPosition{.epoch = position_.epoch + 1,
+                               .steps = position_.steps,
+                               .best_accuracy = position_.best_accuracy};
+  if (!options_.folder.empty()) {
     // The checkpoint comes last: what it refers to is on the disk by then.
     if (metrics.best)
-      save_model(context, model, options.folder / "best.safetensors", position.steps);
-    save_model(context, model, options.folder / "last.safetensors", position.steps);
-    metrics_log.write(metrics);
+      save_model(context_, model_, options_.folder / "best.safetensors", position_.steps);
+    save_model(context_, model_, options_.folder / "last.safetensors", position_.steps);
+    metrics_log_.write(metrics);
     checkpoint();
   }
-  if (options.on_epoch) options.on_epoch(metrics);
+  if (options_.on_epoch) options_.on_epoch(metrics);
 }
 
 template <class T>
 void Trainer<T>::State::resume() {
-  IDL_CHECK(!options.folder.empty(), "Trainer: there is no folder to resume from");
-  position = read_checkpoint(context, model, optimizer, options, train);
+  IDL_CHECK(!options_.folder.empty(), "Trainer: there is no folder to resume from");
+  position_ = read_checkpoint(context_, model_, optimizer_, options_, train_);
 }
 
 template <class T>
 TrainingEnd Trainer<T>::State::fit() {
-  if (!options.folder.empty()) {
+  if (!options_.folder.empty()) {
     std::error_code error;
-    std::filesystem::create_directories(options.folder, error);
-    if (error) throw IoError(options.folder.string(), "cannot be made: " + error.message());
-    metrics_log = MetricsLog(options.folder / "metrics.jsonl", position.metrics_length);
+    std::filesystem::create_directories(options_.folder, error);
+    if (error) throw IoError(options_.folder.string(), "cannot be made: " + error.message());
+    metrics_log_ = MetricsLog(options_.folder / "metrics.jsonl", position_.metrics_length);
   }
-  while (position.epoch < options.epochs)
+  while (position_.epoch < options_.epochs)
     if (!run_epoch()) return TrainingEnd::stopped;
   return TrainingEnd::finished;
 }
