@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <limits>
 #include <type_traits>
 
 #include "kernels/cpu/execute.hpp"
@@ -122,13 +123,13 @@ template <class T>
 void solve_for_tau(const Tile<T>& tile, double radius, RowStates& s) {
   for (index_t l = 0; l < tile.rows; ++l) {
     s.tau.at[l] = radius;
-    s.previous_count.at[l] = -1;
+    s.previous_count.at[l] = std::numeric_limits<double>::infinity();
   }
   for (bool changed = true; changed;) {
     sum_gaps(tile, s);
     changed = false;
     for (index_t l = 0; l < tile.rows; ++l) {
-      if (!s.projected[l] || s.count.at[l] == s.previous_count.at[l]) continue;
+      if (!s.projected[l] || s.count.at[l] >= s.previous_count.at[l]) continue;
       changed = true;
       s.previous_count.at[l] = s.count.at[l];
       s.tau.at[l] = next_tau(radius, s.sum.at[l], static_cast<std::int64_t>(s.count.at[l]));

@@ -8,6 +8,7 @@
 // the L2 cache. A row that is done earlier than its neighbours runs along without effect. 1 read of
 // the matrix where all rows are inside, else 1 read and 1 write, and 5 to 10 sweeps on chip.
 #include <cmath>
+#include <limits>
 
 #include "kernels/cuda/launchers.hpp"
 #include "kernels/cuda/rows.cuh"
@@ -67,7 +68,7 @@ struct Threshold {
 template <class Share>
 __device__ Threshold solve_for_tau(const Share& share, bool projected, double largest,
                                    double radius) {
-  Threshold result = {radius, -1};
+  Threshold result = {radius, std::numeric_limits<std::int64_t>::max()};
   bool changing = projected;
   while (share.any(changing)) {
     double gap_sum = 0;
@@ -83,7 +84,7 @@ __device__ Threshold solve_for_tau(const Share& share, bool projected, double la
     }
     gap_sum = share.sum(gap_sum);
     count = share.sum(count);
-    if (changing && count != result.active) {
+    if (changing && count < result.active) {
       result = {next_tau(radius, gap_sum, count), count};
     } else {
       changing = false;

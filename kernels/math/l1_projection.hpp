@@ -19,7 +19,8 @@
 ///     or an entry is not finite, likewise (test the entries: a finite row may sum to +inf).
 ///  2. Newton's method from above (Michelot 1986): active = {d_i < bound} with bound = radius, then
 ///     τ = next_tau(radius, Σ_active d_i, |active|) and bound = τ, until the number of active
-///     entries no longer changes. τ falls, so that happens within |row| rounds, in practice 3 to 8.
+///     entries no longer falls. That happens within |row| rounds, in practice 3 to 8. (With an
+///     entry whose gap is τ up to rounding, the number may go up and down for ever.)
 ///  3. total = Σ shrink(a_i, h, τ); until l1_ball_holds_in_any_order(total, …): lower τ by
 ///     lower_tau. Once is the rule, for the roundings of step 2.
 ///  4. a_i <- shrink(a_i, h, τ).

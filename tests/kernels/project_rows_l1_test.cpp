@@ -126,6 +126,26 @@ TYPED_TEST(ProjectRowsL1Test, JustOutsideTheBallMovesByNoMoreThanTheExcess) {
   EXPECT_NEAR(static_cast<double>(result[1]), 0.5, this->tolerance(2));
 }
 
+// Fractions of tens and sevenths: many rows have an entry that τ meets up to rounding, where it is
+// active in one round of Newton's method and not in the next.
+TYPED_TEST(ProjectRowsL1Test, EndsWhereAnEntryMeetsTheThreshold) {
+  for (const double unit : {10.0, 7.0, 3.0})
+    for (int step = 1; step <= 12; ++step) {
+      const double radius = step / unit;
+      std::vector<double> A;
+      for (int i = 0; i < 3 * 400; ++i) A.push_back((i * 37 + i * i * 11) % 23 / unit);
+      const std::vector<double> held = this->rounded(A);
+      const auto result = this->project(400, 3, held, this->rounded({radius})[0]);
+      for (std::size_t i = 0; i < 400; ++i) {
+        const std::vector<double> expected =
+            by_sorting({held[i], held[i + 400], held[i + 800]}, this->rounded({radius})[0]);
+        for (std::size_t j = 0; j < 3; ++j)
+          ASSERT_NEAR(static_cast<double>(result[i + 400 * j]), expected[j],
+                      this->tolerance(3) * (1.0 + expected[j]));
+      }
+    }
+}
+
 TYPED_TEST(ProjectRowsL1Test, OneByOneAndAllZero) {
   const auto one = this->project(1, 1, {-7}, 0.5);
   EXPECT_LE(-static_cast<double>(one[0]), 0.5);
