@@ -113,6 +113,20 @@ class Backend : public ForEachPrimitive<RunsEach> {
   virtual void choose_loop_strategy(LoopStrategy) {}
 };
 
+/// For implementations: overrides run() for each primitive of a list by Derived::run_checked(), a
+/// template that validates and runs.
+template <class Derived, class... P>
+struct RunEach;
+template <class Derived>
+struct RunEach<Derived> : Backend {
+  using Backend::run;
+};
+template <class Derived, class P, class... Rest>
+struct RunEach<Derived, P, Rest...> : RunEach<Derived, Rest...> {
+  using RunEach<Derived, Rest...>::run;
+  void run(const P& primitive) final { static_cast<Derived*>(this)->run_checked(primitive); }
+};
+
 /// Makes the backend of options.device. The only function that knows what was built.
 /// @throws NotSupported, DeviceError, InvalidArgument (the default stream cannot be borrowed)
 std::shared_ptr<Backend> make_backend(Device device, CUstream_st* stream);

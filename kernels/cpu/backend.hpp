@@ -10,19 +10,6 @@
 
 namespace idl::cpu {
 
-/// Overrides run() for each primitive of a list: validate, then Derived::execute_valid.
-template <class Derived, class... P>
-struct RunEach;
-template <class Derived>
-struct RunEach<Derived> : Backend {
-  using Backend::run;
-};
-template <class Derived, class P, class... Rest>
-struct RunEach<Derived, P, Rest...> : RunEach<Derived, Rest...> {
-  using RunEach<Derived, Rest...>::run;
-  void run(const P& primitive) final { static_cast<Derived*>(this)->run_checked(primitive); }
-};
-
 class CpuBackend;
 template <class... P>
 using CpuRunEach = RunEach<CpuBackend, P...>;

@@ -11,19 +11,6 @@
 
 namespace idl::cuda {
 
-/// Overrides run() for each primitive of a list by Derived::run_checked.
-template <class Derived, class... P>
-struct RunEach;
-template <class Derived>
-struct RunEach<Derived> : Backend {
-  using Backend::run;
-};
-template <class Derived, class P, class... Rest>
-struct RunEach<Derived, P, Rest...> : RunEach<Derived, Rest...> {
-  using RunEach<Derived, Rest...>::run;
-  void run(const P& primitive) final { static_cast<Derived*>(this)->run_checked(primitive); }
-};
-
 class CudaBackend;
 template <class... P>
 using CudaRunEach = RunEach<CudaBackend, P...>;
