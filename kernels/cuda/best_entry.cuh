@@ -39,7 +39,10 @@ __device__ inline BestEntry<T> best_of_column(
     if (thread % k_warp == 0) shared[thread / k_warp] = best;
     __syncthreads();
     best = shared[0];
-    for (int warp = 1; warp < Team::k_shared; ++warp) best = better(best, shared[warp]);
+    for (int warp = 1; warp < Team::k_shared; ++warp) {
+      const BestEntry<T> other = shared[warp];
+      best = better(best, other);
+    }
     __syncthreads();
   }
   return best;

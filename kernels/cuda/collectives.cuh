@@ -70,7 +70,10 @@ __device__ inline V block_reduce(V value, Op op, SharedArray<V, Threads / k_warp
   if (thread % k_warp == 0) shared[thread / k_warp] = value;
   __syncthreads();
   V total = shared[0];
-  for (int warp = 1; warp < k_warps; ++warp) total = op(total, shared[warp]);
+  for (int warp = 1; warp < k_warps; ++warp) {
+    const V other = shared[warp];
+    total = op(total, other);
+  }
   __syncthreads();
   return total;
 }

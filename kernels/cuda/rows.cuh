@@ -42,7 +42,8 @@ __device__ inline V row_reduce(V value, Op op, SlabShared<V>& shared) {
   __syncthreads();
   V total = shared[seat.row];
   for (int warp = 1; warp < k_slab_warps; ++warp) {
-    total = op(total, shared[warp * k_slab_rows + seat.row]);
+    const V other = shared[warp * k_slab_rows + seat.row];
+    total = op(total, other);
   }
   __syncthreads();
   return total;

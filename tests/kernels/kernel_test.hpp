@@ -17,7 +17,7 @@ namespace idl::test {
 inline constexpr double k_nan = std::numeric_limits<double>::quiet_NaN();
 
 /// Sizes that are no multiple of anything, and the empty one.
-inline constexpr index_t k_awkward_sizes[] = {0, 1, 31, 33, 257};
+inline constexpr index_t k_awkward_sizes[] = {0, 1, 31, 33, 100, 257, 1000};
 
 /// Runs single primitives. Matrices are made as views into larger ones, at an odd offset and with
 /// ld > rows, and what lies around them must not change.

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: MIT
+#include "tests/simt/backend.hpp"
+
+#include <cstddef>
+#include <cstring>
+#include <utility>
+#include <vector>
+
+#include "idl/error.hpp"
+#include "kernels/cuda/factory.hpp"
+#include "kernels/cuda/loop_control.hpp"
+#include "kernels/validate.hpp"
+
+namespace idl::cuda {
+
+std::shared_ptr<Backend> make_cuda_backend(int, CUstream_st*) {
+  return std::make_shared<simt::SimtBackend>();
+}
+CudaDevices query_cuda_devices() noexcept { return {.count = 1, .reason = {}}; }
+std::string describe_cuda_device(int) { return "emulation of a GPU on the CPU"; }
+
+void check(cudaError_t status, const char* call, const char*, int) {
+  if (status != cudaSuccess) throw simt::Fault(std::string(call) + " failed");
+}
+
+}  // namespace idl::cuda
+
+namespace idl::simt {
+namespace {
+
+class StoredReadBack final : public ReadBack {
+ public:
+  StoredReadBack(const void* source, std::size_t bytes) : bytes_(bytes) {
+    if (bytes > 0) std::memcpy(bytes_.data(), source, bytes);
+  }
+  const void* wait() override { return bytes_.data(); }
+
+ private:
+  std::vector<std::byte> bytes_;
+};
+
+class StraightProgram final : public Program {
+ public:
+  StraightProgram(std::shared_ptr<SimtBackend> backend, Sequence steps)
+      : Program(std::move(steps)),
+        backend_(std::move(backend)),
+        steps_(sequence(), cuda::Steps::Repetition::once, backend_->pool(), backend_->place()) {}
+
+  void launch() override {
+    steps_.enqueue_prelude(nullptr);
+    steps_.enqueue(nullptr);
+  }
+
+ private:
+  std::shared_ptr<SimtBackend> backend_;
+  cuda::Steps steps_;
+};
+
+/// As a conditional WHILE node does it: two kernels decide whether the body runs (again).
+class WhileProgram final : public Program {
+ public:
+  WhileProgram(std::shared_ptr<SimtBackend> backend, Sequence steps, const std::int32_t* active,
+               std::int32_t max_iterations)
+      : Program(std::move(steps)),
+        backend_(std::move(backend)),
+        active_(active),
+        max_iterations_(max_iterations),
+        steps_(sequence(), cuda::Steps::Repetition::loop, backend_->pool(), backend_->place()) {}
+
+  void launch() override {
+    unsigned goes_on = 0;
+    std::int32_t iteration = 0;
+    const cuda::ConditionalLoop loop = {
+        .handle = reinterpret_cast<cudaGraphConditionalHandle>(&goes_on),
+        .active = active_,
+        .iteration = &iteration,
+        .max_iterations = max_iterations_};
+    steps_.enqueue_prelude(nullptr);
+    cuda::begin_loop(loop, nullptr);
+    while (goes_on != 0) {
+      steps_.enqueue(nullptr);
+      cuda::end_iteration(loop, nullptr);
+    }
+  }
+
+ private:
+  std::shared_ptr<SimtBackend> backend_;
+  const std::int32_t* active_;
+  std::int32_t max_iterations_;
+  cuda::Steps steps_;
+};
+
+}  // namespace
+
+std::string SimtBackend::describe() const { return cuda::describe_cuda_device(0); }
+
+/// As the CUDA backend: columns start on 16 bytes.
+index_t SimtBackend::leading_dimension(index_t rows, std::size_t element_size) const noexcept {
+  const auto elements = static_cast<index_t>(16 / element_size);
+  return rows <= elements ? std::max<index_t>(rows, 1)
+                          : (rows + elements - 1) / elements * elements;
+}
+
+void SimtBackend::upload(const Transfer& transfer) {
+  if (transfer.width == 0) return;
+  auto* to = static_cast<std::byte*>(transfer.destination);
+  const auto* from = static_cast<const std::byte*>(transfer.source);
+  for (std::size_t piece = 0; piece < transfer.height; ++piece) {
+    std::memcpy(to + piece * transfer.destination_pitch, from + piece * transfer.source_pitch,
+                transfer.width);
+  }
+}
+
+std::unique_ptr<ReadBack> SimtBackend::read_back(const void* source, std::size_t bytes) {
+  return std::make_unique<StoredReadBack>(source, bytes);
+}
+
+void SimtBackend::validate_all(const Sequence& sequence) const {
+  for (const Primitive& step : sequence) {
+    std::visit([this](const auto& primitive) { validate(primitive, device()); }, step);
+  }
+}
+
+std::unique_ptr<Program> SimtBackend::compile(Sequence sequence) {
+  validate_all(sequence);
+  return std::make_unique<StraightProgram>(shared_from_this(), std::move(sequence));
+}
+
+std::unique_ptr<Program> SimtBackend::compile_while(Sequence sequence,
+                                                    VectorView<const std::int32_t> active,
+                                                    std::int32_t max_iterations) {
+  IDL_CHECK(active.size == 1 && active.data != nullptr && active.device == device(),
+            "compile_while: active is no single integer on " + to_string(device()));
+  IDL_CHECK(max_iterations >= 0,
+            "compile_while: max_iterations is " + std::to_string(max_iterations));
+  validate_all(sequence);
+  return std::make_unique<WhileProgram>(shared_from_this(), std::move(sequence), active.data,
+                                        max_iterations);
+}
+
+template <class P>
+void SimtBackend::run_checked(const P& primitive) {
+  validate(primitive, device());
+  const Primitive step = primitive;
+  const std::size_t bytes = cuda::scratch_bytes(step);
+  cuda::PoolMemory scratch;
+  if (bytes > 0) scratch = cuda::PoolMemory(pool_, bytes);
+  cuda::prepare(step, place());
+  cuda::enqueue(step, scratch.data(), place(), nullptr);
+}
+
+}  // namespace idl::simt

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "kernels/backend.hpp"
+#include "kernels/cuda/steps.hpp"
+
+namespace idl::simt {
+
+class SimtBackend;
+template <class... P>
+using SimtRunEach = RunEach<SimtBackend, P...>;
+
+/// The CUDA backend's kernels on the CPU: what stands for cuda:0 in programs that link the
+/// emulation. Everything has happened when a call returns.
+class SimtBackend final : public ForEachPrimitive<SimtRunEach>,
+                          public std::enable_shared_from_this<SimtBackend> {
+ public:
+  Device device() const noexcept override { return Device::cuda(0); }
+  std::string describe() const override;
+  /// There is one, though nothing can be done with it.
+  CUstream_st* stream() const noexcept override {
+    return reinterpret_cast<CUstream_st*>(const_cast<SimtBackend*>(this));
+  }
+
+  void* allocate(std::size_t bytes) override { return pool_.allocate(bytes); }
+  void release(void* data, std::size_t bytes) noexcept override { pool_.release(data, bytes); }
+  MemoryStatistics memory() const noexcept override { return pool_.statistics(); }
+  index_t leading_dimension(index_t rows, std::size_t element_size) const noexcept override;
+
+  void* allocate_host(std::size_t bytes) override { return host_pool_.allocate(bytes); }
+  void release_host(void* data, std::size_t bytes) noexcept override {
+    host_pool_.release(data, bytes);
+  }
+
+  void upload(const Transfer& transfer) override;
+  void upload_async(const Transfer& transfer) override { upload(transfer); }
+  void download(const Transfer& transfer) override { upload(transfer); }
+  std::unique_ptr<ReadBack> read_back(const void* source, std::size_t bytes) override;
+
+  void synchronize() override {}
+  void wait_for(CUstream_st*) override {}
+  void record_for(CUstream_st*) override {}
+
+  std::unique_ptr<Program> compile(Sequence sequence) override;
+  std::unique_ptr<Program> compile_while(Sequence sequence, VectorView<const std::int32_t> active,
+                                         std::int32_t max_iterations) override;
+
+  template <class P>
+  void run_checked(const P& primitive);
+
+  cuda::MemoryPool& pool() { return pool_; }
+  cuda::Workplace place() { return {products_, static_cast<double*>(reduce_scratch_.data())}; }
+
+ private:
+  void validate_all(const Sequence& sequence) const;
+
+  cuda::MemoryPool pool_;
+  cuda::MemoryPool host_pool_;
+  cuda::LibraryGemm products_;
+  cuda::PoolMemory reduce_scratch_{host_pool_, cuda::k_reduce_scratch * sizeof(double)};
+};
+
+}  // namespace idl::simt

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cuda_runtime.h>
+
+#include <cstddef>
+#include <type_traits>
+
+#include "kernels/cuda/check.hpp"
+
+/// Takes the place of kernels/cuda/launch.hpp in the emulation.
+namespace idl::cuda {
+
+struct LaunchShape {
+  dim3 grid;
+  dim3 block;
+  std::size_t shared_bytes = 0;
+};
+
+template <class... Parameters>
+void launch(void (*kernel)(Parameters...), const LaunchShape& shape, CUstream_st*,
+            std::type_identity_t<Parameters>... arguments) {
+  simt::run_grid(shape.grid, shape.block, shape.shared_bytes, [&] { kernel(arguments...); });
+}
+
+}  // namespace idl::cuda
