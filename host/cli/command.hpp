@@ -10,9 +10,11 @@ namespace idl::cli {
 
 /// Exit statuses of the program.
 inline constexpr int k_success = 0;
-inline constexpr int k_failure = 1;        ///< the device, the disk or the memory failed
-inline constexpr int k_bad_input = 2;      ///< a wrong flag, file or size; nothing was written
-inline constexpr int k_interrupted = 130;  ///< stopped by Ctrl-C, after writing a checkpoint
+inline constexpr int k_failure = 1;      ///< the device failed, or the loss is not finite
+inline constexpr int k_bad_input = 2;    ///< a wrong flag or size, a file that cannot be read or
+                                         ///< written; files that were whole still are
+inline constexpr int k_signalled = 128;  ///< plus the signal's number (130: Ctrl-C): stopped by it,
+                                         ///< after writing a checkpoint
 
 /// Each command adds itself with its flags; when it is chosen, `status` gets its exit status.
 void add_train(CLI::App& app, int& status);

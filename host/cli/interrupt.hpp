@@ -3,9 +3,10 @@
 
 namespace idl::cli {
 
-/// From now on the first SIGINT or SIGTERM is only remembered; a second one ends the program.
+/// From now on SIGINT, SIGTERM and SIGHUP are only remembered, unless they were ignored; a second
+/// SIGINT ends the program.
 void remember_interrupts();
-/// The signal that came, or 0.
+/// The signal that came first, or 0.
 int interrupt_received();
 
 }  // namespace idl::cli

@@ -1,16 +1,23 @@
 // SPDX-License-Identifier: MIT
 #include "host/cli/run_folder.hpp"
 
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
 #include <array>
+#include <cerrno>
 #include <ctime>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <span>
 #include <sstream>
+#include <system_error>
 #include <utility>
 
 #include "host/cli/mat_file.hpp"
 #include "host/cli/picture.hpp"
+#include "host/io/atomic_file.hpp"
 #include "idl/error.hpp"
 #include "idl/io.hpp"
 #include "idl/version.hpp"
@@ -18,14 +25,23 @@
 namespace idl::cli {
 namespace {
 
-constexpr std::array k_files = {"config.json",
+/// In the order in which they are removed. Without its checkpoint a run begins anew; without its
+/// configuration there is no run.
+constexpr std::array k_files = {"checkpoint.safetensors",
                                 "metrics.jsonl",
                                 "best.safetensors",
                                 "last.safetensors",
-                                "checkpoint.safetensors",
                                 "weights.mat",
                                 "training_curves.png",
-                                "spy.png"};
+                                "spy.png",
+                                "config.json"};
+
+bool is_there(const std::filesystem::path& path) {
+  std::error_code error;
+  const bool found = std::filesystem::exists(path, error);
+  if (error) throw IoError(path.string(), "cannot be examined: " + error.message());
+  return found;
+}
 
 std::string read_text(const std::filesystem::path& path) {
   std::ifstream file(path, std::ios::binary);
@@ -69,10 +85,26 @@ MatMatrix<T> mat_matrix(ConstMatrixView<T> matrix, const std::vector<T>& values)
 
 RunFolder::RunFolder(std::filesystem::path path) : path_(std::move(path)) {}
 
-bool RunFolder::has_run() const { return std::filesystem::exists(path_ / "config.json"); }
+RunFolder::~RunFolder() {
+  if (lock_ >= 0) ::close(lock_);
+}
 
-bool RunFolder::has_checkpoint() const {
-  return std::filesystem::exists(path_ / "checkpoint.safetensors");
+bool RunFolder::has_run() const { return is_there(path_ / "config.json") || has_checkpoint(); }
+
+bool RunFolder::has_checkpoint() const { return is_there(path_ / "checkpoint.safetensors"); }
+
+void RunFolder::claim() {
+  if (lock_ >= 0) return;
+  std::error_code error;
+  std::filesystem::create_directories(path_, error);
+  if (error) throw IoError(path_.string(), "cannot be made: " + error.message());
+  lock_ = ::open(path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (lock_ < 0)
+    throw IoError(path_.string(), "cannot be opened: " + std::generic_category().message(errno));
+  // Where the file system knows no locks on folders, people must take care themselves.
+  IDL_CHECK(::flock(lock_, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK,
+            "another training is at work in " + path_.string());
+  io::remove_leftovers(path_);
 }
 
 TrainSettings RunFolder::read_settings() const {
@@ -86,9 +118,6 @@ TrainSettings RunFolder::read_settings() const {
 
 void RunFolder::write_config(const TrainSettings& settings, const std::string& device,
                              const DatasetPair& data, const ModelShape& shape) const {
-  std::error_code error;
-  std::filesystem::create_directories(path_, error);
-  if (error) throw IoError(path_.string(), "cannot be made: " + error.message());
   const nlohmann::ordered_json json = {
       {"library", std::string("libidl_cuda ") + version()},
       {"started", utc_now()},
@@ -110,7 +139,7 @@ void RunFolder::remove_run() const {
 
 std::vector<EpochMetrics> RunFolder::read_epochs() const {
   const std::filesystem::path file = path_ / "metrics.jsonl";
-  if (!std::filesystem::exists(file)) return {};
+  if (!is_there(file)) return {};
   std::istringstream lines(read_text(file));
   std::vector<EpochMetrics> epochs;
   std::string text;

@@ -16,18 +16,26 @@ namespace idl::cli {
 class RunFolder {
  public:
   explicit RunFolder(std::filesystem::path path);
+  ~RunFolder();
+  RunFolder(const RunFolder&) = delete;
+  RunFolder& operator=(const RunFolder&) = delete;
 
   const std::filesystem::path& path() const { return path_; }
-  /// Whether a training was begun here.
+  /// Whether a training was begun here. @throws IoError where that cannot be known
   bool has_run() const;
   bool has_checkpoint() const;
 
   /// The settings of the run that is here. @throws IoError, InvalidArgument
   TrainSettings read_settings() const;
-  /// Makes the folder where needed. @throws IoError
+  /// Makes the folder where needed, keeps other trainings out of it until this object ends or its
+  /// process is killed, and removes unfinished files of those that were. Once is enough.
+  /// @throws IoError, InvalidArgument where another training is at work in it
+  void claim();
+  /// @throws IoError
   void write_config(const TrainSettings& settings, const std::string& device,
                     const DatasetPair& data, const ModelShape& shape) const;
-  /// Removes the files of a run, and nothing else.
+  /// Removes the files of a run, and nothing else. Killed in between, it leaves a run that can be
+  /// resumed or removed, never a checkpoint that a later run could take for its own.
   void remove_run() const;
 
   /// The epochs that metrics.jsonl holds. @throws IoError
@@ -39,6 +47,7 @@ class RunFolder {
 
  private:
   std::filesystem::path path_;
+  int lock_ = -1;
 };
 
 }  // namespace idl::cli

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 #include <array>
-#include <csignal>
 #include <ctime>
 #include <iostream>
 #include <memory>
@@ -121,8 +120,13 @@ void print_start(const TrainCall& call, const Context& context, const DatasetPai
             << "run folder: " << call.out << std::endl;
 }
 
+void check_free(const TrainCall& call, const RunFolder& folder) {
+  IDL_CHECK(call.resume || call.overwrite || !folder.has_run(),
+            call.out + " holds a run already; --resume goes on with it, --overwrite removes it");
+}
+
 template <class T>
-int train(const CLI::App& command, TrainCall& call, const RunFolder& folder) {
+int train(const CLI::App& command, TrainCall& call, RunFolder& folder) {
   TrainSettings& settings = call.settings;
   DatasetPair data = read_mnist(settings.data);
   IDL_CHECK(settings.limit >= 0,
@@ -156,6 +160,8 @@ int train(const CLI::App& command, TrainCall& call, const RunFolder& folder) {
 
   // Everything that can be wrong with the input is known by now: from here on there is a run.
   remember_interrupts();
+  folder.claim();
+  check_free(call, folder);  // once more: another one may have been faster
   if (call.overwrite && !call.resume) folder.remove_run();
   folder.write_config(settings, describe(context.device()), data, model.shape());
   print_start(call, context, data, model.shape(), goes_on);
@@ -167,7 +173,7 @@ int train(const CLI::App& command, TrainCall& call, const RunFolder& folder) {
     return k_success;
   }
   std::cout << "stopped; go on with: idl train --resume --out " << call.out << std::endl;
-  return interrupt_received() == SIGTERM ? 128 + SIGTERM : k_interrupted;
+  return k_signalled + interrupt_received();
 }
 
 int run_train(const CLI::App& command, TrainCall& call) {
@@ -175,14 +181,14 @@ int run_train(const CLI::App& command, TrainCall& call) {
     IDL_CHECK(!call.resume, "--resume needs --out, the folder of the run");
     call.out = default_folder();
   }
-  const RunFolder folder(call.out);
+  RunFolder folder(call.out);
   if (call.resume) {
     IDL_CHECK(folder.has_run(), call.out + " holds no run to resume");
+    folder.claim();  // before anything is read that another training may be writing
     call.settings = resumed_settings(command, call.settings, folder);
   } else {
     IDL_CHECK(!call.settings.data.empty(), "--data is required");
-    IDL_CHECK(!folder.has_run() || call.overwrite,
-              call.out + " holds a run already; --resume goes on with it, --overwrite removes it");
+    check_free(call, folder);
   }
   IDL_CHECK(call.settings.precision == "f32" || call.settings.precision == "f64",
             "--precision is " + call.settings.precision + ", expected f32 or f64");

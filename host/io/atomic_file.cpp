@@ -2,6 +2,7 @@
 #include "host/io/atomic_file.hpp"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -54,6 +55,20 @@ int sync_folder(const std::filesystem::path& folder) {
   return error;
 }
 
+constexpr const char* k_temporary_prefix = ".idl-";
+constexpr const char* k_temporary_suffix = ".tmp";
+
+bool is_temporary(const std::filesystem::path& path) {
+  return path.filename().string().rfind(k_temporary_prefix, 0) == 0 &&
+         path.extension() == k_temporary_suffix;
+}
+
+/// The kernel lets go of such a lock when its process ends, however it ends. False only where
+/// another one holds it: some file systems know no locks.
+bool lock(int descriptor) {
+  return ::flock(descriptor, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK;
+}
+
 }  // namespace
 
 AtomicFile::AtomicFile(const std::filesystem::path& target) : target_(follow_links(target)) {
@@ -65,18 +80,33 @@ AtomicFile::AtomicFile(const std::filesystem::path& target) : target_(follow_lin
                                         ? "cannot be written: it is a folder"
                                         : "cannot be written: it is no plain file");
 
-  // O_EXCL makes the name unique, across processes and machines that share the folder.
-  static std::atomic<unsigned> counter{0};
-  do {
-    const unsigned number = counter.fetch_add(1, std::memory_order_relaxed);
-    temporary_ = folder_of(target_) /
-                 (".idl-" + std::to_string(::getpid()) + "-" + std::to_string(number) + ".tmp");
-    descriptor_ = ::open(temporary_.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-  } while (descriptor_ < 0 && (errno == EEXIST || errno == EINTR));
-  if (descriptor_ < 0) fail("cannot be written", errno);
-  temporary_exists_ = true;
+  while (!make_temporary()) {
+  }
   // To keep the rights is a courtesy: not every file system can.
   if (replaces) static_cast<void>(::fchmod(descriptor_, old.st_mode & 07777U));
+}
+
+/// False where another name must be tried.
+bool AtomicFile::make_temporary() {
+  static std::atomic<unsigned> counter{0};
+  const unsigned number = counter.fetch_add(1, std::memory_order_relaxed);
+  temporary_ = folder_of(target_) / (k_temporary_prefix + std::to_string(::getpid()) + "-" +
+                                     std::to_string(number) + k_temporary_suffix);
+  // O_EXCL makes the name unique, across processes and machines that share the folder.
+  descriptor_ = ::open(temporary_.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  if (descriptor_ < 0) {
+    if (errno == EEXIST || errno == EINTR) return false;
+    fail("cannot be written", errno);
+  }
+  // Somebody may have swept it away before it was locked.
+  struct stat status {};
+  if (lock(descriptor_) && ::fstat(descriptor_, &status) == 0 && status.st_nlink > 0) {
+    temporary_exists_ = true;
+    return true;
+  }
+  ::close(descriptor_);
+  descriptor_ = -1;
+  return false;
 }
 
 AtomicFile::~AtomicFile() {
@@ -121,6 +151,19 @@ void write_file_atomically(const std::filesystem::path& path, std::span<const st
   AtomicFile file(path);
   file.write(bytes);
   file.commit();
+}
+
+void remove_leftovers(const std::filesystem::path& folder) {
+  std::error_code error;
+  for (std::filesystem::directory_iterator entry(folder, error), end; !error && entry != end;
+       entry.increment(error)) {
+    if (!is_temporary(entry->path())) continue;
+    const int descriptor =
+        ::open(entry->path().c_str(), O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (descriptor < 0) continue;
+    if (lock(descriptor)) ::unlink(entry->path().c_str());
+    ::close(descriptor);
+  }
 }
 
 }  // namespace idl::io

@@ -12,6 +12,9 @@ namespace idl::io {
 /// the target's folder, which commit() syncs and renames to the target. Without commit() the
 /// temporary file is removed and the target stays as it was.
 ///
+/// A process that is killed leaves its temporary file behind; remove_leftovers() tells it from one
+/// that is still being written.
+///
 /// A target that is a symbolic link is followed; a target that exists and is no regular file (a
 /// folder, /dev/null) is refused. An existing target's access rights are kept.
 class AtomicFile {
@@ -40,7 +43,12 @@ class AtomicFile {
   int descriptor_ = -1;
   bool temporary_exists_ = false;
 
+  bool make_temporary();
   [[noreturn]] void fail(const std::string& what, int error) const;
 };
+
+/// Removes the temporary files in `folder` whose writers are no more. What cannot be removed stays:
+/// it does no harm.
+void remove_leftovers(const std::filesystem::path& folder);
 
 }  // namespace idl::io
