@@ -133,14 +133,14 @@ TYPED_TEST(ProjectRowsL1Test, EndsWhereAnEntryMeetsTheThreshold) {
     for (int step = 1; step <= 12; ++step) {
       const double radius = step / unit;
       std::vector<double> A;
-      for (int i = 0; i < 3 * 400; ++i) A.push_back((i * 37 + i * i * 11) % 23 / unit);
+      for (int i = 0; i < 3 * 100; ++i) A.push_back((i * 37 + i * i * 11) % 23 / unit);
       const std::vector<double> held = this->rounded(A);
-      const auto result = this->project(400, 3, held, this->rounded({radius})[0]);
-      for (std::size_t i = 0; i < 400; ++i) {
+      const auto result = this->project(100, 3, held, this->rounded({radius})[0]);
+      for (std::size_t i = 0; i < 100; ++i) {
         const std::vector<double> expected =
-            by_sorting({held[i], held[i + 400], held[i + 800]}, this->rounded({radius})[0]);
+            by_sorting({held[i], held[i + 100], held[i + 200]}, this->rounded({radius})[0]);
         for (std::size_t j = 0; j < 3; ++j)
-          ASSERT_NEAR(static_cast<double>(result[i + 400 * j]), expected[j],
+          ASSERT_NEAR(static_cast<double>(result[i + 100 * j]), expected[j],
                       this->tolerance(3) * (1.0 + expected[j]));
       }
     }
