@@ -8,7 +8,7 @@
 // the L2 cache. A row that is done earlier than its neighbours runs along without effect. 1 read of
 // the matrix where all rows are inside, else 1 read and 1 write, and 5 to 10 sweeps on chip.
 #include <cmath>
-#include <limits>
+#include <cstdint>
 
 #include "kernels/cuda/launchers.hpp"
 #include "kernels/cuda/rows.cuh"
@@ -68,7 +68,7 @@ struct Threshold {
 template <class Share>
 __device__ Threshold solve_for_tau(const Share& share, bool projected, double largest,
                                    double radius) {
-  Threshold result = {radius, std::numeric_limits<std::int64_t>::max()};
+  Threshold result = {radius, INT64_MAX};
   bool changing = projected;
   while (share.any(changing)) {
     double gap_sum = 0;
