@@ -2,9 +2,11 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <iostream>
 #include <string>
 
 #include "idl/device.hpp"
+#include "idl/error.hpp"
 
 namespace idl::cli {
 
@@ -21,6 +23,12 @@ void add_train(CLI::App& app, int& status);
 void add_evaluate(CLI::App& app, int& status);
 void add_predict(CLI::App& app, int& status);
 void add_info(CLI::App& app, int& status);
+
+/// For commands whose result is what they print: an answer that nobody gets is no success.
+/// @throws IoError
+inline void flush_answer() {
+  if (!std::cout.flush()) throw IoError("standard output", "cannot be written");
+}
 
 /// Calls body.operator()<float>() or <double>() as `precision`, "f32" or "f64", says.
 template <class Body>

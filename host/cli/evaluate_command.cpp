@@ -67,6 +67,7 @@ void add_evaluate(CLI::App& app, int& status) {
   command->add_flag("--json", settings->json, "Print JSON");
   command->callback([settings, &status] {
     with_precision(settings->precision, [&]<class T>() { evaluate_model<T>(*settings); });
+    flush_answer();
     status = k_success;
   });
 }

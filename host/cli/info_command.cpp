@@ -142,6 +142,7 @@ void add_info(CLI::App& app, int& status) {
     } else {
       print(json);
     }
+    flush_answer();
     status = k_success;
   });
 }

@@ -8,7 +8,6 @@
 #include <array>
 #include <cerrno>
 #include <ctime>
-#include <fstream>
 #include <nlohmann/json.hpp>
 #include <span>
 #include <sstream>
@@ -18,6 +17,7 @@
 #include "host/cli/mat_file.hpp"
 #include "host/cli/picture.hpp"
 #include "host/io/atomic_file.hpp"
+#include "host/io/binary_file.hpp"
 #include "idl/error.hpp"
 #include "idl/io.hpp"
 #include "idl/version.hpp"
@@ -44,12 +44,11 @@ bool is_there(const std::filesystem::path& path) {
 }
 
 std::string read_text(const std::filesystem::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) throw IoError(path.string(), "cannot be opened for reading");
-  std::ostringstream text;
-  text << file.rdbuf();
-  if (file.bad()) throw IoError(path.string(), "cannot be read");
-  return text.str();
+  // Not a stream: operator<< of a buffer takes a failed read for the end of the file.
+  const io::BinaryFile file(path);
+  std::string text(static_cast<std::size_t>(file.size()), '\0');
+  file.read(0, std::as_writable_bytes(std::span(text)), "the text");
+  return text;
 }
 
 std::string utc_now() {
