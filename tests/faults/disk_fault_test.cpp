@@ -8,6 +8,7 @@
 
 #include <csignal>
 
+#include "host/io/atomic_file.hpp"
 #include "tests/faults/fault_test.hpp"
 
 namespace idl::test {
@@ -259,6 +260,19 @@ TEST_F(DiskFaults, TwoTrainingsCannotWorkInOneFolder) {
   const ProgramResult result = first.wait();
   EXPECT_EQ(result.status, 128 + SIGTERM) << result.err;
   EXPECT_TRUE(fs::exists(run_ / "checkpoint.safetensors"));
+}
+
+TEST_F(DiskFaults, OnlyTemporaryFilesWithoutAWriterAreSweptAway) {
+  fs::create_directory(run_);
+  io::AtomicFile under_way(run_ / "notes");
+  const fs::path leftover = run_ / ".idl-4711-0.tmp";
+  const fs::path foreign = run_ / ".idl-notes.txt";
+  for (const fs::path& path : {leftover, foreign}) std::ofstream(path) << "something";
+  EXPECT_EQ(run_program(training(run_)).status, 0);
+  EXPECT_FALSE(fs::exists(leftover));
+  EXPECT_TRUE(fs::exists(foreign));
+  under_way.commit();
+  EXPECT_TRUE(fs::exists(run_ / "notes"));
 }
 
 }  // namespace
