@@ -48,9 +48,10 @@ class ReadBack {
   virtual const void* wait() = 0;
 };
 
-/// How compile_while() looks at `active`: on the device, in a conditional graph node; or from the
-/// host, late, between blocks of iterations.
-enum class LoopStrategy : std::uint8_t { automatic, conditional_node, block_replay };
+/// How a loop of compile_while() is run on a GPU: as one kernel, where it is a small solve; with
+/// `active` looked at on the device, in a conditional graph node; or from the host, late, between
+/// blocks of iterations.
+enum class LoopStrategy : std::uint8_t { automatic, fused, conditional_node, block_replay };
 
 /// One device as seen by the algorithms: memory, order, programs, and run() for every primitive.
 ///

@@ -6,6 +6,7 @@
 
 #include "idl/error.hpp"
 #include "kernels/cuda/factory.hpp"
+#include "kernels/cuda/fused_loop.hpp"
 #include "kernels/cuda/read_back.hpp"
 #include "kernels/validate.hpp"
 
@@ -210,6 +211,12 @@ std::unique_ptr<Program> CudaBackend::compile_while(Sequence sequence,
   validate_all(sequence);
   if (max_iterations == 0) return std::make_unique<EmptyProgram>(std::move(sequence));
   const DeviceGuard guard(device_);
+  if (loop_strategy_ == LoopStrategy::automatic || loop_strategy_ == LoopStrategy::fused) {
+    if (const auto fused = FusedLoop::match(sequence, active))
+      return compile_fused_loop(home(), std::move(sequence), *fused, max_iterations);
+    if (loop_strategy_ == LoopStrategy::fused)
+      throw NotSupported("this loop cannot run as one kernel");
+  }
   if (use_conditional_nodes()) {
     try {
       return compile_conditional_loop(home(), sequence, active.data, max_iterations);

@@ -50,8 +50,8 @@ class CudaBackend final : public ForEachPrimitive<CudaRunEach>,
   std::unique_ptr<Program> compile(Sequence sequence) override;
   std::unique_ptr<Program> compile_while(Sequence sequence, VectorView<const std::int32_t> active,
                                          std::int32_t max_iterations) override;
-  /// `conditional_node` and `block_replay` are taken at their word: compile_while() throws where
-  /// the former does not work.
+  /// Strategies but `automatic` are taken at their word: compile_while() throws NotSupported where
+  /// they do not work.
   void choose_loop_strategy(LoopStrategy strategy) override { loop_strategy_ = strategy; }
 
   /// Validates and enqueues.

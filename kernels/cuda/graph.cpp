@@ -151,6 +151,27 @@ class StraightProgram final : public CudaProgram {
   GraphExec exec_;
 };
 
+class FusedLoopProgram final : public Program {
+ public:
+  FusedLoopProgram(const ProgramHome& home, Sequence sequence, const FusedLoop& loop,
+                   std::int32_t max_iterations)
+      : Program(std::move(sequence)), home_(home), loop_(loop), max_iterations_(max_iterations) {
+    IDL_CUDA_CHECK(
+        cudaDeviceGetAttribute(&multiprocessors_, cudaDevAttrMultiProcessorCount, home.device));
+  }
+
+  void launch() override {
+    const DeviceGuard guard(home_.device);
+    loop_.launch(max_iterations_, multiprocessors_, home_.stream);
+  }
+
+ private:
+  ProgramHome home_;
+  FusedLoop loop_;
+  std::int32_t max_iterations_;
+  int multiprocessors_ = 0;
+};
+
 class ConditionalLoopProgram final : public CudaProgram {
  public:
   ConditionalLoopProgram(const ProgramHome& home, Sequence sequence, const std::int32_t* active,
@@ -254,6 +275,11 @@ class BlockLoopProgram final : public CudaProgram {
 
 std::unique_ptr<Program> compile_straight(const ProgramHome& home, Sequence sequence) {
   return std::make_unique<StraightProgram>(home, std::move(sequence));
+}
+
+std::unique_ptr<Program> compile_fused_loop(const ProgramHome& home, Sequence sequence,
+                                            const FusedLoop& loop, std::int32_t max_iterations) {
+  return std::make_unique<FusedLoopProgram>(home, std::move(sequence), loop, max_iterations);
 }
 
 std::unique_ptr<Program> compile_conditional_loop(const ProgramHome& home, Sequence sequence,

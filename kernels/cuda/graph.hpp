@@ -4,9 +4,10 @@
 #include <memory>
 
 #include "kernels/backend.hpp"
+#include "kernels/cuda/fused_loop.hpp"
 #include "kernels/cuda/steps.hpp"
 
-/// Programs as CUDA graphs: captured once, launched many times.
+/// Programs: graphs that are captured once and launched many times, or a kernel.
 namespace idl::cuda {
 
 /// What a program needs of the backend that it runs on.
@@ -21,6 +22,10 @@ struct ProgramHome {
 
 /// A validated sequence as one graph.
 std::unique_ptr<Program> compile_straight(const ProgramHome& home, Sequence sequence);
+
+/// A small solve as one kernel; no graph is needed.
+std::unique_ptr<Program> compile_fused_loop(const ProgramHome& home, Sequence sequence,
+                                            const FusedLoop& loop, std::int32_t max_iterations);
 
 /// A loop as a conditional WHILE node. @throws DeviceError, NotSupported where that does not work.
 std::unique_ptr<Program> compile_conditional_loop(const ProgramHome& home, Sequence sequence,

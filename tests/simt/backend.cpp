@@ -8,6 +8,7 @@
 
 #include "idl/error.hpp"
 #include "kernels/cuda/factory.hpp"
+#include "kernels/cuda/fused_loop.hpp"
 #include "kernels/cuda/loop_control.hpp"
 #include "kernels/validate.hpp"
 
@@ -54,6 +55,26 @@ class StraightProgram final : public Program {
  private:
   std::shared_ptr<SimtBackend> backend_;
   cuda::Steps steps_;
+};
+
+/// Of few multiprocessors, so that small batches show both ways of sharing columns out.
+constexpr int k_multiprocessors = 4;
+
+class FusedProgram final : public Program {
+ public:
+  FusedProgram(std::shared_ptr<SimtBackend> backend, Sequence steps, const cuda::FusedLoop& loop,
+               std::int32_t max_iterations)
+      : Program(std::move(steps)),
+        backend_(std::move(backend)),
+        loop_(loop),
+        max_iterations_(max_iterations) {}
+
+  void launch() override { loop_.launch(max_iterations_, k_multiprocessors, nullptr); }
+
+ private:
+  std::shared_ptr<SimtBackend> backend_;
+  cuda::FusedLoop loop_;
+  std::int32_t max_iterations_;
 };
 
 /// As a conditional WHILE node does it: two kernels decide whether the body runs (again).
@@ -134,6 +155,14 @@ std::unique_ptr<Program> SimtBackend::compile_while(Sequence sequence,
   IDL_CHECK(max_iterations >= 0,
             "compile_while: max_iterations is " + std::to_string(max_iterations));
   validate_all(sequence);
+  if (strategy_ == LoopStrategy::block_replay)
+    throw NotSupported("the emulation has no graphs to replay");
+  if (strategy_ == LoopStrategy::fused) {
+    const auto loop = cuda::FusedLoop::match(sequence, active);
+    if (!loop) throw NotSupported("this loop cannot run as one kernel");
+    return std::make_unique<FusedProgram>(shared_from_this(), std::move(sequence), *loop,
+                                          max_iterations);
+  }
   return std::make_unique<WhileProgram>(shared_from_this(), std::move(sequence), active.data,
                                         max_iterations);
 }

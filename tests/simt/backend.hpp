@@ -47,6 +47,9 @@ class SimtBackend final : public ForEachPrimitive<SimtRunEach>,
   std::unique_ptr<Program> compile(Sequence sequence) override;
   std::unique_ptr<Program> compile_while(Sequence sequence, VectorView<const std::int32_t> active,
                                          std::int32_t max_iterations) override;
+  /// `automatic` is the conditional node: every access of the fused kernels to shared memory is
+  /// watched, which takes long.
+  void choose_loop_strategy(LoopStrategy strategy) override { strategy_ = strategy; }
 
   template <class P>
   void run_checked(const P& primitive);
@@ -57,6 +60,7 @@ class SimtBackend final : public ForEachPrimitive<SimtRunEach>,
  private:
   void validate_all(const Sequence& sequence) const;
 
+  LoopStrategy strategy_ = LoopStrategy::automatic;
   cuda::MemoryPool pool_;
   cuda::MemoryPool host_pool_;
   cuda::LibraryGemm products_;

@@ -96,6 +96,7 @@ TEST(Emulation, ReducesAtBarriers) {
 }
 
 struct WarpAnswers {
+  unsigned largest;
   int from_third, up, down, exchanged, in_eights, any, all;
   unsigned ballot;
 };
@@ -104,6 +105,7 @@ __global__ void warp_kernel(WarpAnswers* answers) {
   const int lane = static_cast<int>(threadIdx.x);
   constexpr unsigned k_all = 0xffffffffU;
   WarpAnswers mine = {};
+  mine.largest = __reduce_max_sync(k_all, threadIdx.x * 7 % 32);
   mine.from_third = __shfl_sync(k_all, lane, 3);
   mine.up = __shfl_up_sync(k_all, lane, 5);
   mine.down = __shfl_down_sync(k_all, lane, 5);
@@ -123,6 +125,7 @@ TEST(Emulation, ShufflesAndVotesInWarps) {
   launch(warp_kernel, shape(1, 32), nullptr, answers.data());
   for (int lane = 0; lane < 32; ++lane) {
     const WarpAnswers& got = answers[static_cast<std::size_t>(lane)];
+    EXPECT_EQ(got.largest, 31U);
     EXPECT_EQ(got.from_third, 3);
     EXPECT_EQ(got.up, lane < 5 ? lane : lane - 5);
     EXPECT_EQ(got.down, lane + 5 < 32 ? lane + 5 : lane);

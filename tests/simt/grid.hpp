@@ -70,7 +70,7 @@ void claim_static_shared(std::size_t bytes);
 class History;
 
 /// Bytes of dynamic shared memory that have one history.
-inline constexpr std::size_t k_dynamic_grain = 2;
+inline constexpr std::size_t k_dynamic_grain = 4;
 
 /// The dynamic shared memory of the running block.
 struct DynamicMemory {

@@ -137,6 +137,18 @@ inline int __all_sync(unsigned mask, int predicate,
   return idl::simt::vote("__all_sync", mask, predicate != 0, where) == mask ? 1 : 0;
 }
 
+inline unsigned __reduce_max_sync(unsigned mask, unsigned value,
+                                  idl::simt::Where where = idl::simt::Where::current()) {
+  const unsigned self = idl::simt::lane_of_thread();
+  unsigned largest = value;
+  for (unsigned lane = 0; lane < 32; ++lane) {
+    if ((mask >> lane & 1U) == 0) continue;
+    const unsigned other = idl::simt::shuffle("__reduce_max_sync", mask, value, lane, where);
+    if (lane != self && other > largest) largest = other;
+  }
+  return largest;
+}
+
 inline int __popc(unsigned bits) { return std::popcount(bits); }
 inline int __ffs(int bits) {
   return bits == 0 ? 0 : std::countr_zero(static_cast<unsigned>(bits)) + 1;

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: MIT
+// X <- φ(AX + Z), iterated in one kernel (fused_loop.cuh); norms are maxima.
+#include "kernels/cuda/fused_loop.cuh"
+#include "kernels/math/activations.hpp"
+
+namespace idl::cuda {
+namespace {
+
+/// The activation is looked up per entry: that is little beside a row of A, and one kernel serves
+/// them all.
+template <class T>
+struct PicardMap {
+  using Held = T;
+  using Norm = Magnitude<T>;
+  using Combine = Maximum;
+
+  ConstMatrixView<T> Z;
+  ActivationKind kind;
+  T alpha;
+
+  __device__ Held hold(index_t i, index_t j) const { return Z.data[i + j * Z.ld]; }
+  __device__ T operator()(T s, Held z) const { return activate(kind, s + z, alpha); }
+  __device__ static Norm measure(T x) { return magnitude(x); }
+  __device__ static T value(Norm norm) { return from_magnitude<T>(norm); }
+};
+
+}  // namespace
+
+template <class T>
+void run_fused(const PicardLoop<T>& loop, std::int32_t max_iterations, int multiprocessors,
+               CUstream_st* stream) {
+  const PicardUpdate<T>& update = loop.update;
+  if (update.X.cols == 0) return;
+  const FusedSolve<T> solve = {loop.product.A.data, 1,
+                               loop.product.A.ld,   update.X,
+                               update.step_norms,   update.state_norms,
+                               loop.decision,       max_iterations};
+  const PicardMap<T> map = {update.Z, update.activation.kind,
+                            static_cast<T>(update.activation.alpha)};
+  choose_shape(solve, map, multiprocessors, stream);
+}
+
+template void run_fused(const PicardLoop<float>&, std::int32_t, int, CUstream_st*);
+template void run_fused(const PicardLoop<double>&, std::int32_t, int, CUstream_st*);
+
+}  // namespace idl::cuda
