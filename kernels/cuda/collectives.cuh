@@ -58,11 +58,12 @@ template <class V, class Op>
 __device__ inline V warp_reduce(V value, Op op) {
   if constexpr (std::is_same_v<V, unsigned> && std::is_same_v<Op, Maximum>) {
     return __reduce_max_sync(k_full_warp, value);
+  } else {
+    for (int offset = k_warp / 2; offset > 0; offset /= 2) {
+      value = op(value, __shfl_xor_sync(k_full_warp, value, offset));
+    }
+    return value;
   }
-  for (int offset = k_warp / 2; offset > 0; offset /= 2) {
-    value = op(value, __shfl_xor_sync(k_full_warp, value, offset));
-  }
-  return value;
 }
 
 /// Warps in ascending order. `shared` has one element per warp and may be used again at once.
