@@ -88,6 +88,7 @@ void ProgressBar::step(const StepMetrics& metrics) {
   const double weight = first ? 1.0 : 0.05;
   loss_ += weight * (metrics.loss - loss_);
   accuracy_ += weight * (metrics.accuracy - accuracy_);
+  rate_ += weight * (metrics.samples_per_second - rate_);
   if (quiet_ || !terminal_) return;
   const Clock::time_point now = Clock::now();
   if (drawn_ && now - last_drawn_ < std::chrono::milliseconds(100)) return;
@@ -101,8 +102,7 @@ void ProgressBar::step(const StepMetrics& metrics) {
   shown.accuracy = accuracy_;
   const double left = elapsed / done * (total - static_cast<double>(metrics.step));
   std::cout << "\r\033[K"
-            << progress_line(shown, epochs_, left, metrics.samples_per_second,
-                             terminal_columns() - 1)
+            << progress_line(shown, epochs_, left, rate_, terminal_columns() - 1)
             << std::flush;
 }
 

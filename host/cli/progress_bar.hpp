@@ -31,6 +31,7 @@ class ProgressBar {
   std::chrono::steady_clock::time_point last_drawn_;
   double loss_ = 0;  ///< smoothed, as are the following
   double accuracy_ = 0;
+  double rate_ = 0;  ///< samples per second
 };
 
 /// The line for `metrics` in at most `columns` columns; `left` and `rate` are seconds and samples

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "kernels/cpu/blas_library.hpp"
 
+#include <string>
 #include <string_view>
 
 // OpenBLAS answers these questions; other libraries lack the functions.
@@ -13,9 +14,15 @@ __attribute__((weak)) char* openblas_get_corename();
 
 namespace idl::cpu {
 
-const char* blas_description() {
+std::string blas_description() {
 #if defined(__GNUC__)
-  if (openblas_get_config != nullptr) return openblas_get_config();
+  if (openblas_get_config != nullptr && openblas_get_corename != nullptr) {
+    // "OpenBLAS 0.3.21 NO_LAPACKE DYNAMIC_ARCH ...": the name and the version.
+    const std::string config = openblas_get_config();
+    const std::size_t version = config.find(' ');
+    const std::size_t end = version == std::string::npos ? version : config.find(' ', version + 1);
+    return config.substr(0, end) + " for " + openblas_get_corename();
+  }
 #endif
   return "BLAS";
 }

@@ -3,10 +3,12 @@
 
 #include <cstdint>
 
+#include <string>
+
 namespace idl::cpu {
 
-/// What the BLAS says about itself: "OpenBLAS 0.3.21 ...", or "BLAS" where it is silent.
-const char* blas_description();
+/// What the BLAS says about itself: "OpenBLAS 0.3.21 for Haswell", or "BLAS" where it is silent.
+std::string blas_description();
 
 enum class BlasVectors : std::uint8_t { unknown, avx2 };
 
