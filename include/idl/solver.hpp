@@ -62,12 +62,12 @@ struct [[nodiscard]] SolveReport {
   std::vector<double> error_bound;
   double contraction = 0;  ///< κ = L_φ‖A‖∞
 
-  bool all_converged() const;
+  IDL_EXPORT bool all_converged() const;
   /// Number of columns with this status.
-  std::size_t count(SolveStatus which) const;
-  std::int32_t max_iterations_used() const;
-  double mean_iterations() const;
-  double worst_error_bound() const;
+  IDL_EXPORT std::size_t count(SolveStatus which) const;
+  IDL_EXPORT std::int32_t max_iterations_used() const;
+  IDL_EXPORT double mean_iterations() const;
+  IDL_EXPORT double worst_error_bound() const;
 };
 
 }  // namespace idl
