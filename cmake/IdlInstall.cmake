@@ -2,6 +2,14 @@
 # find_package(idl_cuda) and pkg-config idl_cuda for whoever uses the installed library.
 include(CMakePackageConfigHelpers)
 
+# Exactly the public names leave the shared library; tests/install/symbols.sh checks it.
+if(BUILD_SHARED_LIBS AND NOT APPLE)
+  set(_exports "${PROJECT_BINARY_DIR}/exports.map")
+  configure_file("${PROJECT_SOURCE_DIR}/cmake/exports.map.in" "${_exports}" @ONLY)
+  target_link_options(idl_cuda PRIVATE "LINKER:--version-script=${_exports}")
+  set_property(TARGET idl_cuda APPEND PROPERTY LINK_DEPENDS "${_exports}")
+endif()
+
 set(_package_dir "${CMAKE_INSTALL_LIBDIR}/cmake/idl_cuda")
 install(
   TARGETS idl_cuda

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: MIT
+// Names every function of the public headers that is not inline: linking fails where the shared
+// library does not export one.
+#include <idl/idl.hpp>
+
+namespace {
+
+int g_named = 0;
+
+/// Keeps one address where the compiler must write it, so that the linker has to find it.
+template <class Function>
+void keep(Function function) {
+  volatile Function kept = function;
+  static_cast<void>(kept);
+  ++g_named;
+}
+
+template <class... Functions>
+void name(Functions... functions) {
+  (keep(functions), ...);
+}
+
+template <class T>
+using Const = idl::ConstMatrixView<T>;
+
+template <class T>
+void name_matrices() {
+  using namespace idl;
+  name(&Matrix<T>::zeros, &Matrix<T>::from_host, &Matrix<T>::clone, &Vector<T>::from_host,
+       static_cast<void (*)(Context&, std::span<const T>, MatrixView<T>)>(&upload<T>),
+       static_cast<void (*)(Context&, std::span<const T>, VectorView<T>)>(&upload<T>),
+       static_cast<std::vector<T> (*)(Context&, Const<T>)>(&download<T>),
+       static_cast<std::vector<T> (*)(Context&, VectorView<const T>)>(&download<T>), &copy<T>,
+       &softmax_cross_entropy<T>, &squared_error<T>, &project<T>, &examine_well_posedness<T>,
+       &Dataset::copy_sample<T>, &io::Array::as<T>, &io::Array::from<T>);
+}
+
+template <class T>
+void name_models() {
+  using namespace idl;
+  using Pass = BatchPass<T>;
+  name(&ImplicitModel<T>::project, &ImplicitModel<T>::predict, &ImplicitModel<T>::clone,
+       &save_model<T>, &load_model<T>, &evaluate<T>, &Optimizer<T>::step, &Trainer<T>::resume,
+       &Trainer<T>::fit);
+  name(&Pass::samples, &Pass::U, &Pass::start_from, &Pass::forward, &Pass::forward_async, &Pass::X,
+       &Pass::Y, &Pass::dY, &Pass::backward, &Pass::backward_async, &Pass::V, &Pass::dM, &Pass::dU,
+       &Pass::fetch_forward_outcome, &Pass::fetch_backward_outcome, &Pass::Pending::get);
+}
+
+template <class T>
+void name_integers() {
+  using namespace idl;
+  name(&Vector<T>::from_host,
+       static_cast<void (*)(Context&, std::span<const T>, VectorView<T>)>(&upload<T>),
+       static_cast<std::vector<T> (*)(Context&, VectorView<const T>)>(&download<T>));
+}
+
+void name_files() {
+  using namespace idl::io;
+  name(&size_of, &Array::size, &Array::as<std::int32_t>, &Array::as<std::int64_t>,
+       &Array::as<std::uint8_t>, &Array::from<std::int32_t>, &Array::from<std::int64_t>,
+       &Array::from<std::uint8_t>, &Safetensors::at, &read_safetensors, &write_safetensors,
+       &read_npy, &write_npy, &read_idx, &write_file_atomically);
+}
+
+void name_devices_and_texts() {
+  using namespace idl;
+  name(&version, &parse_device, &cuda_devices, &best_device, &describe, &lipschitz_constant,
+       &parse_activation, &all_activations, &parse_loss, &parse_optimizer, &parse_schedule,
+       &parse_well_posedness, &detail::throw_invalid_argument);
+  name(static_cast<std::string (*)(Device)>(&to_string),
+       static_cast<std::string_view (*)(ActivationKind)>(&to_string),
+       static_cast<std::string_view (*)(SolveStatus)>(&to_string),
+       static_cast<std::string_view (*)(LossKind)>(&to_string),
+       static_cast<std::string_view (*)(OptimizerKind)>(&to_string),
+       static_cast<std::string_view (*)(ScheduleKind)>(&to_string),
+       static_cast<std::string_view (*)(WellPosednessKind)>(&to_string));
+  name(&Context::device, &Context::stream, &Context::synchronize, &Context::wait_for,
+       &Context::record_for, &Context::memory, &Context::log, &SolveReport::all_converged,
+       &SolveReport::count, &SolveReport::max_iterations_used, &SolveReport::mean_iterations,
+       &SolveReport::worst_error_bound, &Schedule::factor);
+  name(&Dataset::from_values, &Dataset::from_bytes, &Dataset::first, &read_mnist, &epoch_order);
+}
+
+}  // namespace
+
+int main() {
+  name_matrices<float>();
+  name_matrices<double>();
+  name_models<float>();
+  name_models<double>();
+  name_integers<std::int32_t>();
+  name_integers<std::uint8_t>();
+  name_files();
+  name_devices_and_texts();
+  // What has no address: constructors, and exceptions that must be caught across the border.
+  idl::Context context(idl::Device::cpu());
+  const idl::Vector<std::int32_t> labels(context, 1);
+  const idl::Vector<std::uint8_t> bytes(context, 1);
+  try {
+    const idl::Matrix<float> impossible(context, -1, 1);
+  } catch (const idl::InvalidArgument&) {
+    return g_named > 100 && labels.size() == bytes.size() ? 0 : 1;
+  }
+  return 1;
+}
