@@ -1,0 +1,56 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# Runs the examples of the build on small inputs made on the fly, and looks at what they print.
+# Ends with 77 (skipped) where there is no Python to make the inputs.
+#   examples.sh EXAMPLES_BUILD_FOLDER LIBRARY
+set -euo pipefail
+
+examples=$1 library=$2
+here=$(cd "$(dirname "$0")" && pwd)
+python=${IDL_TEST_PYTHON:-python3}
+command -v "$python" >/dev/null || {
+  echo "there is no $python" >&2
+  exit 77
+}
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+fail() {
+  echo "examples.sh: $1" >&2
+  exit 1
+}
+"$python" "$here/make_inputs.py" "$folder"
+
+echo "== first_program"
+"$examples/first_program" | tee "$folder/out"
+[[ $(grep -cE '^sample [0-4]: converged after [0-9]+ iterations, \|x - x\*\| <= [0-9.e-]+$' \
+  "$folder/out") -eq 5 ]] || fail "first_program: expected five converged samples"
+
+echo "== predict"
+"$examples/predict" "$folder/model.safetensors" "$folder/U.npy" "$folder/Y.npy" | tee "$folder/out"
+[[ $(grep -c ': converged after ' "$folder/out") -eq 5 ]] ||
+  fail "predict: expected five converged samples"
+# 5 samples of 3 outputs in float32 after a header of 128 bytes.
+[[ $(stat -c %s "$folder/Y.npy") -eq $((128 + 5 * 3 * 4)) ]] || fail "predict: Y.npy has another size"
+if "$examples/predict" "$folder/U.npy" "$folder/U.npy" 2>"$folder/err"; then
+  fail "predict: a .npy file was taken for a model"
+fi
+grep -q "^predict: $folder/U.npy: " "$folder/err" || fail "predict: no clear error"
+
+echo "== train_fashion_mnist"
+"$examples/train_fashion_mnist" "$folder" "$folder/run" 3 20 | tee "$folder/out"
+[[ $(grep -cE '^epoch [123]: loss ' "$folder/out") -eq 3 ]] || fail "train: expected three epochs"
+grep -q 'well posed: true$' "$folder/out" || fail "train: the model is not well posed"
+for file in metrics.jsonl best.safetensors last.safetensors checkpoint.safetensors; do
+  [[ -s $folder/run/$file ]] || fail "train: $file was not written"
+done
+
+if [[ $library == *.so* ]] && "$python" -c 'import numpy' 2>/dev/null; then
+  echo "== predict_with_ctypes.py"
+  "$python" "$here/../../examples/predict_with_ctypes.py" --library "$library" --device cpu \
+    "$folder/model.safetensors" "$folder/U.npy" | tee "$folder/out"
+  [[ $(grep -c ': converged after ' "$folder/out") -eq 5 ]] ||
+    fail "predict_with_ctypes.py: expected five converged samples"
+  grep -q '^one step of training: loss ' "$folder/out" || fail "predict_with_ctypes.py: no training"
+else
+  echo "predict_with_ctypes.py was left out: no numpy, or a static library"
+fi
