@@ -1,0 +1,2 @@
+// SPDX-License-Identifier: MIT
+// Gives the precompiled header of the tests a target of its own.
