@@ -38,16 +38,20 @@ enum class ActivationKind : std::uint8_t {
   identity
 };
 
+/// An activation with its parameter.
 struct Activation {
-  ActivationKind kind = ActivationKind::relu;
+  ActivationKind kind = ActivationKind::relu;  ///< which φ
   /// Slope of leaky_relu below zero, scale of elu; others do not use it.
   double alpha = 0.01;
 
+  /// x for x > 0, else αx.
   static constexpr Activation leaky_relu(double alpha = 0.01) {
     return {ActivationKind::leaky_relu, alpha};
   }
+  /// x for x > 0, else α(eˣ − 1).
   static constexpr Activation elu(double alpha = 1.0) { return {ActivationKind::elu, alpha}; }
 
+  /// Same kind and same α, also where the kind does not use it.
   friend bool operator==(const Activation&, const Activation&) = default;
 };
 

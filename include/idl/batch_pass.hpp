@@ -12,8 +12,9 @@
 
 namespace idl {
 
+/// How a BatchPass is made.
 struct BatchPassOptions {
-  SolverOptions solver{};
+  SolverOptions solver{};       ///< stopping rules of both solves
   bool backward = true;         ///< prepare the backward pass too
   bool input_gradient = false;  ///< backward also gives dU
 };
@@ -36,9 +37,12 @@ class IDL_EXPORT BatchPass {
   BatchPass(Context& context, const ImplicitModel<T>& model, index_t samples,
             const BatchPassOptions& options = {});
   ~BatchPass();
+  /// Moves; the source may then only be destroyed or assigned to.
   BatchPass(BatchPass&&) noexcept;
+  /// As the move constructor.
   BatchPass& operator=(BatchPass&&) noexcept;
 
+  /// m, the batch size.
   index_t samples() const;
 
   /// p×m: the caller fills it before forward().
@@ -49,29 +53,34 @@ class IDL_EXPORT BatchPass {
 
   /// Solves for X and evaluates Y, waits, and returns the certificate.
   SolveReport forward();
-  /// The same without waiting and without a certificate; read_outcome() tells later.
+  /// The same without waiting and without a certificate; fetch_forward_outcome() tells later.
   void forward_async();
   ConstMatrixView<T> X() const;  ///< n×m
   ConstMatrixView<T> Y() const;  ///< q×m
 
   /// q×m: the caller fills it with ∂ℓ/∂Y before backward().
   MatrixView<T> dY();
+  /// Solves for V at the X of the last forward pass, evaluates dM (and dU), waits, and returns the
+  /// certificate of V. @throws InvalidArgument where options.backward was false
   SolveReport backward();
+  /// The same without waiting and without a certificate; fetch_backward_outcome() tells later.
   void backward_async();
   ConstMatrixView<T> V() const;   ///< n×m, the adjoint state
   ConstMatrixView<T> dM() const;  ///< (n+q)×(n+p'), same blocks as M
-  ConstMatrixView<T> dU() const;  ///< p×m; only with input_gradient
+  ConstMatrixView<T> dU() const;  ///< p×m. @throws InvalidArgument without input_gradient
 
   /// Counts of one finished solve, cheap to fetch. counts[k]: columns with SolveStatus k.
   struct Outcome {
-    std::int64_t counts[5] = {};
-    std::int32_t max_iterations_used = 0;
-    double mean_iterations = 0;
-    double worst_step = 0;
+    std::int64_t counts[5] = {};           ///< columns with SolveStatus k
+    std::int32_t max_iterations_used = 0;  ///< of any column
+    double mean_iterations = 0;            ///< per column
+    double worst_step = 0;                 ///< largest last step of a column; NaN if one is NaN
   };
   /// Starts fetching the outcome of the last forward (or backward) pass; Pending::get waits for it.
   class Pending;
+  /// Of the last forward pass; does not wait.
   Pending fetch_forward_outcome();
+  /// Of the last backward pass; does not wait.
   Pending fetch_backward_outcome();
 
  private:
@@ -89,8 +98,11 @@ class IDL_EXPORT BatchPass<T>::Pending {
  public:
   Pending();
   ~Pending();
+  /// Moves; the source is then empty.
   Pending(Pending&&) noexcept;
+  /// As the move constructor.
   Pending& operator=(Pending&&) noexcept;
+  /// Waits for the outcome, not for later work; once. @throws InvalidArgument (empty), DeviceError
   Outcome get();
 
  private:

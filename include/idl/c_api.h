@@ -27,6 +27,7 @@
 extern "C" {
 #endif
 
+/** What every call that can fail returns. */
 typedef enum idl_status {
   IDL_STATUS_OK = 0,
   IDL_STATUS_INVALID_ARGUMENT = 1, /**< impossible sizes, names, null pointers */
@@ -65,15 +66,18 @@ typedef struct idl_sample_report {
 
 /** When a solve stops; zeroes mean the library's defaults (300 iterations, 3e-6, 0). */
 typedef struct idl_solver_options {
-  int32_t max_iterations;
-  double absolute_tolerance;
-  double relative_tolerance;
-  int32_t certified; /**< nonzero: stop by the error bound instead of the step */
-  int32_t batch_invariant;
+  int32_t max_iterations;    /**< applications of the map at most */
+  double absolute_tolerance; /**< in the units of the state */
+  double relative_tolerance; /**< times the norm of the iterate */
+  int32_t certified;         /**< nonzero: stop by the error bound instead of the step */
+  int32_t batch_invariant;   /**< nonzero: the same bits for a sample in whatever batch */
 } idl_solver_options;
 
+/** One ordered place of work: a device and a stream (context.hpp). */
 typedef struct idl_context idl_context;
+/** An implicit model on the device of the context that made it (model.hpp). */
 typedef struct idl_model idl_model;
+/** A model's training state: buffers for one batch size, and Adam's moments. */
 typedef struct idl_trainer idl_trainer;
 
 /** "0.1.0". */
@@ -86,6 +90,7 @@ IDL_C_EXPORT const char* idl_last_error(void);
  * @param stream  a cudaStream_t that orders the work, or NULL for a stream of its own
  */
 IDL_C_EXPORT idl_status idl_context_create(const char* device, void* stream, idl_context** context);
+/** NULL is allowed. Trainers made with the context are destroyed before it. */
 IDL_C_EXPORT void idl_context_destroy(idl_context* context);
 /** 1 if the context works on a GPU, else 0. */
 IDL_C_EXPORT int32_t idl_context_is_cuda(const idl_context* context);
@@ -107,6 +112,7 @@ IDL_C_EXPORT idl_status idl_model_load(idl_context* context, const char* path,
 /** Writes the model as safetensors, atomically. */
 IDL_C_EXPORT idl_status idl_model_save(idl_context* context, const idl_model* model,
                                        const char* path);
+/** NULL is allowed. */
 IDL_C_EXPORT void idl_model_destroy(idl_model* model);
 /** Any of the pointers may be NULL. */
 IDL_C_EXPORT idl_status idl_model_sizes(const idl_model* model, int64_t* states, int64_t* inputs,
@@ -134,6 +140,7 @@ IDL_C_EXPORT idl_status idl_model_predict(idl_context* context, const idl_model*
 IDL_C_EXPORT idl_status idl_trainer_create(idl_context* context, idl_model* model, int64_t m,
                                            double learning_rate, const idl_solver_options* options,
                                            idl_trainer** trainer);
+/** NULL is allowed. Neither the model nor the context is destroyed. */
 IDL_C_EXPORT void idl_trainer_destroy(idl_trainer* trainer);
 /**
  * One step: forward, softmax cross-entropy, adjoint, Adam, projection.

@@ -17,18 +17,19 @@ class Backend;
 
 /// How a Context is made.
 struct ContextOptions {
+  /// where the work is done.
   Device device = best_device();
   /// Work is ordered on this stream of the caller's, which must outlive the Context. nullptr: the
   /// Context makes a stream of its own. CUDA's default stream cannot be borrowed.
   CUstream_st* stream = nullptr;
-  LogCallback log{};
+  LogCallback log{};  ///< none: warnings and errors go to standard error
 };
 
 /// Counts of a Context's memory, to see that a second solve of the same shape allocates nothing.
 struct MemoryStatistics {
-  std::size_t allocations = 0;  ///< calls that reached the allocator since the Context was made
-  std::size_t bytes_in_use = 0;
-  std::size_t peak_bytes = 0;
+  std::size_t allocations = 0;   ///< calls that reached the allocator since the Context was made
+  std::size_t bytes_in_use = 0;  ///< of matrices, vectors and working memory that live now
+  std::size_t peak_bytes = 0;    ///< the largest bytes_in_use so far
 };
 
 /// One ordered place of work: a device, a stream, library handles, scratch memory, a log.
@@ -38,16 +39,21 @@ struct MemoryStatistics {
 /// thread at a time; several threads use a Context each, also on the same GPU.
 class IDL_EXPORT Context {
  public:
+  /// On best_device(). @throws NotSupported, DeviceError, OutOfMemory
   Context();
+  /// On `device`, with a stream of its own. @throws NotSupported (no such device), DeviceError
   explicit Context(Device device);
   /// @throws NotSupported (no such device), DeviceError, OutOfMemory
   explicit Context(const ContextOptions& options);
   ~Context();
+  /// Moves; the source may then only be destroyed or assigned to.
   Context(Context&&) noexcept;
+  /// As the move constructor.
   Context& operator=(Context&&) noexcept;
   Context(const Context&) = delete;
   Context& operator=(const Context&) = delete;
 
+  /// Where the work is done.
   Device device() const;
   /// The stream on which the work is ordered; nullptr on the CPU.
   CUstream_st* stream() const;
@@ -58,6 +64,7 @@ class IDL_EXPORT Context {
   void wait_for(CUstream_st* stream);
   /// Work given to `stream` from now on starts after what was given here so far.
   void record_for(CUstream_st* stream);
+  /// Counts of the memory of this context and of what was made with it.
   MemoryStatistics memory() const;
   /// Hands `text` to the log callback.
   void log(Severity severity, std::string_view text) const;

@@ -13,24 +13,24 @@ namespace idl {
 template <class T>
 struct ConstCsrView {
   const std::int64_t* row_offsets = nullptr;  ///< rows + 1 of them
-  const std::int32_t* col_indices = nullptr;
-  const T* values = nullptr;
-  index_t rows = 0;
-  index_t cols = 0;
-  index_t nnz = 0;
-  Device device;
+  const std::int32_t* col_indices = nullptr;  ///< nnz of them, in [0, cols)
+  const T* values = nullptr;                  ///< nnz of them
+  index_t rows = 0;                           ///< number of rows
+  index_t cols = 0;                           ///< number of columns
+  index_t nnz = 0;                            ///< number of entries
+  Device device;                              ///< where the three arrays lie
 };
 
 /// The writable form; `capacity` entries fit.
 template <class T>
 struct CsrView {
-  std::int64_t* row_offsets = nullptr;
-  std::int32_t* col_indices = nullptr;
-  T* values = nullptr;
-  index_t rows = 0;
-  index_t cols = 0;
-  index_t capacity = 0;
-  Device device;
+  std::int64_t* row_offsets = nullptr;  ///< rows + 1 of them
+  std::int32_t* col_indices = nullptr;  ///< room for `capacity`, in [0, cols)
+  T* values = nullptr;                  ///< room for `capacity`
+  index_t rows = 0;                     ///< number of rows
+  index_t cols = 0;                     ///< number of columns
+  index_t capacity = 0;                 ///< number of entries that fit
+  Device device;                        ///< where the three arrays lie
 };
 
 }  // namespace idl

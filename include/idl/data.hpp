@@ -25,9 +25,13 @@ class IDL_EXPORT Dataset {
   static Dataset from_bytes(std::vector<std::uint8_t> features, std::vector<std::int32_t> labels,
                             index_t features_per_sample, index_t classes);
 
+  /// Number of samples.
   index_t size() const { return static_cast<index_t>(labels_.size()); }
+  /// Features of a sample: the model's inputs p.
   index_t features() const { return features_per_sample_; }
+  /// Number of classes: the model's outputs q.
   index_t classes() const { return classes_; }
+  /// The class of each sample, in [0, classes()).
   std::span<const std::int32_t> labels() const { return labels_; }
 
   /// Writes sample `index` to `column`, which has features() elements. T is float or double; bytes
@@ -46,10 +50,11 @@ class IDL_EXPORT Dataset {
   index_t classes_ = 0;
 };
 
+/// What read_mnist gives.
 struct DatasetPair {
-  Dataset train;
-  Dataset test;
-  std::string name;
+  Dataset train;     ///< to train on
+  Dataset test;      ///< to evaluate on
+  std::string name;  ///< the folder's name
 };
 
 /// Reads MNIST or Fashion-MNIST from a folder that holds train-images-idx3-ubyte,

@@ -9,16 +9,20 @@
 
 namespace idl {
 
+/// The host's processor, or an NVIDIA GPU.
 enum class DeviceKind : std::uint8_t { cpu, cuda };
 
 /// A place where matrices live and work is done.
 struct Device {
-  DeviceKind kind = DeviceKind::cpu;
-  int index = 0;
+  DeviceKind kind = DeviceKind::cpu;  ///< the kind of place
+  int index = 0;                      ///< number of the GPU, as CUDA counts them; 0 for the CPU
 
+  /// The host.
   static constexpr Device cpu() { return {}; }
+  /// GPU `index`; whether it is there, the Context finds out.
   static constexpr Device cuda(int index = 0) { return {DeviceKind::cuda, index}; }
 
+  /// The same place.
   friend bool operator==(const Device&, const Device&) = default;
 };
 
@@ -31,7 +35,7 @@ IDL_EXPORT Device parse_device(std::string_view text);
 
 /// What is known about the GPUs of this machine.
 struct CudaDevices {
-  int count = 0;
+  int count = 0;  ///< number of GPUs that can be used
   /// Why `count` is zero: the library was built without CUDA, or the driver's own words.
   std::string reason;
 };

@@ -50,7 +50,9 @@ class IDL_EXPORT OutOfMemory : public Error {
   /// @param available  bytes free at that moment, 0 where that is not known
   OutOfMemory(std::string_view where, std::size_t requested, std::size_t available);
 
+  /// Bytes asked for.
   std::size_t requested() const noexcept { return requested_; }
+  /// Bytes free at that moment; 0 where that is not known.
   std::size_t available() const noexcept { return available_; }
 
  private:

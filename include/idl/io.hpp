@@ -18,6 +18,7 @@
 /// the target is either the old file or the whole new one.
 namespace idl::io {
 
+/// The element types of Array: IEEE floats, signed integers, bytes; little-endian in files.
 enum class DataType : std::uint8_t { f32, f64, i32, i64, u8 };
 
 /// Bytes per element.
@@ -25,9 +26,9 @@ IDL_EXPORT std::size_t size_of(DataType type);
 
 /// A dense array on the host in row-major (C) order.
 struct Array {
-  DataType type = DataType::f32;
-  std::vector<std::int64_t> shape;
-  std::vector<std::byte> bytes;
+  DataType type = DataType::f32;    ///< of the elements
+  std::vector<std::int64_t> shape;  ///< lengths of the dimensions, slowest first; none for a scalar
+  std::vector<std::byte> bytes;     ///< size()·size_of(type) of them, in the host's byte order
 
   /// Number of elements.
   IDL_EXPORT std::int64_t size() const;
@@ -35,14 +36,15 @@ struct Array {
   /// @throws InvalidArgument where a value does not fit an integral T.
   template <class T>
   IDL_EXPORT std::vector<T> as() const;
+  /// An array of these values. @throws InvalidArgument where their number does not fit the shape
   template <class T>
   IDL_EXPORT static Array from(std::vector<std::int64_t> shape, std::span<const T> values);
 };
 
 /// The content of a safetensors file: named tensors and textual metadata.
 struct Safetensors {
-  std::map<std::string, Array> tensors;
-  std::map<std::string, std::string> metadata;
+  std::map<std::string, Array> tensors;         ///< by name
+  std::map<std::string, std::string> metadata;  ///< the header's __metadata__
 
   /// @throws IoError naming the file where the tensor is missing.
   IDL_EXPORT const Array& at(const std::string& name) const;
@@ -61,6 +63,7 @@ IDL_EXPORT void write_safetensors(const std::filesystem::path& path, const Safet
 /// Reads .npy versions 1 to 3, C or Fortran order (returned as C order), little-endian f4, f8, i4,
 /// i8, u1. @throws IoError
 IDL_EXPORT Array read_npy(const std::filesystem::path& path);
+/// Writes .npy in C order. @throws IoError, InvalidArgument (bytes that do not fit the shape)
 IDL_EXPORT void write_npy(const std::filesystem::path& path, const Array& array);
 
 /// Reads an IDX file of unsigned bytes, plain or gzip (told apart by content, not by name).

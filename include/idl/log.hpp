@@ -7,6 +7,7 @@
 
 namespace idl {
 
+/// How much a message matters.
 enum class Severity : std::uint8_t { info, warning, error };
 
 /// Receives what the library has to say. Called on the thread that uses the Context; it must not

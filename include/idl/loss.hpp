@@ -10,6 +10,7 @@
 
 namespace idl {
 
+/// What training makes small.
 enum class LossKind : std::uint8_t {
   softmax_cross_entropy,  ///< mean over samples of log Σ_i exp(Y_i) − Y_label
   squared_error           ///< mean over all entries of (Y − target)², PyTorch's MSELoss

@@ -17,16 +17,18 @@ namespace idl {
 
 /// Sizes: n states, p inputs, q outputs.
 struct ModelShape {
-  index_t states = 0;
-  index_t inputs = 0;
-  index_t outputs = 0;
+  index_t states = 0;   ///< n >= 1
+  index_t inputs = 0;   ///< p >= 1, without the bias
+  index_t outputs = 0;  ///< q >= 1
 
+  /// The same n, p and q.
   friend bool operator==(const ModelShape&, const ModelShape&) = default;
 };
 
+/// What a model is beside its sizes and parameters.
 struct ModelOptions {
-  Activation activation{};
-  WellPosedness well_posedness{};
+  Activation activation{};         ///< φ; relu unless said otherwise
+  WellPosedness well_posedness{};  ///< the constraint on A; ‖A‖∞ <= 0.95 unless said otherwise
   /// A row of ones is appended to U: B and D get one more column, the last.
   bool bias = false;
   /// D (with its bias column) is zero and stays zero; Y = CX.
@@ -38,9 +40,9 @@ struct ModelOptions {
 /// A prediction with its certificate.
 template <class T>
 struct Prediction {
-  Matrix<T> Y;  ///< q×m
-  Matrix<T> X;  ///< n×m, the state
-  SolveReport report;
+  Matrix<T> Y;         ///< q×m
+  Matrix<T> X;         ///< n×m, the state
+  SolveReport report;  ///< one entry per sample
 };
 
 /// An implicit model X = φ(AX + BU), Ŷ = CX + DU (El Ghaoui, Gu, Travacca, Askari, Tsai, "Implicit
@@ -57,25 +59,38 @@ class IDL_EXPORT ImplicitModel {
   ImplicitModel(Context& context, ModelShape shape, ModelOptions options = {},
                 std::uint64_t seed = 0);
 
+  /// n, p, q.
   const ModelShape& shape() const { return shape_; }
+  /// Activation, constraint and the rest.
   const ModelOptions& options() const { return options_; }
+  /// Where the parameters lie.
   Device device() const { return M_.device(); }
   /// p' = inputs, plus one with bias.
   index_t input_rows() const { return shape_.inputs + (options_.bias ? 1 : 0); }
 
+  /// [A B; C D], (n+q)×(n+p'). Whoever changes it calls project() afterwards.
   MatrixView<T> M() { return M_.view(); }
+  /// n×n.
   MatrixView<T> A() { return M().block(0, 0, shape_.states, shape_.states); }
+  /// n×p'.
   MatrixView<T> B() { return M().block(0, shape_.states, shape_.states, input_rows()); }
+  /// q×n.
   MatrixView<T> C() { return M().block(shape_.states, 0, shape_.outputs, shape_.states); }
+  /// q×p'.
   MatrixView<T> D() {
     return M().block(shape_.states, shape_.states, shape_.outputs, input_rows());
   }
+  /// [A B; C D], (n+q)×(n+p').
   ConstMatrixView<T> M() const { return M_.view(); }
+  /// n×n.
   ConstMatrixView<T> A() const { return M().block(0, 0, shape_.states, shape_.states); }
+  /// n×p'.
   ConstMatrixView<T> B() const { return M().block(0, shape_.states, shape_.states, input_rows()); }
+  /// q×n.
   ConstMatrixView<T> C() const {
     return M().block(shape_.states, 0, shape_.outputs, shape_.states);
   }
+  /// q×p'.
   ConstMatrixView<T> D() const {
     return M().block(shape_.states, shape_.states, shape_.outputs, input_rows());
   }
@@ -92,6 +107,7 @@ class IDL_EXPORT ImplicitModel {
   Prediction<T> predict(Context& context, ConstMatrixView<T> U, const SolverOptions& options = {},
                         std::optional<ConstMatrixView<T>> X0 = std::nullopt) const;
 
+  /// A copy on the context's device, which may be another than the model's. @throws OutOfMemory
   ImplicitModel clone(Context& context) const;
 
  private:
@@ -110,9 +126,9 @@ struct LoadOptions {
   /// Override what the file says; a file of the original PyTorch package says nothing, and then
   /// relu, inf_norm_ball(0.95), no bias are assumed.
   std::optional<Activation> activation{};
-  std::optional<WellPosedness> well_posedness{};
-  std::optional<bool> bias{};
-  bool allow_unproven = false;
+  std::optional<WellPosedness> well_posedness{};  ///< as `activation`
+  std::optional<bool> bias{};                     ///< as `activation`
+  bool allow_unproven = false;                    ///< as ModelOptions::allow_unproven
 };
 
 /// Writes A (n,n), B (n,p'), C (q,n), D (q,p'; absent with no_D) row-major, as the original PyTorch

@@ -11,7 +11,9 @@
 
 namespace idl {
 
+/// Which rule updates the parameters.
 enum class OptimizerKind : std::uint8_t { adam, adamw, sgd };
+/// "adam", "adamw", "sgd".
 IDL_EXPORT std::string_view to_string(OptimizerKind kind);
 /// @throws InvalidArgument with the list of names.
 IDL_EXPORT OptimizerKind parse_optimizer(std::string_view name);
@@ -19,17 +21,19 @@ IDL_EXPORT OptimizerKind parse_optimizer(std::string_view name);
 /// Definitions as PyTorch's: Adam (L2 penalty added to the gradient), AdamW (decoupled decay), SGD
 /// with momentum (dampening 0).
 struct OptimizerOptions {
-  OptimizerKind kind = OptimizerKind::adam;
-  double learning_rate = 1e-3;
-  double beta1 = 0.9;
-  double beta2 = 0.999;
-  double epsilon = 1e-8;
-  double weight_decay = 0.0;
-  double momentum = 0.0;
-  bool nesterov = false;
+  OptimizerKind kind = OptimizerKind::adam;  ///< which rule
+  double learning_rate = 1e-3;               ///< >= 0, before the schedule's factor
+  double beta1 = 0.9;         ///< decay of the first moment, in [0, 1); Adam and AdamW
+  double beta2 = 0.999;       ///< decay of the second moment, in [0, 1); Adam and AdamW
+  double epsilon = 1e-8;      ///< >= 0, added to the root of the second moment; Adam and AdamW
+  double weight_decay = 0.0;  ///< >= 0
+  double momentum = 0.0;      ///< in [0, 1); SGD
+  bool nesterov = false;      ///< look ahead by the momentum; SGD
 };
 
+/// How the learning rate changes over a training.
 enum class ScheduleKind : std::uint8_t { constant, step, cosine };
+/// "constant", "step", "cosine".
 IDL_EXPORT std::string_view to_string(ScheduleKind kind);
 /// @throws InvalidArgument with the list of names.
 IDL_EXPORT ScheduleKind parse_schedule(std::string_view name);
@@ -39,10 +43,10 @@ IDL_EXPORT ScheduleKind parse_schedule(std::string_view name);
 ///  - step:     gamma^floor(epoch / period)
 ///  - cosine:   floor + (1−floor)·(1+cos(π·t/total))/2 over all optimiser steps t
 struct Schedule {
-  ScheduleKind kind = ScheduleKind::constant;
-  std::int64_t period = 10;  ///< epochs, for step
-  double gamma = 0.1;        ///< for step
-  double floor = 0.0;        ///< for cosine
+  ScheduleKind kind = ScheduleKind::constant;  ///< which formula
+  std::int64_t period = 10;                    ///< epochs, for step
+  double gamma = 0.1;                          ///< for step
+  double floor = 0.0;                          ///< for cosine
 
   /// @param epoch       0, 1, ...
   /// @param step        optimiser steps already taken
@@ -57,6 +61,7 @@ class IDL_EXPORT Optimizer {
   /// @throws InvalidArgument (learning rate or epsilon negative, betas outside [0,1))
   Optimizer(Context& context, const ImplicitModel<T>& model, const OptimizerOptions& options);
 
+  /// As given to the constructor.
   const OptimizerOptions& options() const { return options_; }
   /// Steps taken.
   std::int64_t steps() const { return steps_; }
@@ -68,7 +73,9 @@ class IDL_EXPORT Optimizer {
 
   /// The state, for checkpoints: first moment or velocity; second moment (Adam; else 0×0).
   MatrixView<T> first_moment() { return first_.view(); }
+  /// As first_moment(): the second moment of Adam and AdamW, 0×0 for SGD.
   MatrixView<T> second_moment() { return second_.view(); }
+  /// Steps taken, when the state is put back from a checkpoint.
   void set_steps(std::int64_t steps) { steps_ = steps; }
 
  private:

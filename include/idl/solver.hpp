@@ -19,6 +19,7 @@ enum class SolveStatus : std::uint8_t {
   diverged = 4         ///< an infinite or NaN entry appeared
 };
 
+/// "converged", "stagnated", "max_iterations", "diverged", "running".
 IDL_EXPORT std::string_view to_string(SolveStatus status);
 
 /// What must become small for a column to count as converged.
@@ -32,15 +33,16 @@ enum class StopRule : std::uint8_t {
 
 /// One loop's stopping rule. Norms: ℓ∞ per column for the state, ℓ1 per column for the adjoint.
 struct Tolerance {
-  std::int32_t max_iterations = 300;
-  double absolute = 3e-6;
-  double relative = 0.0;
-  StopRule rule = StopRule::step;
+  std::int32_t max_iterations = 300;  ///< applications of the map at most, >= 0
+  double absolute = 3e-6;             ///< >= 0, in the units of the state
+  double relative = 0.0;              ///< >= 0, times the norm of the column's iterate
+  StopRule rule = StopRule::step;     ///< what is compared with them
 };
 
+/// How both loops of a pass are solved.
 struct SolverOptions {
-  Tolerance forward{};
-  Tolerance adjoint{};
+  Tolerance forward{};  ///< of the state X
+  Tolerance adjoint{};  ///< of the adjoint V; used by training only
   /// A sample's answer has the same bits alone, in a batch, or in another place of the batch.
   /// Slower: sums are taken in a fixed order instead of the BLAS's.
   bool batch_invariant = false;
@@ -49,24 +51,30 @@ struct SolverOptions {
 /// The certificate of one solve, one entry per sample.
 ///
 /// error_bound is a guaranteed bound in the norm of the loop, including the rounding of the
-/// computation (MATH: a-posteriori bound of a contraction):
+/// computation (the a-posteriori bound of a contraction, with one perturbed application):
 ///  - state:   ‖X − X*‖∞ <= (κ·step + rounding)/(1−κ), X* the exact solution for the given A, B, U
 ///  - adjoint: ‖V − V*‖₁ <= (κ·step + rounding)/(1−κ), V* the exact solution of V = Ψ∘(AᵀV + G) for
 ///    the computed Ψ and G
-/// It is +inf where κ = L_φ‖A‖∞ >= 1 gives none, or the column did not stay finite.
+/// Where κ >= 1, 1/(1−κ) is replaced by a bound of ‖(I − L_φ|A|)⁻¹‖∞ from a vector v > 0 with
+/// L_φ|A|v < v, if one is found (El Ghaoui et al. 2021, Theorem 2.2). It is +inf where none is, and
+/// where the column did not stay finite.
 struct [[nodiscard]] SolveReport {
-  std::vector<SolveStatus> status;
+  std::vector<SolveStatus> status;       ///< why the iteration ended
   std::vector<std::int32_t> iterations;  ///< applications of the map X -> φ(AX+Z)
   std::vector<double> step;  ///< ‖X_k − X_{k−1}‖ of the last iteration, the residual of X_{k−1}
-  std::vector<double> residual;  ///< upper bound of ‖φ(AX+Z) − X‖ at the returned X
-  std::vector<double> error_bound;
-  double contraction = 0;  ///< κ = L_φ‖A‖∞
+  std::vector<double> residual;     ///< upper bound of ‖φ(AX+Z) − X‖ at the returned X
+  std::vector<double> error_bound;  ///< upper bound of ‖X − X*‖, see above
+  double contraction = 0;           ///< κ = L_φ‖A‖∞, rounded up
 
+  /// Whether every column has SolveStatus::converged.
   IDL_EXPORT bool all_converged() const;
   /// Number of columns with this status.
   IDL_EXPORT std::size_t count(SolveStatus which) const;
+  /// The most iterations of a column; 0 without columns.
   IDL_EXPORT std::int32_t max_iterations_used() const;
+  /// Iterations per column; 0 without columns.
   IDL_EXPORT double mean_iterations() const;
+  /// The largest bound of a column; +inf where one is not known; 0 without columns.
   IDL_EXPORT double worst_error_bound() const;
 };
 

@@ -20,11 +20,11 @@ namespace idl {
 
 /// What one pass over the test set gave.
 struct Evaluation {
-  double loss = 0;      ///< mean over the samples
-  double accuracy = 0;  ///< share of samples whose largest output is the label, in [0, 1]
-  std::int64_t samples = 0;
-  std::int64_t not_converged = 0;
-  double mean_iterations = 0;
+  double loss = 0;           ///< mean over the samples
+  double accuracy = 0;       ///< share of samples whose largest output is the label, in [0, 1]
+  std::int64_t samples = 0;  ///< number of samples
+  std::int64_t not_converged = 0;  ///< samples that met no stopping rule
+  double mean_iterations = 0;      ///< of the state's solve, per sample
 };
 
 /// Evaluates a model over a whole data set in batches (the last may be smaller).
@@ -34,41 +34,44 @@ IDL_EXPORT Evaluation evaluate(Context& context, const ImplicitModel<T>& model, 
 
 /// One optimiser step's figures, delivered one or more steps late so that the device never waits.
 struct StepMetrics {
-  std::int64_t epoch = 0;  ///< 1 for the first
-  std::int64_t step = 0;   ///< optimiser steps taken, 1 for the first
-  std::int64_t steps_per_epoch = 0;
-  double loss = 0;
-  double accuracy = 0;
-  double learning_rate = 0;
-  double forward_iterations = 0;  ///< mean per sample
-  double adjoint_iterations = 0;
+  std::int64_t epoch = 0;            ///< 1 for the first
+  std::int64_t step = 0;             ///< optimiser steps taken, 1 for the first
+  std::int64_t steps_per_epoch = 0;  ///< batches of an epoch
+  double loss = 0;                   ///< mean over the batch, before the step
+  double accuracy = 0;       ///< share of the batch whose largest output is the label, in [0, 1]
+  double learning_rate = 0;  ///< of this step, with the schedule's factor
+  double forward_iterations = 0;   ///< mean per sample
+  double adjoint_iterations = 0;   ///< mean per sample
   std::int64_t not_converged = 0;  ///< columns of either solve that met no stopping rule
-  double samples_per_second = 0;
+  double samples_per_second = 0;   ///< of this step
 };
 
+/// One epoch's figures.
 struct EpochMetrics {
-  std::int64_t epoch = 0;
-  std::int64_t step = 0;
-  double train_loss = 0;  ///< mean over the epoch, as the parameters were at each step
-  double train_accuracy = 0;
-  std::optional<Evaluation> test;
-  double learning_rate = 0;
-  double forward_iterations = 0;
-  double adjoint_iterations = 0;
-  std::int64_t not_converged = 0;
-  double seconds = 0;
-  double samples_per_second = 0;
-  bool best = false;  ///< the best test accuracy so far
+  std::int64_t epoch = 0;          ///< 1 for the first
+  std::int64_t step = 0;           ///< optimiser steps taken so far
+  double train_loss = 0;           ///< mean over the epoch, as the parameters were at each step
+  double train_accuracy = 0;       ///< over the epoch, in [0, 1]
+  std::optional<Evaluation> test;  ///< none without a test set
+  double learning_rate = 0;        ///< of the epoch's last step
+  double forward_iterations = 0;   ///< mean per sample, over the epoch
+  double adjoint_iterations = 0;   ///< mean per sample, over the epoch
+  std::int64_t not_converged = 0;  ///< columns of either solve that met no stopping rule
+  double seconds = 0;              ///< of the epoch's training, since resuming where it was resumed
+  double samples_per_second = 0;   ///< of the epoch's training
+  bool best = false;               ///< the best accuracy so far: on the test set where there is one
 };
 
+/// How a Trainer trains.
 struct TrainerOptions {
-  std::int64_t epochs = 10;
+  std::int64_t epochs = 10;  ///< passes over the training set, >= 1
+  /// Samples of an optimiser step, >= 1; the last batch of an epoch may be smaller.
   index_t batch_size = 100;
-  LossKind loss = LossKind::softmax_cross_entropy;
-  OptimizerOptions optimizer{};
-  Schedule schedule{};
-  SolverOptions solver{};
-  bool shuffle = true;
+  LossKind loss = LossKind::softmax_cross_entropy;  ///< what is made small
+  OptimizerOptions optimizer{};                     ///< the rule of a step
+  Schedule schedule{};                              ///< the learning rate over time
+  SolverOptions solver{};                           ///< stopping rules of both solves
+  bool shuffle = true;     ///< visit the samples in epoch_order(seed, ...), else as they lie
   std::uint64_t seed = 0;  ///< of the order of the samples
 
   /// Where metrics.jsonl, best.safetensors, last.safetensors and checkpoint.safetensors are
@@ -78,13 +81,16 @@ struct TrainerOptions {
   /// when training is stopped).
   std::int64_t checkpoint_interval = 0;
 
+  /// Called on the thread that trains, for every step in order.
   std::function<void(const StepMetrics&)> on_step{};
+  /// Called on the thread that trains, at the end of every epoch.
   std::function<void(const EpochMetrics&)> on_epoch{};
   /// Asked before each step; true ends the training after writing a checkpoint from which resuming
   /// gives the same bits as not having stopped.
   std::function<bool()> stop_requested{};
 };
 
+/// Why fit() returned: after the last epoch, or because stop_requested said so.
 enum class TrainingEnd : std::uint8_t { finished, stopped };
 
 /// Trains a model on a data set: batches in a seeded order, loading that overlaps with computing,
@@ -97,7 +103,9 @@ class IDL_EXPORT Trainer {
   Trainer(Context& context, ImplicitModel<T>& model, const Dataset& train, const Dataset* test,
           TrainerOptions options);
   ~Trainer();
+  /// Moves; the source may then only be destroyed or assigned to.
   Trainer(Trainer&&) noexcept;
+  /// As the move constructor.
   Trainer& operator=(Trainer&&) noexcept;
 
   /// Reads options.folder/checkpoint.safetensors: parameters, optimiser state and position. The

@@ -20,18 +20,23 @@ enum class WellPosednessKind : std::uint8_t {
   strictly_upper_triangular  ///< A_ij = 0 for i >= j: nilpotent, solved in at most n iterations
 };
 
+/// A constraint on A with its radius.
 struct WellPosedness {
-  WellPosednessKind kind = WellPosednessKind::inf_norm_ball;
+  WellPosednessKind kind = WellPosednessKind::inf_norm_ball;  ///< which constraint
   double kappa = 0.95;  ///< used by inf_norm_ball only; in (0, 1)
 
+  /// No constraint: nothing is promised.
   static constexpr WellPosedness none() { return {WellPosednessKind::none, 0.95}; }
+  /// ‖A‖∞ <= kappa, kappa in (0, 1).
   static constexpr WellPosedness inf_norm_ball(double kappa = 0.95) {
     return {WellPosednessKind::inf_norm_ball, kappa};
   }
+  /// A_ij = 0 for i >= j.
   static constexpr WellPosedness strictly_upper_triangular() {
     return {WellPosednessKind::strictly_upper_triangular, 0.95};
   }
 
+  /// The same kind and the same kappa.
   friend bool operator==(const WellPosedness&, const WellPosedness&) = default;
 };
 
@@ -59,8 +64,9 @@ struct WellPosednessReport {
   double contraction = 0;  ///< L_φ‖A‖∞
   double perron_root = 0;  ///< λ_pf(|A|), an upper bound (Collatz–Wielandt), tight to 1e-6 relative
   double density = 0;      ///< share of entries of A that are not zero
-  WellPosednessProof proof = WellPosednessProof::none;
+  WellPosednessProof proof = WellPosednessProof::none;  ///< the simplest that was found
 
+  /// Whether a proof was found. False does not mean that there is more than one solution.
   bool well_posed() const { return proof != WellPosednessProof::none; }
 };
 
