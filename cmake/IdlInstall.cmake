@@ -52,3 +52,7 @@ file(RELATIVE_PATH IDL_PC_PREFIX "/${CMAKE_INSTALL_LIBDIR}/pkgconfig" "/")
 configure_file("${PROJECT_SOURCE_DIR}/cmake/idl_cuda.pc.in" "${PROJECT_BINARY_DIR}/idl_cuda.pc"
                @ONLY)
 install(FILES "${PROJECT_BINARY_DIR}/idl_cuda.pc" DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
+
+if(PROJECT_IS_TOP_LEVEL)
+  include(IdlPackage)
+endif()
