@@ -5,7 +5,7 @@
 #include <memory>
 #include <vector>
 
-#include "kernels/cpu/scratch.hpp"
+#include "kernels/cpu/tile_loop.hpp"
 #include "kernels/primitives.hpp"
 
 namespace idl::cpu {
@@ -28,16 +28,7 @@ class ColumnTiles {
   void run(std::int32_t max_iterations);
 
  private:
-  struct Tile {
-    Sequence steps;
-    VectorView<const std::uint8_t> status;
-    std::unique_ptr<std::int32_t> active;  ///< of this tile; its steps point to it
-    std::unique_ptr<Scratch> scratch;
-  };
-
-  static void run_tile(Tile& tile, std::int32_t max_iterations);
-
-  std::vector<Tile> tiles_;
+  std::vector<std::unique_ptr<TileLoop>> tiles_;
   VectorView<std::int32_t> active_;  ///< of the whole batch
 };
 

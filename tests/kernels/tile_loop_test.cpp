@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: MIT
+// Loops on the CPU run tile by tile, and in a tile columns that have stopped are left out. None of
+// that may be seen in the answers.
+#include <cmath>
+
+#include "tests/kernels/kernel_test.hpp"
+
+namespace idl::test {
+namespace {
+
+using CpuCases = testing::Types<Case<DeviceKind::cpu, float>, Case<DeviceKind::cpu, double>>;
+
+template <class C>
+class TileLoopTest : public KernelTest<C> {
+ protected:
+  using Element = typename C::Scalar;
+
+  struct Answer {
+    std::vector<Element> X, steps, norms, best;
+    std::vector<std::uint8_t> status;
+    std::vector<std::int32_t> iterations, stalled, active;
+    bool operator==(const Answer&) const = default;
+  };
+
+  /// Whole: by compile_while. Otherwise step by step over all columns, while the host looks.
+  Answer solve(bool whole, bool adjoint, index_t n, index_t m, std::int32_t most) {
+    RandomValues random(5);
+    Backend& backend = *this->context().backend();
+    const auto A = this->view(n, n, random.matrix_of_norm(n, 0.9));
+    // Columns of very different sizes stop at very different times.
+    std::vector<double> forcing = random.uniforms(n * m, -1.0, 1.0);
+    for (std::size_t j = 0; j < static_cast<std::size_t>(m); ++j)
+      for (std::size_t i = 0; i < static_cast<std::size_t>(n); ++i)
+        forcing[i + j * static_cast<std::size_t>(n)] *=
+            std::pow(10.0, -static_cast<double>(j * 7 % 9));
+    const auto Z = this->view(n, m, forcing);
+    const auto Psi = this->view(n, m, random.uniforms(n * m, 0.0, 1.0));
+    const auto X = this->view(n, m, 0.0);
+    const auto S = this->view(n, m, 0.0);
+    const auto status = this->statuses(m, {1, static_cast<std::size_t>(m - 1)});
+    const auto count = static_cast<std::size_t>(m);
+    const auto iterations = this->vector(std::vector<std::int32_t>(count, 0));
+    const auto stalled = this->vector(std::vector<std::int32_t>(count, 0));
+    const auto active =
+        this->vector(std::vector<std::int32_t>{static_cast<std::int32_t>(m) - (m > 2 ? 2 : 1)});
+    const auto best = this->reals(m, 1e30);
+    const auto steps = this->reals(m, 0.0);
+    const auto norms = this->reals(m, 0.0);
+    Sequence sequence = {
+        Gemm<Element>{.A = A, .B = X, .C = S, .transpose_A = adjoint, .batch_invariant = true}};
+    if (adjoint) {
+      sequence.push_back(AdjointUpdate<Element>{.W = S,
+                                                .G = Z,
+                                                .Psi = Psi,
+                                                .V = X,
+                                                .step_norms = steps,
+                                                .state_norms = norms,
+                                                .status = status});
+    } else {
+      sequence.push_back(PicardUpdate<Element>{.S = S,
+                                               .Z = Z,
+                                               .X = X,
+                                               .activation = {.kind = ActivationKind::tanh},
+                                               .step_norms = steps,
+                                               .state_norms = norms,
+                                               .status = status});
+    }
+    sequence.push_back(UpdateStatus<Element>{.step_norms = steps,
+                                             .state_norms = norms,
+                                             .columns = {status, iterations, best, stalled, active},
+                                             .absolute = Element(1e-4),
+                                             .max_iterations = 300});
+    if (whole) {
+      backend.compile_while(sequence, active, most)->launch();
+    } else {
+      const auto step = backend.compile(sequence);
+      for (std::int32_t k = 0; this->fetch_vector(active)[0] > 0 && k < most; ++k) step->launch();
+    }
+    EXPECT_TRUE(this->frames_untouched());
+    return {this->fetch(X),
+            this->fetch_vector(steps),
+            this->fetch_vector(norms),
+            this->fetch_vector(best),
+            this->fetch_vector(status),
+            this->fetch_vector(iterations),
+            this->fetch_vector(stalled),
+            this->fetch_vector(active)};
+  }
+};
+TYPED_TEST_SUITE(TileLoopTest, CpuCases, CaseNames);
+
+TYPED_TEST(TileLoopTest, GivesTheBitsOfALoopOverAllColumns) {
+  for (const bool adjoint : {false, true})
+    for (const index_t m : {2, 9, 40, 300}) {
+      const auto expected = this->solve(false, adjoint, 33, m, 300);
+      EXPECT_EQ(expected.active[0], 0);
+      EXPECT_TRUE(expected == this->solve(true, adjoint, 33, m, 300))
+          << (adjoint ? "adjoint, " : "Picard, ") << m << " columns";
+    }
+}
+
+TYPED_TEST(TileLoopTest, StopsInTheMiddleWithColumnsThatStillRun) {
+  for (const bool adjoint : {false, true})
+    for (const std::int32_t most : {0, 1, 2, 4}) {
+      const auto expected = this->solve(false, adjoint, 33, 100, most);
+      EXPECT_GT(expected.active[0], 0);
+      EXPECT_TRUE(expected == this->solve(true, adjoint, 33, 100, most)) << most << " iterations";
+    }
+}
+
+TYPED_TEST(TileLoopTest, ColumnsStopAtDifferentTimes) {
+  const auto answer = this->solve(true, false, 33, 100, 300);
+  std::vector<std::int32_t> sorted = answer.iterations;
+  std::sort(sorted.begin(), sorted.end());
+  EXPECT_EQ(sorted[1], 0);                // stopped before the start
+  EXPECT_LT(sorted[20], sorted[80] / 2);  // so that most of the others move together
+}
+
+}  // namespace
+}  // namespace idl::test
