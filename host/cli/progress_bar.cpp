@@ -101,8 +101,7 @@ void ProgressBar::step(const StepMetrics& metrics) {
   shown.loss = loss_;
   shown.accuracy = accuracy_;
   const double left = elapsed / done * (total - static_cast<double>(metrics.step));
-  std::cout << "\r\033[K"
-            << progress_line(shown, epochs_, left, rate_, terminal_columns() - 1)
+  std::cout << "\r\033[K" << progress_line(shown, epochs_, left, rate_, terminal_columns() - 1)
             << std::flush;
 }
 
