@@ -28,6 +28,13 @@ set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_DEBIAN_PACKAGE_SECTION libs)
 set(CPACK_DEBIAN_PACKAGE_PRIORITY optional)
 set(CPACK_DEBIAN_PACKAGE_SUGGESTS "g++, cmake, pkg-config, libdlpack-dev")
+if(IDL_HAVE_CUDA)
+  # A toolkit that came without packages leaves no dependency: the name in NVIDIA's repository.
+  set(CPACK_DEBIAN_PACKAGE_RECOMMENDS
+      "libcublas-${CUDAToolkit_VERSION_MAJOR}-${CUDAToolkit_VERSION_MINOR}")
+  string(APPEND CPACK_PACKAGE_DESCRIPTION
+         "\n\nIt needs cuBLAS of CUDA ${CUDAToolkit_VERSION_MAJOR}, also on machines without a GPU.")
+endif()
 # The packages whose libraries are linked, with the versions they need, by the linked files
 # themselves; the library's soname for packages that link it; ldconfig after installation.
 find_program(IDL_DPKG_SHLIBDEPS dpkg-shlibdeps)
