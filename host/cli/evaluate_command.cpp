@@ -23,7 +23,7 @@ struct EvaluateSettings {
 
 template <class T>
 void evaluate_model(const EvaluateSettings& settings) {
-  const DatasetPair data = read_mnist(settings.data);
+  const DatasetPair data = read_dataset(settings.data);
   Context context(parse_device(settings.device));
   const ImplicitModel<T> model = load_model<T>(context, settings.model, {.allow_unproven = true});
   const auto start = std::chrono::steady_clock::now();
@@ -57,7 +57,9 @@ void add_evaluate(CLI::App& app, int& status) {
   auto settings = std::make_shared<EvaluateSettings>();
   CLI::App* command = app.add_subcommand("evaluate", "Measure a model's accuracy on a test set");
   command->add_option("--model", settings->model, "Model file (safetensors)")->required();
-  command->add_option("--data", settings->data, "Folder with the IDX files of (Fashion-)MNIST")
+  command
+      ->add_option("--data", settings->data,
+                   "Folder with (Fashion-)MNIST (IDX) or CIFAR-10 (binary)")
       ->required();
   command->add_option("--batch", settings->batch, "Samples solved at a time")
       ->check(CLI::PositiveNumber)

@@ -128,7 +128,7 @@ void check_free(const TrainCall& call, const RunFolder& folder) {
 template <class T>
 int train(const CLI::App& command, TrainCall& call, RunFolder& folder) {
   TrainSettings& settings = call.settings;
-  DatasetPair data = read_mnist(settings.data);
+  DatasetPair data = read_dataset(settings.data);
   IDL_CHECK(settings.limit >= 0,
             "--limit is " + std::to_string(settings.limit) + ", it must not be negative");
   if (settings.limit > 0 && settings.limit < data.train.size())
@@ -200,7 +200,7 @@ int run_train(const CLI::App& command, TrainCall& call) {
 
 void add_train(CLI::App& app, int& status) {
   auto call = std::make_shared<TrainCall>();
-  CLI::App* command = app.add_subcommand("train", "Train a model on (Fashion-)MNIST");
+  CLI::App* command = app.add_subcommand("train", "Train a model on (Fashion-)MNIST or CIFAR-10");
   for_each_setting(call->settings, [&](const char* name, auto& value, const char* help) {
     const std::string flag = std::string("--") + name;
     if constexpr (std::is_same_v<std::decay_t<decltype(value)>, bool>)

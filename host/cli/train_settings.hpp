@@ -47,7 +47,7 @@ struct TrainSettings {
 /// Calls visit(name, member, help) for each setting; the flag is "--" + name.
 template <class Settings, class Visitor>
 void for_each_setting(Settings& s, Visitor&& visit) {
-  visit("data", s.data, "Folder with the IDX files of (Fashion-)MNIST, plain or .gz");
+  visit("data", s.data, "Folder with (Fashion-)MNIST (IDX, plain or .gz) or CIFAR-10 (binary)");
   visit("hidden", s.hidden, "States n");
   visit("epochs", s.epochs, "Passes over the training set");
   visit("batch", s.batch, "Samples per optimiser step");

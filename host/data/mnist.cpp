@@ -4,6 +4,7 @@
 #include <system_error>
 #include <utility>
 
+#include "host/data/data_folder.hpp"
 #include "idl/data.hpp"
 #include "idl/error.hpp"
 #include "idl/io.hpp"
@@ -58,19 +59,11 @@ Dataset read_part(const std::filesystem::path& folder, const std::string& part) 
                              images.shape[1] * images.shape[2], k_classes);
 }
 
-/// The folder's own name, also where the path ends in a slash or is ".".
-std::string name_of(const std::filesystem::path& folder) {
-  std::error_code error;
-  const std::filesystem::path whole = std::filesystem::canonical(folder, error);
-  return (error ? folder : whole).filename().string();
-}
-
 }  // namespace
 
 DatasetPair read_mnist(const std::filesystem::path& folder) {
-  std::error_code error;
-  if (!std::filesystem::is_directory(folder, error)) throw IoError(folder.string(), "is no folder");
-  DatasetPair pair{read_part(folder, "train"), read_part(folder, "t10k"), name_of(folder)};
+  check_data_folder(folder);
+  DatasetPair pair{read_part(folder, "train"), read_part(folder, "t10k"), data_folder_name(folder)};
   if (pair.train.features() != pair.test.features())
     throw IoError(folder.string(),
                   "has training images of " + std::to_string(pair.train.features()) +

@@ -62,6 +62,25 @@ struct DatasetPair {
 /// ".gz". @throws IoError (missing or corrupt file, counts that do not match, labels above 9)
 IDL_EXPORT DatasetPair read_mnist(const std::filesystem::path& folder);
 
+/// Reads one file of the binary version of CIFAR-10: up to 10000 records of a label (one byte, 0 to
+/// 9) and an image (3072 bytes: the red, the green, the blue plane, each 32×32 row by row). Sample
+/// k is U(:,k) of 3072 features, byte/255, in the order of the bytes; torchvision's ToTensor gives
+/// the same, flattened. https://www.cs.toronto.edu/~kriz/cifar.html
+/// @throws IoError (missing, empty or too large file, a part of a record, a label above 9),
+///         OutOfMemory
+IDL_EXPORT Dataset read_cifar10_file(const std::filesystem::path& path);
+
+/// The training set (data_batch_1.bin to data_batch_5.bin, one after the other) or the test set
+/// (test_batch.bin) of CIFAR-10 in a folder. @throws as read_cifar10_file
+IDL_EXPORT Dataset read_cifar10(const std::filesystem::path& folder, bool train);
+
+/// Both. @throws as read_cifar10_file
+IDL_EXPORT DatasetPair read_cifar10(const std::filesystem::path& folder);
+
+/// Reads whichever data set a folder holds: CIFAR-10 where data_batch_1.bin or test_batch.bin is
+/// there, otherwise (Fashion-)MNIST. @throws IoError, OutOfMemory
+IDL_EXPORT DatasetPair read_dataset(const std::filesystem::path& folder);
+
 /// The order in which epoch `epoch` visits `size` samples: a permutation that depends on (seed,
 /// epoch, size) alone, the same on every machine (Fisher-Yates with Philox). Without shuffling
 /// 0, 1, 2, ....
