@@ -10,14 +10,13 @@
 #include <ctime>
 #include <nlohmann/json.hpp>
 #include <span>
-#include <sstream>
 #include <system_error>
 #include <utility>
 
 #include "host/cli/mat_file.hpp"
+#include "host/cli/metrics_file.hpp"
 #include "host/cli/picture.hpp"
 #include "host/io/atomic_file.hpp"
-#include "host/io/binary_file.hpp"
 #include "idl/error.hpp"
 #include "idl/io.hpp"
 #include "idl/version.hpp"
@@ -43,14 +42,6 @@ bool is_there(const std::filesystem::path& path) {
   return found;
 }
 
-std::string read_text(const std::filesystem::path& path) {
-  // Not a stream: operator<< of a buffer takes a failed read for the end of the file.
-  const io::BinaryFile file(path);
-  std::string text(static_cast<std::size_t>(file.size()), '\0');
-  file.read(0, std::as_writable_bytes(std::span(text)), "the text");
-  return text;
-}
-
 std::string utc_now() {
   const std::time_t now = std::time(nullptr);
   std::tm parts{};
@@ -58,20 +49,6 @@ std::string utc_now() {
   std::array<char, 32> text{};
   const std::size_t length = std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &parts);
   return {text.data(), length};
-}
-
-EpochMetrics epoch_from(const nlohmann::json& line) {
-  EpochMetrics metrics;
-  line.at("epoch").get_to(metrics.epoch);
-  line.at("step").get_to(metrics.step);
-  line.at("train_loss").get_to(metrics.train_loss);
-  line.at("train_accuracy").get_to(metrics.train_accuracy);
-  if (line.contains("test_loss")) {
-    metrics.test.emplace();
-    line.at("test_loss").get_to(metrics.test->loss);
-    line.at("test_accuracy").get_to(metrics.test->accuracy);
-  }
-  return metrics;
 }
 
 /// The matrix as contiguous column-major values.
@@ -106,14 +83,7 @@ void RunFolder::claim() {
   io::remove_leftovers(path_);
 }
 
-TrainSettings RunFolder::read_settings() const {
-  const std::filesystem::path file = path_ / "config.json";
-  const auto json = nlohmann::ordered_json::parse(read_text(file), nullptr, false);
-  if (!json.is_object() || !json.contains("settings"))
-    throw IoError(file.string(),
-                  "is no configuration of a run: expected a JSON object with settings");
-  return settings_from_json(json["settings"], file.string());
-}
+TrainSettings RunFolder::read_settings() const { return read_config(path_ / "config.json"); }
 
 void RunFolder::write_config(const TrainSettings& settings, const std::string& device,
                              const DatasetPair& data, const ModelShape& shape) const {
@@ -134,25 +104,6 @@ void RunFolder::remove_run() const {
     std::filesystem::remove(path_ / name, error);
     if (error) throw IoError((path_ / name).string(), "cannot be removed: " + error.message());
   }
-}
-
-std::vector<EpochMetrics> RunFolder::read_epochs() const {
-  const std::filesystem::path file = path_ / "metrics.jsonl";
-  if (!is_there(file)) return {};
-  std::istringstream lines(read_text(file));
-  std::vector<EpochMetrics> epochs;
-  std::string text;
-  while (std::getline(lines, text)) {
-    const auto line = nlohmann::json::parse(text, nullptr, false);
-    if (!line.is_object() || line.value("event", "") != "epoch") continue;
-    try {
-      epochs.push_back(epoch_from(line));
-    } catch (const nlohmann::json::exception& error) {
-      throw IoError(file.string(),
-                    std::string("a line of an epoch is incomplete: ") + error.what());
-    }
-  }
-  return epochs;
 }
 
 template <class T>
@@ -178,7 +129,9 @@ void RunFolder::write_results(Context& context, const ImplicitModel<T>& model) c
     context.log(Severity::warning, error.what());
   }
 
-  const std::vector<EpochMetrics> epochs = read_epochs();
+  const std::filesystem::path metrics = path_ / "metrics.jsonl";
+  const std::vector<EpochMetrics> epochs =
+      is_there(metrics) ? read_epochs(metrics) : std::vector<EpochMetrics>();
   const std::string sizes = "n = " + std::to_string(model.shape().states) +
                             ", p = " + std::to_string(model.input_rows()) +
                             ", q = " + std::to_string(model.shape().outputs);

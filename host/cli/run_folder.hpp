@@ -38,9 +38,6 @@ class RunFolder {
   /// resumed or removed, never a checkpoint that a later run could take for its own.
   void remove_run() const;
 
-  /// The epochs that metrics.jsonl holds. @throws IoError
-  std::vector<EpochMetrics> read_epochs() const;
-
   /// weights.mat and both pictures.
   template <class T>
   void write_results(Context& context, const ImplicitModel<T>& model) const;

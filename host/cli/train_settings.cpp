@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "host/cli/train_settings.hpp"
 
+#include "host/io/binary_file.hpp"
+#include "host/io/json_reader.hpp"
 #include "idl/error.hpp"
 
 namespace idl::cli {
@@ -20,12 +22,8 @@ TrainSettings settings_from_json(const nlohmann::ordered_json& json, const std::
     const auto found = json.find(name);
     if (found == json.end()) return;
     ++known;
-    try {
-      found->get_to(value);
-    } catch (const nlohmann::json::exception&) {
-      throw InvalidArgument(source + ": " + name + " is " + found->dump() +
-                            ", which has the wrong type");
-    }
+    IDL_CHECK(io::take_json(*found, value),
+              source + ": " + name + " is " + found->dump() + ", which has the wrong type");
   });
   if (known == json.size()) return settings;
   const nlohmann::ordered_json all = to_json(settings);
@@ -33,6 +31,14 @@ TrainSettings settings_from_json(const nlohmann::ordered_json& json, const std::
     if (!all.contains(name))
       throw InvalidArgument(std::string(source).append(": unknown setting '").append(name) + "'");
   return settings;
+}
+
+TrainSettings read_config(const std::filesystem::path& path) {
+  const auto json = io::parse_json<nlohmann::ordered_json>(io::read_text(path));
+  if (!json || !json->is_object() || !json->contains("settings"))
+    throw IoError(path.string(),
+                  "is no configuration of a run: expected a JSON object with settings");
+  return settings_from_json((*json)["settings"], path.string());
 }
 
 ModelOptions model_options(const TrainSettings& settings) {

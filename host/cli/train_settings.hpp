@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <string>
 
@@ -84,6 +85,8 @@ void for_each_setting(Settings& s, Visitor&& visit) {
 nlohmann::ordered_json to_json(const TrainSettings& settings);
 /// @throws InvalidArgument for an unknown name or a value of the wrong type, naming `source`
 TrainSettings settings_from_json(const nlohmann::ordered_json& json, const std::string& source);
+/// The settings in a config.json. @throws IoError, InvalidArgument as settings_from_json
+TrainSettings read_config(const std::filesystem::path& path);
 
 /// The library's options for these settings. @throws InvalidArgument for unknown names
 ModelOptions model_options(const TrainSettings& settings);

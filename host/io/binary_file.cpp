@@ -7,6 +7,8 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <new>
+#include <stdexcept>
 #include <system_error>
 
 #include "idl/error.hpp"
@@ -68,6 +70,21 @@ void BinaryFile::read(std::uint64_t offset, std::span<std::byte> target,
           path_, "cannot be read at byte " + std::to_string(offset + done) + ": " + text_of(errno));
     }
   }
+}
+
+std::string read_text(const std::filesystem::path& path) {
+  // Not a stream: operator<< of a buffer takes a failed read for the end of the file.
+  const BinaryFile file(path);
+  std::string text;
+  try {
+    text.resize(static_cast<std::size_t>(file.size()));
+  } catch (const std::bad_alloc&) {
+    throw OutOfMemory("cpu", static_cast<std::size_t>(file.size()), 0);
+  } catch (const std::length_error&) {
+    throw OutOfMemory("cpu", static_cast<std::size_t>(file.size()), 0);
+  }
+  file.read(0, std::as_writable_bytes(std::span(text)), "the text");
+  return text;
 }
 
 }  // namespace idl::io

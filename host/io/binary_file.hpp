@@ -38,4 +38,7 @@ class BinaryFile {
   std::uint64_t size_ = 0;
 };
 
+/// A whole file as text. @throws IoError, OutOfMemory
+std::string read_text(const std::filesystem::path& path);
+
 }  // namespace idl::io

@@ -4,9 +4,13 @@
 #include <array>
 #include <charconv>
 #include <cmath>
-#include <cstdio>
+#include <cstdint>
+#include <limits>
+#include <new>
+#include <stdexcept>
 #include <vector>
 
+#include "host/io/checked_size.hpp"
 #include "idl/error.hpp"
 
 namespace idl {
@@ -88,12 +92,36 @@ void check_keys(const io::Safetensors& file) {
   }
 }
 
+/// A matrix of zeros. @throws OutOfMemory
+template <class T>
+std::vector<T> zeros(index_t rows, index_t cols) {
+  const auto count =
+      io::checked_product(static_cast<std::uint64_t>(rows), static_cast<std::uint64_t>(cols));
+  const std::size_t bytes = count ? *count * sizeof(T) : std::numeric_limits<std::size_t>::max();
+  try {
+    if (count) return std::vector<T>(static_cast<std::size_t>(*count), T(0));
+  } catch (const std::bad_alloc&) {  // reported below
+  } catch (const std::length_error&) {
+  }
+  throw OutOfMemory("cpu", bytes, 0);
+}
+
 const io::Array& matrix(const io::Safetensors& file, const std::string& name) {
   const io::Array& array = file.at(name);
   if (array.shape.size() != 2)
     throw IoError(file.path,
                   name + " has shape " + shape_text(array.shape) + ", expected two dimensions");
   return array;
+}
+
+/// @throws IoError where the block is missing or has another shape
+void check_block(const io::Safetensors& file, const std::string& prefix, const Block& block) {
+  const std::string name = prefix + block.name;
+  const io::Array& array = matrix(file, name);
+  const std::vector<std::int64_t> expected = {block.rows, block.cols};
+  if (array.shape != expected)
+    throw IoError(file.path, name + " has shape " + shape_text(array.shape) + ", expected " +
+                                 shape_text(expected));
 }
 
 }  // namespace
@@ -116,17 +144,14 @@ void put_blocks(io::Safetensors& file, const std::string& prefix, std::span<cons
 template <class T>
 std::vector<T> take_blocks(const io::Safetensors& file, const std::string& prefix,
                            const ModelShape& shape, const ModelOptions& options) {
+  // First, since only shapes that fit each other make sizes that are to be believed: blocks without
+  // elements may have any extents.
+  for (const Block& block : blocks_of(shape, options)) check_block(file, prefix, block);
   const index_t ld = shape.states + shape.outputs;
-  const index_t cols = shape.states + shape.inputs + (options.bias ? 1 : 0);
-  std::vector<T> M(static_cast<std::size_t>(ld * cols), T(0));
+  std::vector<T> M = zeros<T>(ld, shape.states + shape.inputs + (options.bias ? 1 : 0));
   for (const Block& block : blocks_of(shape, options)) {
     const std::string name = prefix + block.name;
-    const io::Array& array = matrix(file, name);
-    const std::vector<std::int64_t> expected = {block.rows, block.cols};
-    if (array.shape != expected)
-      throw IoError(file.path, name + " has shape " + shape_text(array.shape) + ", expected " +
-                                   shape_text(expected));
-    const std::vector<T> values = array.as<T>();
+    const std::vector<T> values = matrix(file, name).template as<T>();
     for (index_t i = 0; i < block.rows; ++i)
       for (index_t j = 0; j < block.cols; ++j) {
         const T value = values[static_cast<std::size_t>(i * block.cols + j)];

@@ -2,11 +2,13 @@
 #include "host/train/checkpoint.hpp"
 
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
+#include "host/io/json_reader.hpp"
 #include "host/model/model_file.hpp"
 #include "idl/error.hpp"
 #include "idl/io.hpp"
@@ -78,19 +80,22 @@ Json position_json(const TrainingPosition& position) {
           {"metrics_length", position.metrics_length}};
 }
 
-TrainingPosition position_from(const Json& json) {
+TrainingPosition position_from(const Json& json, const std::string& path) {
   TrainingPosition position;
-  json.at("epoch").get_to(position.epoch);
-  json.at("batch").get_to(position.batch);
-  json.at("steps").get_to(position.steps);
-  json.at("loss_sum").get_to(position.loss_sum);
-  json.at("correct").get_to(position.correct);
-  json.at("forward_iterations").get_to(position.forward_iterations);
-  json.at("adjoint_iterations").get_to(position.adjoint_iterations);
-  json.at("samples").get_to(position.samples);
-  json.at("not_converged").get_to(position.not_converged);
-  json.at("best_accuracy").get_to(position.best_accuracy);
-  json.at("metrics_length").get_to(position.metrics_length);
+  const auto take = [&](const char* key, auto& value) {
+    io::take_member(json, key, value, path, k_position_key);
+  };
+  take("epoch", position.epoch);
+  take("batch", position.batch);
+  take("steps", position.steps);
+  take("loss_sum", position.loss_sum);
+  take("correct", position.correct);
+  take("forward_iterations", position.forward_iterations);
+  take("adjoint_iterations", position.adjoint_iterations);
+  take("samples", position.samples);
+  take("not_converged", position.not_converged);
+  take("best_accuracy", position.best_accuracy);
+  take("metrics_length", position.metrics_length);
   return position;
 }
 
@@ -98,10 +103,10 @@ Json parse_metadata(const io::Safetensors& file, const char* key) {
   const auto found = file.metadata.find(key);
   if (found == file.metadata.end())
     throw IoError(file.path, std::string("no metadata ") + key + ": this is no checkpoint");
-  Json json = Json::parse(found->second, nullptr, false);
-  if (!json.is_object())
+  std::optional<Json> json = io::parse_json<Json>(found->second);
+  if (!json || !json->is_object())
     throw IoError(file.path, std::string("metadata ") + key + " is no JSON object");
-  return json;
+  return std::move(*json);
 }
 
 void check_settings(const Json& written, const Json& wanted, const std::string& path) {
@@ -118,11 +123,15 @@ void check_settings(const Json& written, const Json& wanted, const std::string& 
 void check_position(const TrainingPosition& position, const TrainerOptions& options,
                     const Dataset& train, const std::string& path) {
   const index_t batches = (train.size() + options.batch_size - 1) / options.batch_size;
+  // Divided, since epoch·batches may overflow. A whole epoch's last batch may be smaller.
   if (position.epoch < 0 || position.batch < 0 || position.batch >= batches ||
-      position.steps != position.epoch * batches + position.batch)
+      position.steps / batches != position.epoch || position.steps % batches != position.batch ||
+      position.samples != position.batch * options.batch_size || position.not_converged < 0)
     throw IoError(path, "the position is impossible: epoch " + std::to_string(position.epoch) +
                             ", batch " + std::to_string(position.batch) + " of " +
-                            std::to_string(batches) + ", step " + std::to_string(position.steps));
+                            std::to_string(batches) + ", step " + std::to_string(position.steps) +
+                            ", " + std::to_string(position.samples) + " samples, " +
+                            std::to_string(position.not_converged) + " of them not converged");
 }
 
 template <class T>
@@ -163,12 +172,7 @@ TrainingPosition read_checkpoint(Context& context, ImplicitModel<T>& model, Opti
   const io::Safetensors file = io::read_safetensors(options.folder / k_file_name);
   check_settings(parse_metadata(file, k_settings_key), settings_json(model, options, train),
                  file.path);
-  TrainingPosition position;
-  try {
-    position = position_from(parse_metadata(file, k_position_key));
-  } catch (const Json::exception& error) {
-    throw IoError(file.path, std::string("metadata ") + k_position_key + ": " + error.what());
-  }
+  const TrainingPosition position = position_from(parse_metadata(file, k_position_key), file.path);
   check_position(position, options, train, file.path);
   take<T>(context, file, "", model.M(), model);
   take<T>(context, file, "first_moment.", optimizer.first_moment(), model);

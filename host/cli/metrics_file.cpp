@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: MIT
+#include "host/cli/metrics_file.hpp"
+
+#include <nlohmann/json.hpp>
+#include <sstream>
+#include <string>
+
+#include "host/io/binary_file.hpp"
+#include "host/io/json_reader.hpp"
+#include "idl/error.hpp"
+
+namespace idl::cli {
+namespace {
+
+EpochMetrics epoch_from(const nlohmann::json& line, const std::string& path) {
+  EpochMetrics metrics;
+  const auto take = [&](const char* key, auto& value) {
+    io::take_member(line, key, value, path, "a line of an epoch");
+  };
+  take("epoch", metrics.epoch);
+  take("step", metrics.step);
+  take("train_loss", metrics.train_loss);
+  take("train_accuracy", metrics.train_accuracy);
+  if (line.contains("test_loss")) {
+    metrics.test.emplace();
+    take("test_loss", metrics.test->loss);
+    take("test_accuracy", metrics.test->accuracy);
+  }
+  return metrics;
+}
+
+bool tells_of_an_epoch(const nlohmann::json& line) {
+  if (!line.is_object()) return false;
+  const auto event = line.find("event");
+  return event != line.end() && *event == "epoch";
+}
+
+}  // namespace
+
+std::vector<EpochMetrics> read_epochs(const std::filesystem::path& path) {
+  std::istringstream lines(io::read_text(path));
+  std::vector<EpochMetrics> epochs;
+  for (std::string text; std::getline(lines, text);) {
+    const auto line = io::parse_json<nlohmann::json>(text);
+    if (line && tells_of_an_epoch(*line)) epochs.push_back(epoch_from(*line, path.string()));
+  }
+  return epochs;
+}
+
+}  // namespace idl::cli
