@@ -9,6 +9,7 @@
 #include "host/io/binary_file.hpp"
 #include "host/io/checked_size.hpp"
 #include "host/io/half_precision.hpp"
+#include "host/io/json_object.hpp"
 #include "host/io/safetensors_header.hpp"
 #include "idl/io.hpp"
 
@@ -171,17 +172,32 @@ std::vector<Placed> place(const Safetensors& content) {
   return tensors;
 }
 
+/// "[2,3]".
+template <class Numbers>
+std::string list_text(const Numbers& numbers) {
+  std::string text = "[";
+  for (const auto number : numbers) text += (text.size() == 1 ? "" : ",") + std::to_string(number);
+  return text + "]";
+}
+
 std::string header_text(const Safetensors& content, const std::vector<Placed>& tensors) {
-  nlohmann::ordered_json header = nlohmann::ordered_json::object();
-  if (!content.metadata.empty()) header["__metadata__"] = content.metadata;
-  for (const Placed& tensor : tensors)
-    header[*tensor.name] = {
-        {"dtype", type_name(tensor.array->type)},
-        {"shape", tensor.array->shape},
-        {"data_offsets", {tensor.begin, tensor.begin + tensor.array->bytes.size()}}};
   std::string text;
   try {
-    text = header.dump();
+    JsonObject header;
+    if (!content.metadata.empty()) {
+      JsonObject metadata;
+      for (const auto& [key, value] : content.metadata) metadata.add(key, value);
+      header.add_text("__metadata__", metadata.text());
+    }
+    for (const Placed& tensor : tensors) {
+      const std::uint64_t end = tensor.begin + tensor.array->bytes.size();
+      JsonObject entry;
+      entry.add("dtype", type_name(tensor.array->type));
+      entry.add_text("shape", list_text(tensor.array->shape));
+      entry.add_text("data_offsets", list_text(std::array{tensor.begin, end}));
+      header.add_text(*tensor.name, entry.text());
+    }
+    text = header.text();
   } catch (const nlohmann::json::exception&) {
     detail::throw_invalid_argument("a name or a metadata text is not valid UTF-8");
   }

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "host/io/json_object.hpp"
 #include "host/io/json_reader.hpp"
 #include "host/model/model_file.hpp"
 #include "idl/error.hpp"
@@ -22,62 +23,67 @@ constexpr const char* k_file_name = "checkpoint.safetensors";
 constexpr const char* k_position_key = "training.position";
 constexpr const char* k_settings_key = "training.settings";
 
-Json tolerance_json(const Tolerance& tolerance) {
-  return {{"max_iterations", tolerance.max_iterations},
-          {"absolute", tolerance.absolute},
-          {"relative", tolerance.relative},
-          {"certified", tolerance.rule == StopRule::certified_bound}};
+std::string tolerance_text(const Tolerance& tolerance) {
+  io::JsonObject json;
+  json.add("max_iterations", tolerance.max_iterations);
+  json.add("absolute", tolerance.absolute);
+  json.add("relative", tolerance.relative);
+  json.add("certified", tolerance.rule == StopRule::certified_bound);
+  return json.text();
 }
 
 /// Everything beside the parameters that the bits of a training depend on.
 template <class T>
-Json settings_json(const ImplicitModel<T>& model, const TrainerOptions& options,
-                   const Dataset& train) {
+std::string settings_text(const ImplicitModel<T>& model, const TrainerOptions& options,
+                          const Dataset& train) {
   const OptimizerOptions& optimizer = options.optimizer;
   const Schedule& schedule = options.schedule;
-  Json settings = {{"precision", std::is_same_v<T, float> ? "f32" : "f64"},
-                   {"samples", train.size()},
-                   {"features", train.features()},
-                   {"classes", train.classes()},
-                   {"states", model.shape().states},
-                   {"batch_size", options.batch_size},
-                   {"loss", to_string(options.loss)},
-                   {"optimizer", to_string(optimizer.kind)},
-                   {"learning_rate", optimizer.learning_rate},
-                   {"beta1", optimizer.beta1},
-                   {"beta2", optimizer.beta2},
-                   {"epsilon", optimizer.epsilon},
-                   {"weight_decay", optimizer.weight_decay},
-                   {"momentum", optimizer.momentum},
-                   {"nesterov", optimizer.nesterov},
-                   {"schedule", to_string(schedule.kind)},
-                   {"schedule_period", schedule.period},
-                   {"schedule_gamma", schedule.gamma},
-                   {"schedule_floor", schedule.floor},
-                   {"forward", tolerance_json(options.solver.forward)},
-                   {"adjoint", tolerance_json(options.solver.adjoint)},
-                   {"batch_invariant", options.solver.batch_invariant},
-                   {"shuffle", options.shuffle},
-                   {"seed", options.seed}};
+  io::JsonObject settings;
+  settings.add("precision", std::is_same_v<T, float> ? "f32" : "f64");
+  settings.add("samples", train.size());
+  settings.add("features", train.features());
+  settings.add("classes", train.classes());
+  settings.add("states", model.shape().states);
+  settings.add("batch_size", options.batch_size);
+  settings.add("loss", to_string(options.loss));
+  settings.add("optimizer", to_string(optimizer.kind));
+  settings.add("learning_rate", optimizer.learning_rate);
+  settings.add("beta1", optimizer.beta1);
+  settings.add("beta2", optimizer.beta2);
+  settings.add("epsilon", optimizer.epsilon);
+  settings.add("weight_decay", optimizer.weight_decay);
+  settings.add("momentum", optimizer.momentum);
+  settings.add("nesterov", optimizer.nesterov);
+  settings.add("schedule", to_string(schedule.kind));
+  settings.add("schedule_period", schedule.period);
+  settings.add("schedule_gamma", schedule.gamma);
+  settings.add("schedule_floor", schedule.floor);
+  settings.add_text("forward", tolerance_text(options.solver.forward));
+  settings.add_text("adjoint", tolerance_text(options.solver.adjoint));
+  settings.add("batch_invariant", options.solver.batch_invariant);
+  settings.add("shuffle", options.shuffle);
+  settings.add("seed", options.seed);
   for (const auto& [key, value] : model_metadata(model.options(), 0))
-    if (key != "step") settings["model." + key] = value;
+    if (key != "step") settings.add("model." + key, value);
   // Only the cosine schedule looks ahead to the end.
-  if (schedule.kind == ScheduleKind::cosine) settings["epochs"] = options.epochs;
-  return settings;
+  if (schedule.kind == ScheduleKind::cosine) settings.add("epochs", options.epochs);
+  return settings.text();
 }
 
-Json position_json(const TrainingPosition& position) {
-  return {{"epoch", position.epoch},
-          {"batch", position.batch},
-          {"steps", position.steps},
-          {"loss_sum", position.loss_sum},
-          {"correct", position.correct},
-          {"forward_iterations", position.forward_iterations},
-          {"adjoint_iterations", position.adjoint_iterations},
-          {"samples", position.samples},
-          {"not_converged", position.not_converged},
-          {"best_accuracy", position.best_accuracy},
-          {"metrics_length", position.metrics_length}};
+std::string position_text(const TrainingPosition& position) {
+  io::JsonObject json;
+  json.add("epoch", position.epoch);
+  json.add("batch", position.batch);
+  json.add("steps", position.steps);
+  json.add("loss_sum", position.loss_sum);
+  json.add("correct", position.correct);
+  json.add("forward_iterations", position.forward_iterations);
+  json.add("adjoint_iterations", position.adjoint_iterations);
+  json.add("samples", position.samples);
+  json.add("not_converged", position.not_converged);
+  json.add("best_accuracy", position.best_accuracy);
+  json.add("metrics_length", position.metrics_length);
+  return json.text();
 }
 
 TrainingPosition position_from(const Json& json, const std::string& path) {
@@ -158,8 +164,8 @@ void write_checkpoint(Context& context, const ImplicitModel<T>& model, Optimizer
                       const TrainingPosition& position) {
   io::Safetensors file;
   file.metadata = model_metadata(model.options(), position.steps);
-  file.metadata[k_position_key] = position_json(position).dump();
-  file.metadata[k_settings_key] = settings_json(model, options, train).dump();
+  file.metadata[k_position_key] = position_text(position);
+  file.metadata[k_settings_key] = settings_text(model, options, train);
   put<T>(context, file, "", model.M(), model);
   put<T>(context, file, "first_moment.", optimizer.first_moment(), model);
   put<T>(context, file, "second_moment.", optimizer.second_moment(), model);
@@ -170,8 +176,8 @@ template <class T>
 TrainingPosition read_checkpoint(Context& context, ImplicitModel<T>& model, Optimizer<T>& optimizer,
                                  const TrainerOptions& options, const Dataset& train) {
   const io::Safetensors file = io::read_safetensors(options.folder / k_file_name);
-  check_settings(parse_metadata(file, k_settings_key), settings_json(model, options, train),
-                 file.path);
+  check_settings(parse_metadata(file, k_settings_key),
+                 Json::parse(settings_text(model, options, train)), file.path);
   const TrainingPosition position = position_from(parse_metadata(file, k_position_key), file.path);
   check_position(position, options, train, file.path);
   take<T>(context, file, "", model.M(), model);

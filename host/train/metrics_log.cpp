@@ -7,9 +7,9 @@
 
 #include <cerrno>
 #include <cstring>
-#include <nlohmann/json.hpp>
 #include <utility>
 
+#include "host/io/json_object.hpp"
 #include "idl/error.hpp"
 
 namespace idl {
@@ -70,38 +70,40 @@ void MetricsLog::append(const std::string& line) {
 }
 
 void MetricsLog::write(const StepMetrics& metrics) {
-  const nlohmann::ordered_json line = {{"event", "step"},
-                                       {"epoch", metrics.epoch},
-                                       {"step", metrics.step},
-                                       {"loss", metrics.loss},
-                                       {"accuracy", metrics.accuracy},
-                                       {"learning_rate", metrics.learning_rate},
-                                       {"forward_iterations", metrics.forward_iterations},
-                                       {"adjoint_iterations", metrics.adjoint_iterations},
-                                       {"not_converged", metrics.not_converged},
-                                       {"samples_per_second", metrics.samples_per_second}};
-  append(line.dump() + "\n");
+  io::JsonObject line;
+  line.add("event", "step");
+  line.add("epoch", metrics.epoch);
+  line.add("step", metrics.step);
+  line.add("loss", metrics.loss);
+  line.add("accuracy", metrics.accuracy);
+  line.add("learning_rate", metrics.learning_rate);
+  line.add("forward_iterations", metrics.forward_iterations);
+  line.add("adjoint_iterations", metrics.adjoint_iterations);
+  line.add("not_converged", metrics.not_converged);
+  line.add("samples_per_second", metrics.samples_per_second);
+  append(line.text() + "\n");
 }
 
 void MetricsLog::write(const EpochMetrics& metrics) {
-  nlohmann::ordered_json line = {{"event", "epoch"},
-                                 {"epoch", metrics.epoch},
-                                 {"step", metrics.step},
-                                 {"train_loss", metrics.train_loss},
-                                 {"train_accuracy", metrics.train_accuracy}};
+  io::JsonObject line;
+  line.add("event", "epoch");
+  line.add("epoch", metrics.epoch);
+  line.add("step", metrics.step);
+  line.add("train_loss", metrics.train_loss);
+  line.add("train_accuracy", metrics.train_accuracy);
   if (metrics.test) {
-    line["test_loss"] = metrics.test->loss;
-    line["test_accuracy"] = metrics.test->accuracy;
-    line["test_not_converged"] = metrics.test->not_converged;
+    line.add("test_loss", metrics.test->loss);
+    line.add("test_accuracy", metrics.test->accuracy);
+    line.add("test_not_converged", metrics.test->not_converged);
   }
-  line["best"] = metrics.best;
-  line["learning_rate"] = metrics.learning_rate;
-  line["forward_iterations"] = metrics.forward_iterations;
-  line["adjoint_iterations"] = metrics.adjoint_iterations;
-  line["not_converged"] = metrics.not_converged;
-  line["seconds"] = metrics.seconds;
-  line["samples_per_second"] = metrics.samples_per_second;
-  append(line.dump() + "\n");
+  line.add("best", metrics.best);
+  line.add("learning_rate", metrics.learning_rate);
+  line.add("forward_iterations", metrics.forward_iterations);
+  line.add("adjoint_iterations", metrics.adjoint_iterations);
+  line.add("not_converged", metrics.not_converged);
+  line.add("seconds", metrics.seconds);
+  line.add("samples_per_second", metrics.samples_per_second);
+  append(line.text() + "\n");
 }
 
 std::uint64_t MetricsLog::sync() {

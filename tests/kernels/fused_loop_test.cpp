@@ -143,14 +143,15 @@ TYPED_TEST(FusedLoopTest, AgreesWithNaiveLoopsForAwkwardSizes) {
   for (const bool adjoint : {false, true})
     for (const index_t n : {1, 3, 31, 33, 64, 65, 100, 129, 144, 193, 208}) {
       if (n > (sizeof(typename TypeParam::Scalar) == 4 ? 208 : 144)) continue;
-      for (const index_t m : {1, 5, 9}) {
+      for (const index_t m : {1, 9}) {
         const auto count = static_cast<std::size_t>(n * m);
         const std::vector<double> A = this->contraction(n);
         const std::vector<double> held = this->rounded(
             this->random_.uniforms(static_cast<index_t>(count * (adjoint ? 2 : 1)), -1.0, 1.0));
         const std::vector<double> start =
             this->rounded(this->random_.uniforms(static_cast<index_t>(count), -1.0, 1.0));
-        const auto got = this->solve(LoopStrategy::fused, adjoint, n, m, A, held, start, k_tanh);
+        const auto got =
+            this->solve(LoopStrategy::fused, adjoint, n, m, A, held, start, k_tanh, {}, 15);
         EXPECT_EQ(got.active, 0);
         const std::vector<double> expected =
             this->naive(adjoint, n, m, A, held, start, got.iterations);

@@ -35,7 +35,8 @@ struct Tally {
 /// for float, long double for double):
 ///   - forward: no column's error and residual exceed what the report says;
 ///   - adjoint: no column's error exceeds the bound;
-///   - in one case of 20, where φ is smooth: dM and dU against central differences along a random direction;
+///   - in one case of 20, where φ is smooth: dM and dU against central differences along a random
+///   direction;
 ///   - with batch_invariant: the bits of the columns in another composition of the batch.
 /// Gives the first violation in words.
 template <class T>

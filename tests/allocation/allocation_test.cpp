@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: MIT
+// Every allocation of the library fails once, in turn: what comes out is an error that says so,
+// nothing is leaked, and what was there before goes on working.
+#include <cstring>
+#include <functional>
+#include <new>
+#include <string>
+#include <vector>
+
+#include "idl/c_api.h"
+#include "idl/dlpack.hpp"
+#include "idl/trainer.hpp"
+#include "tests/allocation/failing_allocator.hpp"
+#include "tests/host/device_test.hpp"
+#include "tests/io/files.hpp"
+#include "tests/training/synthetic_data.hpp"
+
+namespace idl::test {
+namespace {
+
+/// Runs `action` with its `number`-th allocation failing. Whether that allocation came; sets `text`
+/// where anything but a lack of memory was reported.
+bool run_with_failure(const std::function<void()>& action, std::int64_t number, std::string& text) {
+  fail_allocation(number);
+  try {
+    action();
+  } catch (const std::bad_alloc&) {
+  } catch (const OutOfMemory&) {
+  } catch (const std::exception& error) {
+    stop_failing();
+    text = error.what();
+    return true;
+  }
+  return stop_failing();
+}
+
+/// Runs `action` again and again, with one more allocation granted each time, until none fails.
+/// `check` is called after every failure, with memory to be had again. A `stride` skips some.
+void fail_at_every_allocation(
+    const std::function<void()>& action, const std::function<void()>& check = [] {},
+    std::int64_t stride = 1) {
+  constexpr std::int64_t k_most = 100000;
+  std::string text;
+  for (std::int64_t number = 1; number < k_most; number += stride) {
+    // Once for what is kept by the process or the thread (tables, the text of an error), and once
+    // to see that nothing is lost.
+    if (!run_with_failure(action, number, text)) {
+      EXPECT_GT(number, 1) << "nothing was allocated";
+      return;
+    }
+    check();
+    const std::int64_t live = live_allocations();
+    run_with_failure(action, number, text);
+    ASSERT_EQ(text, "") << "allocation " << number;
+    ASSERT_EQ(live_allocations(), live) << "leaked at allocation " << number;
+    check();
+    if (testing::Test::HasFatalFailure()) FAIL() << "after allocation " << number;
+  }
+  FAIL() << "there are more than " << k_most << " allocations";
+}
+
+/// All tensors of a file, one after the other.
+std::string tensors_in(const std::filesystem::path& path) {
+  std::string bytes;
+  for (const auto& [name, tensor] : io::read_safetensors(path).tensors)
+    bytes.append(reinterpret_cast<const char*>(tensor.bytes.data()), tensor.bytes.size());
+  return bytes;
+}
+
+template <class C>
+class Allocation : public DeviceTest<C> {
+ protected:
+  using Element = typename C::Scalar;
+
+  ImplicitModel<Element> model() {
+    return ImplicitModel<Element>(this->context(), {.states = 5, .inputs = 4, .outputs = 3}, {}, 3);
+  }
+  Matrix<Element> inputs(index_t samples = 6) {
+    RandomValues random(1);
+    return this->matrix(4, samples, random.uniforms(4 * samples, -1.0, 1.0));
+  }
+};
+using Cases = testing::Types<Case<DeviceKind::cpu, float>, Case<DeviceKind::cuda, float>>;
+TYPED_TEST_SUITE(Allocation, Cases, CaseNames);
+
+TYPED_TEST(Allocation, OfAContextMayFail) {
+  fail_at_every_allocation([&] { Context context(this->device()); });
+}
+
+TYPED_TEST(Allocation, OfAModelMayFail) {
+  fail_at_every_allocation([&] { this->model(); });
+}
+
+TYPED_TEST(Allocation, OfAPredictionMayFail) {
+  using T = typename TypeParam::Scalar;
+  const ImplicitModel<T> model = this->model();
+  const Matrix<T> U = this->inputs();
+  const auto predict = [&] { return model.predict(this->context(), U); };
+  const std::vector<T> expected = this->fetch(predict().Y);
+  fail_at_every_allocation([&] { static_cast<void>(predict()); },
+                           [&] { ASSERT_EQ(this->fetch(predict().Y), expected); });
+}
+
+TYPED_TEST(Allocation, OfAPassMayFail) {
+  using T = typename TypeParam::Scalar;
+  const ImplicitModel<T> model = this->model();
+  const Matrix<T> U = this->inputs();
+  fail_at_every_allocation([&] {
+    BatchPass<T> pass(this->context(), model, 6, {.backward = true, .input_gradient = true});
+    copy<T>(this->context(), U, pass.U());
+    static_cast<void>(pass.forward());
+    copy<T>(this->context(), pass.Y(), pass.dY());
+    static_cast<void>(pass.backward());
+  });
+}
+
+TYPED_TEST(Allocation, OfARunningPassMayFail) {
+  using T = typename TypeParam::Scalar;
+  const ImplicitModel<T> model = this->model();
+  BatchPass<T> pass(this->context(), model, 6, {.backward = false});
+  copy<T>(this->context(), this->inputs(), pass.U());
+  static_cast<void>(pass.forward());
+  const std::vector<T> expected = this->fetch(pass.Y());
+  const auto run = [&] {
+    static_cast<void>(pass.forward());
+    static_cast<void>(pass.fetch_forward_outcome().get());
+  };
+  fail_at_every_allocation(run, [&] {
+    run();
+    ASSERT_EQ(this->fetch(pass.Y()), expected);
+  });
+}
+
+// Not of resuming one: the JSON library needs memory to destroy what it has parsed, and ends the
+// process where there is none.
+TYPED_TEST(Allocation, OfATrainingMayFailAndLeavesTheCheckpointBefore) {
+  using T = typename TypeParam::Scalar;
+  const Dataset data = make_dataset(8, 4, 3, 1);
+  const Dataset test = make_dataset(4, 4, 3, 2);
+  const TemporaryFolder folder;
+  TrainerOptions options;
+  options.epochs = 1;
+  options.batch_size = 5;
+  options.folder = folder.path();
+  const auto train = [&] {
+    ImplicitModel<T> model = this->model();
+    Trainer<T>(this->context(), model, data, &test, options).fit();
+  };
+  train();
+  const std::string expected = tensors_in(folder / "checkpoint.safetensors");
+  const std::ptrdiff_t files = folder.count();
+  fail_at_every_allocation(
+      train,
+      [&] {
+        ASSERT_EQ(folder.count(), files) << "something half-written was left";
+        ASSERT_TRUE(tensors_in(folder / "checkpoint.safetensors") == expected);
+      },
+      7);
+}
+
+TYPED_TEST(Allocation, OfSavingAndLoadingMayFailAndLeavesTheFileBefore) {
+  using T = typename TypeParam::Scalar;
+  const TemporaryFolder folder;
+  const ImplicitModel<T> model = this->model();
+  const auto path = folder / "model.safetensors";
+  save_model(this->context(), model, path);
+  const std::string bytes = read_text(path);
+  fail_at_every_allocation([&] { save_model(this->context(), model, path); },
+                           [&] {
+                             ASSERT_EQ(folder.count(), 1);
+                             ASSERT_TRUE(read_text(path) == bytes);
+                           });
+  fail_at_every_allocation([&] { load_model<T>(this->context(), path); });
+}
+
+TYPED_TEST(Allocation, OfADlpackTensorMayFail) {
+  using T = typename TypeParam::Scalar;
+  fail_at_every_allocation([&] {
+    DLManagedTensor* tensor = to_dlpack(Matrix<T>::zeros(this->context(), 3, 2));
+    static_cast<void>(from_dlpack<T>(tensor->dl_tensor));
+    tensor->deleter(tensor);
+  });
+}
+
+TYPED_TEST(Allocation, BehindTheCInterfaceIsAStatus) {
+  const TemporaryFolder folder;
+  const std::string path = (folder / "model.safetensors").string();
+  const std::string device = to_string(this->device());
+  const std::vector<float> U(12, 0.5F);
+  const std::vector<std::int32_t> labels = {0, 1, 0};
+  std::vector<float> Y(6);
+  bool refused = false;
+  const auto went_well = [&](idl_status status) {
+    if (status == IDL_STATUS_OUT_OF_MEMORY) refused = true;
+    if (status != IDL_STATUS_OK && status != IDL_STATUS_OUT_OF_MEMORY)
+      throw Error("status " + std::to_string(status) + ": " + idl_last_error());
+    return status == IDL_STATUS_OK;
+  };
+  fail_at_every_allocation([&] {
+    idl_context* context = nullptr;
+    idl_model* model = nullptr;
+    idl_model* loaded = nullptr;
+    idl_trainer* trainer = nullptr;
+    if (went_well(idl_context_create(device.c_str(), nullptr, &context)) &&
+        went_well(idl_model_create(context, IDL_FLOAT32, 5, 4, 2, "relu", 0.9, 0, 1, &model)) &&
+        went_well(idl_model_save(context, model, path.c_str())) &&
+        went_well(idl_model_load(context, path.c_str(), IDL_FLOAT32, &loaded)) &&
+        went_well(idl_model_predict(context, loaded, 3, U.data(), 4, Y.data(), 2, nullptr, 0,
+                                    IDL_MEMORY_HOST, nullptr, nullptr)) &&
+        went_well(idl_trainer_create(context, model, 3, 1e-3, nullptr, &trainer))) {
+      double loss = 0;
+      went_well(
+          idl_trainer_step(trainer, U.data(), 4, labels.data(), IDL_MEMORY_HOST, &loss, nullptr));
+    }
+    idl_trainer_destroy(trainer);
+    idl_model_destroy(loaded);
+    idl_model_destroy(model);
+    idl_context_destroy(context);
+  });
+  EXPECT_TRUE(refused);
+}
+
+TEST(AllocationOfFiles, MayFail) {
+  const TemporaryFolder folder;
+  const std::string data = IDL_TEST_DATA "/io/";
+  const io::Array array = io::read_npy(data + "c_order_f8.npy");
+  const auto path = folder / "array.npy";
+  fail_at_every_allocation([&] { io::write_npy(path, array); },
+                           [&] { ASSERT_LE(folder.count(), 1); });
+  for (const char* name : {"fortran_f8.npy", "c_order_f4.npy"})
+    fail_at_every_allocation([&] { static_cast<void>(io::read_npy(data + name)); });
+  for (const char* name : {"images.idx", "images.idx.gz"})
+    fail_at_every_allocation([&] { static_cast<void>(io::read_idx(data + name)); });
+  fail_at_every_allocation(
+      [&] { static_cast<void>(io::read_safetensors(data + "types.safetensors")); });
+}
+
+}  // namespace
+}  // namespace idl::test
