@@ -22,6 +22,10 @@ if(IDL_SANITIZE)
   endif()
   set(_idl_sanitize -fsanitize=${IDL_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
 endif()
+if(IDL_FUZZ)
+  set(_idl_sanitize -fsanitize=fuzzer-no-link,address,undefined,float-cast-overflow
+                    -fno-sanitize-recover=all -fno-omit-frame-pointer)
+endif()
 
 function(idl_configure_target target)
   target_compile_features(${target} PRIVATE cxx_std_20)
