@@ -145,8 +145,9 @@ void settle_inside(const Tile<T>& tile, double radius, RowStates& s) {
     sum_shrunk(tile, s);
     lowered = false;
     for (index_t l = 0; l < tile.rows; ++l) {
+      if (!s.projected[l]) continue;
       const auto count = static_cast<std::int64_t>(s.previous_count.at[l]);
-      if (!s.projected[l] || l1_ball_holds_in_any_order(s.sum.at[l], radius, count)) continue;
+      if (l1_ball_holds_in_any_order(s.sum.at[l], radius, count)) continue;
       lowered = true;
       s.tau.at[l] = lower_tau(s.tau.at[l], s.sum.at[l], radius, count, attempt);
     }
