@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: MIT
+"""Writes a random model: A from N(0,1), projected to ‖A‖∞ = 0.95; B, C, D from N(0,1)/√p, /√n, /√p.
+
+    python3 random_model.py STATES INPUTS FILE [SEED]
+
+Needs numpy alone; the file is written by hand."""
+
+import json
+import struct
+import sys
+
+import numpy as np
+
+KAPPA = 0.95
+OUTPUTS = 10
+
+
+def project_rows(A, radius):
+    """Each row onto the ℓ1 ball, by sorting: θ = max_k (Σ of the k largest |a| − radius)/k."""
+    magnitudes = np.abs(A)
+    descending = -np.sort(-magnitudes, axis=1)
+    thresholds = (np.cumsum(descending, axis=1) - radius) / np.arange(1, A.shape[1] + 1)
+    theta = np.maximum(thresholds.max(axis=1, keepdims=True), 0)
+    return np.sign(A) * np.maximum(magnitudes - theta, 0)
+
+
+def write_safetensors(path, tensors, metadata):
+    header = {"__metadata__": metadata}
+    offset = 0
+    for name, array in tensors.items():
+        header[name] = {"dtype": "F32", "shape": list(array.shape),
+                        "data_offsets": [offset, offset + array.nbytes]}
+        offset += array.nbytes
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    with open(path, "wb") as file:
+        file.write(struct.pack("<Q", len(text)) + text)
+        for array in tensors.values():
+            file.write(np.ascontiguousarray(array, "<f4").tobytes())
+
+
+def main():
+    states, inputs = int(sys.argv[1]), int(sys.argv[2])
+    random = np.random.default_rng(int(sys.argv[4]) if len(sys.argv) > 4 else 1)
+    A = project_rows(random.standard_normal((states, states)), KAPPA)
+    tensors = {
+        "A": A,
+        "B": random.standard_normal((states, inputs)) / np.sqrt(inputs),
+        "C": random.standard_normal((OUTPUTS, states)) / np.sqrt(states),
+        "D": random.standard_normal((OUTPUTS, inputs)) / np.sqrt(inputs),
+    }
+    tensors = {name: array.astype("<f4") for name, array in tensors.items()}
+    metadata = {"idl_format_version": "1", "format": "pt", "activation": "relu", "alpha": "0",
+                "well_posedness": "inf_norm_ball", "kappa": str(KAPPA), "bias": "false",
+                "no_D": "false", "step": "0"}
+    write_safetensors(sys.argv[3], tensors, metadata)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: MIT
+#include "bench/support/stopwatch.hpp"
+
+#include <chrono>
+#include <string>
+
+#include "idl/error.hpp"
+#include "kernels/backend.hpp"
+
+#if IDL_HAVE_CUDA
+#include <cuda_runtime_api.h>
+#endif
+
+namespace idl::bench {
+
+#if IDL_HAVE_CUDA
+
+struct Stopwatch::Events {
+  cudaEvent_t begin = nullptr;
+  cudaEvent_t end = nullptr;
+
+  Events() {
+    check(cudaEventCreate(&begin));
+    check(cudaEventCreate(&end));
+  }
+  ~Events() {
+    if (begin != nullptr) cudaEventDestroy(begin);
+    if (end != nullptr) cudaEventDestroy(end);
+  }
+  Events(const Events&) = delete;
+  Events& operator=(const Events&) = delete;
+
+  void start(CUstream_st* stream) { check(cudaEventRecord(begin, stream)); }
+  double stop(CUstream_st* stream) {
+    check(cudaEventRecord(end, stream));
+    check(cudaEventSynchronize(end));
+    float milliseconds = 0.0F;
+    check(cudaEventElapsedTime(&milliseconds, begin, end));
+    return 1e-3 * static_cast<double>(milliseconds);
+  }
+
+ private:
+  static void check(cudaError_t status) {
+    if (status != cudaSuccess) throw DeviceError(cudaGetErrorString(status));
+  }
+};
+
+#else
+
+struct Stopwatch::Events {
+  void start(CUstream_st*) {}
+  double stop(CUstream_st*) { return 0.0; }
+};
+
+#endif
+
+namespace {
+
+double now() {
+  const auto time = std::chrono::steady_clock::now().time_since_epoch();
+  return std::chrono::duration<double>(time).count();
+}
+
+}  // namespace
+
+Stopwatch::Stopwatch(Context& context, Cache cache) : context_(&context) {
+  if (context.device().kind != DeviceKind::cuda) return;
+  events_ = std::make_unique<Events>();
+  if (cache == Cache::cold) flushed_ = Matrix<float>(context, 1 << 14, 1 << 12);
+}
+
+Stopwatch::~Stopwatch() = default;
+
+void Stopwatch::start() {
+  if (flushed_.rows() > 0)
+    context_->backend()->run(Fill<float>{.Y = flushed_, .value = 0.0F});
+  context_->synchronize();
+  begin_ = now();
+  if (events_) events_->start(context_->stream());
+}
+
+double Stopwatch::stop() {
+  if (events_) return events_->stop(context_->stream());
+  context_->synchronize();
+  return now() - begin_;
+}
+
+}  // namespace idl::bench
