@@ -14,6 +14,12 @@ constexpr double k_infinity = std::numeric_limits<double>::infinity();
 /// γ_k = ku/(1−ku): the relative error of k roundings, in any order.
 double gamma(double k, double u) { return k * u < 1.0 ? k * u / (1.0 - k * u) : k_infinity; }
 
+/// Error of a sum of `terms` products of numbers up to `a` and `x` in which subnormal factors,
+/// products and sums may have been taken for zero; roundings before and after it included.
+double underflow(const Arithmetic& arithmetic, double terms, double a, double x) {
+  return arithmetic.least_normal * (terms + 8.0) * (8.0 + a + x);
+}
+
 /// Error of evaluating φ in floating point, beyond the rounding of its argument. Exact for relu and
 /// identity; one product for leaky_relu; a few ulps of the value and of 1 for the others.
 double evaluation_error(const Activation& activation, double x_norm, double u) {
@@ -82,7 +88,9 @@ SolveReport certify_state(const IterationRecord& record, const Arithmetic& arith
     const double x = record.state_norms[j];
     const double x_previous = x + record.step_norms[j];
     return L * (gamma(arithmetic.states + 2.0, u) * bounds.A_norm * x_previous +
-                gamma(arithmetic.inputs + 2.0, u) * B_norm * record.forcing_norms[j]) +
+                gamma(arithmetic.inputs + 2.0, u) * B_norm * record.forcing_norms[j] +
+                underflow(arithmetic, arithmetic.states, bounds.A_norm, x_previous) +
+                underflow(arithmetic, arithmetic.inputs, B_norm, record.forcing_norms[j])) +
            evaluation_error(arithmetic.activation, x, u) + u * record.step_norms[j];
   });
 }
@@ -98,7 +106,10 @@ SolveReport certify_adjoint(const IterationRecord& record, const Arithmetic& ari
   return certify(record, bounds, [&](std::size_t j) {
     const double v_previous = summation * (record.state_norms[j] + record.step_norms[j]);
     return L * (gamma(arithmetic.states + 4.0, u) * bounds.A_norm * v_previous +
-                gamma(4.0, u) * summation * record.forcing_norms[j]) +
+                gamma(4.0, u) * summation * record.forcing_norms[j] +
+                // In each of the n sums.
+                arithmetic.states *
+                    underflow(arithmetic, arithmetic.states, bounds.A_norm, v_previous)) +
            bounds.contraction * (summation - 1.0) * record.step_norms[j];
   });
 }

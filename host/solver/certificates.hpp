@@ -19,12 +19,15 @@
 /// section 3.1):
 ///   state   (ℓ∞): ‖δ‖ <= L_φ(γ_{n+2}‖A‖∞‖x_prev‖ + γ_{p+2}‖B‖∞‖u‖) + ε_φ
 ///   adjoint (ℓ1): ‖δ‖ <= L_φ(γ_{n+4}‖A‖∞‖v_prev‖ + γ_4‖g‖)
-/// where ε_φ bounds the error of evaluating φ itself.
+/// where ε_φ bounds the error of evaluating φ itself. Added is what underflow can do: devices may
+/// take subnormal numbers for zero, so that each term of a sum is off by up to η(1 + |a| + |x|), η
+/// the least normal number.
 namespace idl::solver {
 
 /// What the certificates need to know about the arithmetic and the model.
 struct Arithmetic {
   double unit_roundoff = 0;  ///< u of the element type
+  double least_normal = 0;   ///< η of the element type
   double states = 0;         ///< n
   double inputs = 0;         ///< p'
   Activation activation;

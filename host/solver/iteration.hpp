@@ -66,6 +66,7 @@ Sequence contraction_of(ConstMatrixView<T> A, const Activation& activation, Vect
 template <class T>
 Arithmetic arithmetic_of(index_t states, index_t inputs, const Activation& activation) {
   return {.unit_roundoff = static_cast<double>(std::numeric_limits<T>::epsilon()) / 2.0,
+          .least_normal = static_cast<double>(std::numeric_limits<T>::min()),
           .states = static_cast<double>(states),
           .inputs = static_cast<double>(inputs),
           .activation = activation};

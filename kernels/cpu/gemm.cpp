@@ -8,6 +8,7 @@
 
 #include "kernels/cpu/blas_library.hpp"
 #include "kernels/cpu/execute.hpp"
+#include "kernels/cpu/flush_subnormals.hpp"
 #include "kernels/cpu/vector_width.hpp"
 
 namespace idl::cpu {
@@ -56,6 +57,7 @@ bool outruns_blas(const Gemm<T>& g) {
 
 template <class T, class Blas>
 void call_blas(const Gemm<T>& g, Blas* blas) {
+  const FlushSubnormals flush;
   const auto k = static_cast<int>(g.transpose_A ? g.A.rows : g.A.cols);
   blas(CblasColMajor, g.transpose_A ? CblasTrans : CblasNoTrans,
        g.transpose_B ? CblasTrans : CblasNoTrans, static_cast<int>(g.C.rows),

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "idl/matrix.hpp"
+#include "kernels/cpu/flush_subnormals.hpp"
 
 #ifdef _OPENMP
 #include <omp.h>
@@ -25,18 +26,24 @@ inline int thread_count() {
 inline constexpr index_t k_parallel_work = 65536;
 
 /// body(i) for i in [0, count), in parallel where count·work_each elements are worth it. The bodies
-/// must be independent; then results do not depend on the number of threads. Bodies do not throw.
+/// must be independent; then results do not depend on the number of threads. Bodies do not throw,
+/// and know no subnormal numbers.
 template <class F>
 void parallel_for(index_t count, [[maybe_unused]] index_t work_each, const F& body) {
 #ifdef _OPENMP
   const bool worth_it =
       count > 1 && work_each > 0 && count >= (k_parallel_work + work_each - 1) / work_each;
   if (worth_it && !omp_in_parallel()) {
-#pragma omp parallel for schedule(static)
-    for (index_t i = 0; i < count; ++i) body(i);
+#pragma omp parallel
+    {
+      const FlushSubnormals flush;
+#pragma omp for schedule(static)
+      for (index_t i = 0; i < count; ++i) body(i);
+    }
     return;
   }
 #endif
+  const FlushSubnormals flush;
   for (index_t i = 0; i < count; ++i) body(i);
 }
 
