@@ -59,14 +59,6 @@ void fail_at_every_allocation(
   FAIL() << "there are more than " << k_most << " allocations";
 }
 
-/// All tensors of a file, one after the other.
-std::string tensors_in(const std::filesystem::path& path) {
-  std::string bytes;
-  for (const auto& [name, tensor] : io::read_safetensors(path).tensors)
-    bytes.append(reinterpret_cast<const char*>(tensor.bytes.data()), tensor.bytes.size());
-  return bytes;
-}
-
 template <class C>
 class Allocation : public DeviceTest<C> {
  protected:

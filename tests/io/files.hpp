@@ -14,6 +14,7 @@
 #include <system_error>
 
 #include "idl/error.hpp"
+#include "idl/io.hpp"
 
 /// Files made byte by byte. A std::string serves as a sequence of bytes.
 namespace idl::test {
@@ -94,6 +95,14 @@ void expect_error(Action&& action, std::initializer_list<std::string> parts) {
     return;
   }
   ADD_FAILURE() << "no error";
+}
+
+/// All tensors of a file, one after the other.
+inline std::string tensors_in(const std::filesystem::path& path) {
+  std::string bytes;
+  for (const auto& [name, tensor] : io::read_safetensors(path).tensors)
+    bytes.append(reinterpret_cast<const char*>(tensor.bytes.data()), tensor.bytes.size());
+  return bytes;
 }
 
 }  // namespace idl::test

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <memory>
 #include <new>
@@ -15,10 +17,15 @@ namespace idl::cuda {
 
 inline constexpr std::align_val_t k_pool_alignment{256};
 
+/// When it is counted down to zero, that allocation of any pool fails; nothing is counted below 1.
+inline std::atomic<std::int64_t> allocations_to_failure{0};
+
 class MemoryPool {
  public:
   void* allocate(std::size_t bytes) {
     const std::size_t size = bytes == 0 ? 1 : bytes;
+    if (allocations_to_failure.load() > 0 && allocations_to_failure.fetch_sub(1) == 1)
+      throw OutOfMemory("cuda:0", size, 0);
     void* data = ::operator new(size, k_pool_alignment, std::nothrow);
     if (data == nullptr) throw OutOfMemory("cuda:0", size, 0);
     std::memset(data, 0xff, size);
