@@ -51,8 +51,7 @@ void adjoint(benchmark::State& state, Device device, const Problem& problem) {
   const ImplicitModel<T> model = make_model<T>(context, problem);
   const auto U = Matrix<T>::from_host(context, size.p, size.m, make_samples<T>(problem).U);
   const auto dY = Matrix<T>::from_host(
-      context, size.q, size.m,
-      uniforms<T>(size.q * size.m, 1.0 / static_cast<double>(size.m), 4));
+      context, size.q, size.m, uniforms<T>(size.q * size.m, 1.0 / static_cast<double>(size.m), 4));
   Matrix<T> X(context, size.n, size.m);
   Matrix<T> V(context, size.n, size.m);
   solver::PicardSolver<T> forward(

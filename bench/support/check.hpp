@@ -86,8 +86,7 @@ void check_states(Context& context, const ImplicitModel<T>& model, ConstMatrixVi
     add_product<T>(B, u.values, sums);
     double worst = 0.0;
     for (std::size_t i = 0; i < sums.size(); ++i)
-      worst = std::max(worst,
-                       std::abs(std::max(sums[i], 0.0) - static_cast<double>(x.values[i])));
+      worst = std::max(worst, std::abs(std::max(sums[i], 0.0) - static_cast<double>(x.values[i])));
     require_residual(report, j, worst);
   }
 }

@@ -72,8 +72,7 @@ Stopwatch::Stopwatch(Context& context, Cache cache) : context_(&context) {
 Stopwatch::~Stopwatch() = default;
 
 void Stopwatch::start() {
-  if (flushed_.rows() > 0)
-    context_->backend()->run(Fill<float>{.Y = flushed_, .value = 0.0F});
+  if (flushed_.rows() > 0) context_->backend()->run(Fill<float>{.Y = flushed_, .value = 0.0F});
   context_->synchronize();
   begin_ = now();
   if (events_) events_->start(context_->stream());

@@ -63,7 +63,8 @@ double measure(benchmark::State& state, Context& context, Cache cache, Prepare&&
 
 template <class Work>
 double measure(benchmark::State& state, Context& context, Cache cache, Work&& work) {
-  return measure(state, context, cache, [] {}, work);
+  return measure(
+      state, context, cache, [] {}, work);
 }
 
 }  // namespace idl::bench
