@@ -159,34 +159,65 @@ void multiply_panel(const Panel<T>& panel, const Source<T>& b, index_t length, c
 }
 
 template <class T>
-void multiply_round(const Gemm<T>& g, const Round& part, T* packed) {
-  constexpr index_t k_rows = k_panel_rows<T>;
-  const index_t m = g.C.cols;
-  const index_t panels = (part.rows + k_rows - 1) / k_rows;
-  const auto rows_of = [&](index_t panel) { return std::min(k_rows, part.rows - panel * k_rows); };
-  const auto as_it_lies = [&](index_t panel) {
-    return !g.transpose_A && m < k_packing_columns && rows_of(panel) == k_rows;
-  };
-  parallel_for(panels, k_rows * part.length, [&](index_t panel) {
-    if (as_it_lies(panel)) return;
-    pack_panel(g, part, part.row + panel * k_rows, rows_of(panel),
-               packed + panel * k_rows * part.length);
-  });
+index_t panels_of(const Round& part) {
+  return (part.rows + k_panel_rows<T> - 1) / k_panel_rows<T>;
+}
 
+template <class T>
+index_t rows_of(const Round& part, index_t panel) {
+  return std::min(k_panel_rows<T>, part.rows - panel * k_panel_rows<T>);
+}
+
+template <class T>
+T* packed_at(const Round& part, T* packed, index_t panel) {
+  return packed + panel * k_panel_rows<T> * part.length;
+}
+
+/// The panels for which `wanted` holds.
+template <class T, class Wanted>
+void pack_round(const Gemm<T>& g, const Round& part, T* packed, const Wanted& wanted) {
+  parallel_for(panels_of<T>(part), k_panel_rows<T> * part.length, [&](index_t panel) {
+    if (!wanted(panel)) return;
+    pack_panel(g, part, part.row + panel * k_panel_rows<T>, rows_of<T>(part, panel),
+               packed_at(part, packed, panel));
+  });
+}
+
+/// Multiplies the panels, which panel_at(index) finds.
+template <class T, class PanelAt>
+void multiply_round(const Gemm<T>& g, const Round& part, const PanelAt& panel_at) {
+  const index_t m = g.C.cols;
   const index_t along_k = g.transpose_B ? g.B.ld : 1;
   const Source<T> b{g.B.data + part.k * along_k, along_k, g.transpose_B ? 1 : g.B.ld};
   // Neighbouring tasks share a panel, which thus stays in the cache.
   const index_t tasks = (m + k_task_columns - 1) / k_task_columns;
-  const index_t work = k_rows * part.length * std::min(m, k_task_columns) / k_operations;
-  parallel_for(panels * tasks, work, [&](index_t task) {
+  const index_t work = k_panel_rows<T> * part.length * std::min(m, k_task_columns) / k_operations;
+  parallel_for(panels_of<T>(part) * tasks, work, [&](index_t task) {
     const index_t panel = task / tasks;
     const index_t begin = task % tasks * k_task_columns;
-    const index_t row = part.row + panel * k_rows;
-    const Target<T> c{g.C.data + row, g.C.ld, rows_of(panel), g.alpha, part.k == 0 ? g.beta : T(1)};
-    const Panel<T> a = as_it_lies(panel) ? Panel<T>{g.A.data + row + part.k * g.A.ld, g.A.ld}
-                                         : Panel<T>{packed + panel * k_rows * part.length, k_rows};
-    multiply_panel(a, b, part.length, c, begin, std::min(m, begin + k_task_columns));
+    const Target<T> c{g.C.data + part.row + panel * k_panel_rows<T>, g.C.ld,
+                      rows_of<T>(part, panel), g.alpha, part.k == 0 ? g.beta : T(1)};
+    multiply_panel(panel_at(panel), b, part.length, c, begin, std::min(m, begin + k_task_columns));
   });
+}
+
+template <class T>
+void pack_and_multiply_round(const Gemm<T>& g, const Round& part, T* packed) {
+  const auto as_it_lies = [&](index_t panel) {
+    return !g.transpose_A && g.C.cols < k_packing_columns &&
+           rows_of<T>(part, panel) == k_panel_rows<T>;
+  };
+  pack_round(g, part, packed, [&](index_t panel) { return !as_it_lies(panel); });
+  multiply_round(g, part, [&](index_t panel) {
+    const index_t row = part.row + panel * k_panel_rows<T>;
+    return as_it_lies(panel) ? Panel<T>{g.A.data + row + part.k * g.A.ld, g.A.ld}
+                             : Panel<T>{packed_at(part, packed, panel), k_panel_rows<T>};
+  });
+}
+
+template <class T>
+index_t inner_size(const Gemm<T>& g) {
+  return g.transpose_A ? g.A.rows : g.A.cols;
 }
 
 }  // namespace
@@ -195,17 +226,41 @@ template <class T>
 void fixed_order_gemm(const Gemm<T>& g, Scratch& scratch) {
   constexpr index_t k_rows = k_panel_rows<T>;
   const index_t r = g.C.rows;
-  const index_t inner = g.transpose_A ? g.A.rows : g.A.cols;
+  const index_t inner = inner_size(g);
   const index_t panels = std::min(k_panels, (r + k_rows - 1) / k_rows);
   T* packed = scratch.take<T>(static_cast<std::size_t>(panels * k_rows * std::min(k_run, inner)));
   for (index_t k = 0; k < inner; k += k_run) {
     for (index_t row = 0; row < r; row += panels * k_rows) {
-      multiply_round(g, {row, std::min(r - row, panels * k_rows), k, std::min(k_run, inner - k)},
-                     packed);
+      pack_and_multiply_round(
+          g, {row, std::min(r - row, panels * k_rows), k, std::min(k_run, inner - k)}, packed);
     }
   }
 }
 
+template <class T>
+bool PackedGemm<T>::fits(const Gemm<T>& g) {
+  return g.C.rows > 0 && g.C.rows <= k_panels * k_panel_rows<T> && inner_size(g) > 0 &&
+         inner_size(g) <= k_run;
+}
+
+template <class T>
+void PackedGemm<T>::pack(const Gemm<T>& g) {
+  const Round whole{0, g.C.rows, 0, inner_size(g)};
+  packed_ = scratch_.take<T>(
+      static_cast<std::size_t>(panels_of<T>(whole) * k_panel_rows<T> * whole.length));
+  pack_round(g, whole, packed_, [](index_t) { return true; });
+}
+
+template <class T>
+void PackedGemm<T>::multiply(const Gemm<T>& g) const {
+  const Round whole{0, g.C.rows, 0, inner_size(g)};
+  multiply_round(g, whole, [&](index_t panel) {
+    return Panel<T>{packed_at(whole, packed_, panel), k_panel_rows<T>};
+  });
+}
+
+template class PackedGemm<float>;
+template class PackedGemm<double>;
 template void fixed_order_gemm(const Gemm<float>&, Scratch&);
 template void fixed_order_gemm(const Gemm<double>&, Scratch&);
 

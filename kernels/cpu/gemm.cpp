@@ -68,12 +68,20 @@ void call_blas(const Gemm<T>& g, Blas* blas) {
 }  // namespace
 
 template <class T>
+bool takes_fixed_order(const Gemm<T>& g) {
+  return g.batch_invariant || outruns_blas(g) || !fits_blas(g);
+}
+
+template bool takes_fixed_order(const Gemm<float>&);
+template bool takes_fixed_order(const Gemm<double>&);
+
+template <class T>
 void execute(const Gemm<T>& g, Scratch& scratch) {
   if (g.C.rows == 0 || g.C.cols == 0) return;
   const index_t k = g.transpose_A ? g.A.rows : g.A.cols;
   if (k == 0) {
     scale(g.C, g.beta);
-  } else if (g.batch_invariant || outruns_blas(g) || !fits_blas(g)) {
+  } else if (takes_fixed_order(g)) {
     fixed_order_gemm(g, scratch);
   } else if constexpr (std::is_same_v<T, float>) {
     call_blas(g, &cblas_sgemm);

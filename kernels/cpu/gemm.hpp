@@ -13,4 +13,28 @@ namespace idl::cpu {
 template <class T>
 void fixed_order_gemm(const Gemm<T>& gemm, Scratch& scratch);
 
+/// Whether Gemm is left to fixed_order_gemm: where a fixed order is asked for, and where it is
+/// faster than the BLAS at hand.
+template <class T>
+bool takes_fixed_order(const Gemm<T>& gemm);
+
+/// fixed_order_gemm, bit for bit, of one op(A) with many B: packs op(A) once.
+template <class T>
+class PackedGemm {
+ public:
+  /// Whether op(A) is small enough, and has no size of zero.
+  static bool fits(const Gemm<T>& gemm);
+  /// Takes op(A) of `gemm`. @throws OutOfMemory
+  void pack(const Gemm<T>& gemm);
+  /// The product; its op(A) is the one that was packed.
+  void multiply(const Gemm<T>& gemm) const;
+
+ private:
+  Scratch scratch_;
+  T* packed_ = nullptr;
+};
+
+extern template class PackedGemm<float>;
+extern template class PackedGemm<double>;
+
 }  // namespace idl::cpu

@@ -7,6 +7,7 @@
 
 #include "idl/solver.hpp"
 #include "kernels/cpu/execute.hpp"
+#include "kernels/cpu/gemm.hpp"
 #include "kernels/cpu/scratch.hpp"
 
 namespace idl::cpu {
@@ -81,13 +82,15 @@ class SeparableLoop final : public TileLoop {
         status.data, status.data + status.size, static_cast<std::uint8_t>(SolveStatus::running)));
     index_t width = status.size;
     bool moved = false;
+    const bool packed = PackedGemm<T>::fits(work.product) && takes_fixed_order(work.product);
+    if (packed && active_ > 0 && max_iterations > 0) packed_product_.pack(work.product);
     for (std::int32_t k = 0; active_ > 0 && k < max_iterations; ++k) {
       if (width > k_narrowest && 4 * active_ <= 3 * width) {
         width = gather(work, width, moved);
         moved = true;
         work = moved_steps(width);
       }
-      execute(work.product, scratch_);
+      packed ? packed_product_.multiply(work.product) : execute(work.product, scratch_);
       execute(work.update, scratch_);
       execute(work.decision, scratch_);
     }
@@ -209,6 +212,7 @@ class SeparableLoop final : public TileLoop {
   std::vector<T> state_;
   std::array<std::vector<T>, k_held> held_;
   std::int32_t active_ = 0;
+  PackedGemm<T> packed_product_;
   Scratch scratch_;
 };
 

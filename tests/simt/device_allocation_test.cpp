@@ -137,9 +137,9 @@ TEST_F(DeviceAllocation, OfATrainingMayFailAndLeavesTheCheckpointBefore) {
 TEST_F(DeviceAllocation, OfLoadingAModelMayFail) {
   const TemporaryFolder folder;
   save_model(context_, model(), folder / "model.safetensors");
-  EXPECT_GE(fail_at_every_allocation(
-                [&] { load_model<float>(context_, folder / "model.safetensors"); }),
-            1);
+  EXPECT_GE(
+      fail_at_every_allocation([&] { load_model<float>(context_, folder / "model.safetensors"); }),
+      1);
 }
 
 }  // namespace
