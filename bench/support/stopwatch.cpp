@@ -20,8 +20,8 @@ struct Stopwatch::Events {
   cudaEvent_t end = nullptr;
 
   Events() {
-    check(cudaEventCreate(&begin));
-    check(cudaEventCreate(&end));
+    check(cudaEventCreate(&begin), "cudaEventCreate");
+    check(cudaEventCreate(&end), "cudaEventCreate");
   }
   ~Events() {
     if (begin != nullptr) cudaEventDestroy(begin);
@@ -30,18 +30,18 @@ struct Stopwatch::Events {
   Events(const Events&) = delete;
   Events& operator=(const Events&) = delete;
 
-  void start(CUstream_st* stream) { check(cudaEventRecord(begin, stream)); }
+  void start(CUstream_st* stream) { check(cudaEventRecord(begin, stream), "cudaEventRecord"); }
   double stop(CUstream_st* stream) {
-    check(cudaEventRecord(end, stream));
-    check(cudaEventSynchronize(end));
+    check(cudaEventRecord(end, stream), "cudaEventRecord");
+    check(cudaEventSynchronize(end), "cudaEventSynchronize");
     float milliseconds = 0.0F;
-    check(cudaEventElapsedTime(&milliseconds, begin, end));
+    check(cudaEventElapsedTime(&milliseconds, begin, end), "cudaEventElapsedTime");
     return 1e-3 * static_cast<double>(milliseconds);
   }
 
  private:
-  static void check(cudaError_t status) {
-    if (status != cudaSuccess) throw DeviceError(cudaGetErrorString(status));
+  static void check(cudaError_t status, const char* call) {
+    if (status != cudaSuccess) throw DeviceError("CUDA", call, cudaGetErrorName(status), __FILE__);
   }
 };
 
