@@ -35,6 +35,18 @@ void check_leading_dimension(std::int64_t ld, std::int64_t rows, const char* nam
                             ", it must be at least the number of rows, " + std::to_string(rows));
 }
 
+// C lets any number pass for an enumeration.
+void check_memory(idl_memory memory) {
+  IDL_CHECK(memory == IDL_MEMORY_HOST || memory == IDL_MEMORY_DEVICE,
+            "memory is " + std::to_string(static_cast<int>(memory)) +
+                ", it may be IDL_MEMORY_HOST or IDL_MEMORY_DEVICE");
+}
+void check_precision(idl_precision precision) {
+  IDL_CHECK(precision == IDL_FLOAT32 || precision == IDL_FLOAT64,
+            "precision is " + std::to_string(static_cast<int>(precision)) +
+                ", it may be IDL_FLOAT32 or IDL_FLOAT64");
+}
+
 /// The caller's host matrix without the gaps between its columns.
 template <class T>
 std::vector<T> contiguous(const void* data, std::int64_t rows, std::int64_t cols, std::int64_t ld) {
@@ -198,6 +210,7 @@ idl_status idl_model_create(idl_context* context, idl_precision precision, int64
     require(activation, "activation");
     require(model, "model");
     *model = nullptr;
+    idl::c_api::check_precision(precision);
     const auto make = [&]<class T>() {
       return idl::c_api::create_model<idl::ImplicitModel<T>>(context, states, inputs, outputs,
                                                              activation, kappa, bias, seed);
@@ -214,6 +227,7 @@ idl_status idl_model_load(idl_context* context, const char* path, idl_precision 
     require(path, "path");
     require(model, "model");
     *model = nullptr;
+    idl::c_api::check_precision(precision);
     *model = precision == IDL_FLOAT64
                  ? new idl_model{idl::load_model<double>(context->context, path)}
                  : new idl_model{idl::load_model<float>(context->context, path)};
@@ -252,6 +266,7 @@ idl_status idl_model_predict(idl_context* context, const idl_model* model, int64
   return guarded([&] {
     require(context, "context");
     require(model, "model");
+    idl::c_api::check_memory(memory);
     std::visit(
         [&](const auto& typed) {
           idl::c_api::predict(context->context, typed, m, U, ldu, Y, ldy, X, ldx, memory, options,
@@ -286,6 +301,7 @@ idl_status idl_trainer_step(idl_trainer* trainer, const void* U, int64_t ldu, co
     require(trainer, "trainer");
     require(U, "U");
     require(labels, "labels");
+    idl::c_api::check_memory(memory);
     std::visit(
         [&](auto& state) { idl::c_api::train_step(state, U, ldu, labels, memory, loss, accuracy); },
         trainer->state);

@@ -39,12 +39,17 @@ typedef enum idl_status {
 } idl_status;
 
 /** The element type of a model and of all its arrays. */
-typedef enum idl_precision { IDL_FLOAT32 = 0, IDL_FLOAT64 = 1 } idl_precision;
+typedef enum idl_precision {
+  IDL_FLOAT32 = 0,
+  IDL_FLOAT64 = 1,
+  IDL_PRECISION_MAX_ENUM = 0x7FFFFFFF /**< no precision: makes the enumeration an int's size */
+} idl_precision;
 
 /** Where the caller's arrays lie. */
 typedef enum idl_memory {
   IDL_MEMORY_HOST = 0,
-  IDL_MEMORY_DEVICE = 1 /**< on the context's device; used without a copy to the host */
+  IDL_MEMORY_DEVICE = 1,           /**< on the context's device; used without a copy to the host */
+  IDL_MEMORY_MAX_ENUM = 0x7FFFFFFF /**< no place: makes the enumeration an int's size */
 } idl_memory;
 
 /** Why the iteration of one sample ended. */

@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: MIT
+// The C interface gives what the C++ one gives, bit for bit, and refuses what is wrong.
+#include "idl/c_api.h"
+
+#include <memory>
+
+#include "host/train/batch_step.hpp"
+#include "tests/host/device_test.hpp"
+#include "tests/host/random_values.hpp"
+#include "tests/io/files.hpp"
+
+namespace idl::test {
+namespace {
+
+constexpr std::int64_t k_n = 5;
+constexpr std::int64_t k_p = 4;
+constexpr std::int64_t k_q = 3;
+constexpr std::int64_t k_m = 6;
+
+struct Destroy {
+  void operator()(idl_context* context) const { idl_context_destroy(context); }
+  void operator()(idl_model* model) const { idl_model_destroy(model); }
+  void operator()(idl_trainer* trainer) const { idl_trainer_destroy(trainer); }
+};
+
+template <class C>
+class CApiTest : public DeviceTest<C> {
+ protected:
+  using Element = typename C::Scalar;
+  static constexpr idl_precision k_precision =
+      std::is_same_v<Element, double> ? IDL_FLOAT64 : IDL_FLOAT32;
+
+  void SetUp() override {
+    DeviceTest<C>::SetUp();
+    if (this->IsSkipped()) return;
+    idl_context* context = nullptr;
+    ASSERT_EQ(idl_context_create(to_string(this->device()).c_str(), nullptr, &context),
+              IDL_STATUS_OK);
+    c_context_.reset(context);
+    c_model_.reset(make_model());
+  }
+
+  idl_model* make_model() {
+    idl_model* model = nullptr;
+    EXPECT_EQ(idl_model_create(c_context_.get(), k_precision, k_n, k_p, k_q, "relu", 0.95, 0, 3,
+                               &model),
+              IDL_STATUS_OK)
+        << idl_last_error();
+    return model;
+  }
+  ImplicitModel<Element> cpp_model() {
+    return ImplicitModel<Element>(this->context(), {.states = k_n, .inputs = k_p, .outputs = k_q},
+                                  {}, 3);
+  }
+  static std::vector<Element> inputs() {
+    std::vector<Element> values;
+    for (const double value : RandomValues(1).uniforms(k_p * k_m, -1.0, 1.0))
+      values.push_back(static_cast<Element>(value));
+    return values;
+  }
+
+  std::unique_ptr<idl_context, Destroy> c_context_;
+  std::unique_ptr<idl_model, Destroy> c_model_;
+};
+TYPED_TEST_SUITE(CApiTest, AllCases, CaseNames);
+
+TYPED_TEST(CApiTest, PredictsOnHostMemoryWhatCppPredicts) {
+  using T = typename TypeParam::Scalar;
+  const std::vector<T> U = this->inputs();
+  const auto expected = this->cpp_model().predict(
+      this->context(), Matrix<T>::from_host(this->context(), k_p, k_m, U));
+  // Columns of U, Y and X with gaps, which stay as they are.
+  constexpr std::int64_t k_ldu = k_p + 2, k_ldy = k_q + 1, k_ldx = k_n + 3;
+  const T gap = T(-7);
+  std::vector<T> spaced(k_ldu * k_m, gap), Y(k_ldy * k_m, gap), X(k_ldx * k_m, gap);
+  for (std::size_t j = 0; j < k_m; ++j)
+    std::copy_n(U.begin() + static_cast<std::ptrdiff_t>(j * k_p), k_p,
+                spaced.begin() + static_cast<std::ptrdiff_t>(j * k_ldu));
+  std::vector<idl_sample_report> reports(k_m);
+  ASSERT_EQ(idl_model_predict(this->c_context_.get(), this->c_model_.get(), k_m, spaced.data(),
+                              k_ldu, Y.data(), k_ldy, X.data(), k_ldx, IDL_MEMORY_HOST, nullptr,
+                              reports.data()),
+            IDL_STATUS_OK)
+      << idl_last_error();
+  const std::vector<T> expected_Y = this->fetch(expected.Y);
+  for (std::size_t j = 0; j < k_m; ++j) {
+    for (std::size_t i = 0; i < k_q; ++i)
+      EXPECT_EQ(Y[i + j * k_ldy], expected_Y[i + j * k_q]);
+    EXPECT_EQ(Y[k_q + j * k_ldy], gap);
+    EXPECT_EQ(X[k_n + j * k_ldx], gap);
+    EXPECT_EQ(reports[j].status, IDL_SOLVE_CONVERGED);
+    EXPECT_EQ(reports[j].iterations, expected.report.iterations[j]);
+    EXPECT_EQ(reports[j].error_bound, expected.report.error_bound[j]);
+  }
+}
+
+TYPED_TEST(CApiTest, PredictsOnDeviceMemoryWithoutACopy) {
+  using T = typename TypeParam::Scalar;
+  const auto U = Matrix<T>::from_host(this->context(), k_p, k_m, this->inputs());
+  const auto expected = this->cpp_model().predict(this->context(), U);
+  Matrix<T> Y(this->context(), k_q, k_m);
+  this->context().synchronize();  // two contexts: what one wrote the other reads
+  ASSERT_EQ(idl_model_predict(this->c_context_.get(), this->c_model_.get(), k_m, U.data(), U.ld(),
+                              Y.data(), Y.ld(), nullptr, 0, IDL_MEMORY_DEVICE, nullptr, nullptr),
+            IDL_STATUS_OK)
+      << idl_last_error();
+  EXPECT_EQ(this->fetch(Y), this->fetch(expected.Y));
+}
+
+TYPED_TEST(CApiTest, TrainsAsCppTrains) {
+  using T = typename TypeParam::Scalar;
+  std::vector<T> U = this->inputs();
+  std::vector<std::int32_t> labels = {0, 1, 2, 0, 1, 2};
+  ImplicitModel<T> model = this->cpp_model();
+  Optimizer<T> optimizer(this->context(), model, {.learning_rate = 1e-2});
+  BatchStep<T> step(this->context(), model, k_m, LossKind::softmax_cross_entropy, {}, true);
+  idl_trainer* made = nullptr;
+  ASSERT_EQ(idl_trainer_create(this->c_context_.get(), this->c_model_.get(), k_m, 1e-2, nullptr,
+                               &made),
+            IDL_STATUS_OK)
+      << idl_last_error();
+  const std::unique_ptr<idl_trainer, Destroy> trainer(made);
+  for (int k = 0; k < 3; ++k) {
+    step.launch({.U = U.data(), .labels = labels.data(), .target = nullptr, .samples = k_m});
+    const BatchFigures figures = step.fetch().get(this->context());
+    optimizer.step(this->context(), model, step.dM());
+    double loss = 0.0;
+    double accuracy = -1.0;
+    ASSERT_EQ(idl_trainer_step(trainer.get(), U.data(), k_p, labels.data(), IDL_MEMORY_HOST, &loss,
+                               &accuracy),
+              IDL_STATUS_OK)
+        << idl_last_error();
+    EXPECT_NEAR(loss, figures.loss_sum / k_m, 1e-6 * loss);
+    EXPECT_NEAR(accuracy, figures.correct / k_m, 1e-12);
+  }
+  const TemporaryFolder folder;
+  const std::string path = (folder / "trained.safetensors").string();
+  ASSERT_EQ(idl_model_save(this->c_context_.get(), this->c_model_.get(), path.c_str()),
+            IDL_STATUS_OK);
+  const auto loaded = load_model<T>(this->context(), path);
+  EXPECT_EQ(download<T>(this->context(), loaded.M()),
+            download<T>(this->context(), std::as_const(model).M()));
+}
+
+TYPED_TEST(CApiTest, LoadsWhatItSaves) {
+  const TemporaryFolder folder;
+  const std::string path = (folder / "model.safetensors").string();
+  ASSERT_EQ(idl_model_save(this->c_context_.get(), this->c_model_.get(), path.c_str()),
+            IDL_STATUS_OK);
+  idl_model* loaded = nullptr;
+  ASSERT_EQ(idl_model_load(this->c_context_.get(), path.c_str(), this->k_precision, &loaded),
+            IDL_STATUS_OK)
+      << idl_last_error();
+  const std::unique_ptr<idl_model, Destroy> owner(loaded);
+  std::int64_t n = 0, p = 0, q = 0;
+  idl_precision precision{};
+  ASSERT_EQ(idl_model_sizes(loaded, &n, &p, &q, &precision), IDL_STATUS_OK);
+  EXPECT_EQ(n, k_n);
+  EXPECT_EQ(p, k_p);
+  EXPECT_EQ(q, k_q);
+  EXPECT_EQ(precision, this->k_precision);
+}
+
+TYPED_TEST(CApiTest, RefusesWhatIsWrongAndSaysWhy) {
+  using T = typename TypeParam::Scalar;
+  idl_context* context = this->c_context_.get();
+  const idl_model* model = this->c_model_.get();
+  const std::vector<T> U = this->inputs();
+  std::vector<T> Y(k_q * k_m, T(-7));
+  const auto predict = [&](std::int64_t m, const void* inputs, std::int64_t ldu, std::int64_t ldy,
+                           int memory) {
+    return idl_model_predict(context, model, m, inputs, ldu, Y.data(), ldy, nullptr, 0,
+                             static_cast<idl_memory>(memory), nullptr, nullptr);
+  };
+  const auto refused = [](idl_status status, const char* part) {
+    EXPECT_EQ(status, IDL_STATUS_INVALID_ARGUMENT);
+    EXPECT_NE(std::string(idl_last_error()).find(part), std::string::npos) << idl_last_error();
+  };
+  refused(predict(-1, U.data(), k_p, k_q, IDL_MEMORY_HOST), "m is -1");
+  refused(predict(k_m, nullptr, k_p, k_q, IDL_MEMORY_HOST), "U");
+  refused(predict(k_m, U.data(), k_p - 1, k_q, IDL_MEMORY_HOST), "ldu is 3");
+  refused(predict(k_m, U.data(), k_p, k_q - 1, IDL_MEMORY_HOST), "ldy is 2");
+  refused(predict(k_m, U.data(), k_p, k_q, 7), "memory is 7");
+  EXPECT_EQ(Y, std::vector<T>(k_q * k_m, T(-7)));
+
+  idl_model* none = nullptr;
+  const auto seven = static_cast<idl_precision>(7);
+  refused(idl_model_create(context, seven, k_n, k_p, k_q, "relu", 0.95, 0,
+                           3, &none),
+          "precision is 7");
+  refused(idl_model_create(context, IDL_FLOAT32, k_n, k_p, k_q, "step", 0.95, 0, 3, &none), "step");
+  refused(idl_model_create(context, IDL_FLOAT32, 0, k_p, k_q, "relu", 0.95, 0, 3, &none), "0");
+  refused(idl_model_create(context, IDL_FLOAT32, k_n, k_p, k_q, "relu", 1.5, 0, 3, &none), "1.5");
+  EXPECT_EQ(idl_model_load(context, "/nowhere/model.safetensors", IDL_FLOAT32, &none),
+            IDL_STATUS_IO_ERROR);
+  EXPECT_NE(std::string(idl_last_error()).find("/nowhere"), std::string::npos);
+  EXPECT_EQ(none, nullptr);
+}
+
+}  // namespace
+}  // namespace idl::test
