@@ -68,10 +68,11 @@ step "each library that is needed comes from a package in Depends"
 depends=$(field Depends)
 while read -r needed; do
   [[ $needed == libcu* ]] && continue # CUDA's libraries often come from its own installer
-  path=$(ldconfig -p | awk -v name="$needed" '$1 == name {print $NF; exit}')
+  # (Who reads a pipe to its end breaks nobody's write.)
+  path=$(ldconfig -p | awk -v name="$needed" '$1 == name && !found {print $NF; found = 1}')
   # Alternatives (libopenblas.so.0) are links of no package; their targets belong to one.
   owner=$( (dpkg -S "$path" || dpkg -S "$(readlink -f "$path")" ||
-    dpkg -S "*${path#/usr}") 2>/dev/null | head -n 1 | sed 's/:.*//')
+    dpkg -S "*${path#/usr}") 2>/dev/null | sed -n '1s/:.*//p') || owner=''
   # libopenblas0-openmp and its kin stand behind libopenblas0.
   [[ $owner == libopenblas0-* ]] && owner=libopenblas0
   [[ -n $owner && $depends =~ (^|[ ,|])"$owner"([ ,]|$) ]] ||
