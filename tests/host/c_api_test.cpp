@@ -42,9 +42,9 @@ class CApiTest : public DeviceTest<C> {
 
   idl_model* make_model() {
     idl_model* model = nullptr;
-    EXPECT_EQ(idl_model_create(c_context_.get(), k_precision, k_n, k_p, k_q, "relu", 0.95, 0, 3,
-                               &model),
-              IDL_STATUS_OK)
+    EXPECT_EQ(
+        idl_model_create(c_context_.get(), k_precision, k_n, k_p, k_q, "relu", 0.95, 0, 3, &model),
+        IDL_STATUS_OK)
         << idl_last_error();
     return model;
   }
@@ -77,15 +77,14 @@ TYPED_TEST(CApiTest, PredictsOnHostMemoryWhatCppPredicts) {
     std::copy_n(U.begin() + static_cast<std::ptrdiff_t>(j * k_p), k_p,
                 spaced.begin() + static_cast<std::ptrdiff_t>(j * k_ldu));
   std::vector<idl_sample_report> reports(k_m);
-  ASSERT_EQ(idl_model_predict(this->c_context_.get(), this->c_model_.get(), k_m, spaced.data(),
-                              k_ldu, Y.data(), k_ldy, X.data(), k_ldx, IDL_MEMORY_HOST, nullptr,
-                              reports.data()),
-            IDL_STATUS_OK)
+  ASSERT_EQ(
+      idl_model_predict(this->c_context_.get(), this->c_model_.get(), k_m, spaced.data(), k_ldu,
+                        Y.data(), k_ldy, X.data(), k_ldx, IDL_MEMORY_HOST, nullptr, reports.data()),
+      IDL_STATUS_OK)
       << idl_last_error();
   const std::vector<T> expected_Y = this->fetch(expected.Y);
   for (std::size_t j = 0; j < k_m; ++j) {
-    for (std::size_t i = 0; i < k_q; ++i)
-      EXPECT_EQ(Y[i + j * k_ldy], expected_Y[i + j * k_q]);
+    for (std::size_t i = 0; i < k_q; ++i) EXPECT_EQ(Y[i + j * k_ldy], expected_Y[i + j * k_q]);
     EXPECT_EQ(Y[k_q + j * k_ldy], gap);
     EXPECT_EQ(X[k_n + j * k_ldx], gap);
     EXPECT_EQ(reports[j].status, IDL_SOLVE_CONVERGED);
@@ -115,9 +114,9 @@ TYPED_TEST(CApiTest, TrainsAsCppTrains) {
   Optimizer<T> optimizer(this->context(), model, {.learning_rate = 1e-2});
   BatchStep<T> step(this->context(), model, k_m, LossKind::softmax_cross_entropy, {}, true);
   idl_trainer* made = nullptr;
-  ASSERT_EQ(idl_trainer_create(this->c_context_.get(), this->c_model_.get(), k_m, 1e-2, nullptr,
-                               &made),
-            IDL_STATUS_OK)
+  ASSERT_EQ(
+      idl_trainer_create(this->c_context_.get(), this->c_model_.get(), k_m, 1e-2, nullptr, &made),
+      IDL_STATUS_OK)
       << idl_last_error();
   const std::unique_ptr<idl_trainer, Destroy> trainer(made);
   for (int k = 0; k < 3; ++k) {
@@ -185,8 +184,7 @@ TYPED_TEST(CApiTest, RefusesWhatIsWrongAndSaysWhy) {
 
   idl_model* none = nullptr;
   const auto seven = static_cast<idl_precision>(7);
-  refused(idl_model_create(context, seven, k_n, k_p, k_q, "relu", 0.95, 0,
-                           3, &none),
+  refused(idl_model_create(context, seven, k_n, k_p, k_q, "relu", 0.95, 0, 3, &none),
           "precision is 7");
   refused(idl_model_create(context, IDL_FLOAT32, k_n, k_p, k_q, "step", 0.95, 0, 3, &none), "step");
   refused(idl_model_create(context, IDL_FLOAT32, 0, k_p, k_q, "relu", 0.95, 0, 3, &none), "0");
