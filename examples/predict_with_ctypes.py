@@ -31,6 +31,7 @@ class SampleReport(ctypes.Structure):
         ("step", c_double),
         ("residual", c_double),
         ("error_bound", c_double),
+        ("fallbacks", c_int32),
     ]
 
 
@@ -43,6 +44,7 @@ class SolverOptions(ctypes.Structure):
         ("relative_tolerance", c_double),
         ("certified", c_int32),
         ("batch_invariant", c_int32),
+        ("anderson", c_int32),
     ]
 
 

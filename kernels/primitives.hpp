@@ -91,15 +91,16 @@ struct AdjointUpdate {
 /// The state of a loop over the columns: one entry per column, `active` has one element.
 template <class T>
 struct ColumnStatus {
-  VectorView<std::uint8_t> status;      ///< SolveStatus
-  VectorView<std::int32_t> iterations;  ///< applications of the map so far
-  VectorView<T> best_steps;             ///< smallest step norm so far
-  VectorView<std::int32_t> stalled;     ///< iterations since best_steps fell
-  VectorView<std::int32_t> active;      ///< number of columns with status `running`
+  VectorView<std::uint8_t> status;       ///< SolveStatus
+  VectorView<std::int32_t> iterations;   ///< applications of the map so far
+  VectorView<T> best_steps;              ///< smallest step norm so far
+  VectorView<std::int32_t> stalled;      ///< iterations since best_steps fell
+  VectorView<std::int32_t> active;       ///< number of columns with status `running`
+  VectorView<std::int32_t> fallbacks{};  ///< optional: points that AndersonMix threw away
 };
 
-/// status <- running, iterations <- 0, best_steps <- +inf, stalled <- 0, active <- m;
-/// step_norms <- +inf, state_norms <- 0.
+/// status <- running, iterations <- 0, best_steps <- +inf, stalled <- 0, fallbacks <- 0,
+/// active <- m; step_norms <- +inf, state_norms <- 0.
 template <class T>
 struct ResetStatus {
   ColumnStatus<T> columns;
@@ -131,6 +132,38 @@ struct UpdateStatus {
 };
 
 inline constexpr std::int32_t k_stagnation_window = 4;
+
+/// One step of Anderson acceleration of depth 2, safeguarded, for each column whose status is still
+/// `running` behind UpdateStatus. In column j, X holds F = f(Y), the map's value where Y is; with
+/// G = F − Y, p = points_j (0 where iterations_j == 1) and (F_i, G_i) the last min(p, 2) points:
+///   p >= 2 and not step_norms_j <= k_anderson_decrease·accepted_j, the mixed point was no good:
+///     X <- F of the last point, points_j <- 0, fallbacks_j += 1
+///   otherwise
+///     X <- F − Σ γ_i (F − F_i), where γ minimises ‖G − Σ γ_i (G − G_i)‖₂
+///     (kernels/math/anderson.hpp) (F, G) becomes the newest point, accepted_j <- step_norms_j,
+///     points_j <- p + 1
+/// and Y <- X. All matrices n×m. Where a step of the plain iteration contracts by κ, so do two of
+/// these by max(κ, k_anderson_decrease) at least.
+/// Source: Anderson 1965; Walker, Ni, "Anderson acceleration for fixed-point iterations", SIAM J.
+/// Numer. Anal. 49 (2011).
+template <class T>
+struct AndersonMix {
+  MatrixView<T> X;
+  MatrixView<T> Y;
+  MatrixView<T> F_even;  ///< the points with even numbers, and so on
+  MatrixView<T> G_even;
+  MatrixView<T> F_odd;
+  MatrixView<T> G_odd;
+  VectorView<T> accepted;
+  VectorView<std::int32_t> points;
+  VectorView<std::int32_t> fallbacks;
+  VectorView<const T> step_norms;
+  VectorView<const std::uint8_t> status;
+  VectorView<const std::int32_t> iterations;
+};
+
+/// A mixed point is kept only if its residual is below this times that of the point before.
+inline constexpr double k_anderson_decrease = 0.95;
 
 /// Y(:,k) <- X(:,indices_k), k < count = indices.size; X has any number of columns.
 template <class T>
@@ -322,16 +355,17 @@ using ForEachPrimitive =
     F<Gemm<float>, Gemm<double>, Spmm<float>, Spmm<double>, Sddmm<float>, Sddmm<double>,
       PicardUpdate<float>, PicardUpdate<double>, ActivationDerivative<float>,
       ActivationDerivative<double>, AdjointUpdate<float>, AdjointUpdate<double>, ResetStatus<float>,
-      ResetStatus<double>, UpdateStatus<float>, UpdateStatus<double>, GatherColumns<float>,
-      GatherColumns<double>, ScatterColumns<float>, ScatterColumns<double>,
-      SoftmaxCrossEntropy<float>, SoftmaxCrossEntropy<double>, SquaredError<float>,
-      SquaredError<double>, AdamUpdate<float>, AdamUpdate<double>, SgdUpdate<float>,
-      SgdUpdate<double>, ProjectRowsL1<float>, ProjectRowsL1<double>, MaskStrictlyUpper<float>,
-      MaskStrictlyUpper<double>, RowAbsSums<float>, RowAbsSums<double>, ColumnNorms<float>,
-      ColumnNorms<double>, Reduce<float>, Reduce<double>, AddScaled<float>, AddScaled<double>,
-      CopyMatrix<float>, CopyMatrix<double>, Fill<float>, Fill<double>, Convert<float>,
-      Convert<double>, DenseToCsr<float>, DenseToCsr<double>, CsrToDense<float>, CsrToDense<double>,
-      FillRandom<float>, FillRandom<double>, ArgmaxColumns<float>, ArgmaxColumns<double>>;
+      ResetStatus<double>, UpdateStatus<float>, UpdateStatus<double>, AndersonMix<float>,
+      AndersonMix<double>, GatherColumns<float>, GatherColumns<double>, ScatterColumns<float>,
+      ScatterColumns<double>, SoftmaxCrossEntropy<float>, SoftmaxCrossEntropy<double>,
+      SquaredError<float>, SquaredError<double>, AdamUpdate<float>, AdamUpdate<double>,
+      SgdUpdate<float>, SgdUpdate<double>, ProjectRowsL1<float>, ProjectRowsL1<double>,
+      MaskStrictlyUpper<float>, MaskStrictlyUpper<double>, RowAbsSums<float>, RowAbsSums<double>,
+      ColumnNorms<float>, ColumnNorms<double>, Reduce<float>, Reduce<double>, AddScaled<float>,
+      AddScaled<double>, CopyMatrix<float>, CopyMatrix<double>, Fill<float>, Fill<double>,
+      Convert<float>, Convert<double>, DenseToCsr<float>, DenseToCsr<double>, CsrToDense<float>,
+      CsrToDense<double>, FillRandom<float>, FillRandom<double>, ArgmaxColumns<float>,
+      ArgmaxColumns<double>>;
 
 /// Any one primitive.
 using Primitive = ForEachPrimitive<std::variant>;

@@ -109,6 +109,7 @@ void check_columns(OperandChecks& checks, const Primitive& p) {
   checks.output("best_steps", columns.best_steps);
   checks.output("stalled", columns.stalled);
   checks.output("active", columns.active);
+  checks.output("fallbacks", columns.fallbacks);
   const index_t m = columns.status.size;
   checks.fits_int32("status", m, "elements");
   checks.equal("iterations", columns.iterations.size, "elements", "status", m, "elements");

@@ -25,6 +25,7 @@ SolverOptions solver_options(const idl_solver_options* options) {
     tolerance->rule = options->certified != 0 ? StopRule::certified_bound : StopRule::step;
   }
   result.batch_invariant = options->batch_invariant != 0;
+  if (options->anderson != 0) result.acceleration = Acceleration::anderson;
   return result;
 }
 
@@ -104,7 +105,8 @@ void predict(Context& context, const ImplicitModel<T>& model, std::int64_t m, co
                   .iterations = report.iterations[j],
                   .step = report.step[j],
                   .residual = report.residual[j],
-                  .error_bound = report.error_bound[j]};
+                  .error_bound = report.error_bound[j],
+                  .fallbacks = report.fallbacks[j]};
 }
 
 template <class T>

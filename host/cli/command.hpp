@@ -41,6 +41,11 @@ auto with_precision(const std::string& precision, Body&& body) {
 inline void add_device_flag(CLI::App& command, std::string& device) {
   command.add_option("--device", device, "auto, cpu, cuda or cuda:K")->capture_default_str();
 }
+inline void add_acceleration_flag(CLI::App& command, std::string& acceleration) {
+  command.add_option("--acceleration", acceleration, "Of the solve: none (Picard) or anderson")
+      ->check(CLI::IsMember({"none", "anderson"}))
+      ->capture_default_str();
+}
 inline void add_precision_flag(CLI::App& command, std::string& precision) {
   command.add_option("--precision", precision, "f32 or f64")
       ->check(CLI::IsMember({"f32", "f64"}))

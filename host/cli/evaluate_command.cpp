@@ -18,6 +18,7 @@ struct EvaluateSettings {
   std::string precision = "f32";
   std::int64_t batch = 500;
   bool json = false;
+  std::string acceleration = "none";
   SolverOptions solver;
 };
 
@@ -64,10 +65,12 @@ void add_evaluate(CLI::App& app, int& status) {
   command->add_option("--batch", settings->batch, "Samples solved at a time")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
+  add_acceleration_flag(*command, settings->acceleration);
   add_device_flag(*command, settings->device);
   add_precision_flag(*command, settings->precision);
   command->add_flag("--json", settings->json, "Print JSON");
   command->callback([settings, &status] {
+    settings->solver.acceleration = parse_acceleration(settings->acceleration);
     with_precision(settings->precision, [&]<class T>() { evaluate_model<T>(*settings); });
     flush_answer();
     status = k_success;

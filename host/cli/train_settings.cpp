@@ -69,8 +69,10 @@ TrainerOptions trainer_options(const TrainSettings& settings) {
       .absolute = settings.tolerance,
       .relative = settings.relative_tolerance,
       .rule = settings.certified ? StopRule::certified_bound : StopRule::step};
-  options.solver = {
-      .forward = tolerance, .adjoint = tolerance, .batch_invariant = settings.batch_invariant};
+  options.solver = {.forward = tolerance,
+                    .adjoint = tolerance,
+                    .acceleration = parse_acceleration(settings.acceleration),
+                    .batch_invariant = settings.batch_invariant};
   options.shuffle = !settings.no_shuffle;
   options.seed = settings.seed;
   options.checkpoint_interval = settings.checkpoint_interval;

@@ -40,6 +40,7 @@ struct TrainSettings {
   double relative_tolerance = 0.0;
   std::int32_t max_iterations = 300;
   bool certified = false;
+  std::string acceleration = "none";
   bool batch_invariant = false;
   std::int64_t checkpoint_interval = 0;
   std::int64_t limit = 0;
@@ -76,6 +77,7 @@ void for_each_setting(Settings& s, Visitor&& visit) {
   visit("relative-tolerance", s.relative_tolerance, "Relative tolerance of both solves");
   visit("max-iterations", s.max_iterations, "Iterations of a solve at most");
   visit("certified", s.certified, "Stop a solve by its error bound instead of its step");
+  visit("acceleration", s.acceleration, "Of both solves: none (Picard), anderson");
   visit("batch-invariant", s.batch_invariant, "Same bits for a sample in whatever batch");
   visit("checkpoint-interval", s.checkpoint_interval,
         "Optimiser steps between checkpoints; 0: once an epoch");

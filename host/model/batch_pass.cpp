@@ -43,7 +43,8 @@ struct BatchPass<T>::State {
                 .U = XU.view().row_range(n, model_in.input_rows()),
                 .X = X(),
                 .activation = model_in.options().activation},
-               options.solver.forward, options.solver.batch_invariant) {
+               options.solver.forward, options.solver.batch_invariant,
+               options.solver.acceleration) {
     IDL_CHECK(context_in.device() == model_in.device(),
               "BatchPass: the context is on " + to_string(context_in.device()) + ", the model on " +
                   to_string(model_in.device()));
@@ -104,7 +105,8 @@ struct BatchPass<T>::State {
                                               .dY = dY(),
                                               .V = V(),
                                               .activation = model->options().activation},
-                    options.solver.adjoint, options.solver.batch_invariant);
+                    options.solver.adjoint, options.solver.batch_invariant,
+                    options.solver.acceleration);
     gradient = context->backend()->compile(gradient_sequence());
   }
 

@@ -45,9 +45,9 @@ void check_shape(const ModelShape& shape) {
   check(shape.outputs, "outputs");
 }
 
-/// Columns solved at a time. On the CPU a tile whose state stays in the cache, and whose worst
-/// column does not hold up all the others; on a GPU as many as fill it.
-index_t tile_columns(Device device) { return device.kind == DeviceKind::cpu ? 256 : 65536; }
+/// Columns solved at a time. On the CPU a few tiles of the loop for each thread, whose state stays
+/// in the cache; on a GPU as many as fill it.
+index_t tile_columns(Device device) { return device.kind == DeviceKind::cpu ? 512 : 65536; }
 
 template <class E>
 void append(std::vector<E>& all, const std::vector<E>& more) {
@@ -57,6 +57,7 @@ void append(std::vector<E>& all, const std::vector<E>& more) {
 void append(SolveReport& all, const SolveReport& more) {
   append(all.status, more.status);
   append(all.iterations, more.iterations);
+  append(all.fallbacks, more.fallbacks);
   append(all.step, more.step);
   append(all.residual, more.residual);
   append(all.error_bound, more.error_bound);

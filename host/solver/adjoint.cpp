@@ -7,7 +7,8 @@ namespace idl::solver {
 
 template <class T>
 AdjointSolver<T>::AdjointSolver(Context& context, const AdjointProblem<T>& problem,
-                                const Tolerance& tolerance, bool batch_invariant)
+                                const Tolerance& tolerance, bool batch_invariant,
+                                Acceleration acceleration)
     : context_(&context),
       problem_(problem),
       tolerance_(tolerance),
@@ -18,6 +19,7 @@ AdjointSolver<T>::AdjointSolver(Context& context, const AdjointProblem<T>& probl
       A_row_sums_(context, problem.A.rows),
       iteration_(context, problem.V.cols) {
   check_tolerance(tolerance, "adjoint");
+  if (acceleration == Acceleration::anderson) anderson_.emplace(context, problem.V);
   Backend& backend = *context.backend();
   const int first_done = tolerance_.max_iterations > 0 ? 1 : 0;
   prelude_ = backend.compile(prelude());
@@ -29,17 +31,19 @@ AdjointSolver<T>::AdjointSolver(Context& context, const AdjointProblem<T>& probl
        ColumnNorms<T>{.X = G_, .norms = iteration_.forcing_norms(), .kind = NormKind::one}});
 }
 
-/// V <- Ψ∘(W + G), then each column's decision.
+/// V <- Ψ∘(W + G), each column's decision, and for those that go on the acceleration.
 template <class T>
 Sequence AdjointSolver<T>::update() {
-  return {AdjointUpdate<T>{.W = W_,
-                           .G = G_,
-                           .Psi = Psi_,
-                           .V = problem_.V,
-                           .step_norms = iteration_.step_norms(),
-                           .state_norms = iteration_.state_norms(),
-                           .status = iteration_.status()},
-          update_status(iteration_, tolerance_, problem_.A.rows)};
+  Sequence sequence = {AdjointUpdate<T>{.W = W_,
+                                        .G = G_,
+                                        .Psi = Psi_,
+                                        .V = problem_.V,
+                                        .step_norms = iteration_.step_norms(),
+                                        .state_norms = iteration_.state_norms(),
+                                        .status = iteration_.status()},
+                       update_status(iteration_, tolerance_, problem_.A.rows)};
+  if (anderson_) sequence.push_back(anderson_->step(iteration_));
+  return sequence;
 }
 
 template <class T>
@@ -68,6 +72,7 @@ Sequence AdjointSolver<T>::prelude() {
   if (tolerance_.rule == StopRule::certified_bound)
     append(sequence, contraction_of<T>(problem_.A, problem_.activation, A_row_sums_, iteration_));
   sequence.push_back(Fill<T>{.Y = problem_.V});
+  if (anderson_) sequence.push_back(anderson_->begin());
   if (tolerance_.max_iterations > 0) {
     sequence.push_back(Fill<T>{.Y = W_});
     append(sequence, update());

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 
+#include "host/solver/anderson.hpp"
 #include "host/solver/certificates.hpp"
 #include "host/solver/iteration_state.hpp"
 #include "idl/context.hpp"
@@ -35,7 +37,7 @@ template <class T>
 class AdjointSolver {
  public:
   AdjointSolver(Context& context, const AdjointProblem<T>& problem, const Tolerance& tolerance,
-                bool batch_invariant);
+                bool batch_invariant, Acceleration acceleration = Acceleration::none);
 
   /// Enqueues the whole solve.
   void launch();
@@ -58,6 +60,7 @@ class AdjointSolver {
   Matrix<T> W_;
   Vector<T> A_row_sums_;
   IterationState<T> iteration_;
+  std::optional<AndersonHistory<T>> anderson_;
   std::unique_ptr<Program> prelude_;
   std::unique_ptr<Program> loop_;
   std::unique_ptr<Program> norms_;

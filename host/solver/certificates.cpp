@@ -60,6 +60,7 @@ SolveReport certify(const IterationRecord& record, const Bounds& bounds,
   SolveReport report;
   report.status = record.status;
   report.iterations = record.iterations;
+  report.fallbacks = record.fallbacks;
   report.contraction = bounds.contraction;
   report.step = record.step_norms;
   report.residual.resize(columns, k_infinity);

@@ -25,6 +25,7 @@ IterationState<T>::IterationState(Context& context, index_t columns)
       forcing_offset_(reserve<T>(columns)),
       norms_offset_(reserve<T>(3)),
       iterations_offset_(reserve<std::int32_t>(columns)),
+      fallbacks_offset_(reserve<std::int32_t>(columns)),
       status_offset_(reserve<std::uint8_t>(columns)),
       fetched_bytes_(bytes_),
       best_offset_(reserve<T>(columns)),
@@ -38,7 +39,8 @@ ColumnStatus<T> IterationState<T>::columns() const {
           .iterations = typed<std::int32_t>(iterations_offset_, columns_),
           .best_steps = typed<T>(best_offset_, columns_),
           .stalled = typed<std::int32_t>(stalled_offset_, columns_),
-          .active = typed<std::int32_t>(active_offset_, 1)};
+          .active = typed<std::int32_t>(active_offset_, 1),
+          .fallbacks = typed<std::int32_t>(fallbacks_offset_, columns_)};
 }
 
 template <class T>
@@ -63,6 +65,8 @@ IterationRecord IterationState<T>::record(ReadBack& fetched) const {
   record.B_norm = static_cast<double>(norms[1]);
   const auto* iterations = reinterpret_cast<const std::int32_t*>(bytes + iterations_offset_);
   record.iterations.assign(iterations, iterations + count);
+  const auto* fallbacks = reinterpret_cast<const std::int32_t*>(bytes + fallbacks_offset_);
+  record.fallbacks.assign(fallbacks, fallbacks + count);
   const auto* status = reinterpret_cast<const std::uint8_t*>(bytes + status_offset_);
   record.status.reserve(count);
   for (std::size_t j = 0; j < count; ++j) {

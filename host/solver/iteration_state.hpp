@@ -17,6 +17,7 @@ namespace idl::solver {
 struct IterationRecord {
   std::vector<SolveStatus> status;
   std::vector<std::int32_t> iterations;
+  std::vector<std::int32_t> fallbacks;  ///< of the acceleration; 0 without one
   std::vector<double> step_norms;
   std::vector<double> state_norms;
   std::vector<double> forcing_norms;  ///< of U (state) or G (adjoint), per column
@@ -65,6 +66,7 @@ class IterationState {
   std::size_t forcing_offset_;
   std::size_t norms_offset_;
   std::size_t iterations_offset_;
+  std::size_t fallbacks_offset_;
   std::size_t status_offset_;
   std::size_t fetched_bytes_;
   std::size_t best_offset_;

@@ -10,7 +10,8 @@ namespace idl::solver {
 
 template <class T>
 PicardSolver<T>::PicardSolver(Context& context, const EquilibriumProblem<T>& problem,
-                              const Tolerance& tolerance, bool batch_invariant)
+                              const Tolerance& tolerance, bool batch_invariant,
+                              Acceleration acceleration)
     : context_(&context),
       problem_(problem),
       tolerance_(tolerance),
@@ -21,6 +22,7 @@ PicardSolver<T>::PicardSolver(Context& context, const EquilibriumProblem<T>& pro
       B_row_sums_(context, problem.B.rows),
       iteration_(context, problem.X.cols) {
   check_tolerance(tolerance, "forward");
+  if (acceleration == Acceleration::anderson) anderson_.emplace(context, problem.X);
   Backend& backend = *context.backend();
   norms_ = backend.compile(
       {RowAbsSums<T>{.A = problem_.A, .sums = A_row_sums_},
@@ -31,17 +33,19 @@ PicardSolver<T>::PicardSolver(Context& context, const EquilibriumProblem<T>& pro
   compile();
 }
 
-/// X <- φ(S + Z), then each column's decision.
+/// X <- φ(S + Z), each column's decision, and for those that go on the acceleration.
 template <class T>
 Sequence PicardSolver<T>::update() {
-  return {PicardUpdate<T>{.S = S_,
-                          .Z = Z_,
-                          .X = problem_.X,
-                          .activation = problem_.activation,
-                          .step_norms = iteration_.step_norms(),
-                          .state_norms = iteration_.state_norms(),
-                          .status = iteration_.status()},
-          update_status(iteration_, tolerance_, problem_.A.rows)};
+  Sequence sequence = {PicardUpdate<T>{.S = S_,
+                                       .Z = Z_,
+                                       .X = problem_.X,
+                                       .activation = problem_.activation,
+                                       .step_norms = iteration_.step_norms(),
+                                       .state_norms = iteration_.state_norms(),
+                                       .status = iteration_.status()},
+                       update_status(iteration_, tolerance_, problem_.A.rows)};
+  if (anderson_) sequence.push_back(anderson_->step(iteration_));
+  return sequence;
 }
 
 template <class T>
@@ -61,9 +65,11 @@ Sequence PicardSolver<T>::prelude() {
     append(sequence, contraction_of<T>(problem_.A, problem_.activation, A_row_sums_, iteration_));
   if (X0_.rows() > 0) {
     sequence.push_back(CopyMatrix<T>{.X = X0_, .Y = problem_.X});
+    if (anderson_) sequence.push_back(anderson_->begin());
     return sequence;
   }
   sequence.push_back(Fill<T>{.Y = problem_.X});
+  if (anderson_) sequence.push_back(anderson_->begin());
   if (tolerance_.max_iterations > 0) {
     sequence.push_back(Fill<T>{.Y = S_});
     append(sequence, update());

@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 
+#include "host/solver/anderson.hpp"
 #include "host/solver/certificates.hpp"
 #include "host/solver/iteration_state.hpp"
 #include "idl/context.hpp"
@@ -29,13 +30,13 @@ struct EquilibriumProblem {
 ///   repeat  S = AX;  X <- φ(S + Z);  decide per column     until no column is running
 ///
 /// Per iteration 2n²m flops for S and five passes over n×m. From X = 0 the first iteration needs no
-/// product, since S = 0. Columns are independent: each stops by its own status.
-/// Source: El Ghaoui et al. 2021, section 2.4.
+/// product, since S = 0. Columns are independent: each stops by its own status. Those that go on
+/// may be accelerated (anderson.hpp). Source: El Ghaoui et al. 2021, section 2.4.
 template <class T>
 class PicardSolver {
  public:
   PicardSolver(Context& context, const EquilibriumProblem<T>& problem, const Tolerance& tolerance,
-               bool batch_invariant);
+               bool batch_invariant, Acceleration acceleration = Acceleration::none);
 
   /// Later solves start from X0 (copied now), or from zero.
   void start_from(std::optional<ConstMatrixView<T>> X0);
@@ -67,6 +68,7 @@ class PicardSolver {
   Vector<T> A_row_sums_;
   Vector<T> B_row_sums_;
   IterationState<T> iteration_;
+  std::optional<AndersonHistory<T>> anderson_;
   std::unique_ptr<Program> prelude_;
   std::unique_ptr<Program> loop_;
   std::unique_ptr<Program> norms_;

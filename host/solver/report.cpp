@@ -39,6 +39,10 @@ double SolveReport::mean_iterations() const {
   return total / static_cast<double>(iterations.size());
 }
 
+std::int64_t SolveReport::total_fallbacks() const {
+  return std::accumulate(fallbacks.begin(), fallbacks.end(), std::int64_t{0});
+}
+
 double SolveReport::worst_error_bound() const {
   double worst = 0.0;
   for (const double bound : error_bound) {

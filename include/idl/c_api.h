@@ -67,6 +67,7 @@ typedef struct idl_sample_report {
   double step;        /**< ‖X_k − X_{k−1}‖∞ of the last iteration */
   double residual;    /**< upper bound of ‖φ(AX + BU) − X‖∞ */
   double error_bound; /**< upper bound of ‖X − X*‖∞, rounding included; +inf where none is known */
+  int32_t fallbacks; /**< iterates that the acceleration had to throw away */
 } idl_sample_report;
 
 /** When a solve stops; zeroes mean the library's defaults (300 iterations, 3e-6, 0). */
@@ -76,6 +77,7 @@ typedef struct idl_solver_options {
   double relative_tolerance; /**< times the norm of the iterate */
   int32_t certified;         /**< nonzero: stop by the error bound instead of the step */
   int32_t batch_invariant;   /**< nonzero: the same bits for a sample in whatever batch */
+  int32_t anderson;          /**< nonzero: Anderson acceleration of both loops (solver.hpp) */
 } idl_solver_options;
 
 /** One ordered place of work: a device and a stream (context.hpp). */

@@ -46,6 +46,10 @@ struct Inspection {
     batch_of(update.step_norms.size);
     active = update.columns.active;
   }
+  template <class T>
+  void operator()(const AndersonMix<T>& mix) {
+    batch_of(mix.X.cols);
+  }
   template <class Other>
   void operator()(const Other&) {
     separable = false;

@@ -25,6 +25,8 @@ void execute(const ResetStatus<T>& reset, Scratch& scratch);
 template <class T>
 void execute(const UpdateStatus<T>& update, Scratch& scratch);
 template <class T>
+void execute(const AndersonMix<T>& mix, Scratch& scratch);
+template <class T>
 void execute(const GatherColumns<T>& gather, Scratch& scratch);
 template <class T>
 void execute(const ScatterColumns<T>& scatter, Scratch& scratch);

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 #include <vector>
 
 #include "idl/solver.hpp"
@@ -41,6 +42,10 @@ template <class T>
 std::array<ConstMatrixView<T>*, 2> held_by(AdjointUpdate<T>& u) {
   return {&u.G, &u.Psi};
 }
+template <class T>
+std::array<MatrixView<T>*, 5> held_by(AndersonMix<T>& mix) {
+  return {&mix.Y, &mix.F_even, &mix.G_even, &mix.F_odd, &mix.G_odd};
+}
 
 /// The entries of ColumnStatus and of the norms that belong to the columns at work.
 template <class T>
@@ -51,6 +56,9 @@ struct Fates {
   std::vector<std::int32_t> stalled;
   std::vector<T> step_norms;
   std::vector<T> state_norms;
+  std::vector<T> accepted;
+  std::vector<std::int32_t> points;
+  std::vector<std::int32_t> fallbacks;
 
   explicit Fates(index_t columns)
       : status(static_cast<std::size_t>(columns)),
@@ -58,20 +66,31 @@ struct Fates {
         best_steps(status.size()),
         stalled(status.size()),
         step_norms(status.size()),
-        state_norms(status.size()) {}
+        state_norms(status.size()),
+        accepted(status.size()),
+        points(status.size()),
+        fallbacks(status.size()) {}
 };
 
 template <class T, class Update>
 class SeparableLoop final : public TileLoop {
  public:
-  SeparableLoop(const Gemm<T>& product, const Update& update, const UpdateStatus<T>& decision,
-                index_t first, index_t count)
-      : whole_{product, update, decision},
+  /// The steps of one iteration; `mix` where it is accelerated.
+  struct Steps {
+    Gemm<T> product;
+    Update update;
+    UpdateStatus<T> decision;
+    std::optional<AndersonMix<T>> mix;
+  };
+
+  SeparableLoop(const Steps& steps, index_t first, index_t count)
+      : whole_(steps),
         rows_(state_of(whole_.update).rows),
         fates_(count),
         columns_(static_cast<std::size_t>(count)),
         state_(buffer_size(count)) {
-    held_.fill(state_);
+    held_.resize(held_by(whole_.update).size() + (whole_.mix ? held_by(*whole_.mix).size() : 0),
+                 state_);
     restrict(first, count);
   }
 
@@ -93,6 +112,7 @@ class SeparableLoop final : public TileLoop {
       packed ? packed_product_.multiply(work.product) : execute(work.product, scratch_);
       execute(work.update, scratch_);
       execute(work.decision, scratch_);
+      if (work.mix) execute(*work.mix, scratch_);
     }
     if (moved)
       for (index_t k = 0; k < width; ++k) put_back(k);
@@ -100,13 +120,14 @@ class SeparableLoop final : public TileLoop {
   }
 
  private:
-  struct Steps {
-    Gemm<T> product;
-    Update update;
-    UpdateStatus<T> decision;
-  };
-  static constexpr std::size_t k_held =
-      std::tuple_size_v<decltype(held_by(std::declval<Update&>()))>;
+  /// f(view, buffer) for what an iteration needs of a column beside the state and the product.
+  template <class F>
+  void for_each_held(Steps& steps, F f) {
+    std::size_t h = 0;
+    for (auto* view : held_by(steps.update)) f(*view, held_[h++]);
+    if (!steps.mix) return;
+    for (auto* view : held_by(*steps.mix)) f(*view, held_[h++]);
+  }
 
   std::size_t buffer_size(index_t count) const { return static_cast<std::size_t>(rows_ * count); }
 
@@ -117,7 +138,7 @@ class SeparableLoop final : public TileLoop {
     columns(whole_.product.C);
     columns(state_of(whole_.update));
     columns(product_of(whole_.update));
-    for (ConstMatrixView<T>* view : held_by(whole_.update)) columns(*view);
+    for_each_held(whole_, [&](auto& view, std::vector<T>&) { columns(view); });
     range(whole_.update.step_norms);
     range(whole_.update.state_norms);
     range(whole_.update.status);
@@ -129,6 +150,15 @@ class SeparableLoop final : public TileLoop {
     range(decision.columns.best_steps);
     range(decision.columns.stalled);
     decision.columns.active.data = &active_;
+    if (!whole_.mix) return;
+    AndersonMix<T>& mix = *whole_.mix;
+    columns(mix.X);
+    range(mix.accepted);
+    range(mix.points);
+    range(mix.step_norms);
+    range(mix.fallbacks);
+    range(mix.status);
+    range(mix.iterations);
   }
 
   /// Moves the running ones of the `width` columns at work to the front of the buffers and puts
@@ -149,9 +179,14 @@ class SeparableLoop final : public TileLoop {
       fates_.stalled[to] = at.stalled.data[k];
       fates_.step_norms[to] = work.update.step_norms.data[k];
       fates_.state_norms[to] = work.update.state_norms.data[k];
+      if (work.mix) {
+        fates_.accepted[to] = work.mix->accepted.data[k];
+        fates_.points[to] = work.mix->points.data[k];
+        fates_.fallbacks[to] = work.mix->fallbacks.data[k];
+      }
       move_column(state_of(work.update), k, state_, running);
-      const auto held = held_by(work.update);
-      for (std::size_t h = 0; h < k_held; ++h) move_column(*held[h], k, held_[h], running);
+      for_each_held(
+          work, [&](auto& view, std::vector<T>& buffer) { move_column(view, k, buffer, running); });
       running += 1;
     }
     return running;
@@ -170,9 +205,9 @@ class SeparableLoop final : public TileLoop {
     const Device device = state_of(steps.update).device;
     const MatrixView<T> state = {state_.data(), rows_, width, rows_, device};
     state_of(steps.update) = state;
-    const auto held = held_by(steps.update);
-    for (std::size_t h = 0; h < k_held; ++h)
-      *held[h] = ConstMatrixView<T>{held_[h].data(), rows_, width, rows_, device};
+    for_each_held(steps, [&](auto& view, std::vector<T>& buffer) {
+      view = {buffer.data(), rows_, width, rows_, device};
+    });
     steps.product.B = state;
     steps.product.C = steps.product.C.columns(0, width);
     product_of(steps.update) = product_of(steps.update).columns(0, width);
@@ -186,6 +221,15 @@ class SeparableLoop final : public TileLoop {
     columns.iterations = {fates_.iterations.data(), width, device};
     columns.best_steps = {fates_.best_steps.data(), width, device};
     columns.stalled = {fates_.stalled.data(), width, device};
+    if (steps.mix) {
+      steps.mix->X = state;
+      steps.mix->accepted = {fates_.accepted.data(), width, device};
+      steps.mix->points = {fates_.points.data(), width, device};
+      steps.mix->step_norms = steps.update.step_norms;
+      steps.mix->fallbacks = {fates_.fallbacks.data(), width, device};
+      steps.mix->status = steps.update.status;
+      steps.mix->iterations = columns.iterations;
+    }
     return steps;
   }
 
@@ -201,6 +245,7 @@ class SeparableLoop final : public TileLoop {
     columns.iterations.data[j] = fates_.iterations[from];
     columns.best_steps.data[j] = fates_.best_steps[from];
     columns.stalled.data[j] = fates_.stalled[from];
+    if (whole_.mix) whole_.mix->fallbacks.data[j] = fates_.fallbacks[from];
     whole_.update.step_norms.data[j] = fates_.step_norms[from];
     whole_.update.state_norms.data[j] = fates_.state_norms[from];
   }
@@ -210,7 +255,7 @@ class SeparableLoop final : public TileLoop {
   Fates<T> fates_;
   std::vector<index_t> columns_;  ///< where the columns of the buffers belong
   std::vector<T> state_;
-  std::array<std::vector<T>, k_held> held_;
+  std::vector<std::vector<T>> held_;
   std::int32_t active_ = 0;
   PackedGemm<T> packed_product_;
   Scratch scratch_;
@@ -222,13 +267,20 @@ std::unique_ptr<TileLoop> make_loop(const Sequence& steps, index_t first, index_
   const auto* update = std::get_if<Update>(&steps[1]);
   const auto* decision = std::get_if<UpdateStatus<T>>(&steps[2]);
   if (product == nullptr || update == nullptr || decision == nullptr) return nullptr;
-  return std::make_unique<SeparableLoop<T, Update>>(*product, *update, *decision, first, count);
+  std::optional<AndersonMix<T>> mix;
+  if (steps.size() == 4) {
+    const auto* last = std::get_if<AndersonMix<T>>(&steps[3]);
+    if (last == nullptr) return nullptr;
+    mix = *last;
+  }
+  return std::make_unique<SeparableLoop<T, Update>>(
+      typename SeparableLoop<T, Update>::Steps{*product, *update, *decision, mix}, first, count);
 }
 
 }  // namespace
 
 std::unique_ptr<TileLoop> TileLoop::make(const Sequence& steps, index_t first, index_t count) {
-  if (steps.size() != 3) return nullptr;
+  if (steps.size() != 3 && steps.size() != 4) return nullptr;
   auto loop = make_loop<float, PicardUpdate<float>>(steps, first, count);
   if (!loop) loop = make_loop<double, PicardUpdate<double>>(steps, first, count);
   if (!loop) loop = make_loop<float, AdjointUpdate<float>>(steps, first, count);

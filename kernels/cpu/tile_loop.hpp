@@ -8,7 +8,8 @@
 
 namespace idl::cpu {
 
-/// The loop over one tile of columns: product, update, decision, until none is running.
+/// The loop over one tile of columns: product, update, decision and, where it is accelerated, mix,
+/// until none is running.
 ///
 /// Columns stop one by one. When a quarter of those at work have, the others are moved together, so
 /// that products do not go on for columns that are done; they are put back at the end.

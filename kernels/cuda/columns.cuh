@@ -26,6 +26,15 @@ struct ColumnTeam {
   }
   __device__ static int rank() { return static_cast<int>(threadIdx.x) % Threads; }
 
+  /// Waits for the whole team.
+  __device__ static void synchronize() {
+    if constexpr (Threads == k_warp) {
+      __syncwarp();
+    } else {
+      __syncthreads();
+    }
+  }
+
   /// Over the team; the result is in every thread. `shared` is used by teams of 256.
   template <class V, class Op>
   __device__ static V reduce(V value, Op op, SharedArray<V, k_shared>& shared) {

@@ -42,6 +42,8 @@ void reset_status(const ResetStatus<T>& reset, CUstream_st* stream);
 template <class T>
 void update_status(const UpdateStatus<T>& update, CUstream_st* stream);
 template <class T>
+void anderson_mix(const AndersonMix<T>& mix, CUstream_st* stream);
+template <class T>
 void gather_columns(const GatherColumns<T>& gather, CUstream_st* stream);
 template <class T>
 void scatter_columns(const ScatterColumns<T>& scatter, CUstream_st* stream);

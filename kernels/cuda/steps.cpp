@@ -75,6 +75,7 @@ struct Enqueue {
   template <class T> void operator()(const AdjointUpdate<T>& p) const { adjoint_update(p, stream); }
   template <class T> void operator()(const ResetStatus<T>& p) const { reset_status(p, stream); }
   template <class T> void operator()(const UpdateStatus<T>& p) const { update_status(p, stream); }
+  template <class T> void operator()(const AndersonMix<T>& p) const { anderson_mix(p, stream); }
   template <class T> void operator()(const GatherColumns<T>& p) const { gather_columns(p, stream); }
   template <class T> void operator()(const ScatterColumns<T>& p) const {
     scatter_columns(p, stream);

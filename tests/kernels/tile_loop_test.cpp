@@ -18,12 +18,13 @@ class TileLoopTest : public KernelTest<C> {
   struct Answer {
     std::vector<Element> X, steps, norms, best;
     std::vector<std::uint8_t> status;
-    std::vector<std::int32_t> iterations, stalled, active;
+    std::vector<std::int32_t> iterations, stalled, active, fallbacks;
     bool operator==(const Answer&) const = default;
   };
 
   /// Whole: by compile_while. Otherwise step by step over all columns, while the host looks.
-  Answer solve(bool whole, bool adjoint, index_t n, index_t m, std::int32_t most) {
+  Answer solve(bool whole, bool adjoint, index_t n, index_t m, std::int32_t most,
+               bool mixed = false) {
     RandomValues random(5);
     Backend& backend = *this->context().backend();
     const auto A = this->view(n, n, random.matrix_of_norm(n, 0.9));
@@ -70,6 +71,23 @@ class TileLoopTest : public KernelTest<C> {
                                              .columns = {status, iterations, best, stalled, active},
                                              .absolute = Element(1e-4),
                                              .max_iterations = 300});
+    const auto fallbacks = this->vector(std::vector<std::int32_t>(count, 0));
+    if (mixed) {
+      const auto memory = [&] { return this->view(n, m, 0.0); };
+      sequence.push_back(
+          AndersonMix<Element>{.X = X,
+                               .Y = memory(),
+                               .F_even = memory(),
+                               .G_even = memory(),
+                               .F_odd = memory(),
+                               .G_odd = memory(),
+                               .accepted = this->reals(m, 0.0),
+                               .points = this->vector(std::vector<std::int32_t>(count, 0)),
+                               .fallbacks = fallbacks,
+                               .step_norms = steps,
+                               .status = status,
+                               .iterations = iterations});
+    }
     if (whole) {
       backend.compile_while(sequence, active, most)->launch();
     } else {
@@ -84,7 +102,8 @@ class TileLoopTest : public KernelTest<C> {
             this->fetch_vector(status),
             this->fetch_vector(iterations),
             this->fetch_vector(stalled),
-            this->fetch_vector(active)};
+            this->fetch_vector(active),
+            this->fetch_vector(fallbacks)};
   }
 };
 TYPED_TEST_SUITE(TileLoopTest, CpuCases, CaseNames);
@@ -95,6 +114,16 @@ TYPED_TEST(TileLoopTest, GivesTheBitsOfALoopOverAllColumns) {
       const auto expected = this->solve(false, adjoint, 33, m, 300);
       EXPECT_EQ(expected.active[0], 0);
       EXPECT_TRUE(expected == this->solve(true, adjoint, 33, m, 300))
+          << (adjoint ? "adjoint, " : "Picard, ") << m << " columns";
+    }
+}
+
+TYPED_TEST(TileLoopTest, GivesTheBitsOfAnAcceleratedLoopOverAllColumns) {
+  for (const bool adjoint : {false, true})
+    for (const index_t m : {2, 9, 40, 300}) {
+      const auto expected = this->solve(false, adjoint, 33, m, 300, true);
+      EXPECT_EQ(expected.active[0], 0);
+      EXPECT_TRUE(expected == this->solve(true, adjoint, 33, m, 300, true))
           << (adjoint ? "adjoint, " : "Picard, ") << m << " columns";
     }
 }
