@@ -102,13 +102,14 @@ class Backend : public ForEachPrimitive<RunsEach> {
 
   /// Makes a straight sequence ready for repeated launch. Validates every step.
   virtual std::unique_ptr<Program> compile(Sequence sequence) = 0;
-  /// while (active[0] > 0 && fewer than max_iterations so far) run the sequence. `active` is read
-  /// on the device: launch() does not wait for it. Steps must be idempotent once active[0] == 0
-  /// (UpdateStatus and the updates are: they touch running columns only), since an implementation
+  /// while (active[0] > until && fewer than max_iterations so far) run the sequence. `active` is
+  /// read on the device: launch() does not wait for it. Steps must be idempotent once active[0] ==
+  /// 0 (UpdateStatus and the updates are: they touch running columns only), since an implementation
   /// may replay a few more.
   virtual std::unique_ptr<Program> compile_while(Sequence sequence,
                                                  VectorView<const std::int32_t> active,
-                                                 std::int32_t max_iterations) = 0;
+                                                 std::int32_t max_iterations,
+                                                 std::int32_t until = 0) = 0;
   /// What compile_while() takes from now on; where a backend knows one way only, it ignores this.
   /// For tests and benches: `automatic` is best.
   virtual void choose_loop_strategy(LoopStrategy) {}

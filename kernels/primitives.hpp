@@ -165,7 +165,33 @@ struct AndersonMix {
 /// A mixed point is kept only if its residual is below this times that of the point before.
 inline constexpr double k_anderson_decrease = 0.95;
 
-/// Y(:,k) <- X(:,indices_k), k < count = indices.size; X has any number of columns.
+/// indices_k <- the k-th column whose status is `running`, in ascending order, and −1 behind the
+/// last; −1 everywhere if more than indices.size are running.
+struct ListRunning {
+  VectorView<const std::uint8_t> status;
+  VectorView<std::int32_t> indices;
+};
+
+/// The entries of a loop's vectors that belong to some columns of a batch.
+template <class T>
+struct ColumnEntries {
+  ColumnStatus<T> columns;  ///< active and fallbacks are left alone
+  VectorView<T> step_norms;
+  VectorView<T> state_norms;
+};
+
+/// For each k with indices_k = j >= 0: part_k <- whole_j, or whole_j <- part_k with `back`. Without
+/// `back`, where indices_k < 0 the status of part_k becomes `converged`: nothing runs there.
+template <class T>
+struct MoveStatus {
+  ColumnEntries<T> whole;
+  ColumnEntries<T> part;
+  VectorView<const std::int32_t> indices;
+  bool back = false;
+};
+
+/// Y(:,k) <- X(:,indices_k), k < count = indices.size; X has any number of columns. An index of −1
+/// moves nothing.
 template <class T>
 struct GatherColumns {
   ConstMatrixView<T> X;
@@ -173,7 +199,7 @@ struct GatherColumns {
   MatrixView<T> Y;
 };
 
-/// Y(:,indices_k) <- X(:,k); indices are distinct.
+/// Y(:,indices_k) <- X(:,k); indices are distinct, and −1 moves nothing.
 template <class T>
 struct ScatterColumns {
   ConstMatrixView<T> X;
@@ -356,16 +382,16 @@ using ForEachPrimitive =
       PicardUpdate<float>, PicardUpdate<double>, ActivationDerivative<float>,
       ActivationDerivative<double>, AdjointUpdate<float>, AdjointUpdate<double>, ResetStatus<float>,
       ResetStatus<double>, UpdateStatus<float>, UpdateStatus<double>, AndersonMix<float>,
-      AndersonMix<double>, GatherColumns<float>, GatherColumns<double>, ScatterColumns<float>,
-      ScatterColumns<double>, SoftmaxCrossEntropy<float>, SoftmaxCrossEntropy<double>,
-      SquaredError<float>, SquaredError<double>, AdamUpdate<float>, AdamUpdate<double>,
-      SgdUpdate<float>, SgdUpdate<double>, ProjectRowsL1<float>, ProjectRowsL1<double>,
-      MaskStrictlyUpper<float>, MaskStrictlyUpper<double>, RowAbsSums<float>, RowAbsSums<double>,
-      ColumnNorms<float>, ColumnNorms<double>, Reduce<float>, Reduce<double>, AddScaled<float>,
-      AddScaled<double>, CopyMatrix<float>, CopyMatrix<double>, Fill<float>, Fill<double>,
-      Convert<float>, Convert<double>, DenseToCsr<float>, DenseToCsr<double>, CsrToDense<float>,
-      CsrToDense<double>, FillRandom<float>, FillRandom<double>, ArgmaxColumns<float>,
-      ArgmaxColumns<double>>;
+      AndersonMix<double>, ListRunning, MoveStatus<float>, MoveStatus<double>, GatherColumns<float>,
+      GatherColumns<double>, ScatterColumns<float>, ScatterColumns<double>,
+      SoftmaxCrossEntropy<float>, SoftmaxCrossEntropy<double>, SquaredError<float>,
+      SquaredError<double>, AdamUpdate<float>, AdamUpdate<double>, SgdUpdate<float>,
+      SgdUpdate<double>, ProjectRowsL1<float>, ProjectRowsL1<double>, MaskStrictlyUpper<float>,
+      MaskStrictlyUpper<double>, RowAbsSums<float>, RowAbsSums<double>, ColumnNorms<float>,
+      ColumnNorms<double>, Reduce<float>, Reduce<double>, AddScaled<float>, AddScaled<double>,
+      CopyMatrix<float>, CopyMatrix<double>, Fill<float>, Fill<double>, Convert<float>,
+      Convert<double>, DenseToCsr<float>, DenseToCsr<double>, CsrToDense<float>, CsrToDense<double>,
+      FillRandom<float>, FillRandom<double>, ArgmaxColumns<float>, ArgmaxColumns<double>>;
 
 /// Any one primitive.
 using Primitive = ForEachPrimitive<std::variant>;

@@ -33,8 +33,51 @@ void check(const AndersonMix<T>& mix, Device device) {
   checks.apart();
 }
 
+void check(const ListRunning& list, Device device) {
+  OperandChecks checks("ListRunning", device);
+  checks.input("status", list.status);
+  checks.output("indices", list.indices);
+  checks.fits_int32("status", list.status.size, "elements");
+  checks.apart();
+}
+
+template <class T>
+void check_entries(OperandChecks& checks, const ColumnEntries<T>& entries, index_t columns) {
+  const auto vector = [&](const char* name, const auto& view) {
+    checks.output(name, view);
+    checks.equal(name, view.size, "elements", "status", columns, "elements");
+  };
+  vector("status", entries.columns.status);
+  vector("iterations", entries.columns.iterations);
+  vector("best_steps", entries.columns.best_steps);
+  vector("stalled", entries.columns.stalled);
+  vector("step_norms", entries.step_norms);
+  vector("state_norms", entries.state_norms);
+}
+
+template <class T>
+void check(const MoveStatus<T>& move, Device device) {
+  OperandChecks checks("MoveStatus", device);
+  check_entries(checks, move.whole, move.whole.columns.status.size);
+  check_entries(checks, move.part, move.indices.size);
+  checks.input("indices", move.indices);
+  checks.apart();
+}
+
 }  // namespace
 
+template <>
+void validate(const ListRunning& list, Device device) {
+  check(list, device);
+}
+template <>
+void validate(const MoveStatus<float>& move, Device device) {
+  check(move, device);
+}
+template <>
+void validate(const MoveStatus<double>& move, Device device) {
+  check(move, device);
+}
 template <>
 void validate(const AndersonMix<float>& mix, Device device) {
   check(mix, device);

@@ -55,7 +55,7 @@ void adjoint(benchmark::State& state, Device device, const Problem& problem) {
   Matrix<T> X(context, size.n, size.m);
   Matrix<T> V(context, size.n, size.m);
   solver::PicardSolver<T> forward(
-      context, {.A = model.A(), .B = model.B(), .U = U, .X = X, .activation = {}}, {}, false);
+      context, {.A = model.A(), .B = model.B(), .U = U, .X = X, .activation = {}}, {});
   forward.launch();
   solver::AdjointSolver<T> solver(context,
                                   {.A = model.A(),
@@ -65,7 +65,7 @@ void adjoint(benchmark::State& state, Device device, const Problem& problem) {
                                    .dY = dY,
                                    .V = V,
                                    .activation = {}},
-                                  {}, false);
+                                  {});
   solver.launch();
   const SolveReport report = solver.report();
   check_adjoint<T>(context, model, forward.Z(), X, dY, V, report);

@@ -25,7 +25,7 @@ double time_solve(benchmark::State& state, Context& context, const Problem& prob
   Matrix<T> X(context, problem.size.n, problem.size.m);
   solver::PicardSolver<T> solver(context,
                                  {.A = model.A(), .B = model.B(), .U = U, .X = X, .activation = {}},
-                                 {}, batch_invariant);
+                                 {}, {.batch_invariant = batch_invariant});
   solver.launch();
   report = solver.report();
   check_states<T>(context, model, U, X, report);
@@ -68,8 +68,8 @@ void batch_invariant(benchmark::State& state, Device device, const Problem& prob
   Matrix<T> X(context, problem.size.n, problem.size.m);
   const solver::EquilibriumProblem<T> equilibrium = {
       .A = model.A(), .B = model.B(), .U = U, .X = X, .activation = {}};
-  solver::PicardSolver<T> usual(context, equilibrium, {}, false);
-  solver::PicardSolver<T> invariant(context, equilibrium, {}, true);
+  solver::PicardSolver<T> usual(context, equilibrium, {});
+  solver::PicardSolver<T> invariant(context, equilibrium, {}, {.batch_invariant = true});
   invariant.launch();
   check_states<T>(context, model, U, X, invariant.report());
   Stopwatch watch(context, problem.cache);

@@ -43,8 +43,7 @@ struct BatchPass<T>::State {
                 .U = XU.view().row_range(n, model_in.input_rows()),
                 .X = X(),
                 .activation = model_in.options().activation},
-               options.solver.forward, options.solver.batch_invariant,
-               options.solver.acceleration) {
+               options.solver.forward, loop_options()) {
     IDL_CHECK(context_in.device() == model_in.device(),
               "BatchPass: the context is on " + to_string(context_in.device()) + ", the model on " +
                   to_string(model_in.device()));
@@ -55,6 +54,11 @@ struct BatchPass<T>::State {
       backend.run(Fill<T>{.Y = XU.view().row_range(n + p, 1), .value = T(1)});
     output = backend.compile(output_sequence());
     if (options.backward) prepare_backward();
+  }
+
+  solver::LoopOptions loop_options() const {
+    return {.batch_invariant = options.solver.batch_invariant,
+            .acceleration = options.solver.acceleration};
   }
 
   MatrixView<T> X() { return XU.view().row_range(0, n); }
@@ -105,8 +109,7 @@ struct BatchPass<T>::State {
                                               .dY = dY(),
                                               .V = V(),
                                               .activation = model->options().activation},
-                    options.solver.adjoint, options.solver.batch_invariant,
-                    options.solver.acceleration);
+                    options.solver.adjoint, loop_options());
     gradient = context->backend()->compile(gradient_sequence());
   }
 

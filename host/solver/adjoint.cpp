@@ -7,24 +7,23 @@ namespace idl::solver {
 
 template <class T>
 AdjointSolver<T>::AdjointSolver(Context& context, const AdjointProblem<T>& problem,
-                                const Tolerance& tolerance, bool batch_invariant,
-                                Acceleration acceleration)
+                                const Tolerance& tolerance, const LoopOptions& options)
     : context_(&context),
       problem_(problem),
       tolerance_(tolerance),
-      batch_invariant_(batch_invariant),
+      options_(options),
       Psi_(context, problem.V.rows, problem.V.cols),
       G_(context, problem.V.rows, problem.V.cols),
       W_(context, problem.V.rows, problem.V.cols),
       A_row_sums_(context, problem.A.rows),
       iteration_(context, problem.V.cols) {
   check_tolerance(tolerance, "adjoint");
-  if (acceleration == Acceleration::anderson) anderson_.emplace(context, problem.V);
+  if (options.acceleration == Acceleration::anderson) anderson_.emplace(context, problem.V);
   Backend& backend = *context.backend();
   const int first_done = tolerance_.max_iterations > 0 ? 1 : 0;
   prelude_ = backend.compile(prelude());
-  loop_ =
-      backend.compile_while(step(), iteration_.active(), tolerance_.max_iterations - first_done);
+  loop_ = compile_loop(context, step(), iteration_, tolerance_.max_iterations - first_done,
+                       options_.compaction);
   norms_ = backend.compile(
       {RowAbsSums<T>{.A = problem_.A, .sums = A_row_sums_},
        Reduce<T>{.x = A_row_sums_, .result = iteration_.A_norm(), .kind = ReduceKind::max},
@@ -52,7 +51,7 @@ Sequence AdjointSolver<T>::step() {
                                .B = problem_.V,
                                .C = W_,
                                .transpose_A = true,
-                               .batch_invariant = batch_invariant_}};
+                               .batch_invariant = options_.batch_invariant}};
   append(sequence, update());
   return sequence;
 }
@@ -60,14 +59,15 @@ Sequence AdjointSolver<T>::step() {
 template <class T>
 Sequence AdjointSolver<T>::prelude() {
   Sequence sequence = {
-      Gemm<T>{.A = problem_.A, .B = problem_.X, .C = Psi_, .batch_invariant = batch_invariant_},
+      Gemm<T>{
+          .A = problem_.A, .B = problem_.X, .C = Psi_, .batch_invariant = options_.batch_invariant},
       ActivationDerivative<T>{
           .S = Psi_, .Z = problem_.Z, .Psi = Psi_, .activation = problem_.activation},
       Gemm<T>{.A = problem_.C,
               .B = problem_.dY,
               .C = G_,
               .transpose_A = true,
-              .batch_invariant = batch_invariant_},
+              .batch_invariant = options_.batch_invariant},
       ResetStatus<T>{iteration_.columns(), iteration_.step_norms(), iteration_.state_norms()}};
   if (tolerance_.rule == StopRule::certified_bound)
     append(sequence, contraction_of<T>(problem_.A, problem_.activation, A_row_sums_, iteration_));

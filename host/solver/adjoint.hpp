@@ -5,8 +5,7 @@
 #include <optional>
 
 #include "host/solver/anderson.hpp"
-#include "host/solver/certificates.hpp"
-#include "host/solver/iteration_state.hpp"
+#include "host/solver/iteration.hpp"
 #include "idl/context.hpp"
 #include "idl/solver.hpp"
 #include "kernels/backend.hpp"
@@ -37,7 +36,7 @@ template <class T>
 class AdjointSolver {
  public:
   AdjointSolver(Context& context, const AdjointProblem<T>& problem, const Tolerance& tolerance,
-                bool batch_invariant, Acceleration acceleration = Acceleration::none);
+                const LoopOptions& options = {});
 
   /// Enqueues the whole solve.
   void launch();
@@ -54,7 +53,7 @@ class AdjointSolver {
   Context* context_;
   AdjointProblem<T> problem_;
   Tolerance tolerance_;
-  bool batch_invariant_;
+  LoopOptions options_;
   Matrix<T> Psi_;
   Matrix<T> G_;
   Matrix<T> W_;

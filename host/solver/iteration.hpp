@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "host/solver/certificates.hpp"
+#include "host/solver/compaction.hpp"
 #include "host/solver/iteration_state.hpp"
 #include "idl/context.hpp"
 #include "idl/error.hpp"
@@ -29,6 +30,13 @@ inline void check_tolerance(const Tolerance& tolerance, const std::string& which
             which + ".relative is " + std::to_string(tolerance.relative) +
                 ", it must be finite and not negative");
 }
+
+/// How a loop goes about its columns, beside its tolerance.
+struct LoopOptions {
+  bool batch_invariant = false;
+  Acceleration acceleration = Acceleration::none;
+  CompactionRule compaction{};
+};
 
 inline void append(Sequence& sequence, Sequence tail) {
   sequence.insert(sequence.end(), std::make_move_iterator(tail.begin()),

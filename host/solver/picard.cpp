@@ -10,19 +10,18 @@ namespace idl::solver {
 
 template <class T>
 PicardSolver<T>::PicardSolver(Context& context, const EquilibriumProblem<T>& problem,
-                              const Tolerance& tolerance, bool batch_invariant,
-                              Acceleration acceleration)
+                              const Tolerance& tolerance, const LoopOptions& options)
     : context_(&context),
       problem_(problem),
       tolerance_(tolerance),
-      batch_invariant_(batch_invariant),
+      options_(options),
       Z_(context, problem.X.rows, problem.X.cols),
       S_(context, problem.X.rows, problem.X.cols),
       A_row_sums_(context, problem.A.rows),
       B_row_sums_(context, problem.B.rows),
       iteration_(context, problem.X.cols) {
   check_tolerance(tolerance, "forward");
-  if (acceleration == Acceleration::anderson) anderson_.emplace(context, problem.X);
+  if (options.acceleration == Acceleration::anderson) anderson_.emplace(context, problem.X);
   Backend& backend = *context.backend();
   norms_ = backend.compile(
       {RowAbsSums<T>{.A = problem_.A, .sums = A_row_sums_},
@@ -50,8 +49,8 @@ Sequence PicardSolver<T>::update() {
 
 template <class T>
 Sequence PicardSolver<T>::step() {
-  Sequence sequence = {
-      Gemm<T>{.A = problem_.A, .B = problem_.X, .C = S_, .batch_invariant = batch_invariant_}};
+  Sequence sequence = {Gemm<T>{
+      .A = problem_.A, .B = problem_.X, .C = S_, .batch_invariant = options_.batch_invariant}};
   append(sequence, update());
   return sequence;
 }
@@ -59,7 +58,8 @@ Sequence PicardSolver<T>::step() {
 template <class T>
 Sequence PicardSolver<T>::prelude() {
   Sequence sequence = {
-      Gemm<T>{.A = problem_.B, .B = problem_.U, .C = Z_, .batch_invariant = batch_invariant_},
+      Gemm<T>{
+          .A = problem_.B, .B = problem_.U, .C = Z_, .batch_invariant = options_.batch_invariant},
       ResetStatus<T>{iteration_.columns(), iteration_.step_norms(), iteration_.state_norms()}};
   if (tolerance_.rule == StopRule::certified_bound)
     append(sequence, contraction_of<T>(problem_.A, problem_.activation, A_row_sums_, iteration_));
@@ -82,8 +82,8 @@ void PicardSolver<T>::compile() {
   Backend& backend = *context_->backend();
   const bool first_done = X0_.rows() == 0 && tolerance_.max_iterations > 0;
   prelude_ = backend.compile(prelude());
-  loop_ = backend.compile_while(step(), iteration_.active(),
-                                tolerance_.max_iterations - (first_done ? 1 : 0));
+  loop_ = compile_loop(*context_, step(), iteration_,
+                       tolerance_.max_iterations - (first_done ? 1 : 0), options_.compaction);
 }
 
 template <class T>

@@ -5,8 +5,7 @@
 #include <optional>
 
 #include "host/solver/anderson.hpp"
-#include "host/solver/certificates.hpp"
-#include "host/solver/iteration_state.hpp"
+#include "host/solver/iteration.hpp"
 #include "idl/context.hpp"
 #include "idl/solver.hpp"
 #include "kernels/backend.hpp"
@@ -36,7 +35,7 @@ template <class T>
 class PicardSolver {
  public:
   PicardSolver(Context& context, const EquilibriumProblem<T>& problem, const Tolerance& tolerance,
-               bool batch_invariant, Acceleration acceleration = Acceleration::none);
+               const LoopOptions& options = {});
 
   /// Later solves start from X0 (copied now), or from zero.
   void start_from(std::optional<ConstMatrixView<T>> X0);
@@ -61,7 +60,7 @@ class PicardSolver {
   Context* context_;
   EquilibriumProblem<T> problem_;
   Tolerance tolerance_;
-  bool batch_invariant_;
+  LoopOptions options_;
   Matrix<T> Z_;
   Matrix<T> S_;
   Matrix<T> X0_;

@@ -51,19 +51,22 @@ class StraightProgram final : public Program {
 class WhileProgram final : public Program {
  public:
   WhileProgram(CpuBackend& backend, Sequence steps, VectorView<const std::int32_t> active,
-               std::int32_t max_iterations)
+               std::int32_t max_iterations, std::int32_t until)
       : Program(std::move(steps)),
         backend_(backend),
         active_(active),
         max_iterations_(max_iterations),
-        tiles_(ColumnTiles::make(sequence(), active, thread_count())) {}
+        until_(until) {
+    // Tiles run to their own ends, not to a common count.
+    if (until == 0) tiles_ = ColumnTiles::make(sequence(), active, thread_count());
+  }
 
   void launch() override {
     if (tiles_) {
       tiles_->run(max_iterations_);
       return;
     }
-    for (std::int32_t k = 0; active_.data[0] > 0 && k < max_iterations_; ++k) {
+    for (std::int32_t k = 0; active_.data[0] > until_ && k < max_iterations_; ++k) {
       backend_.run_valid(sequence());
     }
   }
@@ -72,6 +75,7 @@ class WhileProgram final : public Program {
   CpuBackend& backend_;
   VectorView<const std::int32_t> active_;
   std::int32_t max_iterations_;
+  std::int32_t until_;
   std::unique_ptr<ColumnTiles> tiles_;  ///< or none: the loop runs over all columns at once
 };
 
@@ -146,7 +150,8 @@ std::unique_ptr<Program> CpuBackend::compile(Sequence sequence) {
 
 std::unique_ptr<Program> CpuBackend::compile_while(Sequence sequence,
                                                    VectorView<const std::int32_t> active,
-                                                   std::int32_t max_iterations) {
+                                                   std::int32_t max_iterations,
+                                                   std::int32_t until) {
   IDL_CHECK(active.size == 1 && active.data != nullptr,
             "compile_while: active has size " + std::to_string(active.size) + ", expected 1");
   IDL_CHECK(active.device == Device::cpu(),
@@ -154,7 +159,7 @@ std::unique_ptr<Program> CpuBackend::compile_while(Sequence sequence,
   IDL_CHECK(max_iterations >= 0,
             "compile_while: max_iterations is " + std::to_string(max_iterations));
   validate_all(sequence);
-  return std::make_unique<WhileProgram>(*this, std::move(sequence), active, max_iterations);
+  return std::make_unique<WhileProgram>(*this, std::move(sequence), active, max_iterations, until);
 }
 
 std::shared_ptr<Backend> make_cpu_backend() { return std::make_shared<CpuBackend>(); }

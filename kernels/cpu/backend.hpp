@@ -41,7 +41,7 @@ class CpuBackend final : public ForEachPrimitive<CpuRunEach> {
 
   std::unique_ptr<Program> compile(Sequence sequence) override;
   std::unique_ptr<Program> compile_while(Sequence sequence, VectorView<const std::int32_t> active,
-                                         std::int32_t max_iterations) override;
+                                         std::int32_t max_iterations, std::int32_t until) override;
 
   template <class P>
   void run_checked(const P& primitive);

@@ -26,6 +26,9 @@ template <class T>
 void execute(const UpdateStatus<T>& update, Scratch& scratch);
 template <class T>
 void execute(const AndersonMix<T>& mix, Scratch& scratch);
+void execute(const ListRunning& list, Scratch& scratch);
+template <class T>
+void execute(const MoveStatus<T>& move, Scratch& scratch);
 template <class T>
 void execute(const GatherColumns<T>& gather, Scratch& scratch);
 template <class T>

@@ -14,10 +14,10 @@ void check_indices(const char* primitive, VectorView<const std::int32_t> indices
                    const char* matrix) {
   for (index_t k = 0; k < indices.size; ++k) {
     const std::int32_t index = indices.data[k];
-    IDL_CHECK(index >= 0 && index < cols, std::string(primitive) + ": indices[" +
-                                              std::to_string(k) + "] is " + std::to_string(index) +
-                                              ", " + matrix + " has " + std::to_string(cols) +
-                                              " columns");
+    IDL_CHECK(index >= -1 && index < cols, std::string(primitive) + ": indices[" +
+                                               std::to_string(k) + "] is " + std::to_string(index) +
+                                               ", " + matrix + " has " + std::to_string(cols) +
+                                               " columns");
   }
 }
 
@@ -30,6 +30,7 @@ void execute(const GatherColumns<T>& gather, Scratch&) {
   const std::size_t bytes = static_cast<std::size_t>(gather.Y.rows) * sizeof(T);
   parallel_for(gather.indices.size, gather.Y.rows, [&](index_t k) {
     const index_t j = gather.indices.data[k];
+    if (j < 0) return;
     std::memcpy(gather.Y.data + k * gather.Y.ld, gather.X.data + j * gather.X.ld, bytes);
   });
 }
@@ -41,6 +42,7 @@ void execute(const ScatterColumns<T>& scatter, Scratch&) {
   const std::size_t bytes = static_cast<std::size_t>(scatter.Y.rows) * sizeof(T);
   parallel_for(scatter.indices.size, scatter.Y.rows, [&](index_t k) {
     const index_t j = scatter.indices.data[k];
+    if (j < 0) return;
     std::memcpy(scatter.Y.data + j * scatter.Y.ld, scatter.X.data + k * scatter.X.ld, bytes);
   });
 }

@@ -201,7 +201,8 @@ bool CudaBackend::use_conditional_nodes() {
 
 std::unique_ptr<Program> CudaBackend::compile_while(Sequence sequence,
                                                     VectorView<const std::int32_t> active,
-                                                    std::int32_t max_iterations) {
+                                                    std::int32_t max_iterations,
+                                                    std::int32_t until) {
   IDL_CHECK(active.size == 1 && active.data != nullptr,
             "compile_while: active has size " + std::to_string(active.size) + ", expected 1");
   IDL_CHECK(active.device == device(), "compile_while: active is on " + to_string(active.device) +
@@ -211,7 +212,10 @@ std::unique_ptr<Program> CudaBackend::compile_while(Sequence sequence,
   validate_all(sequence);
   if (max_iterations == 0) return std::make_unique<EmptyProgram>(std::move(sequence));
   const DeviceGuard guard(device_);
-  if (loop_strategy_ == LoopStrategy::automatic || loop_strategy_ == LoopStrategy::fused) {
+  // A kernel runs all columns to their ends.
+  const bool may_fuse = until == 0;
+  if (may_fuse &&
+      (loop_strategy_ == LoopStrategy::automatic || loop_strategy_ == LoopStrategy::fused)) {
     if (const auto fused = FusedLoop::match(sequence, active))
       return compile_fused_loop(home(), std::move(sequence), *fused, max_iterations);
     if (loop_strategy_ == LoopStrategy::fused)
@@ -219,14 +223,14 @@ std::unique_ptr<Program> CudaBackend::compile_while(Sequence sequence,
   }
   if (use_conditional_nodes()) {
     try {
-      return compile_conditional_loop(home(), sequence, active.data, max_iterations);
+      return compile_conditional_loop(home(), sequence, active.data, max_iterations, until);
     } catch (const DeviceError&) {
       if (loop_strategy_ == LoopStrategy::conditional_node) throw;
     } catch (const NotSupported&) {
       if (loop_strategy_ == LoopStrategy::conditional_node) throw;
     }
   }
-  return compile_block_loop(home(), std::move(sequence), active.data, max_iterations);
+  return compile_block_loop(home(), std::move(sequence), active.data, max_iterations, until);
 }
 
 }  // namespace idl::cuda

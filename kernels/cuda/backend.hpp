@@ -49,7 +49,7 @@ class CudaBackend final : public ForEachPrimitive<CudaRunEach>,
 
   std::unique_ptr<Program> compile(Sequence sequence) override;
   std::unique_ptr<Program> compile_while(Sequence sequence, VectorView<const std::int32_t> active,
-                                         std::int32_t max_iterations) override;
+                                         std::int32_t max_iterations, std::int32_t until) override;
   /// Strategies but `automatic` are taken at their word: compile_while() throws NotSupported where
   /// they do not work.
   void choose_loop_strategy(LoopStrategy strategy) override { loop_strategy_ = strategy; }

@@ -175,7 +175,7 @@ class FusedLoopProgram final : public Program {
 class ConditionalLoopProgram final : public CudaProgram {
  public:
   ConditionalLoopProgram(const ProgramHome& home, Sequence sequence, const std::int32_t* active,
-                         std::int32_t max_iterations)
+                         std::int32_t max_iterations, std::int32_t until)
       : CudaProgram(home, std::move(sequence), Steps::Repetition::loop),
         iteration_(home.pool, sizeof(std::int32_t)),
         prelude_(make_prelude()) {
@@ -186,7 +186,8 @@ class ConditionalLoopProgram final : public CudaProgram {
     const ConditionalLoop loop = {.handle = {},
                                   .active = active,
                                   .iteration = static_cast<std::int32_t*>(iteration_.data()),
-                                  .max_iterations = max_iterations};
+                                  .max_iterations = max_iterations,
+                                  .until = until};
     graph_ = make_while_graph(loop, stream, rehearsal.mode, body);
     exec_ = instantiate(graph_);
   }
@@ -208,8 +209,9 @@ class ConditionalLoopProgram final : public CudaProgram {
 class BlockLoopProgram final : public CudaProgram {
  public:
   BlockLoopProgram(const ProgramHome& home, Sequence sequence, const std::int32_t* active,
-                   std::int32_t max_iterations)
+                   std::int32_t max_iterations, std::int32_t until)
       : CudaProgram(home, std::move(sequence), Steps::Repetition::loop),
+        until_(until),
         full_blocks_(max_iterations / k_block_iterations),
         published_(sizeof(std::int32_t)),
         looked_at_{make_event(), make_event()},
@@ -227,7 +229,7 @@ class BlockLoopProgram final : public CudaProgram {
     if (blocks > 0) enqueue_block(0);
     for (std::int32_t block = 1; block < blocks; ++block) {
       enqueue_block(block);
-      if (active_after(block - 1) <= 0) return;
+      if (active_after(block - 1) <= until_) return;
     }
   }
 
@@ -263,6 +265,7 @@ class BlockLoopProgram final : public CudaProgram {
     return *static_cast<const volatile std::int32_t*>(published_.data());
   }
 
+  std::int32_t until_;
   std::int32_t full_blocks_;
   PinnedMemory published_;
   std::array<Event, 2> looked_at_;
@@ -284,15 +287,16 @@ std::unique_ptr<Program> compile_fused_loop(const ProgramHome& home, Sequence se
 
 std::unique_ptr<Program> compile_conditional_loop(const ProgramHome& home, Sequence sequence,
                                                   const std::int32_t* active,
-                                                  std::int32_t max_iterations) {
-  return std::make_unique<ConditionalLoopProgram>(home, std::move(sequence), active,
-                                                  max_iterations);
+                                                  std::int32_t max_iterations, std::int32_t until) {
+  return std::make_unique<ConditionalLoopProgram>(home, std::move(sequence), active, max_iterations,
+                                                  until);
 }
 
 std::unique_ptr<Program> compile_block_loop(const ProgramHome& home, Sequence sequence,
-                                            const std::int32_t* active,
-                                            std::int32_t max_iterations) {
-  return std::make_unique<BlockLoopProgram>(home, std::move(sequence), active, max_iterations);
+                                            const std::int32_t* active, std::int32_t max_iterations,
+                                            std::int32_t until) {
+  return std::make_unique<BlockLoopProgram>(home, std::move(sequence), active, max_iterations,
+                                            until);
 }
 
 bool conditional_nodes_work(const ProgramHome& home) {
@@ -306,8 +310,11 @@ bool conditional_nodes_work(const ProgramHome& home) {
   seen[1] = -1;  // iteration
   try {
     auto* on_device = static_cast<std::int32_t*>(counters.device_data());
-    const ConditionalLoop loop = {
-        .handle = {}, .active = on_device, .iteration = on_device + 1, .max_iterations = 2};
+    const ConditionalLoop loop = {.handle = {},
+                                  .active = on_device,
+                                  .iteration = on_device + 1,
+                                  .max_iterations = 2,
+                                  .until = 0};
     const Graph graph = make_while_graph(loop, stream, cudaStreamCaptureModeRelaxed, [] {});
     const GraphExec exec = instantiate(graph);
     IDL_CUDA_CHECK(cudaGraphLaunch(exec.get(), stream));

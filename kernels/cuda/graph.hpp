@@ -30,13 +30,13 @@ std::unique_ptr<Program> compile_fused_loop(const ProgramHome& home, Sequence se
 /// A loop as a conditional WHILE node. @throws DeviceError, NotSupported where that does not work.
 std::unique_ptr<Program> compile_conditional_loop(const ProgramHome& home, Sequence sequence,
                                                   const std::int32_t* active,
-                                                  std::int32_t max_iterations);
+                                                  std::int32_t max_iterations, std::int32_t until);
 
 /// A loop as graphs of k_block_iterations iterations. launch() enqueues block i + 1 before it looks
 /// at what block i left in active[0], and returns with at most two blocks not yet run.
 std::unique_ptr<Program> compile_block_loop(const ProgramHome& home, Sequence sequence,
-                                            const std::int32_t* active,
-                                            std::int32_t max_iterations);
+                                            const std::int32_t* active, std::int32_t max_iterations,
+                                            std::int32_t until);
 
 inline constexpr std::int32_t k_block_iterations = 8;
 

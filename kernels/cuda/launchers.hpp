@@ -43,6 +43,9 @@ template <class T>
 void update_status(const UpdateStatus<T>& update, CUstream_st* stream);
 template <class T>
 void anderson_mix(const AndersonMix<T>& mix, CUstream_st* stream);
+void list_running(const ListRunning& list, CUstream_st* stream);
+template <class T>
+void move_status(const MoveStatus<T>& move, CUstream_st* stream);
 template <class T>
 void gather_columns(const GatherColumns<T>& gather, CUstream_st* stream);
 template <class T>

@@ -9,13 +9,15 @@ namespace {
 
 __global__ void begin_loop_kernel(ConditionalLoop loop) {
   *loop.iteration = 0;
-  cudaGraphSetConditional(loop.handle, *loop.active > 0 && loop.max_iterations > 0 ? 1U : 0U);
+  cudaGraphSetConditional(loop.handle,
+                          *loop.active > loop.until && loop.max_iterations > 0 ? 1U : 0U);
 }
 
 __global__ void end_iteration_kernel(ConditionalLoop loop) {
   const std::int32_t done = *loop.iteration + 1;
   *loop.iteration = done;
-  cudaGraphSetConditional(loop.handle, *loop.active > 0 && done < loop.max_iterations ? 1U : 0U);
+  cudaGraphSetConditional(loop.handle,
+                          *loop.active > loop.until && done < loop.max_iterations ? 1U : 0U);
 }
 
 __global__ void publish_active_kernel(const std::int32_t* active,

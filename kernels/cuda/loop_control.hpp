@@ -14,11 +14,12 @@ struct ConditionalLoop {
   const std::int32_t* active;
   std::int32_t* iteration;
   std::int32_t max_iterations;
+  std::int32_t until;
 };
 
-/// Upstream of the node: iteration <- 0; the body runs if active[0] > 0 and max_iterations > 0.
+/// Upstream of the node: iteration <- 0; the body runs if active[0] > until and max_iterations > 0.
 void begin_loop(const ConditionalLoop& loop, cudaStream_t stream);
-/// Last in the body: iteration += 1; it runs again if active[0] > 0 and iteration <
+/// Last in the body: iteration += 1; it runs again if active[0] > until and iteration <
 /// max_iterations.
 void end_iteration(const ConditionalLoop& loop, cudaStream_t stream);
 

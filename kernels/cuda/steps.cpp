@@ -76,6 +76,8 @@ struct Enqueue {
   template <class T> void operator()(const ResetStatus<T>& p) const { reset_status(p, stream); }
   template <class T> void operator()(const UpdateStatus<T>& p) const { update_status(p, stream); }
   template <class T> void operator()(const AndersonMix<T>& p) const { anderson_mix(p, stream); }
+  void operator()(const ListRunning& p) const { list_running(p, stream); }
+  template <class T> void operator()(const MoveStatus<T>& p) const { move_status(p, stream); }
   template <class T> void operator()(const GatherColumns<T>& p) const { gather_columns(p, stream); }
   template <class T> void operator()(const ScatterColumns<T>& p) const {
     scatter_columns(p, stream);

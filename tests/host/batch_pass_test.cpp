@@ -196,7 +196,7 @@ TYPED_TEST(BatchPassTest, IteratesAProductAnUpdateAndADecision) {
   Matrix<T> X(context, k_n, k_m);
   Matrix<T> V(context, k_n, k_m);
   solver::PicardSolver<T> picard(
-      context, {.A = model.A(), .B = model.B(), .U = U, .X = X, .activation = {}}, {}, false);
+      context, {.A = model.A(), .B = model.B(), .U = U, .X = X, .activation = {}}, {});
   const Sequence forward = picard.step();
   ASSERT_EQ(forward.size(), 3U);
   EXPECT_TRUE(std::holds_alternative<Gemm<T>>(forward[0]));
@@ -205,7 +205,7 @@ TYPED_TEST(BatchPassTest, IteratesAProductAnUpdateAndADecision) {
   solver::AdjointSolver<T> adjoint(
       context,
       {.A = model.A(), .C = model.C(), .Z = picard.Z(), .X = X, .dY = dY, .V = V, .activation = {}},
-      {}, false);
+      {});
   const Sequence backward = adjoint.step();
   ASSERT_EQ(backward.size(), 3U);
   ASSERT_TRUE(std::holds_alternative<Gemm<T>>(backward[0]));

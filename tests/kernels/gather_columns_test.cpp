@@ -34,6 +34,19 @@ TYPED_TEST(GatherColumnsTest, GathersInTheOrderOfTheIndicesAndScattersBack) {
   EXPECT_TRUE(this->frames_untouched());
 }
 
+TYPED_TEST(GatherColumnsTest, AnIndexOfMinusOneMovesNothing) {
+  using T = typename TypeParam::Scalar;
+  const auto X = this->view(3, 2, {1, 2, 3, 4, 5, 6});
+  const auto Y = this->view(3, 3, 9.0);
+  const auto indices = this->vector(std::vector<std::int32_t>{1, -1, 0});
+  this->run(GatherColumns<T>{.X = X, .indices = indices, .Y = Y});
+  EXPECT_EQ(this->fetch_double(Y), (std::vector<double>{4, 5, 6, 9, 9, 9, 1, 2, 3}));
+  const auto back = this->view(3, 2, 7.0);
+  const auto first = this->vector(std::vector<std::int32_t>{-1, -1, 1});
+  this->run(ScatterColumns<T>{.X = Y, .indices = first, .Y = back});
+  EXPECT_EQ(this->fetch_double(back), (std::vector<double>{7, 7, 7, 1, 2, 3}));
+}
+
 TYPED_TEST(GatherColumnsTest, NoIndicesDoNothingAndWrongShapesAreRefused) {
   using T = typename TypeParam::Scalar;
   const auto none = this->vector(std::vector<std::int32_t>{});

@@ -94,6 +94,22 @@ TYPED_TEST(ProgramTest, LoopNeverExceedsItsMaximum) {
   }
 }
 
+TYPED_TEST(ProgramTest, LoopEndsWhereNoMoreThanWantedAreActive) {
+  for (const std::int32_t until : {0, 1, 2, 3}) {
+    const auto loop = this->halving({9, 2, 5, 7}, 1000);
+    this->context().backend()->compile(loop.prelude)->launch();
+    this->context().backend()->compile_while(loop.step, loop.columns.active, 100, until)->launch();
+    const std::int32_t iterations[] = {9, 7, 5, 2};  // until that many are left
+    const auto answer = this->fetch_vector(loop.columns.iterations);
+    // Where blocks are replayed, a loop may go on for some iterations more.
+    EXPECT_GE(answer[0], iterations[until]);
+    EXPECT_LE(this->fetch_vector(loop.columns.active)[0], until);
+    if (TypeParam::k_device == DeviceKind::cpu) {
+      EXPECT_EQ(answer[0], iterations[until]);
+    }
+  }
+}
+
 TYPED_TEST(ProgramTest, LoopWithoutActiveColumnsDoesNothing) {
   using T = typename TypeParam::Scalar;
   const auto Y = this->view(1, 1, 1.0);

@@ -81,11 +81,12 @@ class FusedProgram final : public Program {
 class WhileProgram final : public Program {
  public:
   WhileProgram(std::shared_ptr<SimtBackend> backend, Sequence steps, const std::int32_t* active,
-               std::int32_t max_iterations)
+               std::int32_t max_iterations, std::int32_t until)
       : Program(std::move(steps)),
         backend_(std::move(backend)),
         active_(active),
         max_iterations_(max_iterations),
+        until_(until),
         steps_(sequence(), cuda::Steps::Repetition::loop, backend_->pool(), backend_->place()) {}
 
   void launch() override {
@@ -95,7 +96,8 @@ class WhileProgram final : public Program {
         .handle = reinterpret_cast<cudaGraphConditionalHandle>(&goes_on),
         .active = active_,
         .iteration = &iteration,
-        .max_iterations = max_iterations_};
+        .max_iterations = max_iterations_,
+        .until = until_};
     steps_.enqueue_prelude(nullptr);
     cuda::begin_loop(loop, nullptr);
     while (goes_on != 0) {
@@ -108,6 +110,7 @@ class WhileProgram final : public Program {
   std::shared_ptr<SimtBackend> backend_;
   const std::int32_t* active_;
   std::int32_t max_iterations_;
+  std::int32_t until_;
   cuda::Steps steps_;
 };
 
@@ -149,7 +152,8 @@ std::unique_ptr<Program> SimtBackend::compile(Sequence sequence) {
 
 std::unique_ptr<Program> SimtBackend::compile_while(Sequence sequence,
                                                     VectorView<const std::int32_t> active,
-                                                    std::int32_t max_iterations) {
+                                                    std::int32_t max_iterations,
+                                                    std::int32_t until) {
   IDL_CHECK(active.size == 1 && active.data != nullptr && active.device == device(),
             "compile_while: active is no single integer on " + to_string(device()));
   IDL_CHECK(max_iterations >= 0,
@@ -157,14 +161,14 @@ std::unique_ptr<Program> SimtBackend::compile_while(Sequence sequence,
   validate_all(sequence);
   if (strategy_ == LoopStrategy::block_replay)
     throw NotSupported("the emulation has no graphs to replay");
-  if (strategy_ == LoopStrategy::fused) {
+  if (strategy_ == LoopStrategy::fused && until == 0) {
     const auto loop = cuda::FusedLoop::match(sequence, active);
     if (!loop) throw NotSupported("this loop cannot run as one kernel");
     return std::make_unique<FusedProgram>(shared_from_this(), std::move(sequence), *loop,
                                           max_iterations);
   }
   return std::make_unique<WhileProgram>(shared_from_this(), std::move(sequence), active.data,
-                                        max_iterations);
+                                        max_iterations, until);
 }
 
 template <class P>
