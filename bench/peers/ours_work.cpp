@@ -21,6 +21,7 @@ class CaseWork : public PeerWork {
   CaseWork(const PeerCase& peer_case, std::int64_t batches)
       : context_(parse_device(peer_case.device)),
         model_(load_model<T>(context_, peer_case.model)),
+        solver_options_{.acceleration = parse_acceleration(peer_case.acceleration)},
         file_(io::read_safetensors(peer_case.inputs)) {
     const io::Array& U = file_.at("U");
     samples_ = peer_case.batch > 0 ? peer_case.batch : U.shape.at(0) / batches;
@@ -68,6 +69,7 @@ class CaseWork : public PeerWork {
 
   Context context_;
   ImplicitModel<T> model_;
+  SolverOptions solver_options_;
   index_t samples_ = 0;
 
  private:
@@ -89,7 +91,7 @@ class SolveWork final : public CaseWork<T> {
                  .U = U_,
                  .X = X_,
                  .activation = this->model_.options().activation},
-                {}, false) {}
+                {}, {.acceleration = this->solver_options_.acceleration}) {}
 
   void run() override {
     solver_.launch();
@@ -115,7 +117,7 @@ class InferenceWork final : public CaseWork<T> {
       : CaseWork<T>(peer_case, 1), U_(this->inputs()) {}
 
   void run() override {
-    result_ = this->model_.predict(this->context_, U_.view());
+    result_ = this->model_.predict(this->context_, U_.view(), this->solver_options_);
     this->context_.synchronize();
   }
   double iterations() override { return result_->report.max_iterations_used(); }
@@ -137,8 +139,8 @@ class TrainWork final : public CaseWork<T> {
       : CaseWork<T>(peer_case, peer_case.steps),
         start_(download<T>(this->context_, std::as_const(this->model_).M())),
         optimizer_(this->context_, this->model_, {.learning_rate = peer_case.learning_rate}),
-        step_(this->context_, this->model_, this->samples_, LossKind::softmax_cross_entropy, {},
-              true) {
+        step_(this->context_, this->model_, this->samples_, LossKind::softmax_cross_entropy,
+              this->solver_options_, true) {
     for (std::int64_t k = 0; k < peer_case.steps; ++k)
       batches_.push_back(
           std::make_unique<PinnedBatch<T>>(this->context_, this->batch(k), this->labels(k)));

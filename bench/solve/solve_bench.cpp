@@ -13,6 +13,8 @@
 /// product, counts as one); samples per second; of_limit, the time that the flops and bytes of the
 /// columns' own iterations take at the measured rates of GEMM and copy, as a share of the time
 /// that it takes. batch_invariant cases: cost, the time as a multiple of the usual order's.
+/// anderson cases: the same multiple, of Picard iteration's; its iterations, the columns that need
+/// more than with Picard iteration, and the iterates thrown away.
 namespace idl::bench {
 namespace {
 
@@ -85,6 +87,43 @@ void batch_invariant(benchmark::State& state, Device device, const Problem& prob
   state.counters["cost"] = seconds / median(usual_times);
 }
 
+/// Alternating with Picard iteration.
+template <class T>
+void anderson(benchmark::State& state, Device device, const Problem& problem) {
+  Context context(device);
+  const ImplicitModel<T> model = make_model<T>(context, problem);
+  const auto U =
+      Matrix<T>::from_host(context, problem.size.p, problem.size.m, make_samples<T>(problem).U);
+  Matrix<T> X(context, problem.size.n, problem.size.m);
+  const solver::EquilibriumProblem<T> equilibrium = {
+      .A = model.A(), .B = model.B(), .U = U, .X = X, .activation = {}};
+  solver::PicardSolver<T> picard(context, equilibrium, {});
+  solver::PicardSolver<T> mixed(context, equilibrium, {}, {.acceleration = Acceleration::anderson});
+  picard.launch();
+  const SolveReport by_picard = picard.report();
+  mixed.launch();
+  const SolveReport report = mixed.report();
+  check_states<T>(context, model, U, X, report);
+  Stopwatch watch(context, problem.cache);
+  std::vector<double> picard_times;
+  const double seconds = measure(
+      state, context, problem.cache,
+      [&] {
+        watch.start();
+        picard.launch();
+        picard_times.push_back(watch.stop());
+      },
+      [&] { mixed.launch(); });
+  double slower = 0;
+  for (std::size_t j = 0; j < report.iterations.size(); ++j)
+    slower += report.iterations[j] > by_picard.iterations[j] ? 1 : 0;
+  state.counters["cost"] = seconds / median(picard_times);
+  state.counters["mean_iterations"] = report.mean_iterations();
+  state.counters["picard_mean_iterations"] = by_picard.mean_iterations();
+  state.counters["slower_columns"] = slower;
+  state.counters["fallbacks"] = static_cast<double>(report.total_fallbacks());
+}
+
 template <class T>
 void add(Device device) {
   for (const Problem& problem : problems<T>(device)) {
@@ -95,6 +134,10 @@ void add(Device device) {
     if (problem.size.n > 1000 || problem.cache == Cache::warm) continue;
     add_case(case_name<T>("solve", device) + "/" + to_string(problem) + "/batch_invariant",
              [=](benchmark::State& state) { batch_invariant<T>(state, device, problem); })
+        ->UseManualTime()
+        ->Unit(benchmark::kMicrosecond);
+    add_case(case_name<T>("solve", device) + "/" + to_string(problem) + "/anderson",
+             [=](benchmark::State& state) { anderson<T>(state, device, problem); })
         ->UseManualTime()
         ->Unit(benchmark::kMicrosecond);
   }
