@@ -32,6 +32,7 @@ class SampleReport(ctypes.Structure):
         ("residual", c_double),
         ("error_bound", c_double),
         ("fallbacks", c_int32),
+        ("low_precision_iterations", c_int32),
     ]
 
 
@@ -45,6 +46,7 @@ class SolverOptions(ctypes.Structure):
         ("certified", c_int32),
         ("batch_invariant", c_int32),
         ("anderson", c_int32),
+        ("automatic_precision", c_int32),
     ]
 
 

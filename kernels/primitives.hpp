@@ -9,6 +9,7 @@
 #include "idl/csr_matrix.hpp"
 #include "idl/matrix.hpp"
 #include "idl/solver.hpp"
+#include "kernels/loop_primitives.hpp"
 
 /// The operations that every backend has, as plain structs that name their operands.
 ///
@@ -49,162 +50,6 @@ struct Sddmm {
   ConstMatrixView<T> V;
   ConstMatrixView<T> X;
   CsrView<T> P;  ///< row_offsets and col_indices are read, values written; capacity is nnz
-};
-
-/// X(:,j) <- φ(S(:,j) + Z(:,j)) for each column whose status is `running`; other columns of X, and
-/// their norms, stay untouched. All n×m. step_norms_j = max_i |X_new − X_old|,
-/// state_norms_j = max_i |X_new|. A NaN anywhere in the column makes its step norm NaN.
-template <class T>
-struct PicardUpdate {
-  ConstMatrixView<T> S;
-  ConstMatrixView<T> Z;
-  MatrixView<T> X;
-  Activation activation;
-  VectorView<T> step_norms;
-  VectorView<T> state_norms;
-  VectorView<const std::uint8_t> status;
-};
-
-/// Psi <- φ'(S + Z), all n×m. Psi may be S.
-template <class T>
-struct ActivationDerivative {
-  ConstMatrixView<T> S;
-  ConstMatrixView<T> Z;
-  MatrixView<T> Psi;
-  Activation activation;
-};
-
-/// V(:,j) <- Psi(:,j) ∘ (W(:,j) + G(:,j)) for each column whose status is `running`. All n×m.
-/// step_norms_j = Σ_i |V_new − V_old| and state_norms_j = Σ_i |V_new|: the adjoint map contracts in
-/// ℓ1. NaN as in PicardUpdate.
-template <class T>
-struct AdjointUpdate {
-  ConstMatrixView<T> W;
-  ConstMatrixView<T> G;
-  ConstMatrixView<T> Psi;
-  MatrixView<T> V;
-  VectorView<T> step_norms;
-  VectorView<T> state_norms;
-  VectorView<const std::uint8_t> status;
-};
-
-/// The state of a loop over the columns: one entry per column, `active` has one element.
-template <class T>
-struct ColumnStatus {
-  VectorView<std::uint8_t> status;       ///< SolveStatus
-  VectorView<std::int32_t> iterations;   ///< applications of the map so far
-  VectorView<T> best_steps;              ///< smallest step norm so far
-  VectorView<std::int32_t> stalled;      ///< iterations since best_steps fell
-  VectorView<std::int32_t> active;       ///< number of columns with status `running`
-  VectorView<std::int32_t> fallbacks{};  ///< optional: points that AndersonMix threw away
-};
-
-/// status <- running, iterations <- 0, best_steps <- +inf, stalled <- 0, fallbacks <- 0,
-/// active <- m; step_norms <- +inf, state_norms <- 0.
-template <class T>
-struct ResetStatus {
-  ColumnStatus<T> columns;
-  VectorView<T> step_norms;
-  VectorView<T> state_norms;
-};
-
-/// Decides, for each running column, whether it goes on. With step = step_norms_j, x =
-/// state_norms_j and κ = contraction[0] (1 element; optional), in this order:
-///   iterations_j += 1
-///   step or x not finite                                         -> diverged
-///   f·step <= absolute + relative·x, or step == 0                -> converged
-///     (f = 1; with `certified` f = κ/(1−κ), or +inf unless κ < 1)
-///   step has not fallen below best_steps_j for `k_stagnation_window` iterations,
-///     and step <= rounding·x                                     -> stagnated
-///   iterations_j >= max_iterations                               -> max_iterations
-/// A column that stops lowers active by one.
-template <class T>
-struct UpdateStatus {
-  VectorView<const T> step_norms;
-  VectorView<const T> state_norms;
-  ColumnStatus<T> columns;
-  VectorView<const T> contraction{};
-  T absolute = T(0);
-  T relative = T(0);
-  T rounding = T(0);
-  bool certified = false;
-  std::int32_t max_iterations = 0;
-};
-
-inline constexpr std::int32_t k_stagnation_window = 4;
-
-/// One step of Anderson acceleration of depth 2, safeguarded, for each column whose status is still
-/// `running` behind UpdateStatus. In column j, X holds F = f(Y), the map's value where Y is; with
-/// G = F − Y, p = points_j (0 where iterations_j == 1) and (F_i, G_i) the last min(p, 2) points:
-///   p >= 2 and not step_norms_j <= k_anderson_decrease·accepted_j, the mixed point was no good:
-///     X <- F of the last point, points_j <- 0, fallbacks_j += 1
-///   otherwise
-///     X <- F − Σ γ_i (F − F_i), where γ minimises ‖G − Σ γ_i (G − G_i)‖₂
-///     (kernels/math/anderson.hpp) (F, G) becomes the newest point, accepted_j <- step_norms_j,
-///     points_j <- p + 1
-/// and Y <- X. All matrices n×m. Where a step of the plain iteration contracts by κ, so do two of
-/// these by max(κ, k_anderson_decrease) at least.
-/// Source: Anderson 1965; Walker, Ni, "Anderson acceleration for fixed-point iterations", SIAM J.
-/// Numer. Anal. 49 (2011).
-template <class T>
-struct AndersonMix {
-  MatrixView<T> X;
-  MatrixView<T> Y;
-  MatrixView<T> F_even;  ///< the points with even numbers, and so on
-  MatrixView<T> G_even;
-  MatrixView<T> F_odd;
-  MatrixView<T> G_odd;
-  VectorView<T> accepted;
-  VectorView<std::int32_t> points;
-  VectorView<std::int32_t> fallbacks;
-  VectorView<const T> step_norms;
-  VectorView<const std::uint8_t> status;
-  VectorView<const std::int32_t> iterations;
-};
-
-/// A mixed point is kept only if its residual is below this times that of the point before.
-inline constexpr double k_anderson_decrease = 0.95;
-
-/// indices_k <- the k-th column whose status is `running`, in ascending order, and −1 behind the
-/// last; −1 everywhere if more than indices.size are running.
-struct ListRunning {
-  VectorView<const std::uint8_t> status;
-  VectorView<std::int32_t> indices;
-};
-
-/// The entries of a loop's vectors that belong to some columns of a batch.
-template <class T>
-struct ColumnEntries {
-  ColumnStatus<T> columns;  ///< active and fallbacks are left alone
-  VectorView<T> step_norms;
-  VectorView<T> state_norms;
-};
-
-/// For each k with indices_k = j >= 0: part_k <- whole_j, or whole_j <- part_k with `back`. Without
-/// `back`, where indices_k < 0 the status of part_k becomes `converged`: nothing runs there.
-template <class T>
-struct MoveStatus {
-  ColumnEntries<T> whole;
-  ColumnEntries<T> part;
-  VectorView<const std::int32_t> indices;
-  bool back = false;
-};
-
-/// Y(:,k) <- X(:,indices_k), k < count = indices.size; X has any number of columns. An index of −1
-/// moves nothing.
-template <class T>
-struct GatherColumns {
-  ConstMatrixView<T> X;
-  VectorView<const std::int32_t> indices;
-  MatrixView<T> Y;
-};
-
-/// Y(:,indices_k) <- X(:,k); indices are distinct, and −1 moves nothing.
-template <class T>
-struct ScatterColumns {
-  ConstMatrixView<T> X;
-  VectorView<const std::int32_t> indices;
-  MatrixView<T> Y;
 };
 
 /// Y q×m, labels m. losses_j = log Σ_i exp(Y_ij) − Y_{labels_j, j}; dY = scale·(softmax(Y) −
@@ -382,16 +227,17 @@ using ForEachPrimitive =
       PicardUpdate<float>, PicardUpdate<double>, ActivationDerivative<float>,
       ActivationDerivative<double>, AdjointUpdate<float>, AdjointUpdate<double>, ResetStatus<float>,
       ResetStatus<double>, UpdateStatus<float>, UpdateStatus<double>, AndersonMix<float>,
-      AndersonMix<double>, ListRunning, MoveStatus<float>, MoveStatus<double>, GatherColumns<float>,
-      GatherColumns<double>, ScatterColumns<float>, ScatterColumns<double>,
-      SoftmaxCrossEntropy<float>, SoftmaxCrossEntropy<double>, SquaredError<float>,
-      SquaredError<double>, AdamUpdate<float>, AdamUpdate<double>, SgdUpdate<float>,
-      SgdUpdate<double>, ProjectRowsL1<float>, ProjectRowsL1<double>, MaskStrictlyUpper<float>,
-      MaskStrictlyUpper<double>, RowAbsSums<float>, RowAbsSums<double>, ColumnNorms<float>,
-      ColumnNorms<double>, Reduce<float>, Reduce<double>, AddScaled<float>, AddScaled<double>,
-      CopyMatrix<float>, CopyMatrix<double>, Fill<float>, Fill<double>, Convert<float>,
-      Convert<double>, DenseToCsr<float>, DenseToCsr<double>, CsrToDense<float>, CsrToDense<double>,
-      FillRandom<float>, FillRandom<double>, ArgmaxColumns<float>, ArgmaxColumns<double>>;
+      AndersonMix<double>, RoundToBFloat16, LowGemm, BeginRefinement, UpdateRefinement, ListRunning,
+      MoveStatus<float>, MoveStatus<double>, GatherColumns<float>, GatherColumns<double>,
+      ScatterColumns<float>, ScatterColumns<double>, SoftmaxCrossEntropy<float>,
+      SoftmaxCrossEntropy<double>, SquaredError<float>, SquaredError<double>, AdamUpdate<float>,
+      AdamUpdate<double>, SgdUpdate<float>, SgdUpdate<double>, ProjectRowsL1<float>,
+      ProjectRowsL1<double>, MaskStrictlyUpper<float>, MaskStrictlyUpper<double>, RowAbsSums<float>,
+      RowAbsSums<double>, ColumnNorms<float>, ColumnNorms<double>, Reduce<float>, Reduce<double>,
+      AddScaled<float>, AddScaled<double>, CopyMatrix<float>, CopyMatrix<double>, Fill<float>,
+      Fill<double>, Convert<float>, Convert<double>, DenseToCsr<float>, DenseToCsr<double>,
+      CsrToDense<float>, CsrToDense<double>, FillRandom<float>, FillRandom<double>,
+      ArgmaxColumns<float>, ArgmaxColumns<double>>;
 
 /// Any one primitive.
 using Primitive = ForEachPrimitive<std::variant>;

@@ -110,6 +110,7 @@ void check_columns(OperandChecks& checks, const Primitive& p) {
   checks.output("stalled", columns.stalled);
   checks.output("active", columns.active);
   checks.output("fallbacks", columns.fallbacks);
+  checks.output("low_iterations", columns.low_iterations);
   const index_t m = columns.status.size;
   checks.fits_int32("status", m, "elements");
   checks.equal("iterations", columns.iterations.size, "elements", "status", m, "elements");

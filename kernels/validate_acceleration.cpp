@@ -33,6 +33,70 @@ void check(const AndersonMix<T>& mix, Device device) {
   checks.apart();
 }
 
+void check(const RoundToBFloat16& round, Device device) {
+  OperandChecks checks("RoundToBFloat16", device);
+  checks.input("X", round.X);
+  checks.output("Y", round.Y);
+  checks.same_shape("Y", round.Y, "X", round.X);
+  if (round.X0.cols > 0) {
+    checks.input("X0", round.X0);
+    checks.same_shape("X0", round.X0, "X", round.X);
+  }
+  checks.apart();
+}
+
+void check(const LowGemm& g, Device device) {
+  OperandChecks checks("LowGemm", device);
+  checks.input("A", g.A);
+  checks.input("B", g.B);
+  checks.output("C", g.C);
+  const index_t inner = g.transpose_A ? g.A.rows : g.A.cols;
+  checks.equal("B", g.B.rows, "rows", "op(A)", inner, "columns");
+  checks.equal("C", g.C.rows, "rows", "op(A)", g.transpose_A ? g.A.cols : g.A.rows, "rows");
+  checks.equal("C", g.C.cols, "columns", "B", g.B.cols, "columns");
+  if (inner == 0) checks.fail("op(A) has no columns");
+  checks.apart();
+}
+
+void check_inner(OperandChecks& checks, const InnerColumns& inner, index_t columns) {
+  const auto vector = [&](const char* name, const auto& view) {
+    checks.output(name, view);
+    checks.equal(name, view.size, "elements", "step_norms", columns, "elements");
+  };
+  vector("inner status", inner.status);
+  vector("targets", inner.targets);
+  vector("best_steps", inner.best_steps);
+  vector("stalled", inner.stalled);
+  checks.output("active", inner.active);
+  checks.one_element("active", inner.active);
+}
+
+void check(const BeginRefinement& begin, Device device) {
+  OperandChecks checks("BeginRefinement", device);
+  const index_t columns = begin.step_norms.size;
+  checks.input("status", begin.status);
+  checks.input("step_norms", begin.step_norms);
+  checks.input("state_norms", begin.state_norms);
+  checks.input("contraction", begin.contraction);
+  checks.equal("status", begin.status.size, "elements", "step_norms", columns, "elements");
+  checks.equal("state_norms", begin.state_norms.size, "elements", "step_norms", columns,
+               "elements");
+  if (begin.certified) checks.one_element("contraction", begin.contraction);
+  check_inner(checks, begin.inner, columns);
+  checks.apart();
+}
+
+void check(const UpdateRefinement& update, Device device) {
+  OperandChecks checks("UpdateRefinement", device);
+  const index_t columns = update.step_norms.size;
+  checks.input("step_norms", update.step_norms);
+  checks.output("low_iterations", update.low_iterations);
+  checks.equal("low_iterations", update.low_iterations.size, "elements", "step_norms", columns,
+               "elements");
+  check_inner(checks, update.inner, columns);
+  checks.apart();
+}
+
 void check(const ListRunning& list, Device device) {
   OperandChecks checks("ListRunning", device);
   checks.input("status", list.status);
@@ -66,6 +130,22 @@ void check(const MoveStatus<T>& move, Device device) {
 
 }  // namespace
 
+template <>
+void validate(const RoundToBFloat16& round, Device device) {
+  check(round, device);
+}
+template <>
+void validate(const LowGemm& gemm, Device device) {
+  check(gemm, device);
+}
+template <>
+void validate(const BeginRefinement& begin, Device device) {
+  check(begin, device);
+}
+template <>
+void validate(const UpdateRefinement& update, Device device) {
+  check(update, device);
+}
 template <>
 void validate(const ListRunning& list, Device device) {
   check(list, device);

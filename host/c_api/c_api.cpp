@@ -26,6 +26,7 @@ SolverOptions solver_options(const idl_solver_options* options) {
   }
   result.batch_invariant = options->batch_invariant != 0;
   if (options->anderson != 0) result.acceleration = Acceleration::anderson;
+  if (options->automatic_precision != 0) result.precision = Precision::automatic;
   return result;
 }
 
@@ -106,7 +107,8 @@ void predict(Context& context, const ImplicitModel<T>& model, std::int64_t m, co
                   .step = report.step[j],
                   .residual = report.residual[j],
                   .error_bound = report.error_bound[j],
-                  .fallbacks = report.fallbacks[j]};
+                  .fallbacks = report.fallbacks[j],
+                  .low_precision_iterations = report.low_precision_iterations[j]};
 }
 
 template <class T>

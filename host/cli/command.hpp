@@ -46,6 +46,13 @@ inline void add_acceleration_flag(CLI::App& command, std::string& acceleration) 
       ->check(CLI::IsMember({"none", "anderson"}))
       ->capture_default_str();
 }
+inline void add_arithmetic_flag(CLI::App& command, std::string& arithmetic) {
+  command
+      .add_option("--arithmetic", arithmetic,
+                  "Of the solve: full, or automatic (bfloat16 inside, where a GPU gains by it)")
+      ->check(CLI::IsMember({"full", "automatic"}))
+      ->capture_default_str();
+}
 inline void add_precision_flag(CLI::App& command, std::string& precision) {
   command.add_option("--precision", precision, "f32 or f64")
       ->check(CLI::IsMember({"f32", "f64"}))

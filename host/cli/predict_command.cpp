@@ -23,6 +23,7 @@ struct PredictSettings {
   std::string precision = "f32";
   SolverOptions solver;
   std::string acceleration = "none";
+  std::string arithmetic = "full";
   bool certified = false;
 };
 
@@ -36,6 +37,7 @@ nlohmann::ordered_json report_json(const SolveReport& report, const PredictSetti
   for (std::size_t j = 0; j < report.status.size(); ++j)
     samples.push_back({{"status", to_string(report.status[j])},
                        {"iterations", report.iterations[j]},
+                       {"low_precision_iterations", report.low_precision_iterations[j]},
                        {"fallbacks", report.fallbacks[j]},
                        {"step", finite_or_null(report.step[j])},
                        {"residual", finite_or_null(report.residual[j])},
@@ -113,12 +115,14 @@ void add_predict(CLI::App& app, int& status) {
   command->add_flag("--certified", settings->certified,
                     "Stop when the error bound, not the step, is below the tolerance");
   add_acceleration_flag(*command, settings->acceleration);
+  add_arithmetic_flag(*command, settings->arithmetic);
   command->add_flag("--batch-invariant", settings->solver.batch_invariant,
                     "Same bits for a sample in whatever batch");
   add_device_flag(*command, settings->device);
   add_precision_flag(*command, settings->precision);
   command->callback([settings, &status] {
     settings->solver.acceleration = parse_acceleration(settings->acceleration);
+    settings->solver.precision = parse_precision(settings->arithmetic);
     if (settings->certified) settings->solver.forward.rule = StopRule::certified_bound;
     with_precision(settings->precision, [&]<class T>() { predict<T>(*settings); });
     status = k_success;

@@ -72,6 +72,7 @@ TrainerOptions trainer_options(const TrainSettings& settings) {
   options.solver = {.forward = tolerance,
                     .adjoint = tolerance,
                     .acceleration = parse_acceleration(settings.acceleration),
+                    .precision = parse_precision(settings.arithmetic),
                     .batch_invariant = settings.batch_invariant};
   options.shuffle = !settings.no_shuffle;
   options.seed = settings.seed;

@@ -41,6 +41,7 @@ struct TrainSettings {
   std::int32_t max_iterations = 300;
   bool certified = false;
   std::string acceleration = "none";
+  std::string arithmetic = "full";
   bool batch_invariant = false;
   std::int64_t checkpoint_interval = 0;
   std::int64_t limit = 0;
@@ -78,6 +79,8 @@ void for_each_setting(Settings& s, Visitor&& visit) {
   visit("max-iterations", s.max_iterations, "Iterations of a solve at most");
   visit("certified", s.certified, "Stop a solve by its error bound instead of its step");
   visit("acceleration", s.acceleration, "Of both solves: none (Picard), anderson");
+  visit("arithmetic", s.arithmetic,
+        "Of both solves: full, or automatic (bfloat16 inside, where a GPU gains by it)");
   visit("batch-invariant", s.batch_invariant, "Same bits for a sample in whatever batch");
   visit("checkpoint-interval", s.checkpoint_interval,
         "Optimiser steps between checkpoints; 0: once an epoch");

@@ -58,7 +58,9 @@ struct BatchPass<T>::State {
 
   solver::LoopOptions loop_options() const {
     return {.batch_invariant = options.solver.batch_invariant,
-            .acceleration = options.solver.acceleration};
+            .acceleration = options.solver.acceleration,
+            .compaction = {},
+            .refinement = {.wanted = options.solver.precision == Precision::automatic}};
   }
 
   MatrixView<T> X() { return XU.view().row_range(0, n); }

@@ -58,6 +58,7 @@ void append(SolveReport& all, const SolveReport& more) {
   append(all.status, more.status);
   append(all.iterations, more.iterations);
   append(all.fallbacks, more.fallbacks);
+  append(all.low_precision_iterations, more.low_precision_iterations);
   append(all.step, more.step);
   append(all.residual, more.residual);
   append(all.error_bound, more.error_bound);

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "host/solver/adjoint.hpp"
 
+#include <type_traits>
+#include <utility>
+
 #include "host/solver/iteration.hpp"
 
 namespace idl::solver {
@@ -21,7 +24,10 @@ AdjointSolver<T>::AdjointSolver(Context& context, const AdjointProblem<T>& probl
   if (options.acceleration == Acceleration::anderson) anderson_.emplace(context, problem.V);
   Backend& backend = *context.backend();
   const int first_done = tolerance_.max_iterations > 0 ? 1 : 0;
-  prelude_ = backend.compile(prelude());
+  make_refinement();
+  Sequence before = prelude();
+  if (refinement_) append(before, refinement_->prelude(true));
+  prelude_ = backend.compile(std::move(before));
   loop_ = compile_loop(context, step(), iteration_, tolerance_.max_iterations - first_done,
                        options_.compaction);
   norms_ = backend.compile(
@@ -81,8 +87,34 @@ Sequence AdjointSolver<T>::prelude() {
 }
 
 template <class T>
+void AdjointSolver<T>::make_refinement() {
+  if constexpr (std::is_same_v<T, float>) {
+    if (!refines(options_, tolerance_, problem_.V)) return;
+    RefinedLoop loop = {.A = problem_.A,
+                        .transpose_A = true,
+                        .X = problem_.V,
+                        .F = G_.view(),
+                        .S = W_,
+                        .step = step(),
+                        .update = [this](auto W, auto R, const IterationState<float>& inner) {
+                          return AdjointUpdate<float>{.W = W,
+                                                      .G = R,
+                                                      .Psi = Psi_,
+                                                      .V = problem_.V,
+                                                      .step_norms = inner.step_norms(),
+                                                      .state_norms = inner.state_norms(),
+                                                      .status = inner.status()};
+                        }};
+    refinement_ =
+        std::make_unique<Refinement>(*context_, std::move(loop), iteration_,
+                                     update_status(iteration_, tolerance_, problem_.A.rows));
+  }
+}
+
+template <class T>
 void AdjointSolver<T>::launch() {
   prelude_->launch();
+  if (refinement_) refinement_->launch(true);
   loop_->launch();
 }
 

@@ -49,6 +49,7 @@ class AdjointSolver {
  private:
   Sequence prelude();
   Sequence update();
+  void make_refinement();
 
   Context* context_;
   AdjointProblem<T> problem_;
@@ -60,6 +61,7 @@ class AdjointSolver {
   Vector<T> A_row_sums_;
   IterationState<T> iteration_;
   std::optional<AndersonHistory<T>> anderson_;
+  std::unique_ptr<Refinement> refinement_;
   std::unique_ptr<Program> prelude_;
   std::unique_ptr<Program> loop_;
   std::unique_ptr<Program> norms_;

@@ -61,6 +61,7 @@ SolveReport certify(const IterationRecord& record, const Bounds& bounds,
   report.status = record.status;
   report.iterations = record.iterations;
   report.fallbacks = record.fallbacks;
+  report.low_precision_iterations = record.low_iterations;
   report.contraction = bounds.contraction;
   report.step = record.step_norms;
   report.residual.resize(columns, k_infinity);

@@ -11,6 +11,7 @@
 #include "host/solver/certificates.hpp"
 #include "host/solver/compaction.hpp"
 #include "host/solver/iteration_state.hpp"
+#include "host/solver/refinement.hpp"
 #include "idl/context.hpp"
 #include "idl/error.hpp"
 #include "kernels/primitives.hpp"
@@ -36,7 +37,15 @@ struct LoopOptions {
   bool batch_invariant = false;
   Acceleration acceleration = Acceleration::none;
   CompactionRule compaction{};
+  RefinementRule refinement{};
 };
+
+/// Whether a solve for X is refined: the products of the two others must stay as they are.
+inline bool refines(const LoopOptions& options, const Tolerance& tolerance,
+                    const MatrixView<float>& X) {
+  return options.refinement.holds(X.device, X.rows, X.cols) && !options.batch_invariant &&
+         options.acceleration == Acceleration::none && tolerance.max_iterations > 0;
+}
 
 inline void append(Sequence& sequence, Sequence tail) {
   sequence.insert(sequence.end(), std::make_move_iterator(tail.begin()),

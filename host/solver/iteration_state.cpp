@@ -26,6 +26,7 @@ IterationState<T>::IterationState(Context& context, index_t columns)
       norms_offset_(reserve<T>(3)),
       iterations_offset_(reserve<std::int32_t>(columns)),
       fallbacks_offset_(reserve<std::int32_t>(columns)),
+      low_iterations_offset_(reserve<std::int32_t>(columns)),
       status_offset_(reserve<std::uint8_t>(columns)),
       fetched_bytes_(bytes_),
       best_offset_(reserve<T>(columns)),
@@ -40,7 +41,8 @@ ColumnStatus<T> IterationState<T>::columns() const {
           .best_steps = typed<T>(best_offset_, columns_),
           .stalled = typed<std::int32_t>(stalled_offset_, columns_),
           .active = typed<std::int32_t>(active_offset_, 1),
-          .fallbacks = typed<std::int32_t>(fallbacks_offset_, columns_)};
+          .fallbacks = typed<std::int32_t>(fallbacks_offset_, columns_),
+          .low_iterations = typed<std::int32_t>(low_iterations_offset_, columns_)};
 }
 
 template <class T>
@@ -63,10 +65,13 @@ IterationRecord IterationState<T>::record(ReadBack& fetched) const {
   const T* norms = reinterpret_cast<const T*>(bytes + norms_offset_);
   record.A_norm = static_cast<double>(norms[0]);
   record.B_norm = static_cast<double>(norms[1]);
-  const auto* iterations = reinterpret_cast<const std::int32_t*>(bytes + iterations_offset_);
-  record.iterations.assign(iterations, iterations + count);
-  const auto* fallbacks = reinterpret_cast<const std::int32_t*>(bytes + fallbacks_offset_);
-  record.fallbacks.assign(fallbacks, fallbacks + count);
+  const auto integers = [&](std::size_t offset) {
+    const auto* first = reinterpret_cast<const std::int32_t*>(bytes + offset);
+    return std::vector<std::int32_t>(first, first + count);
+  };
+  record.iterations = integers(iterations_offset_);
+  record.fallbacks = integers(fallbacks_offset_);
+  record.low_iterations = integers(low_iterations_offset_);
   const auto* status = reinterpret_cast<const std::uint8_t*>(bytes + status_offset_);
   record.status.reserve(count);
   for (std::size_t j = 0; j < count; ++j) {

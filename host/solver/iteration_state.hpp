@@ -17,7 +17,8 @@ namespace idl::solver {
 struct IterationRecord {
   std::vector<SolveStatus> status;
   std::vector<std::int32_t> iterations;
-  std::vector<std::int32_t> fallbacks;  ///< of the acceleration; 0 without one
+  std::vector<std::int32_t> fallbacks;       ///< of the acceleration; 0 without one
+  std::vector<std::int32_t> low_iterations;  ///< of the refinement; 0 without one
   std::vector<double> step_norms;
   std::vector<double> state_norms;
   std::vector<double> forcing_norms;  ///< of U (state) or G (adjoint), per column
@@ -67,6 +68,7 @@ class IterationState {
   std::size_t norms_offset_;
   std::size_t iterations_offset_;
   std::size_t fallbacks_offset_;
+  std::size_t low_iterations_offset_;
   std::size_t status_offset_;
   std::size_t fetched_bytes_;
   std::size_t best_offset_;

@@ -2,6 +2,8 @@
 #include "host/solver/picard.hpp"
 
 #include <string>
+#include <type_traits>
+#include <utility>
 
 #include "host/solver/iteration.hpp"
 #include "idl/error.hpp"
@@ -29,6 +31,7 @@ PicardSolver<T>::PicardSolver(Context& context, const EquilibriumProblem<T>& pro
        RowAbsSums<T>{.A = problem_.B, .sums = B_row_sums_},
        Reduce<T>{.x = B_row_sums_, .result = iteration_.B_norm(), .kind = ReduceKind::max},
        ColumnNorms<T>{.X = problem_.U, .norms = iteration_.forcing_norms()}});
+  make_refinement();
   compile();
 }
 
@@ -78,12 +81,38 @@ Sequence PicardSolver<T>::prelude() {
 }
 
 template <class T>
+void PicardSolver<T>::make_refinement() {
+  if constexpr (std::is_same_v<T, float>) {
+    if (!refines(options_, tolerance_, problem_.X)) return;
+    RefinedLoop loop = {.A = problem_.A,
+                        .X = problem_.X,
+                        .F = Z_.view(),
+                        .S = S_,
+                        .step = step(),
+                        .update = [this](auto W, auto R, const IterationState<float>& inner) {
+                          return PicardUpdate<float>{.S = W,
+                                                     .Z = R,
+                                                     .X = problem_.X,
+                                                     .activation = problem_.activation,
+                                                     .step_norms = inner.step_norms(),
+                                                     .state_norms = inner.state_norms(),
+                                                     .status = inner.status()};
+                        }};
+    refinement_ =
+        std::make_unique<Refinement>(*context_, std::move(loop), iteration_,
+                                     update_status(iteration_, tolerance_, problem_.A.rows));
+  }
+}
+
+template <class T>
 void PicardSolver<T>::compile() {
   Backend& backend = *context_->backend();
-  const bool first_done = X0_.rows() == 0 && tolerance_.max_iterations > 0;
-  prelude_ = backend.compile(prelude());
-  loop_ = compile_loop(*context_, step(), iteration_,
-                       tolerance_.max_iterations - (first_done ? 1 : 0), options_.compaction);
+  Sequence before = prelude();
+  if (refinement_) append(before, refinement_->prelude(starts_from_zero()));
+  prelude_ = backend.compile(std::move(before));
+  loop_ =
+      compile_loop(*context_, step(), iteration_,
+                   tolerance_.max_iterations - (starts_from_zero() ? 1 : 0), options_.compaction);
 }
 
 template <class T>
@@ -108,6 +137,7 @@ void PicardSolver<T>::start_from(std::optional<ConstMatrixView<T>> X0) {
 template <class T>
 void PicardSolver<T>::launch() {
   prelude_->launch();
+  if (refinement_) refinement_->launch(starts_from_zero());
   loop_->launch();
 }
 

@@ -55,6 +55,8 @@ class PicardSolver {
  private:
   Sequence prelude();
   Sequence update();
+  bool starts_from_zero() const { return X0_.rows() == 0 && tolerance_.max_iterations > 0; }
+  void make_refinement();
   void compile();
 
   Context* context_;
@@ -68,6 +70,7 @@ class PicardSolver {
   Vector<T> B_row_sums_;
   IterationState<T> iteration_;
   std::optional<AndersonHistory<T>> anderson_;
+  std::unique_ptr<Refinement> refinement_;
   std::unique_ptr<Program> prelude_;
   std::unique_ptr<Program> loop_;
   std::unique_ptr<Program> norms_;

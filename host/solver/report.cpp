@@ -2,7 +2,9 @@
 #include <algorithm>
 #include <limits>
 #include <numeric>
+#include <string>
 
+#include "idl/error.hpp"
 #include "idl/solver.hpp"
 
 namespace idl {
@@ -23,6 +25,23 @@ std::string_view to_string(SolveStatus status) {
   return "unknown";
 }
 
+std::string_view to_string(Precision precision) {
+  switch (precision) {
+    case Precision::full:
+      return "full";
+    case Precision::automatic:
+      return "automatic";
+  }
+  return "unknown";
+}
+
+Precision parse_precision(std::string_view name) {
+  for (const Precision known : {Precision::full, Precision::automatic})
+    if (to_string(known) == name) return known;
+  throw InvalidArgument("unknown precision '" + std::string(name) +
+                        "', known are: full, automatic");
+}
+
 bool SolveReport::all_converged() const { return count(SolveStatus::converged) == status.size(); }
 
 std::size_t SolveReport::count(SolveStatus which) const {
@@ -41,6 +60,11 @@ double SolveReport::mean_iterations() const {
 
 std::int64_t SolveReport::total_fallbacks() const {
   return std::accumulate(fallbacks.begin(), fallbacks.end(), std::int64_t{0});
+}
+
+std::int64_t SolveReport::total_low_precision_iterations() const {
+  return std::accumulate(low_precision_iterations.begin(), low_precision_iterations.end(),
+                         std::int64_t{0});
 }
 
 double SolveReport::worst_error_bound() const {

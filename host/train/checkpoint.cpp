@@ -61,6 +61,7 @@ std::string settings_text(const ImplicitModel<T>& model, const TrainerOptions& o
   settings.add_text("forward", tolerance_text(options.solver.forward));
   settings.add_text("adjoint", tolerance_text(options.solver.adjoint));
   settings.add("acceleration", to_string(options.solver.acceleration));
+  settings.add("solver_precision", to_string(options.solver.precision));
   settings.add("batch_invariant", options.solver.batch_invariant);
   settings.add("shuffle", options.shuffle);
   settings.add("seed", options.seed);

@@ -67,17 +67,19 @@ typedef struct idl_sample_report {
   double step;        /**< ‖X_k − X_{k−1}‖∞ of the last iteration */
   double residual;    /**< upper bound of ‖φ(AX + BU) − X‖∞ */
   double error_bound; /**< upper bound of ‖X − X*‖∞, rounding included; +inf where none is known */
-  int32_t fallbacks; /**< iterates that the acceleration had to throw away */
+  int32_t fallbacks;                /**< iterates that the acceleration had to throw away */
+  int32_t low_precision_iterations; /**< applications in bfloat16, beside `iterations` */
 } idl_sample_report;
 
 /** When a solve stops; zeroes mean the library's defaults (300 iterations, 3e-6, 0). */
 typedef struct idl_solver_options {
-  int32_t max_iterations;    /**< applications of the map at most */
-  double absolute_tolerance; /**< in the units of the state */
-  double relative_tolerance; /**< times the norm of the iterate */
-  int32_t certified;         /**< nonzero: stop by the error bound instead of the step */
-  int32_t batch_invariant;   /**< nonzero: the same bits for a sample in whatever batch */
-  int32_t anderson;          /**< nonzero: Anderson acceleration of both loops (solver.hpp) */
+  int32_t max_iterations;      /**< applications of the map at most */
+  double absolute_tolerance;   /**< in the units of the state */
+  double relative_tolerance;   /**< times the norm of the iterate */
+  int32_t certified;           /**< nonzero: stop by the error bound instead of the step */
+  int32_t batch_invariant;     /**< nonzero: the same bits for a sample in whatever batch */
+  int32_t anderson;            /**< nonzero: Anderson acceleration of both loops (solver.hpp) */
+  int32_t automatic_precision; /**< nonzero: Precision::automatic for both loops (solver.hpp) */
 } idl_solver_options;
 
 /** One ordered place of work: a device and a stream (context.hpp). */

@@ -58,11 +58,27 @@ IDL_EXPORT std::string_view to_string(Acceleration acceleration);
 /// @throws InvalidArgument for an unknown name, listing the known ones
 IDL_EXPORT Acceleration parse_acceleration(std::string_view name);
 
+/// In which arithmetic a loop makes its products. What is promised is the answer: both end by the
+/// same rule on the same float or double residual, with the same certificate.
+enum class Precision : std::uint8_t {
+  full,  ///< that of the model, without TF32
+  /// Large solves in float on a GPU are refined from iterations in bfloat16 around exact residuals;
+  /// everything else as with `full`: small ones, models in double, accelerated and batch-invariant
+  /// solves, the CPU. The number of iterations is then not that of Picard iteration.
+  automatic
+};
+
+/// "full", "automatic".
+IDL_EXPORT std::string_view to_string(Precision precision);
+/// @throws InvalidArgument for an unknown name, listing the known ones
+IDL_EXPORT Precision parse_precision(std::string_view name);
+
 /// How both loops of a pass are solved.
 struct SolverOptions {
   Tolerance forward{};                             ///< of the state X
   Tolerance adjoint{};                             ///< of the adjoint V; used by training only
   Acceleration acceleration = Acceleration::none;  ///< of both loops
+  Precision precision = Precision::full;           ///< of both loops
   /// A sample's answer has the same bits alone, in a batch, or in another place of the batch.
   /// Slower: sums are taken in a fixed order instead of the BLAS's.
   bool batch_invariant = false;
@@ -82,6 +98,8 @@ struct [[nodiscard]] SolveReport {
   std::vector<SolveStatus> status;       ///< why the iteration ended
   std::vector<std::int32_t> iterations;  ///< applications of the map X -> φ(AX+Z)
   std::vector<std::int32_t> fallbacks;   ///< iterates that the acceleration had to throw away
+  /// Applications with products in bfloat16, beside `iterations`, which counts the exact ones.
+  std::vector<std::int32_t> low_precision_iterations;
   /// ‖X_k − X_{k−1}‖ of the last iteration, X_k = φ(A X_{k−1} + Z): the residual of X_{k−1}.
   std::vector<double> step;
   std::vector<double> residual;     ///< upper bound of ‖φ(AX+Z) − X‖ at the returned X
@@ -98,6 +116,8 @@ struct [[nodiscard]] SolveReport {
   IDL_EXPORT double mean_iterations() const;
   /// Iterates that the acceleration threw away, in all columns together.
   IDL_EXPORT std::int64_t total_fallbacks() const;
+  /// Applications in low precision, in all columns together.
+  IDL_EXPORT std::int64_t total_low_precision_iterations() const;
   /// The largest bound of a column; +inf where one is not known; 0 without columns.
   IDL_EXPORT double worst_error_bound() const;
 };

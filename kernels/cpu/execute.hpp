@@ -26,6 +26,10 @@ template <class T>
 void execute(const UpdateStatus<T>& update, Scratch& scratch);
 template <class T>
 void execute(const AndersonMix<T>& mix, Scratch& scratch);
+void execute(const RoundToBFloat16& round, Scratch& scratch);
+void execute(const LowGemm& gemm, Scratch& scratch);
+void execute(const BeginRefinement& begin, Scratch& scratch);
+void execute(const UpdateRefinement& update, Scratch& scratch);
 void execute(const ListRunning& list, Scratch& scratch);
 template <class T>
 void execute(const MoveStatus<T>& move, Scratch& scratch);

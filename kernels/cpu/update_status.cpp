@@ -17,6 +17,7 @@ void execute(const ResetStatus<T>& reset, Scratch&) {
   std::fill_n(columns.best_steps.data, m, k_infinity);
   std::fill_n(columns.stalled.data, m, 0);
   std::fill_n(columns.fallbacks.data, columns.fallbacks.size, 0);
+  std::fill_n(columns.low_iterations.data, columns.low_iterations.size, 0);
   columns.active.data[0] = static_cast<std::int32_t>(m);
   std::fill_n(reset.step_norms.data, m, k_infinity);
   std::fill_n(reset.state_norms.data, m, T(0));

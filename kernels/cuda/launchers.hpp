@@ -43,6 +43,9 @@ template <class T>
 void update_status(const UpdateStatus<T>& update, CUstream_st* stream);
 template <class T>
 void anderson_mix(const AndersonMix<T>& mix, CUstream_st* stream);
+void round_to_bfloat16(const RoundToBFloat16& round, CUstream_st* stream);
+void begin_refinement(const BeginRefinement& begin, CUstream_st* stream);
+void update_refinement(const UpdateRefinement& update, CUstream_st* stream);
 void list_running(const ListRunning& list, CUstream_st* stream);
 template <class T>
 void move_status(const MoveStatus<T>& move, CUstream_st* stream);

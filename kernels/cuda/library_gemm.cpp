@@ -60,25 +60,41 @@ LibraryGemm::Shape LibraryGemm::shape_of(const Gemm<T>& g) {
           .C_alignment = alignment_of(g.C.data),
           .transpose_A = g.transpose_A,
           .transpose_B = g.transpose_B,
-          .is_double = std::is_same_v<T, double>};
+          .type = std::is_same_v<T, double> ? CUDA_R_64F : CUDA_R_32F};
+}
+
+LibraryGemm::Shape LibraryGemm::shape_of(const LowGemm& g) {
+  return {.rows = g.C.rows,
+          .cols = g.C.cols,
+          .inner = g.transpose_A ? g.A.rows : g.A.cols,
+          .A_ld = g.A.ld,
+          .B_ld = g.B.ld,
+          .C_ld = g.C.ld,
+          .A_alignment = alignment_of(g.A.data),
+          .B_alignment = alignment_of(g.B.data),
+          .C_alignment = alignment_of(g.C.data),
+          .transpose_A = g.transpose_A,
+          .transpose_B = false,
+          .type = CUDA_R_16BF};
 }
 
 LibraryGemm::Plan LibraryGemm::make_plan(const Shape& s) const {
-  const cudaDataType type = s.is_double ? CUDA_R_64F : CUDA_R_32F;
+  const bool is_double = s.type == CUDA_R_64F;
+  const cudaDataType result_type = is_double ? CUDA_R_64F : CUDA_R_32F;
   Plan plan;
   IDL_CUDA_CHECK(cublasLtMatmulDescCreate(
-      plan.product.put(), s.is_double ? CUBLAS_COMPUTE_64F : CUBLAS_COMPUTE_32F, type));
+      plan.product.put(), is_double ? CUBLAS_COMPUTE_64F : CUBLAS_COMPUTE_32F, result_type));
   const cublasOperation_t on_A = operation(s.transpose_A);
   const cublasOperation_t on_B = operation(s.transpose_B);
   IDL_CUDA_CHECK(cublasLtMatmulDescSetAttribute(plan.product.get(), CUBLASLT_MATMUL_DESC_TRANSA,
                                                 &on_A, sizeof on_A));
   IDL_CUDA_CHECK(cublasLtMatmulDescSetAttribute(plan.product.get(), CUBLASLT_MATMUL_DESC_TRANSB,
                                                 &on_B, sizeof on_B));
-  plan.A =
-      make_layout(type, s.transpose_A ? s.inner : s.rows, s.transpose_A ? s.rows : s.inner, s.A_ld);
-  plan.B =
-      make_layout(type, s.transpose_B ? s.cols : s.inner, s.transpose_B ? s.inner : s.cols, s.B_ld);
-  plan.C = make_layout(type, s.rows, s.cols, s.C_ld);
+  plan.A = make_layout(s.type, s.transpose_A ? s.inner : s.rows, s.transpose_A ? s.rows : s.inner,
+                       s.A_ld);
+  plan.B = make_layout(s.type, s.transpose_B ? s.cols : s.inner, s.transpose_B ? s.inner : s.cols,
+                       s.B_ld);
+  plan.C = make_layout(result_type, s.rows, s.cols, s.C_ld);
 
   MatmulPreference preference;
   IDL_CUDA_CHECK(cublasLtMatmulPreferenceCreate(preference.put()));
@@ -114,10 +130,19 @@ const LibraryGemm::Plan& LibraryGemm::plan_for(const Shape& shape) {
   return plans_.emplace(shape, make_plan(shape)).first->second;
 }
 
-template <class T>
-void LibraryGemm::prepare(const Gemm<T>& gemm) {
+template <class Product>
+void LibraryGemm::prepare_plan(const Product& gemm) {
   if (plan_for(shape_of(gemm)).algorithm) return;
   if (!blas_) IDL_CUDA_CHECK(cublasCreate(blas_.put()));
+}
+
+template <class T>
+void LibraryGemm::prepare(const Gemm<T>& gemm) {
+  prepare_plan(gemm);
+}
+
+void LibraryGemm::prepare(const LowGemm& gemm) {
+  if (gemm.C.rows > 0 && gemm.C.cols > 0) prepare_plan(gemm);
 }
 
 template <class T>
@@ -134,12 +159,42 @@ void LibraryGemm::run(const Gemm<T>& g, cudaStream_t stream) {
                                 workspace_.bytes(), stream));
 }
 
-template <class T>
-void LibraryGemm::run_by_blas(const Gemm<T>& g, const Shape& s, cudaStream_t stream) {
+void LibraryGemm::run(const LowGemm& g, cudaStream_t stream) {
+  if (g.C.rows == 0 || g.C.cols == 0) return;
+  const Shape shape = shape_of(g);
+  const Plan& plan = plan_for(shape);
+  if (!plan.algorithm) {
+    run_by_blas(g, shape, stream);
+    return;
+  }
+  constexpr float k_one = 1.0F;
+  constexpr float k_zero = 0.0F;
+  IDL_CUDA_CHECK(cublasLtMatmul(lt_.get(), plan.product.get(), &k_one, g.A.data, plan.A.get(),
+                                g.B.data, plan.B.get(), &k_zero, g.C.data, plan.C.get(), g.C.data,
+                                plan.C.get(), &*plan.algorithm, workspace_.data(),
+                                workspace_.bytes(), stream));
+}
+
+void LibraryGemm::give_blas(cudaStream_t stream) {
   if (!blas_) IDL_CUDA_CHECK(cublasCreate(blas_.put()));
   IDL_CUDA_CHECK(cublasSetStream(blas_.get(), stream));
   // The stream's change has put the handle's own workspace back.
   IDL_CUDA_CHECK(cublasSetWorkspace(blas_.get(), workspace_.data(), workspace_.bytes()));
+}
+
+void LibraryGemm::run_by_blas(const LowGemm& g, const Shape& s, cudaStream_t stream) {
+  give_blas(stream);
+  constexpr float k_one = 1.0F;
+  constexpr float k_zero = 0.0F;
+  IDL_CUDA_CHECK(cublasGemmEx_64(blas_.get(), operation(s.transpose_A), CUBLAS_OP_N, s.rows, s.cols,
+                                 s.inner, &k_one, g.A.data, s.type, s.A_ld, g.B.data, s.type,
+                                 s.B_ld, &k_zero, g.C.data, CUDA_R_32F, s.C_ld, CUBLAS_COMPUTE_32F,
+                                 CUBLAS_GEMM_DEFAULT));
+}
+
+template <class T>
+void LibraryGemm::run_by_blas(const Gemm<T>& g, const Shape& s, cudaStream_t stream) {
+  give_blas(stream);
   const cublasOperation_t on_A = operation(s.transpose_A);
   const cublasOperation_t on_B = operation(s.transpose_B);
   if constexpr (std::is_same_v<T, float>) {

@@ -11,9 +11,9 @@
 
 namespace idl::cuda {
 
-/// Gemm by cuBLASLt in true float32 or float64 (no TF32), with a workspace of its own, so that it
-/// may be captured into graphs and repeats its bits. What cuBLASLt recommends for a shape is asked
-/// once and kept; where it has nothing, cuBLAS takes over.
+/// Gemm by cuBLASLt in true float32 or float64 (no TF32), and LowGemm, with a workspace of its own,
+/// so that it may be captured into graphs and repeats its bits. What cuBLASLt recommends for a
+/// shape is asked once and kept; where it has nothing, cuBLAS takes over.
 class LibraryGemm {
  public:
   /// `device` must be current; `pool` gives the workspace and must outlive this object.
@@ -22,10 +22,12 @@ class LibraryGemm {
   /// Looks up everything that run() needs, which is not allowed while a stream is captured.
   template <class T>
   void prepare(const Gemm<T>& gemm);
+  void prepare(const LowGemm& gemm);
 
   /// Not empty, not batch_invariant, and with at least one term in the sums.
   template <class T>
   void run(const Gemm<T>& gemm, cudaStream_t stream);
+  void run(const LowGemm& gemm, cudaStream_t stream);
 
  private:
   /// All that the choice of an algorithm depends on.
@@ -41,7 +43,7 @@ class LibraryGemm {
     std::uint32_t C_alignment;
     bool transpose_A;
     bool transpose_B;
-    bool is_double;
+    cudaDataType type;  ///< of A and B
 
     auto operator<=>(const Shape&) const = default;
   };
@@ -55,10 +57,15 @@ class LibraryGemm {
 
   template <class T>
   static Shape shape_of(const Gemm<T>& gemm);
+  static Shape shape_of(const LowGemm& gemm);
+  template <class Product>
+  void prepare_plan(const Product& gemm);
   Plan make_plan(const Shape& shape) const;
   const Plan& plan_for(const Shape& shape);
   template <class T>
   void run_by_blas(const Gemm<T>& gemm, const Shape& shape, cudaStream_t stream);
+  void run_by_blas(const LowGemm& gemm, const Shape& shape, cudaStream_t stream);
+  void give_blas(cudaStream_t stream);
 
   BlasLt lt_;
   Blas blas_;  // made when it is first needed

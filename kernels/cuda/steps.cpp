@@ -40,6 +40,7 @@ struct Prepare {
   void operator()(const Gemm<T>& g) const {
     if (is_for_library(g)) place.products.prepare(g);
   }
+  void operator()(const LowGemm& g) const { place.products.prepare(g); }
   template <class P>
   void operator()(const P&) const {}
 };
@@ -76,6 +77,10 @@ struct Enqueue {
   template <class T> void operator()(const ResetStatus<T>& p) const { reset_status(p, stream); }
   template <class T> void operator()(const UpdateStatus<T>& p) const { update_status(p, stream); }
   template <class T> void operator()(const AndersonMix<T>& p) const { anderson_mix(p, stream); }
+  void operator()(const LowGemm& g) const { place.products.run(g, stream); }
+  void operator()(const RoundToBFloat16& p) const { round_to_bfloat16(p, stream); }
+  void operator()(const BeginRefinement& p) const { begin_refinement(p, stream); }
+  void operator()(const UpdateRefinement& p) const { update_refinement(p, stream); }
   void operator()(const ListRunning& p) const { list_running(p, stream); }
   template <class T> void operator()(const MoveStatus<T>& p) const { move_status(p, stream); }
   template <class T> void operator()(const GatherColumns<T>& p) const { gather_columns(p, stream); }

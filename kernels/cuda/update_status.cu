@@ -56,6 +56,7 @@ __global__ void reset_status_kernel(ResetStatus<T> reset, T infinity) {
   columns.best_steps.data[j] = infinity;
   columns.stalled.data[j] = 0;
   if (columns.fallbacks.size > 0) columns.fallbacks.data[j] = 0;
+  if (columns.low_iterations.size > 0) columns.low_iterations.data[j] = 0;
   reset.step_norms.data[j] = infinity;
   reset.state_norms.data[j] = T(0);
 }

@@ -66,12 +66,13 @@ void name_files() {
 void name_devices_and_texts() {
   using namespace idl;
   name(&version, &parse_device, &cuda_devices, &best_device, &describe, &lipschitz_constant,
-       &parse_activation, &parse_acceleration, &all_activations, &parse_loss, &parse_optimizer,
-       &parse_schedule, &parse_well_posedness, &detail::throw_invalid_argument);
+       &parse_activation, &parse_acceleration, &parse_precision, &all_activations, &parse_loss,
+       &parse_optimizer, &parse_schedule, &parse_well_posedness, &detail::throw_invalid_argument);
   name(static_cast<std::string (*)(Device)>(&to_string),
        static_cast<std::string_view (*)(ActivationKind)>(&to_string),
        static_cast<std::string_view (*)(SolveStatus)>(&to_string),
        static_cast<std::string_view (*)(Acceleration)>(&to_string),
+       static_cast<std::string_view (*)(Precision)>(&to_string),
        static_cast<std::string_view (*)(LossKind)>(&to_string),
        static_cast<std::string_view (*)(OptimizerKind)>(&to_string),
        static_cast<std::string_view (*)(ScheduleKind)>(&to_string),
@@ -79,7 +80,8 @@ void name_devices_and_texts() {
   name(&Context::device, &Context::stream, &Context::synchronize, &Context::wait_for,
        &Context::record_for, &Context::memory, &Context::log, &SolveReport::all_converged,
        &SolveReport::count, &SolveReport::max_iterations_used, &SolveReport::mean_iterations,
-       &SolveReport::worst_error_bound, &SolveReport::total_fallbacks, &Schedule::factor);
+       &SolveReport::worst_error_bound, &SolveReport::total_fallbacks,
+       &SolveReport::total_low_precision_iterations, &Schedule::factor);
   name(&Dataset::from_values, &Dataset::from_bytes, &Dataset::first, &read_mnist, &epoch_order);
 }
 

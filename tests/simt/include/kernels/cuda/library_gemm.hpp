@@ -14,6 +14,21 @@ class LibraryGemm {
   template <class T>
   void prepare(const Gemm<T>&) {}
 
+  void prepare(const LowGemm&) {}
+  void run(const LowGemm& g, cudaStream_t) {
+    const index_t inner = g.transpose_A ? g.A.rows : g.A.cols;
+    for (index_t j = 0; j < g.C.cols; ++j) {
+      for (index_t i = 0; i < g.C.rows; ++i) {
+        float sum = 0;
+        for (index_t l = 0; l < inner; ++l) {
+          const BFloat16 a = g.transpose_A ? g.A.data[l + i * g.A.ld] : g.A.data[i + l * g.A.ld];
+          sum += to_float(a) * to_float(g.B.data[l + j * g.B.ld]);
+        }
+        g.C.data[i + j * g.C.ld] = sum;
+      }
+    }
+  }
+
   template <class T>
   void run(const Gemm<T>& g, cudaStream_t) {
     const index_t inner = g.transpose_A ? g.A.rows : g.A.cols;

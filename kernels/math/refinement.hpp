@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "kernels/math/column_status.hpp"
+#include "kernels/math/extrema.hpp"
+#include "kernels/math/host_device.hpp"
+#include "kernels/primitives.hpp"
+
+/// The decisions of BeginRefinement and UpdateRefinement for one column.
+namespace idl {
+
+/// The step that the inner loop of a column is to reach: half of what would end the solve, but no
+/// less than a hundredth of where it starts, which is as far as bfloat16 safely gets.
+IDL_HOST_DEVICE inline float refinement_target(float step, float norm,
+                                               const StoppingRule<float>& rule) {
+  const float enough = (rule.absolute + rule.relative * norm) / (2.0F * rule.factor);
+  const float reach = 1e-2F * step;
+  return enough > reach ? enough : reach;
+}
+
+/// One column of InnerColumns.
+struct InnerColumn {
+  float best_step;
+  std::int32_t stalled;
+  bool leaves;
+};
+
+/// After one more inner iteration with this step.
+IDL_HOST_DEVICE inline InnerColumn next_inner_column(InnerColumn column, float step, float target) {
+  if (step < 0.98F * column.best_step) {
+    column.stalled = 0;
+  } else {
+    column.stalled += 1;
+  }
+  if (step < column.best_step) column.best_step = step;
+  column.leaves = !is_finite(step) || step <= target || column.stalled >= k_stagnation_window;
+  return column;
+}
+
+}  // namespace idl
