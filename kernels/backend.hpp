@@ -100,6 +100,9 @@ class Backend : public ForEachPrimitive<RunsEach> {
   /// Later work given to `stream` starts after the work given here so far.
   virtual void record_for(CUstream_st* stream) = 0;
 
+  /// Runs a sequence once, as compile() and launch() would. Validates every step before the first
+  /// runs.
+  virtual void run_in_order(const Sequence& sequence) = 0;
   /// Makes a straight sequence ready for repeated launch. Validates every step.
   virtual std::unique_ptr<Program> compile(Sequence sequence) = 0;
   /// while (active[0] > until && fewer than max_iterations so far) run the sequence. `active` is

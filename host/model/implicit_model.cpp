@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "host/model/projection_steps.hpp"
 #include "host/model/solve_warning.hpp"
 #include "idl/batch_pass.hpp"
 #include "idl/error.hpp"
@@ -81,8 +82,7 @@ ImplicitModel<T>::ImplicitModel(Context& context, ModelShape shape, ModelOptions
 
 template <class T>
 void ImplicitModel<T>::project(Context& context) {
-  idl::project<T>(context, options_.well_posedness, A());
-  if (options_.no_D) context.backend()->run(Fill<T>{.Y = D()});
+  context.backend()->run_in_order(projection_steps(*this));
 }
 
 template <class T>

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "host/model/perron.hpp"
+#include "host/model/projection_steps.hpp"
 #include "idl/context.hpp"
 #include "idl/error.hpp"
 #include "kernels/backend.hpp"
@@ -49,22 +50,26 @@ WellPosednessKind parse_well_posedness(std::string_view name) {
 }
 
 template <class T>
-void project(Context& context, const WellPosedness& constraint, MatrixView<T> A) {
+Sequence projection_steps(const WellPosedness& constraint, MatrixView<T> A) {
   IDL_CHECK(A.rows == A.cols, "project: A is " + std::to_string(A.rows) + "x" +
                                   std::to_string(A.cols) + ", it must be square");
   switch (constraint.kind) {
     case WellPosednessKind::none:
-      return;
+      break;
     case WellPosednessKind::inf_norm_ball:
       IDL_CHECK(constraint.kappa > 0.0 && constraint.kappa < 1.0,
                 "kappa is " + std::to_string(constraint.kappa) +
                     ", it must lie strictly between 0 and 1");
-      context.backend()->run(ProjectRowsL1<T>{.A = A, .radius = rounded_down<T>(constraint.kappa)});
-      return;
+      return {ProjectRowsL1<T>{.A = A, .radius = rounded_down<T>(constraint.kappa)}};
     case WellPosednessKind::strictly_upper_triangular:
-      context.backend()->run(MaskStrictlyUpper<T>{.A = A});
-      return;
+      return {MaskStrictlyUpper<T>{.A = A}};
   }
+  return {};
+}
+
+template <class T>
+void project(Context& context, const WellPosedness& constraint, MatrixView<T> A) {
+  context.backend()->run_in_order(projection_steps(constraint, A));
 }
 
 template <class T>
@@ -111,6 +116,8 @@ WellPosednessReport examine_well_posedness(Context& context, ConstMatrixView<T> 
   return report;
 }
 
+template Sequence projection_steps(const WellPosedness&, MatrixView<float>);
+template Sequence projection_steps(const WellPosedness&, MatrixView<double>);
 template void project(Context&, const WellPosedness&, MatrixView<float>);
 template void project(Context&, const WellPosedness&, MatrixView<double>);
 template WellPosednessReport examine_well_posedness(Context&, ConstMatrixView<float>,

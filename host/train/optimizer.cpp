@@ -5,7 +5,9 @@
 #include <initializer_list>
 #include <numbers>
 #include <string>
+#include <utility>
 
+#include "host/model/projection_steps.hpp"
 #include "idl/error.hpp"
 #include "kernels/backend.hpp"
 
@@ -101,29 +103,32 @@ template <class T>
 void Optimizer<T>::step(Context& context, ImplicitModel<T>& model, ConstMatrixView<T> dM,
                         double learning_rate_factor) {
   const double learning_rate = options_.learning_rate * learning_rate_factor;
+  Sequence steps;
   if (options_.kind == OptimizerKind::sgd) {
-    context.backend()->run(SgdUpdate<T>{.M = model.M(),
-                                        .dM = dM,
-                                        .velocity = first_,
-                                        .learning_rate = learning_rate,
-                                        .momentum = options_.momentum,
-                                        .weight_decay = options_.weight_decay,
-                                        .nesterov = options_.nesterov});
+    steps.push_back(SgdUpdate<T>{.M = model.M(),
+                                 .dM = dM,
+                                 .velocity = first_,
+                                 .learning_rate = learning_rate,
+                                 .momentum = options_.momentum,
+                                 .weight_decay = options_.weight_decay,
+                                 .nesterov = options_.nesterov});
   } else {
-    context.backend()->run(AdamUpdate<T>{.M = model.M(),
-                                         .dM = dM,
-                                         .m1 = first_,
-                                         .m2 = second_,
-                                         .learning_rate = learning_rate,
-                                         .beta1 = options_.beta1,
-                                         .beta2 = options_.beta2,
-                                         .epsilon = options_.epsilon,
-                                         .weight_decay = options_.weight_decay,
-                                         .decoupled = options_.kind == OptimizerKind::adamw,
-                                         .step = steps_ + 1});
+    steps.push_back(AdamUpdate<T>{.M = model.M(),
+                                  .dM = dM,
+                                  .m1 = first_,
+                                  .m2 = second_,
+                                  .learning_rate = learning_rate,
+                                  .beta1 = options_.beta1,
+                                  .beta2 = options_.beta2,
+                                  .epsilon = options_.epsilon,
+                                  .weight_decay = options_.weight_decay,
+                                  .decoupled = options_.kind == OptimizerKind::adamw,
+                                  .step = steps_ + 1});
   }
+  // In one sequence: a GPU does the update and the projection in one kernel.
+  for (Primitive& step : projection_steps(model)) steps.push_back(std::move(step));
+  context.backend()->run_in_order(steps);
   ++steps_;
-  model.project(context);
 }
 
 template class Optimizer<float>;

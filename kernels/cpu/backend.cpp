@@ -143,6 +143,11 @@ std::unique_ptr<ReadBack> CpuBackend::read_back(const void* source, std::size_t 
   return std::make_unique<FinishedReadBack>(source, bytes);
 }
 
+void CpuBackend::run_in_order(const Sequence& sequence) {
+  validate_all(sequence);
+  run_valid(sequence);
+}
+
 std::unique_ptr<Program> CpuBackend::compile(Sequence sequence) {
   validate_all(sequence);
   return std::make_unique<StraightProgram>(*this, std::move(sequence));

@@ -181,6 +181,12 @@ ProgramHome CudaBackend::home() {
           .place = state_->place()};
 }
 
+void CudaBackend::run_in_order(const Sequence& sequence) {
+  validate_all(sequence);
+  const DeviceGuard guard(device_);
+  Steps(sequence, Steps::Repetition::once, state_->pool, state_->place()).enqueue(state_->stream);
+}
+
 std::unique_ptr<Program> CudaBackend::compile(Sequence sequence) {
   validate_all(sequence);
   const DeviceGuard guard(device_);

@@ -145,6 +145,11 @@ void SimtBackend::validate_all(const Sequence& sequence) const {
   }
 }
 
+void SimtBackend::run_in_order(const Sequence& sequence) {
+  validate_all(sequence);
+  cuda::Steps(sequence, cuda::Steps::Repetition::once, pool_, place()).enqueue(nullptr);
+}
+
 std::unique_ptr<Program> SimtBackend::compile(Sequence sequence) {
   validate_all(sequence);
   return std::make_unique<StraightProgram>(shared_from_this(), std::move(sequence));

@@ -44,6 +44,7 @@ class SimtBackend final : public ForEachPrimitive<SimtRunEach>,
   void wait_for(CUstream_st*) override {}
   void record_for(CUstream_st*) override {}
 
+  void run_in_order(const Sequence& sequence) override;
   std::unique_ptr<Program> compile(Sequence sequence) override;
   std::unique_ptr<Program> compile_while(Sequence sequence, VectorView<const std::int32_t> active,
                                          std::int32_t max_iterations, std::int32_t until) override;
