@@ -212,10 +212,14 @@ std::unique_ptr<Program> CudaBackend::compile_while(Sequence sequence,
   if (max_iterations == 0) return std::make_unique<EmptyProgram>(std::move(sequence));
   const DeviceGuard guard(device_);
   if (loop_strategy_ == LoopStrategy::automatic || loop_strategy_ == LoopStrategy::fused) {
-    if (const auto fused = FusedLoop::match(sequence, active))
+    int multiprocessors = 0;
+    IDL_CUDA_CHECK(
+        cudaDeviceGetAttribute(&multiprocessors, cudaDevAttrMultiProcessorCount, device_));
+    const bool forced = loop_strategy_ == LoopStrategy::fused;
+    const auto fused = FusedLoop::match(sequence, active, multiprocessors);
+    if (fused && (forced || fused->worthwhile()))
       return compile_fused_loop(home(), std::move(sequence), *fused, max_iterations);
-    if (loop_strategy_ == LoopStrategy::fused)
-      throw NotSupported("this loop cannot run as one kernel");
+    if (forced) throw NotSupported("this loop cannot run as one kernel");
   }
   if (use_conditional_nodes()) {
     try {
