@@ -133,13 +133,13 @@ __device__ inline StoppingRule<T> rule_of(const UpdateStatus<T>& decision) {
           decision.rounding, decision.max_iterations};
 }
 
-/// to[index] <- value in all blocks of the cluster. `Writers` threads hold the same value and share
-/// the blocks out.
+/// to[index] <- value in all blocks of the cluster, by `Writers` threads that hold the same value
+/// and share the blocks out; by one thread where there is one block.
 template <int Blocks, int Writers, class V>
 __device__ inline void store_everywhere(const DynamicShared<V>& to, int index, V value,
                                         int writer) {
   if constexpr (Blocks == 1) {
-    if (writer == 0) to[index] = value;
+    to[index] = value;
   } else {
 #pragma unroll
     for (int first = 0; first < Blocks; first += Writers) {
@@ -148,22 +148,23 @@ __device__ inline void store_everywhere(const DynamicShared<V>& to, int index, V
   }
 }
 
-/// The warps' shares of a norm, put together in the same way by all warps of the cluster.
+/// The warps' shares of two norms, put together in the same way by all warps of the cluster; the
+/// second's lie `apart` behind the first's.
 template <class Shape, class Norm, class Op>
-__device__ inline Norm combine_shares(const DynamicShared<Norm>& shares, int first, Op op) {
-  Norm norm = Norm(0);
-  if constexpr (Shape::k_blocks == 1) {
-    for (int warp = 0; warp < Shape::k_warps; ++warp) {
-      const Norm share = shares[first + warp];
-      norm = op(norm, share);
-    }
-    return norm;
-  } else {
-    for (int at = static_cast<int>(threadIdx.x) % k_warp; at < Shape::k_shares; at += k_warp) {
-      const Norm share = shares[first + at];
-      norm = op(norm, share);
-    }
-    return warp_reduce(norm, op);
+__device__ inline void combine_shares(const DynamicShared<Norm>& shares, int first, int apart,
+                                      Op op, Norm& step, Norm& state) {
+  constexpr bool k_alone = Shape::k_blocks == 1;
+  constexpr int k_stride = k_alone ? 1 : k_warp;
+  const int start = k_alone ? 0 : static_cast<int>(threadIdx.x) % k_warp;
+  for (int at = start; at < Shape::k_shares; at += k_stride) {
+    const Norm step_share = shares[first + at];
+    const Norm state_share = shares[first + at + apart];
+    step = op(step, step_share);
+    state = op(state, state_share);
+  }
+  if constexpr (!k_alone) {
+    step = warp_reduce(step, op);
+    state = warp_reduce(state, op);
   }
 }
 
@@ -220,18 +221,15 @@ __device__ inline void run_loop(const FusedSolve<T>& solve, const Map& map) {
   const int first_row = (block * Shape::k_groups + thread / Shape::k_lanes) * Shape::k_rows;
   const index_t n = solve.X.rows;
   const index_t first_col = static_cast<index_t>(blockIdx.x / Shape::k_blocks) * Columns;
-  T p[Shape::k_rows][Shape::k_depth];
-  load_part<Shape>(solve, first_row, lane, p);
+  load_entries<Shape, Columns>(solve, first_col, entries);
 
   const int own = lane / Shape::k_sharers;
-  const int sharer = lane % Shape::k_sharers;
   const index_t row = first_row + own;
   const bool owns = own < Shape::k_rows && row < n;
-  const bool speaks = owns && sharer == 0;  // one of those that hold the row
+  const bool speaks = owns && lane % Shape::k_sharers == 0;  // one of those that hold the row
   T x[Columns];
   typename Map::Held held[Columns] = {};
   FusedColumn<T> columns[Columns];
-  load_entries<Shape, Columns>(solve, first_col, entries);
 #pragma unroll
   for (int c = 0; c < Columns; ++c) {
     const index_t j = first_col + c;
@@ -242,6 +240,8 @@ __device__ inline void run_loop(const FusedSolve<T>& solve, const Map& map) {
       held[c] = map.hold(row, j);
     }
   }
+  T p[Shape::k_rows][Shape::k_depth];
+  load_part<Shape>(solve, first_row, lane, p);
   cluster_barrier<Shape::k_blocks>();
 
   const StoppingRule<T> rule = rule_of(solve.decision);
@@ -280,27 +280,31 @@ __device__ inline void run_loop(const FusedSolve<T>& solve, const Map& map) {
         }
         x[c] = next;
       }
-      if (owns)
-        store_everywhere<Shape::k_blocks, Shape::k_sharers>(
-            entries, ((1 - odd) * Columns + c) * Shape::k_column + static_cast<int>(row), x[c],
-            sharer);
+      const int to = ((1 - odd) * Columns + c) * Shape::k_column + static_cast<int>(row);
+      if (Shape::k_blocks == 1 ? speaks : owns)
+        store_everywhere<Shape::k_blocks, Shape::k_sharers>(entries, to, x[c],
+                                                            lane % Shape::k_sharers);
       step = warp_reduce(step, k_combine);
       state = warp_reduce(state, k_combine);
       const int at =
           (odd * 2 * Columns + c) * Shape::k_shares + block * Shape::k_warps + thread / k_warp;
-      store_everywhere<Shape::k_blocks, k_warp>(norms, at, step, thread % k_warp);
-      store_everywhere<Shape::k_blocks, k_warp>(norms, at + Columns * Shape::k_shares, state,
-                                                thread % k_warp);
+      if (Shape::k_blocks > 1 || thread % k_warp == 0) {
+        store_everywhere<Shape::k_blocks, k_warp>(norms, at, step, thread % k_warp);
+        store_everywhere<Shape::k_blocks, k_warp>(norms, at + Columns * Shape::k_shares, state,
+                                                  thread % k_warp);
+      }
     }
     cluster_barrier<Shape::k_blocks>();
 
 #pragma unroll
     for (int c = 0; c < Columns; ++c) {
       if (!columns[c].running()) continue;
-      const int at = (odd * 2 * Columns + c) * Shape::k_shares;
-      columns[c].step = Map::value(combine_shares<Shape>(norms, at, k_combine));
-      columns[c].norm =
-          Map::value(combine_shares<Shape>(norms, at + Columns * Shape::k_shares, k_combine));
+      Norm step = Norm(0);
+      Norm state = Norm(0);
+      combine_shares<Shape>(norms, (odd * 2 * Columns + c) * Shape::k_shares,
+                            Columns * Shape::k_shares, k_combine, step, state);
+      columns[c].step = Map::value(step);
+      columns[c].norm = Map::value(state);
       columns[c].applied = true;
       columns[c].state =
           next_column_state(columns[c].state, columns[c].step, columns[c].norm, rule);
