@@ -76,7 +76,11 @@ std::optional<FusedLoop> FusedLoop::match(const Sequence& sequence,
   return fitting(adjoint_loop<double>(sequence, active));
 }
 
-bool FusedLoop::worthwhile() const { return rounds_ <= k_most_rounds; }
+bool FusedLoop::worthwhile() const {
+  // A choice by the number of columns would change the bits with it.
+  return rounds_ <= k_most_rounds ||
+         std::visit([](const auto& loop) { return loop.product.batch_invariant; }, loop_);
+}
 
 void FusedLoop::launch(std::int32_t max_iterations, CUstream_st* stream) const {
   std::visit([&](const auto& loop) { run_fused(loop, max_iterations, multiprocessors_, stream); },

@@ -41,7 +41,8 @@ class FusedLoop {
   static std::optional<FusedLoop> match(const Sequence& sequence,
                                         VectorView<const std::int32_t> active, int multiprocessors);
 
-  /// Whether it is likely to be faster than a loop of products over all columns.
+  /// Whether it is likely to be faster than a loop of products over all columns, or the bits must
+  /// not depend on how many columns there are.
   bool worthwhile() const;
 
   /// Enqueues the loop: while a column is running, at most max_iterations times.
