@@ -200,7 +200,7 @@ __device__ inline void load_entries(const FusedSolve<T>& solve, index_t first_co
 
 /// Bytes from which on the norms lie in shared memory.
 template <class T, class Shape, int Columns>
-inline constexpr std::size_t k_norms_at = sizeof(T) * 2 * Columns* Shape::k_column;
+inline constexpr std::size_t k_norms_at = 2 * sizeof(T) * (Columns * Shape::k_column);
 
 /// `Map` is the update: Map::Held is what it keeps of an entry, Map::Norm what norms are added up
 /// in, by Map::Combine.
