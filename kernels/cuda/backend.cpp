@@ -222,10 +222,14 @@ std::unique_ptr<Program> CudaBackend::compile_while(Sequence sequence,
   const bool may_fuse = until == 0;
   if (may_fuse &&
       (loop_strategy_ == LoopStrategy::automatic || loop_strategy_ == LoopStrategy::fused)) {
-    if (const auto fused = FusedLoop::match(sequence, active))
+    int multiprocessors = 0;
+    IDL_CUDA_CHECK(
+        cudaDeviceGetAttribute(&multiprocessors, cudaDevAttrMultiProcessorCount, device_));
+    const bool forced = loop_strategy_ == LoopStrategy::fused;
+    const auto fused = FusedLoop::match(sequence, active, multiprocessors);
+    if (fused && (forced || fused->worthwhile()))
       return compile_fused_loop(home(), std::move(sequence), *fused, max_iterations);
-    if (loop_strategy_ == LoopStrategy::fused)
-      throw NotSupported("this loop cannot run as one kernel");
+    if (forced) throw NotSupported("this loop cannot run as one kernel");
   }
   if (use_conditional_nodes()) {
     try {

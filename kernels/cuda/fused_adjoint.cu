@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // V <- Ψ∘(AᵀV + G), iterated in one kernel (fused_loop.cuh); norms are sums.
-#include "kernels/cuda/fused_loop.cuh"
+#include "kernels/cuda/fused_shapes.cuh"
 
 namespace idl::cuda {
 namespace {
@@ -35,10 +35,18 @@ void run_fused(const AdjointLoop<T>& loop, std::int32_t max_iterations, int mult
   const FusedSolve<T> solve = {
       loop.product.A.data, loop.product.A.ld, 1, update.V, update.step_norms, update.state_norms,
       loop.decision,       max_iterations};
-  choose_shape(solve, AdjointMap<T>{update.G, update.Psi}, multiprocessors, stream);
+  launch_fused(solve, AdjointMap<T>{update.G, update.Psi}, multiprocessors, stream);
+}
+
+template <class T>
+index_t fused_rounds(const AdjointLoop<T>& loop, int multiprocessors) {
+  return rounds_of<AdjointMap<T>>(loop.update.V, multiprocessors);
 }
 
 template void run_fused(const AdjointLoop<float>&, std::int32_t, int, CUstream_st*);
 template void run_fused(const AdjointLoop<double>&, std::int32_t, int, CUstream_st*);
+
+template index_t fused_rounds(const AdjointLoop<float>&, int);
+template index_t fused_rounds(const AdjointLoop<double>&, int);
 
 }  // namespace idl::cuda

@@ -13,9 +13,9 @@ bool same_matrix(const View& a, const Other& b) {
 template <class T>
 bool product_fits(const Gemm<T>& product, const MatrixView<T>& state,
                   const ConstMatrixView<T>& result) {
-  return product.A.rows == product.A.cols && product.A.rows <= k_most_fused_rows<T> &&
-         product.A.rows > 0 && !product.transpose_B && product.alpha == T(1) &&
-         product.beta == T(0) && same_matrix(product.B, state) && same_matrix(product.C, result);
+  return product.A.rows == product.A.cols && product.A.rows > 0 && !product.transpose_B &&
+         product.alpha == T(1) && product.beta == T(0) && same_matrix(product.B, state) &&
+         same_matrix(product.C, result);
 }
 
 /// Whether the decision is about the columns that the update has measured.
@@ -54,21 +54,36 @@ std::optional<AdjointLoop<T>> adjoint_loop(const Sequence& steps,
   return AdjointLoop<T>{*product, *update, *decision};
 }
 
+/// An iteration of a round takes about 1 µs (estimated: 2·n²·m operations at a third of the peak,
+/// and the cluster's barrier), one of a loop of products about 5 µs.
+constexpr index_t k_most_rounds = 4;
+
 }  // namespace
 
 std::optional<FusedLoop> FusedLoop::match(const Sequence& sequence,
-                                          VectorView<const std::int32_t> active) {
+                                          VectorView<const std::int32_t> active,
+                                          int multiprocessors) {
   if (sequence.size() != 3) return std::nullopt;
-  if (const auto loop = picard_loop<float>(sequence, active)) return FusedLoop(*loop);
-  if (const auto loop = picard_loop<double>(sequence, active)) return FusedLoop(*loop);
-  if (const auto loop = adjoint_loop<float>(sequence, active)) return FusedLoop(*loop);
-  if (const auto loop = adjoint_loop<double>(sequence, active)) return FusedLoop(*loop);
-  return std::nullopt;
+  const auto fitting = [&](const auto& loop) -> std::optional<FusedLoop> {
+    if (!loop) return std::nullopt;
+    const index_t rounds = fused_rounds(*loop, multiprocessors);
+    if (rounds == 0) return std::nullopt;
+    return FusedLoop(*loop, multiprocessors, rounds);
+  };
+  if (const auto loop = fitting(picard_loop<float>(sequence, active))) return loop;
+  if (const auto loop = fitting(picard_loop<double>(sequence, active))) return loop;
+  if (const auto loop = fitting(adjoint_loop<float>(sequence, active))) return loop;
+  return fitting(adjoint_loop<double>(sequence, active));
 }
 
-void FusedLoop::launch(std::int32_t max_iterations, int multiprocessors,
-                       CUstream_st* stream) const {
-  std::visit([&](const auto& loop) { run_fused(loop, max_iterations, multiprocessors, stream); },
+bool FusedLoop::worthwhile() const {
+  // A choice by the number of columns would change the bits with it.
+  return rounds_ <= k_most_rounds ||
+         std::visit([](const auto& loop) { return loop.product.batch_invariant; }, loop_);
+}
+
+void FusedLoop::launch(std::int32_t max_iterations, CUstream_st* stream) const {
+  std::visit([&](const auto& loop) { run_fused(loop, max_iterations, multiprocessors_, stream); },
              loop_);
 }
 

@@ -11,11 +11,17 @@
 // update needs of its row, computes the new entry and its share of the norms. One barrier per
 // iteration; then every thread takes the same decisions from the warps' norms.
 //
-// The sums of a column have the same order in any tile. Reads of A: n² per block, once. Per
-// iteration and column: n² fused multiply-adds, n²/Rows words from shared memory.
+// Where A is too large for one block's registers, the blocks of a cluster share its rows. Each has
+// all of x: owners write new entries, and warps their norms, into the shared memory of all of them,
+// and the barrier is the cluster's. The last one lies behind the last write to a peer, so that no
+// block ends too early.
+//
+// The sums of a column have the same order in any tile. Reads of A: n² per block or cluster, once.
+// Per iteration and column: n² fused multiply-adds, n²/Rows words from shared memory.
 #include <cmath>
 
 #include "idl/solver.hpp"
+#include "kernels/cuda/cluster.cuh"
 #include "kernels/cuda/collectives.cuh"
 #include "kernels/cuda/fused_loop.hpp"
 #include "kernels/cuda/pack.cuh"
@@ -23,19 +29,23 @@
 
 namespace idl::cuda {
 
-/// How threads share P. Every group has Rows rows; n <= min(Groups·Rows, Lanes·Depth).
-template <int Groups_, int Lanes_, int Rows_, int Depth_, int Pack_>
+/// How threads share P. Every group has Rows rows; n <= min(Blocks·Groups·Rows, Lanes·Depth).
+template <int Groups_, int Lanes_, int Rows_, int Depth_, int Pack_, int Blocks_ = 1>
 struct FusedShape {
   static constexpr int k_groups = Groups_;
   static constexpr int k_lanes = Lanes_;
   static constexpr int k_rows = Rows_;
   static constexpr int k_depth = Depth_;
   static constexpr int k_pack = Pack_;
+  static constexpr int k_blocks = Blocks_;  ///< of a cluster
   static constexpr int k_threads = Groups_ * Lanes_;
   static constexpr int k_warps = k_threads / k_warp;
   static constexpr int k_column = Lanes_ * Depth_;  ///< entries of a column in shared memory
   static constexpr int k_parts = Rows_ <= 2 ? 2 : Rows_ <= 4 ? 4 : 8;  ///< power of 2 >= k_rows
   static constexpr int k_sharers = Lanes_ / k_parts;  ///< threads that end up with the same row
+  static constexpr int k_shares = Blocks_ * k_warps;  ///< of a norm
+  static constexpr index_t k_most_rows =
+      Blocks_ * Groups_ * Rows_ < k_column ? Blocks_ * Groups_ * Rows_ : k_column;
   static_assert(Depth_ % Pack_ == 0 && k_parts <= Lanes_ && Rows_ <= 8);
 };
 
@@ -123,27 +133,46 @@ __device__ inline StoppingRule<T> rule_of(const UpdateStatus<T>& decision) {
           decision.rounding, decision.max_iterations};
 }
 
-/// `Map` is the update: Map::Held is what it keeps of an entry, Map::Norm what norms are added up
-/// in, by Map::Combine.
-template <class T, class Map, class Shape, int Columns>
-__global__ void __launch_bounds__(Shape::k_threads)
-    fused_loop_kernel(FusedSolve<T> solve, Map map) {
-  using Norm = typename Map::Norm;
-  using Word = Pack<T, Shape::k_pack>;
-  constexpr typename Map::Combine k_combine{};
-  constexpr int k_words = Shape::k_column / Shape::k_pack;
-  // [iteration is odd][step, state][column][warp]
-  __shared__ SharedArray<Norm, 2 * 2 * Columns * Shape::k_warps> norms;
-  const DynamicShared<T> entries;  // [iteration is odd][column][row]
-  const DynamicShared<Word> words;
+/// to[index] <- value in all blocks of the cluster, by `Writers` threads that hold the same value
+/// and share the blocks out; by one thread where there is one block.
+template <int Blocks, int Writers, class V>
+__device__ inline void store_everywhere(const DynamicShared<V>& to, int index, V value,
+                                        int writer) {
+  if constexpr (Blocks == 1) {
+    to[index] = value;
+  } else {
+#pragma unroll
+    for (int first = 0; first < Blocks; first += Writers) {
+      if (first + writer < Blocks) store_in_block(to, index, first + writer, value);
+    }
+  }
+}
 
-  const int thread = static_cast<int>(threadIdx.x);
-  const int lane = thread % Shape::k_lanes;
-  const int first_row = thread / Shape::k_lanes * Shape::k_rows;
+/// The warps' shares of two norms, put together in the same way by all warps of the cluster; the
+/// second's lie `apart` behind the first's.
+template <class Shape, class Norm, class Op>
+__device__ inline void combine_shares(const DynamicShared<Norm>& shares, int first, int apart,
+                                      Op op, Norm& step, Norm& state) {
+  constexpr bool k_alone = Shape::k_blocks == 1;
+  constexpr int k_stride = k_alone ? 1 : k_warp;
+  const int start = k_alone ? 0 : static_cast<int>(threadIdx.x) % k_warp;
+  for (int at = start; at < Shape::k_shares; at += k_stride) {
+    const Norm step_share = shares[first + at];
+    const Norm state_share = shares[first + at + apart];
+    step = op(step, step_share);
+    state = op(state, state_share);
+  }
+  if constexpr (!k_alone) {
+    step = warp_reduce(step, op);
+    state = warp_reduce(state, op);
+  }
+}
+
+/// This thread's part of P, zeros beyond n.
+template <class Shape, class T>
+__device__ inline void load_part(const FusedSolve<T>& solve, index_t first_row, int lane,
+                                 T (&p)[Shape::k_rows][Shape::k_depth]) {
   const index_t n = solve.X.rows;
-  const index_t first_col = static_cast<index_t>(blockIdx.x) * Columns;
-
-  T p[Shape::k_rows][Shape::k_depth];
 #pragma unroll
   for (int r = 0; r < Shape::k_rows; ++r) {
 #pragma unroll
@@ -154,6 +183,45 @@ __global__ void __launch_bounds__(Shape::k_threads)
       p[r][d] = i < n && k < n ? solve.P[i * solve.row_stride + k * solve.col_stride] : T(0);
     }
   }
+}
+
+/// Both copies of x for the block: its columns, zeros beyond n, so that 0 times them is 0.
+template <class Shape, int Columns, class T>
+__device__ inline void load_entries(const FusedSolve<T>& solve, index_t first_col,
+                                    const DynamicShared<T>& entries) {
+  constexpr int k_copy = Columns * Shape::k_column;
+  for (int at = static_cast<int>(threadIdx.x); at < k_copy; at += Shape::k_threads) {
+    const index_t i = at % Shape::k_column;
+    const index_t j = first_col + at / Shape::k_column;
+    entries[at] = i < solve.X.rows && j < solve.X.cols ? solve.X.data[i + j * solve.X.ld] : T(0);
+    entries[at + k_copy] = T(0);
+  }
+}
+
+/// Bytes from which on the norms lie in shared memory.
+template <class T, class Shape, int Columns>
+inline constexpr std::size_t k_norms_at = 2 * sizeof(T) * (Columns * Shape::k_column);
+
+/// `Map` is the update: Map::Held is what it keeps of an entry, Map::Norm what norms are added up
+/// in, by Map::Combine.
+template <class T, class Map, class Shape, int Columns>
+__device__ inline void run_loop(const FusedSolve<T>& solve, const Map& map) {
+  using Norm = typename Map::Norm;
+  using Word = Pack<T, Shape::k_pack>;
+  constexpr typename Map::Combine k_combine{};
+  constexpr int k_words = Shape::k_column / Shape::k_pack;
+  const DynamicShared<T> entries;  // [iteration is odd][column][row]
+  const DynamicShared<Word> words;
+  // [iteration is odd][step, state][column][block][warp]
+  const DynamicShared<Norm> norms(k_norms_at<T, Shape, Columns>);
+
+  const int thread = static_cast<int>(threadIdx.x);
+  const int lane = thread % Shape::k_lanes;
+  const int block = static_cast<int>(blockIdx.x % Shape::k_blocks);
+  const int first_row = (block * Shape::k_groups + thread / Shape::k_lanes) * Shape::k_rows;
+  const index_t n = solve.X.rows;
+  const index_t first_col = static_cast<index_t>(blockIdx.x / Shape::k_blocks) * Columns;
+  load_entries<Shape, Columns>(solve, first_col, entries);
 
   const int own = lane / Shape::k_sharers;
   const index_t row = first_row + own;
@@ -162,9 +230,6 @@ __global__ void __launch_bounds__(Shape::k_threads)
   T x[Columns];
   typename Map::Held held[Columns] = {};
   FusedColumn<T> columns[Columns];
-  for (int at = thread; at < 2 * Columns * Shape::k_column; at += Shape::k_threads)
-    entries[at] = T(0);
-  __syncthreads();
 #pragma unroll
   for (int c = 0; c < Columns; ++c) {
     const index_t j = first_col + c;
@@ -173,10 +238,11 @@ __global__ void __launch_bounds__(Shape::k_threads)
     if (owns && j < solve.X.cols) {
       x[c] = solve.X.data[row + j * solve.X.ld];
       held[c] = map.hold(row, j);
-      if (speaks) entries[c * Shape::k_column + static_cast<int>(row)] = x[c];
     }
   }
-  __syncthreads();
+  T p[Shape::k_rows][Shape::k_depth];
+  load_part<Shape>(solve, first_row, lane, p);
+  cluster_barrier<Shape::k_blocks>();
 
   const StoppingRule<T> rule = rule_of(solve.decision);
   for (std::int32_t iteration = 0; iteration < solve.max_iterations; ++iteration) {
@@ -214,30 +280,29 @@ __global__ void __launch_bounds__(Shape::k_threads)
         }
         x[c] = next;
       }
-      if (speaks)
-        entries[((1 - odd) * Columns + c) * Shape::k_column + static_cast<int>(row)] = x[c];
+      const int to = ((1 - odd) * Columns + c) * Shape::k_column + static_cast<int>(row);
+      if (Shape::k_blocks == 1 ? speaks : owns)
+        store_everywhere<Shape::k_blocks, Shape::k_sharers>(entries, to, x[c],
+                                                            lane % Shape::k_sharers);
       step = warp_reduce(step, k_combine);
       state = warp_reduce(state, k_combine);
-      if (thread % k_warp == 0) {
-        const int at = (odd * 2 * Columns + c) * Shape::k_warps + thread / k_warp;
-        norms[at] = step;
-        norms[at + Columns * Shape::k_warps] = state;
+      const int at =
+          (odd * 2 * Columns + c) * Shape::k_shares + block * Shape::k_warps + thread / k_warp;
+      if (Shape::k_blocks > 1 || thread % k_warp == 0) {
+        store_everywhere<Shape::k_blocks, k_warp>(norms, at, step, thread % k_warp);
+        store_everywhere<Shape::k_blocks, k_warp>(norms, at + Columns * Shape::k_shares, state,
+                                                  thread % k_warp);
       }
     }
-    __syncthreads();
+    cluster_barrier<Shape::k_blocks>();
 
 #pragma unroll
     for (int c = 0; c < Columns; ++c) {
       if (!columns[c].running()) continue;
       Norm step = Norm(0);
       Norm state = Norm(0);
-      for (int warp = 0; warp < Shape::k_warps; ++warp) {
-        const int at = (odd * 2 * Columns + c) * Shape::k_warps + warp;
-        const Norm warp_step = norms[at];
-        const Norm warp_state = norms[at + Columns * Shape::k_warps];
-        step = k_combine(step, warp_step);
-        state = k_combine(state, warp_state);
-      }
+      combine_shares<Shape>(norms, (odd * 2 * Columns + c) * Shape::k_shares,
+                            Columns * Shape::k_shares, k_combine, step, state);
       columns[c].step = Map::value(step);
       columns[c].norm = Map::value(state);
       columns[c].applied = true;
@@ -251,7 +316,7 @@ __global__ void __launch_bounds__(Shape::k_threads)
     const index_t j = first_col + c;
     if (speaks && columns[c].applied) solve.X.data[row + j * solve.X.ld] = x[c];
   }
-  if (thread == 0) {
+  if (block == 0 && thread == 0) {
     int stopped = 0;
 #pragma unroll
     for (int c = 0; c < Columns; ++c) stopped += store_column(solve, first_col + c, columns[c]);
@@ -259,52 +324,11 @@ __global__ void __launch_bounds__(Shape::k_threads)
   }
 }
 
-template <class Shape, int Columns, class T, class Map>
-void launch_fused(const FusedSolve<T>& solve, const Map& map, CUstream_st* stream) {
-  const LaunchShape shape = {
-      .grid = dim3(static_cast<unsigned>((solve.X.cols + Columns - 1) / Columns)),
-      .block = dim3(static_cast<unsigned>(Shape::k_threads)),
-      .shared_bytes = sizeof(T) * 2 * Columns * Shape::k_column};
-  launch(fused_loop_kernel<T, Map, Shape, Columns>, shape, stream, solve, map);
-}
-
-/// As few columns per block as keep the device busy: then each stops by itself, and a block's
-/// iteration is shortest. `Wide` is the most for which the registers suffice.
-template <class Shape, int Wide, class T, class Map>
-void choose_columns(const FusedSolve<T>& solve, const Map& map, int multiprocessors,
-                    CUstream_st* stream) {
-  solve.X.cols <= index_t{2} * multiprocessors ? launch_fused<Shape, 1>(solve, map, stream)
-                                               : launch_fused<Shape, Wide>(solve, map, stream);
-}
-
-/// The smallest shape that holds n. The registers of P: 32, 64, 72, 91.
-template <class Map>
-void choose_shape(const FusedSolve<float>& solve, const Map& map, int multiprocessors,
-                  CUstream_st* stream) {
-  const index_t n = solve.X.rows;
-  if (n <= 64) {
-    choose_columns<FusedShape<16, 8, 4, 8, 4>, 4>(solve, map, multiprocessors, stream);
-  } else if (n <= 128) {
-    choose_columns<FusedShape<32, 8, 4, 16, 4>, 2>(solve, map, multiprocessors, stream);
-  } else if (n <= 192) {
-    choose_columns<FusedShape<64, 8, 3, 24, 4>, 2>(solve, map, multiprocessors, stream);
-  } else {
-    choose_columns<FusedShape<32, 16, 7, 13, 1>, 1>(solve, map, multiprocessors, stream);
-  }
-}
-
-/// The registers of P: 32, 64, 90.
-template <class Map>
-void choose_shape(const FusedSolve<double>& solve, const Map& map, int multiprocessors,
-                  CUstream_st* stream) {
-  const index_t n = solve.X.rows;
-  if (n <= 64) {
-    choose_columns<FusedShape<32, 8, 2, 8, 2>, 4>(solve, map, multiprocessors, stream);
-  } else if (n <= 128) {
-    choose_columns<FusedShape<64, 8, 2, 16, 2>, 1>(solve, map, multiprocessors, stream);
-  } else {
-    choose_columns<FusedShape<32, 16, 5, 9, 1>, 1>(solve, map, multiprocessors, stream);
-  }
+/// Empty for architectures that have no such clusters: most_clusters() keeps it from them.
+template <class T, class Map, class Shape, int Columns>
+__global__ void __launch_bounds__(Shape::k_threads)
+    fused_loop_kernel(FusedSolve<T> solve, Map map) {
+  if constexpr (k_has_clusters<Shape::k_blocks>) run_loop<T, Map, Shape, Columns>(solve, map);
 }
 
 }  // namespace idl::cuda

@@ -25,30 +25,38 @@ struct AdjointLoop {
   UpdateStatus<T> decision;
 };
 
-/// The largest n whose A fits into the registers of one block.
-template <class T>
-inline constexpr index_t k_most_fused_rows = sizeof(T) == 4 ? 208 : 144;
-
 /// A whole loop in one kernel: A in the registers of a block, a tile of columns per block, which
-/// iterates until its own columns have stopped. What the loop leaves in the product's matrix is
-/// undefined. A column's answer does not depend on the others, nor on its place.
+/// iterates until its own columns have stopped. A block holds n <= 208 in float, 144 in double. For
+/// larger n the blocks of a cluster share A where the device has clusters (sm_90):
+///     blocks   2    4    8    16
+///     float    288  416  576  896
+///     double   192  288  384  576
+/// What the loop leaves in the product's matrix is undefined. A column's answer does not depend on
+/// the others, nor on its place.
 /// Source of the idea: Diamos et al., "Persistent RNNs", ICML 2016.
 class FusedLoop {
  public:
-  /// None where the sequence is no such loop or A is too large.
+  /// None where the sequence is no such loop or A is too large for the current device, of which
+  /// the number of multiprocessors decides how many columns share a block.
   static std::optional<FusedLoop> match(const Sequence& sequence,
-                                        VectorView<const std::int32_t> active);
+                                        VectorView<const std::int32_t> active, int multiprocessors);
 
-  /// Enqueues the loop: while a column is running, at most max_iterations times. `multiprocessors`
-  /// of the device decide how many columns share a block.
-  void launch(std::int32_t max_iterations, int multiprocessors, CUstream_st* stream) const;
+  /// Whether it is likely to be faster than a loop of products over all columns, or the bits must
+  /// not depend on how many columns there are.
+  bool worthwhile() const;
+
+  /// Enqueues the loop: while a column is running, at most max_iterations times.
+  void launch(std::int32_t max_iterations, CUstream_st* stream) const;
 
  private:
   using Loop =
       std::variant<PicardLoop<float>, PicardLoop<double>, AdjointLoop<float>, AdjointLoop<double>>;
-  explicit FusedLoop(Loop loop) : loop_(loop) {}
+  FusedLoop(Loop loop, int multiprocessors, index_t rounds)
+      : loop_(loop), multiprocessors_(multiprocessors), rounds_(rounds) {}
 
   Loop loop_;
+  int multiprocessors_;
+  index_t rounds_;
 };
 
 template <class T>
@@ -57,5 +65,12 @@ void run_fused(const PicardLoop<T>& loop, std::int32_t max_iterations, int multi
 template <class T>
 void run_fused(const AdjointLoop<T>& loop, std::int32_t max_iterations, int multiprocessors,
                CUstream_st* stream);
+
+/// How often the device's clusters have to take up columns until all had their turn; 1 for blocks
+/// without a cluster; 0 where the device cannot run the kernel, or none holds A.
+template <class T>
+index_t fused_rounds(const PicardLoop<T>& loop, int multiprocessors);
+template <class T>
+index_t fused_rounds(const AdjointLoop<T>& loop, int multiprocessors);
 
 }  // namespace idl::cuda

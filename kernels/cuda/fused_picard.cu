@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // X <- φ(AX + Z), iterated in one kernel (fused_loop.cuh); norms are maxima.
-#include "kernels/cuda/fused_loop.cuh"
+#include "kernels/cuda/fused_shapes.cuh"
 #include "kernels/math/activations.hpp"
 
 namespace idl::cuda {
@@ -37,10 +37,18 @@ void run_fused(const PicardLoop<T>& loop, std::int32_t max_iterations, int multi
                                loop.decision,       max_iterations};
   const PicardMap<T> map = {update.Z, update.activation.kind,
                             static_cast<T>(update.activation.alpha)};
-  choose_shape(solve, map, multiprocessors, stream);
+  launch_fused(solve, map, multiprocessors, stream);
+}
+
+template <class T>
+index_t fused_rounds(const PicardLoop<T>& loop, int multiprocessors) {
+  return rounds_of<PicardMap<T>>(loop.update.X, multiprocessors);
 }
 
 template void run_fused(const PicardLoop<float>&, std::int32_t, int, CUstream_st*);
 template void run_fused(const PicardLoop<double>&, std::int32_t, int, CUstream_st*);
+
+template index_t fused_rounds(const PicardLoop<float>&, int);
+template index_t fused_rounds(const PicardLoop<double>&, int);
 
 }  // namespace idl::cuda

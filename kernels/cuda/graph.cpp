@@ -155,21 +155,17 @@ class FusedLoopProgram final : public Program {
  public:
   FusedLoopProgram(const ProgramHome& home, Sequence sequence, const FusedLoop& loop,
                    std::int32_t max_iterations)
-      : Program(std::move(sequence)), home_(home), loop_(loop), max_iterations_(max_iterations) {
-    IDL_CUDA_CHECK(
-        cudaDeviceGetAttribute(&multiprocessors_, cudaDevAttrMultiProcessorCount, home.device));
-  }
+      : Program(std::move(sequence)), home_(home), loop_(loop), max_iterations_(max_iterations) {}
 
   void launch() override {
     const DeviceGuard guard(home_.device);
-    loop_.launch(max_iterations_, multiprocessors_, home_.stream);
+    loop_.launch(max_iterations_, home_.stream);
   }
 
  private:
   ProgramHome home_;
   FusedLoop loop_;
   std::int32_t max_iterations_;
-  int multiprocessors_ = 0;
 };
 
 class ConditionalLoopProgram final : public CudaProgram {

@@ -45,15 +45,32 @@ class FusedLoopTest : public KernelTest<C> {
     std::int32_t active = -1;
   };
 
-  /// n×n with row sums (and, for the adjoint, column sums) of 0.9, not symmetric.
-  std::vector<double> contraction(index_t n) {
+  /// n×n with row sums (and, for the adjoint, column sums) of `factor`, not symmetric.
+  std::vector<double> contraction(index_t n, double factor = 0.9) {
     const auto size = static_cast<std::size_t>(n);
     std::vector<double> A(size * size);
     for (std::size_t i = 0; i < size; ++i)
       for (std::size_t k = 0; k < size; ++k)
-        A[i + k * size] = ((i * 7 + k * 3) % 11 < 6 ? 0.9 : -0.9) / static_cast<double>(n);
+        A[i + k * size] = ((i * 7 + k * 3) % 11 < 6 ? factor : -factor) / static_cast<double>(n);
     return this->rounded(A);
   }
+
+  /// Whether a loop runs on a cluster. The emulation has clusters, not every device does.
+  bool clusters_run() {
+    const auto size = static_cast<std::size_t>(k_above_block);
+    try {
+      solve(LoopStrategy::fused, false, k_above_block, 1, contraction(k_above_block),
+            std::vector<double>(size, 0.5), std::vector<double>(size, 0.0), {}, {}, 1);
+    } catch (const NotSupported&) {
+      EXPECT_EQ(describe(Device::cuda(0)).find("emulation"), std::string::npos);
+      return false;
+    }
+    return true;
+  }
+
+  /// One more than a block holds, and the most that a cluster of 16 holds.
+  static constexpr index_t k_above_block = sizeof(Element) == 4 ? 209 : 145;
+  static constexpr index_t k_most_rows = sizeof(Element) == 4 ? 896 : 576;
 
   /// Runs a loop to its end with a strategy. `held` is Z, or G and Ψ one after the other.
   Outcome solve(LoopStrategy strategy, bool adjoint, index_t n, index_t m,
@@ -130,6 +147,35 @@ class FusedLoopTest : public KernelTest<C> {
     return X;
   }
 
+  /// A loop of at most `most` iterations from random values against the naive one.
+  void compare_with_naive(bool adjoint, index_t n, index_t m, std::int32_t most) {
+    const auto size = static_cast<std::size_t>(n);
+    const auto count = static_cast<index_t>(size * static_cast<std::size_t>(m));
+    const std::vector<double> A = contraction(n);
+    const std::vector<double> held =
+        this->rounded(this->random_.uniforms(count * (adjoint ? 2 : 1), -1.0, 1.0));
+    const std::vector<double> start = this->rounded(this->random_.uniforms(count, -1.0, 1.0));
+    const Activation activation = {.kind = ActivationKind::tanh};
+    const auto got =
+        solve(LoopStrategy::fused, adjoint, n, m, A, held, start, activation, {}, most);
+    EXPECT_EQ(got.active, 0);
+    const std::vector<double> expected = naive(adjoint, n, m, A, held, start, got.iterations);
+    // Entries of V grow with the adjoint's sums.
+    const double scale = adjoint ? 10.0 : 1.0;
+    EXPECT_LT(max_difference(got.X, expected), scale * tolerance(n))
+        << (adjoint ? "adjoint " : "Picard ") << n << "x" << m;
+    for (std::size_t j = 0; j < static_cast<std::size_t>(m); ++j) {
+      double norm = 0;
+      for (std::size_t i = 0; i < size; ++i) {
+        const double entry = std::abs(got.X[i + j * size]);
+        norm = adjoint ? norm + entry : std::max(norm, entry);
+      }
+      EXPECT_NEAR(got.norms[j], norm, adjoint ? norm * tolerance(n) : 0.0);
+      EXPECT_EQ(got.steps[j] <= static_cast<double>(static_cast<Element>(1e-5)),
+                got.status[j] == static_cast<std::uint8_t>(SolveStatus::converged));
+    }
+  }
+
   /// Rounding of n terms of a contraction by 0.9, which amplifies by 1/(1 − 0.9).
   static double tolerance(index_t n) {
     return 10.0 * (static_cast<double>(n) + 8) * KernelTest<C>::unit();
@@ -142,36 +188,37 @@ constexpr Activation k_tanh = {.kind = ActivationKind::tanh};
 TYPED_TEST(FusedLoopTest, AgreesWithNaiveLoopsForAwkwardSizes) {
   for (const bool adjoint : {false, true})
     for (const index_t n : {1, 3, 31, 33, 64, 65, 100, 129, 144, 193, 208}) {
-      if (n > (sizeof(typename TypeParam::Scalar) == 4 ? 208 : 144)) continue;
-      for (const index_t m : {1, 9}) {
-        const auto count = static_cast<std::size_t>(n * m);
-        const std::vector<double> A = this->contraction(n);
-        const std::vector<double> held = this->rounded(
-            this->random_.uniforms(static_cast<index_t>(count * (adjoint ? 2 : 1)), -1.0, 1.0));
-        const std::vector<double> start =
-            this->rounded(this->random_.uniforms(static_cast<index_t>(count), -1.0, 1.0));
-        const auto got =
-            this->solve(LoopStrategy::fused, adjoint, n, m, A, held, start, k_tanh, {}, 15);
-        EXPECT_EQ(got.active, 0);
-        const std::vector<double> expected =
-            this->naive(adjoint, n, m, A, held, start, got.iterations);
-        // Entries of V grow with the adjoint's sums.
-        const double size = adjoint ? 10.0 : 1.0;
-        EXPECT_LT(max_difference(got.X, expected), size * this->tolerance(n))
-            << (adjoint ? "adjoint " : "Picard ") << n << "x" << m;
-        for (std::size_t j = 0; j < static_cast<std::size_t>(m); ++j) {
-          double norm = 0;
-          for (std::size_t i = 0; i < static_cast<std::size_t>(n); ++i) {
-            const double entry = std::abs(got.X[i + j * static_cast<std::size_t>(n)]);
-            norm = adjoint ? norm + entry : std::max(norm, entry);
-          }
-          EXPECT_NEAR(got.norms[j], norm, adjoint ? norm * this->tolerance(n) : 0.0);
-          EXPECT_EQ(
-              got.steps[j] <= static_cast<double>(static_cast<typename TypeParam::Scalar>(1e-5)),
-              got.status[j] == static_cast<std::uint8_t>(SolveStatus::converged));
-        }
-      }
+      if (n >= this->k_above_block) continue;
+      for (const index_t m : {1, 9}) this->compare_with_naive(adjoint, n, m, 15);
     }
+}
+
+TYPED_TEST(FusedLoopTest, ClustersAgreeWithNaiveLoopsInEveryShape) {
+  if (!this->clusters_run()) GTEST_SKIP() << "the device has no clusters of blocks";
+  const bool is_float = sizeof(typename TypeParam::Scalar) == 4;
+  const std::vector<index_t> sizes =
+      is_float ? std::vector<index_t>{209, 256, 257, 288, 289, 384, 385, 416}
+               : std::vector<index_t>{145, 192, 193, 256, 257, 288};
+  for (const bool adjoint : {false, true})
+    for (const index_t n : sizes) this->compare_with_naive(adjoint, n, 1, 3);
+}
+
+TYPED_TEST(FusedLoopTest, LargeClustersAgreeWithNaiveLoops) {
+  if (!this->clusters_run()) GTEST_SKIP() << "the device has no clusters of blocks";
+  const bool is_float = sizeof(typename TypeParam::Scalar) == 4;
+  const std::vector<index_t> sizes = is_float ? std::vector<index_t>{417, 512, 576, 768, 896}
+                                              : std::vector<index_t>{289, 384, 385, 512, 576};
+  for (const bool adjoint : {false, true})
+    for (const index_t n : sizes) this->compare_with_naive(adjoint, n, 1, 2);
+}
+
+TYPED_TEST(FusedLoopTest, ClustersTakeSeveralColumns) {
+  if (!this->clusters_run()) GTEST_SKIP() << "the device has no clusters of blocks";
+  for (const bool adjoint : {false, true}) {
+    this->compare_with_naive(adjoint, 210, 5, 3);
+    this->compare_with_naive(adjoint, 300, 3, 3);
+    this->compare_with_naive(adjoint, 420, 2, 2);
+  }
 }
 
 TYPED_TEST(FusedLoopTest, CountsAsTheGenericLoopDoes) {
@@ -260,6 +307,55 @@ TYPED_TEST(FusedLoopTest, StoppedColumnsAndOneWithNaNHarmNoOther) {
   EXPECT_EQ(got.active, 0);
 }
 
+TYPED_TEST(FusedLoopTest, ClustersStopEachColumnByItself) {
+  if (!this->clusters_run()) GTEST_SKIP() << "the device has no clusters of blocks";
+  const index_t n = this->k_above_block;
+  const index_t m = 6;  // in the emulation two columns per cluster of floats
+  const auto size = static_cast<std::size_t>(n);
+  const std::vector<double> A = this->contraction(n, 0.2);
+  const std::vector<std::size_t> stopped = {1, 2, 3};
+  for (const bool adjoint : {false, true}) {
+    std::vector<double> held = this->rounded(this->random_.uniforms(
+        static_cast<index_t>(2 * size * static_cast<std::size_t>(m)), -1.0, 1.0));
+    held[4 * size + 7] = k_nan;
+    for (std::size_t i = 0; i < size; ++i) held[5 * size + i] = 1e-4 * held[5 * size + i];
+    const std::vector<double> start(size * static_cast<std::size_t>(m), 0.5);
+    const auto run = [&](LoopStrategy strategy) {
+      return this->solve(strategy, adjoint, n, m, A, held, start, k_tanh, stopped);
+    };
+    const auto fused = run(LoopStrategy::fused);
+    const auto generic = run(LoopStrategy::conditional_node);
+    EXPECT_EQ(fused.status, generic.status);
+    EXPECT_EQ(fused.iterations, generic.iterations);
+    EXPECT_EQ(fused.active, 0);
+    EXPECT_EQ(fused.status[4], static_cast<std::uint8_t>(SolveStatus::diverged));
+    for (std::size_t j = 0; j < static_cast<std::size_t>(m); ++j)
+      for (std::size_t i = 0; i < size && j != 4; ++i) {
+        if (j >= 1 && j <= 3) {
+          EXPECT_EQ(fused.X[i + j * size], 0.5);
+        }
+        EXPECT_NEAR(fused.X[i + j * size], generic.X[i + j * size], this->tolerance(n));
+      }
+  }
+}
+
+TYPED_TEST(FusedLoopTest, ClustersGiveAColumnTheSameBitsInAnyBatch) {
+  if (!this->clusters_run()) GTEST_SKIP() << "the device has no clusters of blocks";
+  const index_t n = this->k_above_block;
+  const index_t m = 5;
+  const auto size = static_cast<std::ptrdiff_t>(n);
+  const std::vector<double> A = this->contraction(n);
+  const std::vector<double> held = this->rounded(this->random_.uniforms(n * m, -1.0, 1.0));
+  const std::vector<double> zeros(held.size(), 0.0);
+  const auto batch = this->solve(LoopStrategy::fused, false, n, m, A, held, zeros, k_tanh, {}, 4);
+  const std::vector<double> own(held.begin() + 3 * size, held.begin() + 4 * size);
+  const auto alone = this->solve(LoopStrategy::fused, false, n, 1, A, own,
+                                 std::vector<double>(own.size(), 0.0), k_tanh, {}, 4);
+  EXPECT_EQ(alone.X, std::vector<double>(batch.X.begin() + 3 * size, batch.X.begin() + 4 * size));
+  EXPECT_EQ(alone.steps[0], batch.steps[3]);
+  EXPECT_EQ(alone.norms[0], batch.norms[3]);
+}
+
 TYPED_TEST(FusedLoopTest, StopsAtTheLimitOfIterations) {
   const index_t n = 10;
   const std::vector<double> A = this->contraction(n);
@@ -272,7 +368,7 @@ TYPED_TEST(FusedLoopTest, StopsAtTheLimitOfIterations) {
 }
 
 TYPED_TEST(FusedLoopTest, RefusesWhatDoesNotFit) {
-  const index_t n = 209;
+  const index_t n = this->k_most_rows + 1;
   const auto count = static_cast<std::size_t>(n);
   EXPECT_THROW(
       this->solve(LoopStrategy::fused, false, n, 1, this->contraction(n),

@@ -69,7 +69,7 @@ class FusedProgram final : public Program {
         loop_(loop),
         max_iterations_(max_iterations) {}
 
-  void launch() override { loop_.launch(max_iterations_, k_multiprocessors, nullptr); }
+  void launch() override { loop_.launch(max_iterations_, nullptr); }
 
  private:
   std::shared_ptr<SimtBackend> backend_;
@@ -167,7 +167,7 @@ std::unique_ptr<Program> SimtBackend::compile_while(Sequence sequence,
   if (strategy_ == LoopStrategy::block_replay)
     throw NotSupported("the emulation has no graphs to replay");
   if (strategy_ == LoopStrategy::fused && until == 0) {
-    const auto loop = cuda::FusedLoop::match(sequence, active);
+    const auto loop = cuda::FusedLoop::match(sequence, active, k_multiprocessors);
     if (!loop) throw NotSupported("this loop cannot run as one kernel");
     return std::make_unique<FusedProgram>(shared_from_this(), std::move(sequence), *loop,
                                           max_iterations);

@@ -10,9 +10,10 @@
 #include <stdexcept>
 #include <string>
 
-/// A grid of CUDA threads on the CPU: blocks one after the other, the threads of a block as fibers
-/// that are resumed in a random order and run until they wait for each other. The order follows
-/// from IDL_SIMT_SEED (1 where it is not set) and the number of the launch.
+/// A grid of CUDA threads on the CPU: clusters one after the other (of one block where a launch
+/// asks for none), the threads of a cluster as fibers that are resumed in a random order and run
+/// until they wait for each other. The order follows from IDL_SIMT_SEED (1 where it is not set) and
+/// the number of the launch.
 namespace idl::simt {
 
 /// What a GPU would answer with a wrong result, a hang or nothing at all.
@@ -23,8 +24,10 @@ class Fault : public std::runtime_error {
 
 using Where = std::source_location;
 
-/// Runs `kernel` once per thread, with threadIdx and its kin set. @throws Fault
-void run_grid(dim3 grid, dim3 block, std::size_t shared_bytes, const std::function<void()>& kernel);
+/// Runs `kernel` once per thread, with threadIdx and its kin set; `cluster` neighbouring blocks (in
+/// x) form a cluster. @throws Fault
+void run_grid(dim3 grid, dim3 block, std::size_t shared_bytes, unsigned cluster,
+              const std::function<void()>& kernel);
 
 // What follows is for kernels under way.
 
@@ -32,6 +35,9 @@ enum class Combine : std::uint8_t { nothing, any, all, count };
 
 /// Waits for all threads of the block and combines what they bring.
 int wait_for_block(Combine combine, int predicate, Where where);
+
+/// Waits for all threads of the cluster.
+void wait_for_cluster(Where where);
 
 /// One lane's part in an exchange between the lanes of `mask`: it brings `bytes` bytes at `value`
 /// and takes those that lane `source` brings to `result`.
@@ -53,10 +59,12 @@ unsigned lane_of_thread();
 
 /// Where the running thread is in the order that barriers and warps' exchanges make.
 struct Moment {
-  std::uint64_t block = 0;  ///< counted over all launches; 0: never
+  std::uint64_t cluster = 0;  ///< counted over all launches; 0: never
+  std::uint64_t block = 0;    ///< likewise
+  std::uint32_t cluster_barriers = 0;
   std::uint32_t barriers = 0;
   std::uint32_t warp_exchanges = 0;
-  std::int32_t thread = 0;
+  std::int32_t thread = 0;  ///< in its cluster, as is the warp
   std::int32_t warp = 0;
 };
 Moment now();
@@ -64,7 +72,8 @@ Moment now();
 /// "thread (5,0,0) of block (1,0,0)".
 std::string running_thread();
 
-/// Counts static shared memory of the running block. @throws Fault beyond 48 KiB
+/// Counts static shared memory of the running block. @throws Fault beyond 48 KiB, and in clusters,
+/// whose blocks would share the one copy that there is
 void claim_static_shared(std::size_t bytes);
 
 class History;
@@ -79,6 +88,10 @@ struct DynamicMemory {
   History* histories;
 };
 DynamicMemory dynamic_shared();
+
+/// That of block `rank` of the cluster, for access by the running block. @throws Fault where no
+/// cluster barrier lies between the start of that block, or its end, and the access
+DynamicMemory dynamic_shared_of(unsigned rank);
 
 }  // namespace idl::simt
 

@@ -7,13 +7,13 @@
 
 namespace idl::simt {
 
-/// The last accesses to a piece of shared memory by threads of one block.
+/// The last accesses to a piece of shared memory by threads of one cluster.
 class History {
  public:
   /// @throws Fault where another thread's access is not ordered before this one
   void note_write(const char* what) {
     const Moment here = now();
-    forget_other_blocks(here);
+    forget_other_clusters(here);
     if (written_ && unordered(write_, here)) complain(what, "written", "another thread wrote");
     if (read_ && unordered(last_read_, here)) complain(what, "written", "another thread read");
     write_ = here;
@@ -23,7 +23,7 @@ class History {
   /// @throws Fault also where nobody has written
   void note_read(const char* what) {
     const Moment here = now();
-    forget_other_blocks(here);
+    forget_other_clusters(here);
     if (!written_) complain(what, "read", "nobody wrote");
     if (unordered(write_, here)) complain(what, "read", "another thread wrote");
     remember_read(here);
@@ -32,13 +32,16 @@ class History {
  private:
   static constexpr std::int32_t k_several = -1;
 
-  /// Zero-initialised statics are histories of no block.
-  void forget_other_blocks(const Moment& here) {
-    if (write_.block != here.block) written_ = false;
-    if (last_read_.block != here.block) read_ = false;
+  /// Zero-initialised statics are histories of no cluster.
+  void forget_other_clusters(const Moment& here) {
+    if (write_.cluster != here.cluster) written_ = false;
+    if (last_read_.cluster != here.cluster) read_ = false;
   }
   static bool unordered(const Moment& before, const Moment& here) {
-    if (before.barriers != here.barriers || before.thread == here.thread) return false;
+    if (before.cluster_barriers != here.cluster_barriers || before.thread == here.thread)
+      return false;
+    if (before.block != here.block) return true;  // also where several blocks have read
+    if (before.barriers != here.barriers) return false;
     return before.warp != here.warp || before.warp_exchanges == here.warp_exchanges;
   }
   /// Of several unordered reads it keeps that there were several.
@@ -47,6 +50,7 @@ class History {
     if (read_ && unordered(last_read_, here)) {
       next.thread = k_several;
       if (last_read_.warp != here.warp) next.warp = k_several;
+      if (last_read_.block != here.block) next.block = 0;
     }
     last_read_ = next;
     read_ = true;

@@ -15,12 +15,20 @@ struct LaunchShape {
   dim3 grid;
   dim3 block;
   std::size_t shared_bytes = 0;
+  unsigned cluster = 1;
 };
 
 template <class... Parameters>
 void launch(void (*kernel)(Parameters...), const LaunchShape& shape, CUstream_st*,
             std::type_identity_t<Parameters>... arguments) {
-  simt::run_grid(shape.grid, shape.block, shape.shared_bytes, [&] { kernel(arguments...); });
+  simt::run_grid(shape.grid, shape.block, shape.shared_bytes, shape.cluster,
+                 [&] { kernel(arguments...); });
+}
+
+/// As few as let small batches show both what is worth it and what is not.
+template <class... Parameters>
+int most_clusters(void (*)(Parameters...), const LaunchShape&) {
+  return 2;
 }
 
 }  // namespace idl::cuda

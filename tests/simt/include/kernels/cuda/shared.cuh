@@ -37,8 +37,16 @@ class DynamicShared {
                         " on, which is not aligned");
   }
   simt::SharedCell<T> operator[](long long index) const {
+    return cell(simt::dynamic_shared(), index);
+  }
+  /// The element of block `rank` of the cluster.
+  simt::SharedCell<T> in_block(unsigned rank, long long index) const {
+    return cell(simt::dynamic_shared_of(rank), index);
+  }
+
+ private:
+  simt::SharedCell<T> cell(const simt::DynamicMemory& memory, long long index) const {
     static_assert(sizeof(T) % simt::k_dynamic_grain == 0);
-    const simt::DynamicMemory memory = simt::dynamic_shared();
     const long long count =
         offset_ > memory.bytes ? 0 : static_cast<long long>((memory.bytes - offset_) / sizeof(T));
     if (index < 0 || index >= count) simt::fail_outside(index, count);
@@ -47,7 +55,6 @@ class DynamicShared {
             static_cast<int>(sizeof(T) / simt::k_dynamic_grain)};
   }
 
- private:
   std::size_t offset_;
 };
 

@@ -1,0 +1,391 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <cstring>
+#include <exception>
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "tests/simt/dice.hpp"
+#include "tests/simt/fiber.hpp"
+#include "tests/simt/grid.hpp"
+#include "tests/simt/history.hpp"
+
+namespace idl::simt {
+
+inline constexpr unsigned k_warp = 32;
+inline constexpr std::size_t k_most_static_shared = std::size_t{48} << 10U;
+
+/// Ends threads of a cluster that has failed; never seen outside.
+struct Abandoned {};
+
+inline std::string text(uint3 at) {
+  return "(" + std::to_string(at.x) + "," + std::to_string(at.y) + "," + std::to_string(at.z) + ")";
+}
+
+inline std::string text(const Where& where) {
+  return std::string(where.file_name()) + ":" + std::to_string(where.line());
+}
+
+inline bool same_place(const Where& a, const Where& b) {
+  return a.line() == b.line() && a.column() == b.column() &&
+         std::strcmp(a.file_name(), b.file_name()) == 0;
+}
+
+enum class State : std::uint8_t {
+  unstarted,
+  ready,
+  at_barrier,
+  at_cluster_barrier,
+  in_exchange,
+  finished
+};
+
+struct Thread {
+  uint3 index{};
+  State state = State::unstarted;
+  Fiber* fiber = nullptr;
+  Where where{};
+  Combine combine = Combine::nothing;
+  int predicate = 0;
+  int answer = 0;
+  Exchange* exchange = nullptr;
+};
+
+/// What the blocks of a cluster have each of their own.
+struct Block {
+  explicit Block(std::size_t shared_bytes)
+      : dynamic((shared_bytes + sizeof(uint4) - 1) / sizeof(uint4)),
+        histories((shared_bytes + k_dynamic_grain - 1) / k_dynamic_grain) {}
+
+  uint3 index{};
+  std::uint64_t serial = 0;
+  std::size_t first = 0;  ///< of its threads in the cluster
+  std::size_t at_barrier = 0;
+  std::size_t finished = 0;
+  std::size_t static_shared = 0;
+  std::uint32_t barriers = 0;
+  /// 1 + the cluster barriers before the last access by another block; 0: never.
+  std::uint32_t last_visit = 0;
+  std::vector<std::uint32_t> warp_exchanges;
+  std::vector<uint4> dynamic;
+  std::vector<History> histories;
+};
+
+/// Blocks that run at the same time.
+class Cluster {
+ public:
+  Cluster(dim3 shape, std::size_t blocks, std::size_t shared_bytes,
+          const std::function<void()>& kernel, FiberPool& fibers, Dice& dice)
+      : body_([this, &kernel] { run_thread(kernel); }),
+        fibers_(fibers),
+        dice_(dice),
+        per_block_(std::size_t{shape.x} * shape.y * shape.z),
+        shared_bytes_(shared_bytes),
+        threads_(per_block_ * blocks),
+        blocks_(blocks, Block(shared_bytes)) {
+    for (std::size_t b = 0; b < blocks; ++b) {
+      blocks_[b].first = b * per_block_;
+      blocks_[b].warp_exchanges.resize(warps_per_block());
+    }
+    for (std::size_t rank = 0; rank < threads_.size(); ++rank) {
+      const auto at = static_cast<unsigned>(rank % per_block_);
+      threads_[rank].index = {at % shape.x, at / shape.x % shape.y, at / (shape.x * shape.y)};
+      runnable_.push_back(rank);
+    }
+  }
+
+  /// The blocks are those from `first` on in x; `serial` is counted on over them.
+  void run(uint3 first, std::uint64_t& serial) {
+    serial_ = serial + 1;
+    for (Block& block : blocks_) {
+      block.index = first;
+      block.serial = ++serial;
+      first.x += 1;
+    }
+    while (!runnable_.empty() && !failure_) {
+      const std::size_t pick = dice_.below(runnable_.size());
+      std::swap(runnable_[pick], runnable_.back());
+      const std::size_t rank = runnable_.back();
+      runnable_.pop_back();
+      proceed(rank);
+    }
+    if (!failure_ && finished_ < threads_.size())
+      failure_ = std::make_exception_ptr(Fault(who_waits()));
+    if (!failure_) return;
+    abandon();
+    std::rethrow_exception(failure_);
+  }
+
+  int wait_for_block(Combine combine, int predicate, Where where) {
+    Thread& me = threads_[running_];
+    me.combine = combine;
+    me.predicate = predicate;
+    me.where = where;
+    me.state = State::at_barrier;
+    Block& block = running_block();
+    block.at_barrier += 1;
+    if (block.at_barrier == per_block_) open_barrier(block);
+    pause(me);
+    return me.answer;
+  }
+
+  void wait_for_cluster(Where where) {
+    Thread& me = threads_[running_];
+    me.where = where;
+    me.state = State::at_cluster_barrier;
+    at_cluster_barrier_ += 1;
+    if (at_cluster_barrier_ == threads_.size()) open_cluster_barrier();
+    pause(me);
+  }
+
+  void exchange_in_warp(Exchange& exchange, Where where) {
+    Thread& me = threads_[running_];
+    const unsigned lane = running_lane();
+    if ((exchange.mask >> lane & 1U) == 0)
+      throw Fault(running() + " calls " + exchange.name + " at " + text(where) +
+                  " but is not in its own mask");
+    me.exchange = &exchange;
+    me.where = where;
+    me.state = State::in_exchange;
+    if (all_arrived(me)) complete_exchange(me);
+    pause(me);
+  }
+
+  Moment now() const {
+    const Block& block = running_block();
+    const std::size_t warp = running_warp();
+    return {.cluster = serial_,
+            .block = block.serial,
+            .cluster_barriers = cluster_barriers_,
+            .barriers = block.barriers,
+            .warp_exchanges = block.warp_exchanges[warp],
+            .thread = static_cast<std::int32_t>(running_),
+            .warp = static_cast<std::int32_t>(block.first + warp)};
+  }
+  unsigned running_lane() const { return static_cast<unsigned>(running_ % per_block_ % k_warp); }
+  std::string running() const {
+    return "thread " + text(threads_[running_].index) + " of block " + text(running_block().index);
+  }
+  void claim_static(std::size_t bytes) {
+    if (blocks_.size() > 1)
+      throw Fault("static shared memory in a cluster, whose blocks would share the emulation's");
+    Block& block = blocks_.front();
+    block.static_shared += bytes;
+    if (block.static_shared > k_most_static_shared)
+      throw Fault("a block has " + std::to_string(block.static_shared) +
+                  " bytes of static shared memory, the limit is " +
+                  std::to_string(k_most_static_shared));
+  }
+  DynamicMemory dynamic() { return dynamic_of(running_block()); }
+  DynamicMemory dynamic_of(unsigned rank) {
+    if (rank >= blocks_.size())
+      throw Fault(running() + " uses shared memory of block " + std::to_string(rank) +
+                  " of a cluster of " + std::to_string(blocks_.size()));
+    Block& block = blocks_[rank];
+    if (&block == &running_block()) return dynamic_of(block);
+    if (cluster_barriers_ == 0)
+      throw Fault(running() + " uses shared memory of block " + text(block.index) +
+                  ", which may not have started: there was no cluster barrier");
+    if (block.finished > 0) complain_of_end(block);
+    block.last_visit = cluster_barriers_ + 1;
+    return dynamic_of(block);
+  }
+
+ private:
+  /// The body of every thread, on its fiber.
+  void run_thread(const std::function<void()>& kernel) {
+    try {
+      kernel();
+    } catch (const Abandoned&) {
+    } catch (...) {
+      if (!failure_) failure_ = std::current_exception();
+    }
+  }
+
+  std::size_t warps_per_block() const { return (per_block_ + k_warp - 1) / k_warp; }
+  Block& running_block() { return blocks_[running_ / per_block_]; }
+  const Block& running_block() const { return blocks_[running_ / per_block_]; }
+  std::size_t running_warp() const { return running_ % per_block_ / k_warp; }
+  /// The first thread of the running one's warp.
+  std::size_t warp_start() const { return running_block().first + running_warp() * k_warp; }
+  std::size_t warp_end() const {
+    return std::min(warp_start() + k_warp, running_block().first + per_block_);
+  }
+
+  DynamicMemory dynamic_of(Block& block) const {
+    return {reinterpret_cast<std::byte*>(block.dynamic.data()), shared_bytes_,
+            block.histories.data()};
+  }
+
+  /// That another block may still be using its memory is found whichever of them is the first.
+  [[noreturn]] static void complain_of_end(const Block& block) {
+    throw Fault("block " + text(block.index) +
+                " ends, and another block uses its shared memory with no cluster barrier in "
+                "between");
+  }
+
+  void proceed(std::size_t rank) {
+    running_ = rank;
+    Thread& thread = threads_[rank];
+    threadIdx = thread.index;
+    blockIdx = running_block().index;
+    if (thread.state == State::unstarted) {
+      thread.fiber = &fibers_.take();
+      thread.fiber->start(body_);
+    } else {
+      thread.fiber->resume();
+    }
+    if (!thread.fiber->is_idle()) return;
+    thread.state = State::finished;
+    finished_ += 1;
+    fibers_.put_back(*thread.fiber);
+    Block& block = running_block();
+    block.finished += 1;
+    if (block.last_visit == cluster_barriers_ + 1 && !failure_)
+      fail([&] { complain_of_end(block); });
+  }
+
+  /// For faults that are found outside of threads.
+  template <class F>
+  void fail(F complain) {
+    try {
+      complain();
+    } catch (const Fault&) {
+      failure_ = std::current_exception();
+    }
+  }
+
+  void pause(Thread& me) {
+    me.fiber->pause();
+    if (failure_) throw Abandoned();
+  }
+
+  void make_ready(std::size_t rank) {
+    threads_[rank].state = State::ready;
+    runnable_.push_back(rank);
+  }
+
+  void open_barrier(Block& block) {
+    const Thread& first = threads_[block.first];
+    int any = 0;
+    int all = 1;
+    int count = 0;
+    for (std::size_t rank = block.first; rank < block.first + per_block_; ++rank) {
+      const Thread& thread = threads_[rank];
+      if (!same_place(thread.where, first.where))
+        throw Fault("divergence at a barrier: " + who_waits());
+      const bool holds = thread.predicate != 0;
+      any |= holds ? 1 : 0;
+      all &= holds ? 1 : 0;
+      count += holds ? 1 : 0;
+    }
+    block.at_barrier = 0;
+    block.barriers += 1;
+    for (std::size_t rank = block.first; rank < block.first + per_block_; ++rank) {
+      Thread& thread = threads_[rank];
+      thread.answer = thread.combine == Combine::any     ? any
+                      : thread.combine == Combine::all   ? all
+                      : thread.combine == Combine::count ? count
+                                                         : 0;
+      make_ready(rank);
+    }
+  }
+
+  void open_cluster_barrier() {
+    for (const Thread& thread : threads_)
+      if (!same_place(thread.where, threads_.front().where))
+        throw Fault("divergence at a cluster barrier: " + who_waits());
+    at_cluster_barrier_ = 0;
+    cluster_barriers_ += 1;
+    for (std::size_t rank = 0; rank < threads_.size(); ++rank) make_ready(rank);
+  }
+
+  /// Calls f(lane, rank) for the lanes of the mask that exist.
+  template <class F>
+  void for_lanes(unsigned mask, F f) const {
+    const std::size_t first = warp_start();
+    for (unsigned lane = 0; lane < k_warp; ++lane)
+      if ((mask >> lane & 1U) != 0) f(lane, first + lane);
+  }
+
+  bool all_arrived(const Thread& me) const {
+    bool all = true;
+    for_lanes(me.exchange->mask, [&](unsigned, std::size_t rank) {
+      all = all && rank < warp_end() && threads_[rank].state == State::in_exchange &&
+            threads_[rank].exchange->mask == me.exchange->mask &&
+            same_place(threads_[rank].where, me.where);
+    });
+    return all;
+  }
+
+  void complete_exchange(const Thread& me) {
+    const Exchange& mine = *me.exchange;
+    const std::size_t first = warp_start();
+    unsigned ballot = 0;
+    for_lanes(mine.mask, [&](unsigned lane, std::size_t rank) {
+      if (threads_[rank].exchange->predicate) ballot |= 1U << lane;
+    });
+    for_lanes(mine.mask, [&](unsigned lane, std::size_t rank) {
+      Exchange& exchange = *threads_[rank].exchange;
+      exchange.ballot = ballot;
+      if (exchange.bytes == 0) return;
+      if ((mine.mask >> exchange.source & 1U) == 0)
+        throw Fault("lane " + std::to_string(lane) + " reads from lane " +
+                    std::to_string(exchange.source) + ", which takes no part in " + mine.name +
+                    " at " + text(me.where));
+      std::memcpy(exchange.result, threads_[first + exchange.source].exchange->value,
+                  exchange.bytes);
+    });
+    const std::size_t lanes = warp_end() - first;
+    const unsigned whole = lanes == k_warp ? ~0U : (1U << lanes) - 1U;
+    if (mine.mask == whole) running_block().warp_exchanges[running_warp()] += 1;
+    for_lanes(mine.mask, [&](unsigned, std::size_t rank) { make_ready(rank); });
+  }
+
+  std::string who_waits() const {
+    std::map<std::string, std::size_t> places;
+    for (const Thread& thread : threads_) {
+      if (thread.state == State::at_barrier)
+        places["wait at the barrier " + text(thread.where)] += 1;
+      if (thread.state == State::at_cluster_barrier)
+        places["wait at the cluster barrier " + text(thread.where)] += 1;
+      if (thread.state == State::in_exchange)
+        places[std::string("wait in ") + thread.exchange->name + " " + text(thread.where)] += 1;
+      if (thread.state == State::finished) places["have returned"] += 1;
+    }
+    std::string answer = "block " + text(running_block().index) +
+                         (blocks_.size() > 1 ? "'s cluster cannot go on:" : " cannot go on:");
+    for (const auto& [place, count] : places)
+      answer += " " + std::to_string(count) + " threads " + place + ";";
+    answer.back() = '.';
+    return answer;
+  }
+
+  /// Brings the paused threads of a failed cluster to their end.
+  void abandon() {
+    for (std::size_t rank = 0; rank < threads_.size(); ++rank)
+      if (threads_[rank].fiber != nullptr && threads_[rank].state != State::finished) proceed(rank);
+  }
+
+  std::function<void()> body_;
+  FiberPool& fibers_;
+  Dice& dice_;
+  std::size_t per_block_;
+  std::size_t shared_bytes_;
+  std::vector<Thread> threads_;
+  std::vector<Block> blocks_;
+  std::vector<std::size_t> runnable_;
+  std::size_t running_ = 0;
+  std::size_t at_cluster_barrier_ = 0;
+  std::size_t finished_ = 0;
+  std::uint32_t cluster_barriers_ = 0;
+  std::uint64_t serial_ = 0;
+  std::exception_ptr failure_;
+};
+
+}  // namespace idl::simt
