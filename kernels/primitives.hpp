@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <variant>
 #include <vector>
@@ -94,6 +95,10 @@ struct AdamUpdate {
   double weight_decay = 0;
   bool decoupled = false;
   std::int64_t step = 1;
+  /// Optional, 3 elements, on the device: lr/(1−β1ᵗ), sqrt(1−β2ᵗ) and the factor of M in front
+  /// (1 − lr·weight_decay if decoupled, else 1), which change from step to step; learning_rate and
+  /// step are then not looked at.
+  VectorView<const T> schedule{};
 };
 
 /// g = dM + weight_decay·M;  velocity <- momentum·velocity + g;  M <- M − lr·velocity (PyTorch's
@@ -107,6 +112,14 @@ struct SgdUpdate {
   double momentum = 0;
   double weight_decay = 0;
   bool nesterov = false;
+  VectorView<const T> schedule{};  ///< optional, 1 element, on the device: lr, instead of the above
+};
+
+/// to_k <- values_k. The values travel with the call: nothing on the host has to stay unchanged.
+template <class T>
+struct StoreValues {
+  VectorView<T> to;  ///< at most values.size() elements
+  std::array<T, 4> values{};
 };
 
 /// Each row a of A becomes its Euclidean projection onto {‖a‖₁ <= radius}: unchanged, bit for bit,
@@ -230,14 +243,14 @@ using ForEachPrimitive =
       AndersonMix<double>, RoundToBFloat16, LowGemm, BeginRefinement, UpdateRefinement, ListRunning,
       MoveStatus<float>, MoveStatus<double>, GatherColumns<float>, GatherColumns<double>,
       ScatterColumns<float>, ScatterColumns<double>, SoftmaxCrossEntropy<float>,
-      SoftmaxCrossEntropy<double>, SquaredError<float>, SquaredError<double>, AdamUpdate<float>,
-      AdamUpdate<double>, SgdUpdate<float>, SgdUpdate<double>, ProjectRowsL1<float>,
-      ProjectRowsL1<double>, MaskStrictlyUpper<float>, MaskStrictlyUpper<double>, RowAbsSums<float>,
-      RowAbsSums<double>, ColumnNorms<float>, ColumnNorms<double>, Reduce<float>, Reduce<double>,
-      AddScaled<float>, AddScaled<double>, CopyMatrix<float>, CopyMatrix<double>, Fill<float>,
-      Fill<double>, Convert<float>, Convert<double>, DenseToCsr<float>, DenseToCsr<double>,
-      CsrToDense<float>, CsrToDense<double>, FillRandom<float>, FillRandom<double>,
-      ArgmaxColumns<float>, ArgmaxColumns<double>>;
+      SoftmaxCrossEntropy<double>, SquaredError<float>, SquaredError<double>, StoreValues<float>,
+      StoreValues<double>, AdamUpdate<float>, AdamUpdate<double>, SgdUpdate<float>,
+      SgdUpdate<double>, ProjectRowsL1<float>, ProjectRowsL1<double>, MaskStrictlyUpper<float>,
+      MaskStrictlyUpper<double>, RowAbsSums<float>, RowAbsSums<double>, ColumnNorms<float>,
+      ColumnNorms<double>, Reduce<float>, Reduce<double>, AddScaled<float>, AddScaled<double>,
+      CopyMatrix<float>, CopyMatrix<double>, Fill<float>, Fill<double>, Convert<float>,
+      Convert<double>, DenseToCsr<float>, DenseToCsr<double>, CsrToDense<float>, CsrToDense<double>,
+      FillRandom<float>, FillRandom<double>, ArgmaxColumns<float>, ArgmaxColumns<double>>;
 
 /// Any one primitive.
 using Primitive = ForEachPrimitive<std::variant>;

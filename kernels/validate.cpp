@@ -198,38 +198,6 @@ void check(const SquaredError<T>& s, Device device) {
   checks.apart();
 }
 
-bool is_decay_rate(double beta) { return beta >= 0 && beta < 1; }
-
-template <class T>
-void check(const AdamUpdate<T>& u, Device device) {
-  OperandChecks checks("AdamUpdate", device);
-  checks.output("M", u.M);
-  checks.input("dM", u.dM);
-  checks.output("m1", u.m1);
-  checks.output("m2", u.m2);
-  checks.same_shape("dM", u.dM, "M", u.M);
-  checks.same_shape("m1", u.m1, "M", u.M);
-  checks.same_shape("m2", u.m2, "M", u.M);
-  if (u.step < 1) checks.fail("step is " + std::to_string(u.step) + ", the first is 1");
-  if (!is_decay_rate(u.beta1) || !is_decay_rate(u.beta2)) {
-    checks.fail("beta1 is " + std::to_string(u.beta1) + " and beta2 " + std::to_string(u.beta2) +
-                ", expected in [0, 1)");
-  }
-  if (!(u.epsilon >= 0)) checks.fail("epsilon is " + std::to_string(u.epsilon));
-  checks.apart();
-}
-
-template <class T>
-void check(const SgdUpdate<T>& u, Device device) {
-  OperandChecks checks("SgdUpdate", device);
-  checks.output("M", u.M);
-  checks.input("dM", u.dM);
-  checks.output("velocity", u.velocity);
-  checks.same_shape("dM", u.dM, "M", u.M);
-  checks.same_shape("velocity", u.velocity, "M", u.M);
-  checks.apart();
-}
-
 template <class T>
 void check(const ProjectRowsL1<T>& p, Device device) {
   OperandChecks checks("ProjectRowsL1", device);
@@ -366,10 +334,6 @@ template void validate(const SoftmaxCrossEntropy<float>&, Device);
 template void validate(const SoftmaxCrossEntropy<double>&, Device);
 template void validate(const SquaredError<float>&, Device);
 template void validate(const SquaredError<double>&, Device);
-template void validate(const AdamUpdate<float>&, Device);
-template void validate(const AdamUpdate<double>&, Device);
-template void validate(const SgdUpdate<float>&, Device);
-template void validate(const SgdUpdate<double>&, Device);
 template void validate(const ProjectRowsL1<float>&, Device);
 template void validate(const ProjectRowsL1<double>&, Device);
 template void validate(const MaskStrictlyUpper<float>&, Device);

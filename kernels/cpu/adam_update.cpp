@@ -22,7 +22,7 @@ void adam_column(const AdamFactors<T>& factors, T* __restrict M, const T* __rest
 
 template <class T>
 void execute(const AdamUpdate<T>& u, Scratch&) {
-  const AdamFactors<T> factors = adam_factors(u);
+  const AdamFactors<T> factors = with_schedule(adam_factors(u), u.schedule);
   parallel_for(u.M.cols, u.M.rows * k_work_of_entry, [&](index_t j) {
     adam_column(factors, u.M.data + j * u.M.ld, u.dM.data + j * u.dM.ld, u.m1.data + j * u.m1.ld,
                 u.m2.data + j * u.m2.ld, u.M.rows);

@@ -42,6 +42,8 @@ void execute(const SoftmaxCrossEntropy<T>& loss, Scratch& scratch);
 template <class T>
 void execute(const SquaredError<T>& loss, Scratch& scratch);
 template <class T>
+void execute(const StoreValues<T>& store, Scratch& scratch);
+template <class T>
 void execute(const AdamUpdate<T>& update, Scratch& scratch);
 template <class T>
 void execute(const SgdUpdate<T>& update, Scratch& scratch);

@@ -19,7 +19,7 @@ void sgd_column(const SgdFactors<T>& factors, T* __restrict M, const T* __restri
 
 template <class T>
 void execute(const SgdUpdate<T>& u, Scratch&) {
-  const SgdFactors<T> factors = sgd_factors(u);
+  const SgdFactors<T> factors = with_schedule(sgd_factors(u), u.schedule);
   parallel_for(u.M.cols, u.M.rows, [&](index_t j) {
     sgd_column(factors, u.M.data + j * u.M.ld, u.dM.data + j * u.dM.ld,
                u.velocity.data + j * u.velocity.ld, u.M.rows);

@@ -9,7 +9,8 @@ namespace idl::cuda {
 namespace {
 
 template <class T, int N>
-__global__ void adam_update_kernel(AdamUpdate<T> u, AdamFactors<T> factors, Entries<N> entries) {
+__global__ void adam_update_kernel(AdamUpdate<T> u, AdamFactors<T> fixed, Entries<N> entries) {
+  const AdamFactors<T> factors = with_schedule(fixed, u.schedule);
   const EntrySpan at = entries.span();
   by_packs<N>(at.count, [&](auto width, int part) {
     constexpr int W = decltype(width)::value;

@@ -58,6 +58,8 @@ void softmax_cross_entropy(const SoftmaxCrossEntropy<T>& loss, CUstream_st* stre
 template <class T>
 void squared_error(const SquaredError<T>& loss, CUstream_st* stream);
 template <class T>
+void store_values(const StoreValues<T>& store, CUstream_st* stream);
+template <class T>
 void adam_update(const AdamUpdate<T>& update, CUstream_st* stream);
 template <class T>
 void sgd_update(const SgdUpdate<T>& update, CUstream_st* stream);

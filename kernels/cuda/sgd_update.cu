@@ -9,7 +9,8 @@ namespace idl::cuda {
 namespace {
 
 template <class T, int N>
-__global__ void sgd_update_kernel(SgdUpdate<T> u, SgdFactors<T> factors, Entries<N> entries) {
+__global__ void sgd_update_kernel(SgdUpdate<T> u, SgdFactors<T> fixed, Entries<N> entries) {
+  const SgdFactors<T> factors = with_schedule(fixed, u.schedule);
   const EntrySpan at = entries.span();
   by_packs<N>(at.count, [&](auto width, int part) {
     constexpr int W = decltype(width)::value;

@@ -91,6 +91,7 @@ struct Enqueue {
     softmax_cross_entropy(p, stream);
   }
   template <class T> void operator()(const SquaredError<T>& p) const { squared_error(p, stream); }
+  template <class T> void operator()(const StoreValues<T>& p) const { store_values(p, stream); }
   template <class T> void operator()(const AdamUpdate<T>& p) const { adam_update(p, stream); }
   template <class T> void operator()(const SgdUpdate<T>& p) const { sgd_update(p, stream); }
   template <class T> void operator()(const ProjectRowsL1<T>& p) const {

@@ -28,6 +28,7 @@ struct Adam {
     part.u.m2 = u.m2.block(row, col, rows, cols);
     return part;
   }
+  __device__ Adam scheduled() const { return {u, with_schedule(factors, u.schedule)}; }
   /// The new M_ij, which the caller writes; all else is written here.
   __device__ T operator()(index_t i, index_t j) const {
     T M = u.M.data[i + j * u.M.ld];
@@ -53,6 +54,7 @@ struct Sgd {
     part.u.velocity = u.velocity.block(row, col, rows, cols);
     return part;
   }
+  __device__ Sgd scheduled() const { return {u, with_schedule(factors, u.schedule)}; }
   __device__ T operator()(index_t i, index_t j) const {
     T M = u.M.data[i + j * u.M.ld];
     T velocity = u.velocity.data[i + j * u.velocity.ld];
@@ -84,11 +86,12 @@ __global__ void update_and_project_kernel(Optimiser A, Optimiser right, Optimise
     const bool is_right = block < slabs + right_blocks;
     const index_t first = (is_right ? block - slabs : block - slabs - right_blocks);
     const index_t entry = first * k_slab_threads + static_cast<index_t>(threadIdx.x);
-    is_right ? update_entry(right, entry) : update_entry(below, entry);
+    is_right ? update_entry(right.scheduled(), entry) : update_entry(below.scheduled(), entry);
     return;
   }
 
   const RowSeat seat = row_seat();
+  const Optimiser optimiser = A.scheduled();
   const MatrixView<T>& M = A.u.M;
   const index_t i = block * k_slab_rows + seat.row;
   T* row = i < M.rows ? M.data + i : nullptr;
@@ -96,7 +99,7 @@ __global__ void update_and_project_kernel(Optimiser A, Optimiser right, Optimise
   RowSummary summary;
   if (row != nullptr) {
     for (index_t j = seat.rank; j < M.cols; j += k_row_threads) {
-      const T a = A(i, j);
+      const T a = optimiser(i, j);
       kept[static_cast<int>(j) * k_slab_rows + seat.row] = a;
       summary.take(a);
     }

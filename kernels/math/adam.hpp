@@ -38,6 +38,17 @@ AdamFactors<T> adam_factors(const AdamUpdate<T>& update) {
           static_cast<T>(update.decoupled ? 1 - decay : 1)};
 }
 
+/// The factors that change from step to step, in the order of AdamUpdate::schedule.
+template <class T>
+IDL_HOST_DEVICE inline AdamFactors<T> with_schedule(AdamFactors<T> factors,
+                                                    const VectorView<const T>& schedule) {
+  if (schedule.size == 0) return factors;
+  factors.step_size = schedule.data[0];
+  factors.root_correction2 = schedule.data[1];
+  factors.keep = schedule.data[2];
+  return factors;
+}
+
 /// One entry of M, m1, m2 under the gradient entry dM.
 template <class T>
 IDL_HOST_DEVICE inline void adam_entry(const AdamFactors<T>& f, T& M, T dM, T& m1, T& m2) {
@@ -59,6 +70,13 @@ template <class T>
 SgdFactors<T> sgd_factors(const SgdUpdate<T>& update) {
   return {static_cast<T>(update.learning_rate), static_cast<T>(update.momentum),
           static_cast<T>(update.weight_decay), update.nesterov};
+}
+
+template <class T>
+IDL_HOST_DEVICE inline SgdFactors<T> with_schedule(SgdFactors<T> factors,
+                                                   const VectorView<const T>& schedule) {
+  if (schedule.size > 0) factors.learning_rate = schedule.data[0];
+  return factors;
 }
 
 /// One entry of M and velocity under the gradient entry dM.
