@@ -10,6 +10,7 @@
 #include "host/model/projection_steps.hpp"
 #include "idl/error.hpp"
 #include "kernels/backend.hpp"
+#include "kernels/math/adam.hpp"
 
 namespace idl {
 namespace {
@@ -29,6 +30,44 @@ void check(double value, double lowest, double limit, const char* name) {
   IDL_CHECK(value >= lowest && value < limit,
             std::string("optimizer: ") + name + " is " + std::to_string(value) + ", expected [" +
                 std::to_string(lowest) + ", " + std::to_string(limit) + ")");
+}
+
+/// What an optimiser keeps on the device.
+template <class T>
+struct Buffers {
+  MatrixView<T> first;
+  MatrixView<T> second;
+  VectorView<T> schedule;  ///< the factors of the step: the same sequence serves every time
+};
+
+/// A step and the projection behind it.
+template <class T>
+Sequence update_steps(const OptimizerOptions& options, const Buffers<T>& buffers,
+                      ImplicitModel<T>& model, ConstMatrixView<T> dM) {
+  Sequence sequence;
+  if (options.kind == OptimizerKind::sgd) {
+    sequence.push_back(SgdUpdate<T>{.M = model.M(),
+                                    .dM = dM,
+                                    .velocity = buffers.first,
+                                    .momentum = options.momentum,
+                                    .weight_decay = options.weight_decay,
+                                    .nesterov = options.nesterov,
+                                    .schedule = buffers.schedule});
+  } else {
+    sequence.push_back(AdamUpdate<T>{.M = model.M(),
+                                     .dM = dM,
+                                     .m1 = buffers.first,
+                                     .m2 = buffers.second,
+                                     .beta1 = options.beta1,
+                                     .beta2 = options.beta2,
+                                     .epsilon = options.epsilon,
+                                     .weight_decay = options.weight_decay,
+                                     .decoupled = options.kind == OptimizerKind::adamw,
+                                     .schedule = buffers.schedule});
+  }
+  // In one sequence: a GPU does the update and the projection in one kernel.
+  for (Primitive& step : projection_steps(model)) sequence.push_back(std::move(step));
+  return sequence;
 }
 
 }  // namespace
@@ -97,38 +136,42 @@ Optimizer<T>::Optimizer(Context& context, const ImplicitModel<T>& model,
   const ConstMatrixView<T> M = model.M();
   first_ = Matrix<T>::zeros(context, M.rows, M.cols);
   if (options.kind != OptimizerKind::sgd) second_ = Matrix<T>::zeros(context, M.rows, M.cols);
+  schedule_ = Vector<T>(context, options.kind == OptimizerKind::sgd ? 1 : 3);
+}
+
+template <class T>
+void Optimizer<T>::prepare_step(Context& context, double learning_rate_factor) {
+  const double learning_rate = options_.learning_rate * learning_rate_factor;
+  StoreValues<T> store = {.to = schedule_};
+  if (options_.kind == OptimizerKind::sgd) {
+    store.values[0] = static_cast<T>(learning_rate);
+  } else {
+    const AdamFactors<T> factors =
+        adam_factors(AdamUpdate<T>{.learning_rate = learning_rate,
+                                   .beta1 = options_.beta1,
+                                   .beta2 = options_.beta2,
+                                   .weight_decay = options_.weight_decay,
+                                   .decoupled = options_.kind == OptimizerKind::adamw,
+                                   .step = steps_ + 1});
+    store.values = {factors.step_size, factors.root_correction2, factors.keep};
+  }
+  context.backend()->run(store);
+  ++steps_;
+}
+
+template <class T>
+std::shared_ptr<Program> Optimizer<T>::compile(Context& context, ImplicitModel<T>& model,
+                                               ConstMatrixView<T> dM) {
+  return context.backend()->compile(
+      update_steps<T>(options_, {first_, second_, schedule_}, model, dM));
 }
 
 template <class T>
 void Optimizer<T>::step(Context& context, ImplicitModel<T>& model, ConstMatrixView<T> dM,
                         double learning_rate_factor) {
-  const double learning_rate = options_.learning_rate * learning_rate_factor;
-  Sequence steps;
-  if (options_.kind == OptimizerKind::sgd) {
-    steps.push_back(SgdUpdate<T>{.M = model.M(),
-                                 .dM = dM,
-                                 .velocity = first_,
-                                 .learning_rate = learning_rate,
-                                 .momentum = options_.momentum,
-                                 .weight_decay = options_.weight_decay,
-                                 .nesterov = options_.nesterov});
-  } else {
-    steps.push_back(AdamUpdate<T>{.M = model.M(),
-                                  .dM = dM,
-                                  .m1 = first_,
-                                  .m2 = second_,
-                                  .learning_rate = learning_rate,
-                                  .beta1 = options_.beta1,
-                                  .beta2 = options_.beta2,
-                                  .epsilon = options_.epsilon,
-                                  .weight_decay = options_.weight_decay,
-                                  .decoupled = options_.kind == OptimizerKind::adamw,
-                                  .step = steps_ + 1});
-  }
-  // In one sequence: a GPU does the update and the projection in one kernel.
-  for (Primitive& step : projection_steps(model)) steps.push_back(std::move(step));
-  context.backend()->run_in_order(steps);
-  ++steps_;
+  prepare_step(context, learning_rate_factor);
+  context.backend()->run_in_order(
+      update_steps<T>(options_, {first_, second_, schedule_}, model, dM));
 }
 
 template class Optimizer<float>;

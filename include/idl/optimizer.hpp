@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string_view>
 
 #include "idl/context.hpp"
@@ -10,6 +11,8 @@
 #include "idl/model.hpp"
 
 namespace idl {
+
+class Program;
 
 /// Which rule updates the parameters.
 enum class OptimizerKind : std::uint8_t { adam, adamw, sgd };
@@ -71,6 +74,13 @@ class IDL_EXPORT Optimizer {
   void step(Context& context, ImplicitModel<T>& model, ConstMatrixView<T> dM,
             double learning_rate_factor = 1.0);
 
+  /// For the library itself: the program of a step by dM with the projection behind it, whose
+  /// launches each need prepare_step() before. It works on this object, on M and on dM.
+  std::shared_ptr<Program> compile(Context& context, ImplicitModel<T>& model,
+                                   ConstMatrixView<T> dM);
+  /// Counts a step and puts its learning rate and bias corrections on the device. Asynchronous.
+  void prepare_step(Context& context, double learning_rate_factor);
+
   /// The state, for checkpoints: first moment or velocity; second moment (Adam; else 0×0).
   MatrixView<T> first_moment() { return first_.view(); }
   /// As first_moment(): the second moment of Adam and AdamW, 0×0 for SGD.
@@ -82,6 +92,7 @@ class IDL_EXPORT Optimizer {
   OptimizerOptions options_;
   Matrix<T> first_;
   Matrix<T> second_;
+  Vector<T> schedule_;  // what changes from step to step
   std::int64_t steps_ = 0;
 };
 
