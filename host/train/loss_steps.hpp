@@ -22,11 +22,8 @@ SoftmaxCrossEntropy<T> softmax_cross_entropy_step(ConstMatrixView<T> Y,
 template <class T>
 SquaredError<T> squared_error_step(ConstMatrixView<T> Y, ConstMatrixView<T> target,
                                    MatrixView<T> dY, VectorView<T> losses) {
-  return {.Y = Y,
-          .target = target,
-          .dY = dY,
-          .losses = losses,
-          .scale = T(1) / static_cast<T>(Y.cols)};
+  return {
+      .Y = Y, .target = target, .dY = dY, .losses = losses, .scale = T(1) / static_cast<T>(Y.cols)};
 }
 
 }  // namespace idl

@@ -18,8 +18,7 @@ class RecordedRun final : public RecordableProgram {
         parts_(std::move(parts)) {
     RecordedRun::prepare();
     const cudaStream_t stream = home_.capture_stream;
-    exec_ =
-        instantiate_unless_empty(record(stream, [&] { RecordedRun::enqueue(stream); }).graph);
+    exec_ = instantiate_unless_empty(record(stream, [&] { RecordedRun::enqueue(stream); }).graph);
   }
   /// A graph is not destroyed while it runs.
   ~RecordedRun() override {
@@ -64,8 +63,7 @@ std::unique_ptr<Program> join_programs(const ProgramHome& home,
       pieces.push_back(std::move(part));
     }
   }
-  if (pieces.empty() && run.size() > 1)
-    return std::make_unique<RecordedRun>(home, std::move(run));
+  if (pieces.empty() && run.size() > 1) return std::make_unique<RecordedRun>(home, std::move(run));
   end_run();
   return std::make_unique<ProgramsInOrder>(std::move(pieces));
 }
