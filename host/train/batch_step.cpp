@@ -96,8 +96,7 @@ Sequence BatchStep<T>::loss_sequence() {
                 softmax_cross_entropy_step<T>(pass_.Y(), labels_.view(), no_gradient_.view(),
                                               entropies_.view(), correct_.view())};
   }
-  sequence.push_back(Reduce<T>{.x = losses_, .result = sums_.view().range(0, 1)});
-  sequence.push_back(Reduce<T>{.x = correct_, .result = sums_.view().range(1, 1)});
+  sequence.push_back(Reduce<T>{.x = losses_, .result = sums_, .y = correct_});
   return sequence;
 }
 
