@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "idl/context.hpp"
 #include "idl/device.hpp"
@@ -113,6 +115,11 @@ class Backend : public ForEachPrimitive<RunsEach> {
                                                  VectorView<const std::int32_t> active,
                                                  std::int32_t max_iterations,
                                                  std::int32_t until = 0) = 0;
+  /// One program whose launch is the launch of `parts` in this order; it keeps them. A GPU is given
+  /// as many of them at once as it can take.
+  virtual std::unique_ptr<Program> join(std::vector<std::shared_ptr<Program>> parts) {
+    return std::make_unique<ProgramsInOrder>(std::move(parts));
+  }
   /// What compile_while() takes from now on; where a backend knows one way only, it ignores this.
   /// For tests and benches: `automatic` is best.
   virtual void choose_loop_strategy(LoopStrategy) {}

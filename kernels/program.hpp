@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <memory>
 #include <utility>
+#include <vector>
 
 #include "kernels/primitives.hpp"
 
@@ -24,6 +26,27 @@ class Program {
 
  private:
   Sequence sequence_;
+};
+
+/// The steps of some programs, one after the other.
+inline Sequence sequence_of(const std::vector<std::shared_ptr<Program>>& parts) {
+  Sequence all;
+  for (const auto& part : parts)
+    all.insert(all.end(), part->sequence().begin(), part->sequence().end());
+  return all;
+}
+
+/// Programs launched one after the other, which it keeps.
+class ProgramsInOrder final : public Program {
+ public:
+  explicit ProgramsInOrder(std::vector<std::shared_ptr<Program>> parts)
+      : Program(sequence_of(parts)), parts_(std::move(parts)) {}
+  void launch() override {
+    for (const auto& part : parts_) part->launch();
+  }
+
+ private:
+  std::vector<std::shared_ptr<Program>> parts_;
 };
 
 }  // namespace idl

@@ -232,15 +232,6 @@ void check(const ColumnNorms<T>& n, Device device) {
   checks.apart();
 }
 
-template <class T>
-void check(const Reduce<T>& r, Device device) {
-  OperandChecks checks("Reduce", device);
-  checks.input("x", r.x);
-  checks.output("result", r.result);
-  checks.one_element("result", r.result);
-  checks.apart();
-}
-
 template <class P>
 void check_X_to_Y(const char* primitive, const P& p, Device device) {
   OperandChecks checks(primitive, device);
@@ -342,8 +333,6 @@ template void validate(const RowAbsSums<float>&, Device);
 template void validate(const RowAbsSums<double>&, Device);
 template void validate(const ColumnNorms<float>&, Device);
 template void validate(const ColumnNorms<double>&, Device);
-template void validate(const Reduce<float>&, Device);
-template void validate(const Reduce<double>&, Device);
 template void validate(const AddScaled<float>&, Device);
 template void validate(const AddScaled<double>&, Device);
 template void validate(const CopyMatrix<float>&, Device);

@@ -144,6 +144,7 @@ class TrainWork final : public CaseWork<T> {
     for (std::int64_t k = 0; k < peer_case.steps; ++k)
       batches_.push_back(
           std::make_unique<PinnedBatch<T>>(this->context_, this->batch(k), this->labels(k)));
+    step_.follow_with(optimizer_.compile(this->context_, this->model_, step_.dM()));
     const MatrixView<T> M = this->model_.M();
     zeros_.resize(static_cast<std::size_t>(M.rows * M.cols));
   }
@@ -169,9 +170,9 @@ class TrainWork final : public CaseWork<T> {
       iterations_ = figures.forward_iterations / static_cast<double>(figures.samples);
     };
     for (const auto& batch : batches_) {
+      optimizer_.prepare_step(this->context_, 1.0);
       step_.launch(batch->get());
       auto next = step_.fetch();
-      optimizer_.step(this->context_, this->model_, step_.dM());
       collect();
       pending = std::move(next);
     }
@@ -187,6 +188,7 @@ class TrainWork final : public CaseWork<T> {
     file.tensors["losses"] =
         io::Array::from<T>({static_cast<std::int64_t>(losses_.size())}, losses_);
     restore();
+    optimizer_.prepare_step(this->context_, 1.0);
     step_.launch(batches_.front()->get());
     const ConstMatrixView<T> dM = step_.dM();
     const auto [n, p, q] = this->model_.shape();

@@ -133,8 +133,8 @@ struct BatchPass<T>::State {
   Matrix<T> dU;
   solver::PicardSolver<T> picard;
   std::optional<solver::AdjointSolver<T>> adjoint;
-  std::unique_ptr<Program> output;
-  std::unique_ptr<Program> gradient;
+  std::shared_ptr<Program> output;
+  std::shared_ptr<Program> gradient;
 };
 
 template <class T>
@@ -165,6 +165,21 @@ template <class T>
 void BatchPass<T>::forward_async() {
   state_->picard.launch();
   state_->output->launch();
+}
+
+template <class T>
+std::vector<std::shared_ptr<Program>> BatchPass<T>::forward_parts() const {
+  std::vector<std::shared_ptr<Program>> parts = state_->picard.parts();
+  parts.push_back(state_->output);
+  return parts;
+}
+
+template <class T>
+std::vector<std::shared_ptr<Program>> BatchPass<T>::backward_parts() const {
+  state_->require_backward();
+  std::vector<std::shared_ptr<Program>> parts = state_->adjoint->parts();
+  parts.push_back(state_->gradient);
+  return parts;
 }
 
 template <class T>

@@ -114,8 +114,18 @@ void AdjointSolver<T>::make_refinement() {
 template <class T>
 void AdjointSolver<T>::launch() {
   prelude_->launch();
-  if (refinement_) refinement_->launch(true);
+  if (refinement_)
+    for (const auto& part : refinement_->parts(true)) part->launch();
   loop_->launch();
+}
+
+template <class T>
+std::vector<std::shared_ptr<Program>> AdjointSolver<T>::parts() const {
+  std::vector<std::shared_ptr<Program>> all = {prelude_};
+  if (refinement_)
+    for (auto& part : refinement_->parts(true)) all.push_back(std::move(part));
+  all.push_back(loop_);
+  return all;
 }
 
 template <class T>

@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include "host/solver/anderson.hpp"
 #include "host/solver/iteration.hpp"
@@ -40,6 +41,8 @@ class AdjointSolver {
 
   /// Enqueues the whole solve.
   void launch();
+  /// What launch() launches, in this order.
+  std::vector<std::shared_ptr<Program>> parts() const;
   const IterationState<T>& iteration() const { return iteration_; }
   /// Waits for the last solve and certifies it.
   SolveReport report();
@@ -62,8 +65,8 @@ class AdjointSolver {
   IterationState<T> iteration_;
   std::optional<AndersonHistory<T>> anderson_;
   std::unique_ptr<Refinement> refinement_;
-  std::unique_ptr<Program> prelude_;
-  std::unique_ptr<Program> loop_;
+  std::shared_ptr<Program> prelude_;
+  std::shared_ptr<Program> loop_;
   std::unique_ptr<Program> norms_;
 };
 

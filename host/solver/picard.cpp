@@ -137,8 +137,18 @@ void PicardSolver<T>::start_from(std::optional<ConstMatrixView<T>> X0) {
 template <class T>
 void PicardSolver<T>::launch() {
   prelude_->launch();
-  if (refinement_) refinement_->launch(starts_from_zero());
+  if (refinement_)
+    for (const auto& part : refinement_->parts(starts_from_zero())) part->launch();
   loop_->launch();
+}
+
+template <class T>
+std::vector<std::shared_ptr<Program>> PicardSolver<T>::parts() const {
+  std::vector<std::shared_ptr<Program>> all = {prelude_};
+  if (refinement_)
+    for (auto& part : refinement_->parts(starts_from_zero())) all.push_back(std::move(part));
+  all.push_back(loop_);
+  return all;
 }
 
 template <class T>

@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include "host/solver/anderson.hpp"
 #include "host/solver/iteration.hpp"
@@ -41,6 +42,8 @@ class PicardSolver {
   void start_from(std::optional<ConstMatrixView<T>> X0);
   /// Enqueues the whole solve.
   void launch();
+  /// What launch() launches, in this order, until start_from() is called.
+  std::vector<std::shared_ptr<Program>> parts() const;
 
   /// Z = BU of the last solve, n×m.
   ConstMatrixView<T> Z() const { return Z_.view(); }
@@ -71,8 +74,8 @@ class PicardSolver {
   IterationState<T> iteration_;
   std::optional<AndersonHistory<T>> anderson_;
   std::unique_ptr<Refinement> refinement_;
-  std::unique_ptr<Program> prelude_;
-  std::unique_ptr<Program> loop_;
+  std::shared_ptr<Program> prelude_;
+  std::shared_ptr<Program> loop_;
   std::unique_ptr<Program> norms_;
 };
 

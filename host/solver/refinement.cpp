@@ -91,11 +91,13 @@ Sequence Refinement::prelude(bool first_step_done) {
   return sequence;
 }
 
-void Refinement::launch(bool first_step_done) {
+std::vector<std::shared_ptr<Program>> Refinement::parts(bool first_step_done) const {
+  std::vector<std::shared_ptr<Program>> all;
   for (int round = 0; round < k_rounds; ++round) {
-    if (round > 0 || !first_step_done) full_->launch();
-    inner_loop_->launch();
+    if (round > 0 || !first_step_done) all.push_back(full_);
+    all.push_back(inner_loop_);
   }
+  return all;
 }
 
 }  // namespace idl::solver

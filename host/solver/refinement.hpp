@@ -75,8 +75,8 @@ class Refinement {
   /// For the end of what prepares a solve: A in bfloat16, and, where the first full step was made
   /// from X = 0, what stands behind such a step.
   Sequence prelude(bool first_step_done);
-  /// Enqueues the rounds.
-  void launch(bool first_step_done);
+  /// The rounds, to be launched in this order.
+  std::vector<std::shared_ptr<Program>> parts(bool first_step_done) const;
 
  private:
   Sequence behind_full_step();
@@ -91,8 +91,8 @@ class Refinement {
   Matrix<float> W_;
   IterationState<float> inner_;
   Vector<float> targets_;
-  std::unique_ptr<Program> full_;
-  std::unique_ptr<Program> inner_loop_;
+  std::shared_ptr<Program> full_;
+  std::shared_ptr<Program> inner_loop_;
 };
 
 }  // namespace idl::solver

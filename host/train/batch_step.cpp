@@ -2,6 +2,10 @@
 #include "host/train/batch_step.hpp"
 
 #include <sstream>
+#include <utility>
+#include <vector>
+
+#include "host/train/loss_steps.hpp"
 
 namespace idl {
 namespace {
@@ -44,6 +48,24 @@ BatchStep<T>::BatchStep(Context& context, const ImplicitModel<T>& model, index_t
     target_ = Matrix<T>(context, model.shape().outputs, samples);
     entropies_ = Vector<T>(context, samples);
   }
+  program_ = context.backend()->join(parts());
+}
+
+/// From the uploaded batch to the sums of the losses and dM: a GPU is given all of it at once.
+template <class T>
+std::vector<std::shared_ptr<Program>> BatchStep<T>::parts() {
+  std::vector<std::shared_ptr<Program>> all = pass_.forward_parts();
+  all.push_back(context_->backend()->compile(loss_sequence()));
+  if (backward_)
+    for (auto& part : pass_.backward_parts()) all.push_back(std::move(part));
+  return all;
+}
+
+template <class T>
+void BatchStep<T>::follow_with(std::shared_ptr<Program> last) {
+  std::vector<std::shared_ptr<Program>> all = parts();
+  all.push_back(std::move(last));
+  program_ = context_->backend()->join(std::move(all));
 }
 
 template <class T>
@@ -66,25 +88,23 @@ void BatchStep<T>::launch(const HostBatch<T>& batch) {
                         .source_pitch = label_bytes,
                         .width = label_bytes});
   if (loss_ == LossKind::squared_error) transfer(target_.view(), batch.target);
-  pass_.forward_async();
-  enqueue_loss();
-  if (backward_) pass_.backward_async();
+  program_->launch();
 }
 
 template <class T>
-void BatchStep<T>::enqueue_loss() {
-  Backend& backend = *context_->backend();
+Sequence BatchStep<T>::loss_sequence() {
   const MatrixView<T> gradient = backward_ ? pass_.dY() : no_gradient_.view();
+  Sequence sequence;
   if (loss_ == LossKind::softmax_cross_entropy) {
-    softmax_cross_entropy<T>(*context_, pass_.Y(), labels_.view(), gradient, losses_.view(),
-                             correct_.view());
+    sequence = {softmax_cross_entropy_step<T>(pass_.Y(), labels_.view(), gradient, losses_.view(),
+                                              correct_.view())};
   } else {
-    squared_error<T>(*context_, pass_.Y(), target_.view(), gradient, losses_.view());
-    softmax_cross_entropy<T>(*context_, pass_.Y(), labels_.view(), no_gradient_.view(),
-                             entropies_.view(), correct_.view());
+    sequence = {squared_error_step<T>(pass_.Y(), target_.view(), gradient, losses_.view()),
+                softmax_cross_entropy_step<T>(pass_.Y(), labels_.view(), no_gradient_.view(),
+                                              entropies_.view(), correct_.view())};
   }
-  backend.run(Reduce<T>{.x = losses_, .result = sums_.view().range(0, 1)});
-  backend.run(Reduce<T>{.x = correct_, .result = sums_.view().range(1, 1)});
+  sequence.push_back(Reduce<T>{.x = losses_, .result = sums_, .y = correct_});
+  return sequence;
 }
 
 template <class T>

@@ -30,6 +30,12 @@ class BatchStep {
   index_t samples() const { return pass_.samples(); }
   ConstMatrixView<T> dM() const { return pass_.dM(); }
 
+  /// What launch() does with an uploaded batch, for inspection.
+  const Sequence& sequence() const { return program_->sequence(); }
+
+  /// From now on launch() does `last` behind all else.
+  void follow_with(std::shared_ptr<Program> last);
+
   /// Uploads the batch and enqueues everything up to dM. The batch must stay unchanged until
   /// figures asked for later were got.
   void launch(const HostBatch<T>& batch);
@@ -53,7 +59,8 @@ class BatchStep {
   Pending fetch();
 
  private:
-  void enqueue_loss();
+  Sequence loss_sequence();
+  std::vector<std::shared_ptr<Program>> parts();
 
   Context* context_;
   LossKind loss_;
@@ -66,6 +73,7 @@ class BatchStep {
   Vector<T> correct_;
   Vector<T> entropies_;  ///< where the loss is another one: a by-product of counting
   Vector<T> sums_;       ///< of losses_ and correct_
+  std::unique_ptr<Program> program_;
 };
 
 extern template class BatchStep<float>;

@@ -4,6 +4,7 @@
 #include <array>
 #include <string>
 
+#include "host/train/loss_steps.hpp"
 #include "idl/error.hpp"
 #include "kernels/backend.hpp"
 
@@ -24,22 +25,13 @@ template <class T>
 void softmax_cross_entropy(Context& context, ConstMatrixView<T> Y,
                            VectorView<const std::int32_t> labels, MatrixView<T> dY,
                            VectorView<T> losses, VectorView<T> correct) {
-  context.backend()->run(SoftmaxCrossEntropy<T>{.Y = Y,
-                                                .labels = labels,
-                                                .dY = dY,
-                                                .losses = losses,
-                                                .correct = correct,
-                                                .scale = T(1) / static_cast<T>(Y.cols)});
+  context.backend()->run(softmax_cross_entropy_step<T>(Y, labels, dY, losses, correct));
 }
 
 template <class T>
 void squared_error(Context& context, ConstMatrixView<T> Y, ConstMatrixView<T> target,
                    MatrixView<T> dY, VectorView<T> losses) {
-  context.backend()->run(SquaredError<T>{.Y = Y,
-                                         .target = target,
-                                         .dY = dY,
-                                         .losses = losses,
-                                         .scale = T(1) / static_cast<T>(Y.cols)});
+  context.backend()->run(squared_error_step<T>(Y, target, dY, losses));
 }
 
 template void softmax_cross_entropy(Context&, ConstMatrixView<float>,

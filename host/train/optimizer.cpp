@@ -147,7 +147,11 @@ void Optimizer<T>::prepare_step(Context& context, double learning_rate_factor) {
     store.values[0] = static_cast<T>(learning_rate);
   } else {
     const AdamFactors<T> factors =
-        adam_factors(AdamUpdate<T>{.learning_rate = learning_rate,
+        adam_factors(AdamUpdate<T>{.M = {},
+                                   .dM = {},
+                                   .m1 = {},
+                                   .m2 = {},
+                                   .learning_rate = learning_rate,
                                    .beta1 = options_.beta1,
                                    .beta2 = options_.beta2,
                                    .weight_decay = options_.weight_decay,

@@ -99,7 +99,10 @@ struct Trainer<T>::State {
 template <class T>
 BatchStep<T>& Trainer<T>::State::step_for(index_t samples) {
   std::optional<BatchStep<T>>& step = samples == batch_size_ ? whole_step_ : last_step_;
-  if (!step) step.emplace(context_, model_, samples, options_.loss, options_.solver, true);
+  if (!step) {
+    step.emplace(context_, model_, samples, options_.loss, options_.solver, true);
+    step->follow_with(optimizer_.compile(context_, model_, step->dM()));
+  }
   return *step;
 }
 
@@ -110,8 +113,8 @@ void Trainer<T>::State::launch_step(index_t batch) {
   BatchStep<T>& step = step_for(data.samples);
   const double factor =
       options_.schedule.factor(position_.epoch, position_.steps, options_.epochs * batches_);
+  optimizer_.prepare_step(context_, factor);
   step.launch(data);
-  optimizer_.step(context_, model_, step.dM(), factor);
   ++position_.steps;
   InFlight next{step.fetch(),
                 {.epoch = position_.epoch + 1,

@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include "idl/context.hpp"
 #include "idl/export.hpp"
@@ -11,6 +12,10 @@
 #include "idl/solver.hpp"
 
 namespace idl {
+
+class Program;
+template <class T>
+class BatchStep;
 
 /// How a BatchPass is made.
 struct BatchPassOptions {
@@ -85,8 +90,12 @@ class IDL_EXPORT BatchPass {
 
  private:
   friend class ImplicitModel<T>;
+  friend class BatchStep<T>;
   /// forward() without its warning, for callers that warn once for many passes.
   SolveReport forward_unannounced();
+  /// What forward_async() and backward_async() launch, in this order, until start_from() is called.
+  std::vector<std::shared_ptr<Program>> forward_parts() const;
+  std::vector<std::shared_ptr<Program>> backward_parts() const;  ///< as forward_parts()
 
   struct State;
   std::unique_ptr<State> state_;

@@ -14,10 +14,11 @@ namespace idl::cuda {
 namespace {
 
 /// A loop that may not iterate at all.
-class EmptyProgram final : public Program {
+class EmptyProgram final : public RecordableProgram {
  public:
-  using Program::Program;
+  using RecordableProgram::RecordableProgram;
   void launch() override {}
+  void enqueue(cudaStream_t) const override {}
 };
 
 /// In one call where CUDA can: its rows may be at most 2 GiB apart.
@@ -241,6 +242,11 @@ std::unique_ptr<Program> CudaBackend::compile_while(Sequence sequence,
     }
   }
   return compile_block_loop(home(), std::move(sequence), active.data, max_iterations, until);
+}
+
+std::unique_ptr<Program> CudaBackend::join(std::vector<std::shared_ptr<Program>> parts) {
+  const DeviceGuard guard(device_);
+  return join_programs(home(), std::move(parts));
 }
 
 }  // namespace idl::cuda

@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "kernels/backend.hpp"
 #include "kernels/cuda/graph.hpp"
@@ -51,6 +52,7 @@ class CudaBackend final : public ForEachPrimitive<CudaRunEach>,
   std::unique_ptr<Program> compile(Sequence sequence) override;
   std::unique_ptr<Program> compile_while(Sequence sequence, VectorView<const std::int32_t> active,
                                          std::int32_t max_iterations, std::int32_t until) override;
+  std::unique_ptr<Program> join(std::vector<std::shared_ptr<Program>> parts) override;
   /// Strategies but `automatic` are taken at their word: compile_while() throws NotSupported where
   /// they do not work.
   void choose_loop_strategy(LoopStrategy strategy) override { loop_strategy_ = strategy; }

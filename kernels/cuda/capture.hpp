@@ -2,7 +2,9 @@
 #pragma once
 
 #include <utility>
+#include <vector>
 
+#include "idl/error.hpp"
 #include "kernels/cuda/handle.hpp"
 
 /// Work given to a stream, recorded as a graph instead of being run.
@@ -54,6 +56,42 @@ inline GraphExec instantiate(const Graph& graph) {
   GraphExec exec;
   IDL_CUDA_CHECK(cudaGraphInstantiate(exec.put(), graph.get(), 0));
   return exec;
+}
+
+/// A graph and the mode in which its work could be captured.
+struct Recording {
+  Graph graph;
+  cudaStreamCaptureMode mode;
+};
+
+/// In the mode that forbids this thread whatever might be unsafe; if that goes wrong, in the one
+/// that trusts the caller. A kernel's code that is loaded at its first launch is such a case with
+/// some drivers.
+template <class F>
+Recording record(cudaStream_t stream, const F& enqueue) {
+  try {
+    return {capture(stream, cudaStreamCaptureModeThreadLocal, enqueue),
+            cudaStreamCaptureModeThreadLocal};
+  } catch (const DeviceError&) {
+    return {capture(stream, cudaStreamCaptureModeRelaxed, enqueue), cudaStreamCaptureModeRelaxed};
+  }
+}
+
+inline std::vector<cudaGraphNode_t> nodes_of(cudaGraph_t graph) {
+  std::size_t count = 0;
+  IDL_CUDA_CHECK(cudaGraphGetNodes(graph, nullptr, &count));
+  std::vector<cudaGraphNode_t> nodes(count);
+  if (count > 0) IDL_CUDA_CHECK(cudaGraphGetNodes(graph, nodes.data(), &count));
+  return nodes;
+}
+
+/// Ready to launch; empty where there is nothing to do.
+inline GraphExec instantiate_unless_empty(const Graph& graph) {
+  return nodes_of(graph.get()).empty() ? GraphExec() : instantiate(graph);
+}
+
+inline void launch_unless_empty(const GraphExec& exec, cudaStream_t stream) {
+  if (exec) IDL_CUDA_CHECK(cudaGraphLaunch(exec.get(), stream));
 }
 
 }  // namespace idl::cuda

@@ -13,42 +13,6 @@
 namespace idl::cuda {
 namespace {
 
-/// A graph and the mode in which its work could be captured.
-struct Recording {
-  Graph graph;
-  cudaStreamCaptureMode mode;
-};
-
-/// In the mode that forbids this thread whatever might be unsafe; if that goes wrong, in the one
-/// that trusts the caller. A kernel's code that is loaded at its first launch is such a case with
-/// some drivers.
-template <class F>
-Recording record(cudaStream_t stream, const F& enqueue) {
-  try {
-    return {capture(stream, cudaStreamCaptureModeThreadLocal, enqueue),
-            cudaStreamCaptureModeThreadLocal};
-  } catch (const DeviceError&) {
-    return {capture(stream, cudaStreamCaptureModeRelaxed, enqueue), cudaStreamCaptureModeRelaxed};
-  }
-}
-
-std::vector<cudaGraphNode_t> nodes_of(cudaGraph_t graph) {
-  std::size_t count = 0;
-  IDL_CUDA_CHECK(cudaGraphGetNodes(graph, nullptr, &count));
-  std::vector<cudaGraphNode_t> nodes(count);
-  if (count > 0) IDL_CUDA_CHECK(cudaGraphGetNodes(graph, nodes.data(), &count));
-  return nodes;
-}
-
-/// Ready to launch; empty where there is nothing to do.
-GraphExec instantiate_unless_empty(const Graph& graph) {
-  return nodes_of(graph.get()).empty() ? GraphExec() : instantiate(graph);
-}
-
-void launch_unless_empty(const GraphExec& exec, cudaStream_t stream) {
-  if (exec) IDL_CUDA_CHECK(cudaGraphLaunch(exec.get(), stream));
-}
-
 /// @throws NotSupported for what must not be in the body of a conditional node
 void check_body(cudaGraph_t graph) {
   for (cudaGraphNode_t node : nodes_of(graph)) {
@@ -109,10 +73,12 @@ Graph make_while_graph(ConditionalLoop loop, cudaStream_t stream, cudaStreamCapt
   return graph;
 }
 
-class CudaProgram : public Program {
+/// Base: Program or RecordableProgram.
+template <class Base>
+class CudaProgram : public Base {
  protected:
   CudaProgram(const ProgramHome& home, Sequence sequence, Steps::Repetition repetition)
-      : Program(std::move(sequence)),
+      : Base(std::move(sequence)),
         home_(home),
         steps_(this->sequence(), repetition, home.pool, home.place) {}
 
@@ -133,7 +99,7 @@ class CudaProgram : public Program {
   Steps steps_;
 };
 
-class StraightProgram final : public CudaProgram {
+class StraightProgram final : public CudaProgram<RecordableProgram> {
  public:
   StraightProgram(const ProgramHome& home, Sequence sequence)
       : CudaProgram(home, std::move(sequence), Steps::Repetition::once) {
@@ -146,21 +112,29 @@ class StraightProgram final : public CudaProgram {
     const DeviceGuard guard(home_.device);
     launch_unless_empty(exec_, home_.stream);
   }
+  void prepare() override {
+    for (const Primitive& step : sequence()) cuda::prepare(step, home_.place);
+  }
+  void enqueue(cudaStream_t stream) const override { steps_.enqueue(stream); }
 
  private:
   GraphExec exec_;
 };
 
-class FusedLoopProgram final : public Program {
+class FusedLoopProgram final : public RecordableProgram {
  public:
   FusedLoopProgram(const ProgramHome& home, Sequence sequence, const FusedLoop& loop,
                    std::int32_t max_iterations)
-      : Program(std::move(sequence)), home_(home), loop_(loop), max_iterations_(max_iterations) {}
+      : RecordableProgram(std::move(sequence)),
+        home_(home),
+        loop_(loop),
+        max_iterations_(max_iterations) {}
 
   void launch() override {
     const DeviceGuard guard(home_.device);
-    loop_.launch(max_iterations_, home_.stream);
+    enqueue(home_.stream);
   }
+  void enqueue(cudaStream_t stream) const override { loop_.launch(max_iterations_, stream); }
 
  private:
   ProgramHome home_;
@@ -168,7 +142,7 @@ class FusedLoopProgram final : public Program {
   std::int32_t max_iterations_;
 };
 
-class ConditionalLoopProgram final : public CudaProgram {
+class ConditionalLoopProgram final : public CudaProgram<Program> {
  public:
   ConditionalLoopProgram(const ProgramHome& home, Sequence sequence, const std::int32_t* active,
                          std::int32_t max_iterations, std::int32_t until)
@@ -202,7 +176,7 @@ class ConditionalLoopProgram final : public CudaProgram {
   GraphExec exec_;
 };
 
-class BlockLoopProgram final : public CudaProgram {
+class BlockLoopProgram final : public CudaProgram<Program> {
  public:
   BlockLoopProgram(const ProgramHome& home, Sequence sequence, const std::int32_t* active,
                    std::int32_t max_iterations, std::int32_t until)

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <vector>
 
 #include "kernels/backend.hpp"
 #include "kernels/cuda/fused_loop.hpp"
@@ -18,6 +19,16 @@ struct ProgramHome {
   cudaStream_t capture_stream;  ///< where they are recorded, and nothing runs but the probe
   MemoryPool& pool;
   Workplace place;
+};
+
+/// A program that may be a part of a graph: plain nodes, in the order of the stream.
+class RecordableProgram : public Program {
+ public:
+  using Program::Program;
+  /// Looks up again what may not be looked up while a stream is captured.
+  virtual void prepare() {}
+  /// Enqueues the program on `stream`, which may be captured.
+  virtual void enqueue(cudaStream_t stream) const = 0;
 };
 
 /// A validated sequence as one graph.
@@ -37,6 +48,10 @@ std::unique_ptr<Program> compile_conditional_loop(const ProgramHome& home, Seque
 std::unique_ptr<Program> compile_block_loop(const ProgramHome& home, Sequence sequence,
                                             const std::int32_t* active, std::int32_t max_iterations,
                                             std::int32_t until);
+
+/// Each longest run of recordable parts as one graph; the others are launched in between.
+std::unique_ptr<Program> join_programs(const ProgramHome& home,
+                                       std::vector<std::shared_ptr<Program>> parts);
 
 inline constexpr std::int32_t k_block_iterations = 8;
 

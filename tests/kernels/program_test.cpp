@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: MIT
+#include <memory>
+#include <vector>
+
+#include "idl/error.hpp"
 #include "tests/kernels/kernel_test.hpp"
 
 namespace idl::test {
@@ -118,6 +122,66 @@ TYPED_TEST(ProgramTest, LoopWithoutActiveColumnsDoesNothing) {
       {AddScaled<T>{.X = this->view(1, 1, 1.0), .Y = Y}}, active, 10);
   program->launch();
   EXPECT_EQ(this->fetch_double(Y)[0], 1.0);
+}
+
+TYPED_TEST(ProgramTest, JoinedProgramsDoWhatTheyDoOneByOne) {
+  using T = typename TypeParam::Scalar;
+  Backend& backend = *this->context().backend();
+  for (const LoopStrategy strategy :
+       {LoopStrategy::fused, LoopStrategy::conditional_node, LoopStrategy::block_replay}) {
+    const auto loop = this->halving({3, 17, 1, 9, 30}, 20);
+    const auto total = this->view(1, 5, 0.1);
+    const auto old = this->view(1, 5);
+    backend.choose_loop_strategy(strategy);
+    std::vector<std::shared_ptr<Program>> parts;
+    parts.push_back(backend.compile({CopyMatrix<T>{.X = total, .Y = old},
+                                     AddScaled<T>{.X = old, .Y = total, .alpha = T(0.3)}}));
+    parts.push_back(backend.compile(loop.prelude));
+    try {
+      parts.push_back(backend.compile_while(loop.step, loop.columns.active, 20));
+    } catch (const NotSupported&) {
+      continue;
+    }
+    parts.push_back(backend.compile({}));
+    parts.push_back(backend.compile({AddScaled<T>{.X = loop.X, .Y = total, .alpha = T(0.7)}}));
+    parts.push_back(backend.compile_while(loop.step, loop.columns.active, 0));
+    const auto answers_of = [&](const auto& launch) {
+      this->put(total, std::vector<double>(5, 0.1));
+      std::vector<std::vector<double>> answers;
+      for (int k = 0; k < 2; ++k) {
+        launch();
+        answers.push_back(this->fetch_double(total));
+        answers.push_back(this->fetch_double(loop.X));
+      }
+      return answers;
+    };
+    const auto expected = answers_of([&] {
+      for (const auto& part : parts) part->launch();
+    });
+    const std::unique_ptr<Program> joined = backend.join(std::move(parts));
+    parts.clear();
+    EXPECT_EQ(answers_of([&] { joined->launch(); }), expected);
+    EXPECT_EQ(joined->sequence().size(), 11U);
+  }
+}
+
+TYPED_TEST(ProgramTest, JoinsMayBeJoinedAndEmpty) {
+  using T = typename TypeParam::Scalar;
+  Backend& backend = *this->context().backend();
+  const auto Y = this->view(2, 2, 1.0);
+  const auto Z = this->view(2, 2);
+  const auto ones = this->view(2, 2, 1.0);
+  const auto double_and_add_one = [&] {
+    return std::vector<std::shared_ptr<Program>>{
+        backend.compile({CopyMatrix<T>{.X = Y, .Y = Z}}),
+        backend.compile({AddScaled<T>{.X = Z, .Y = Y}, AddScaled<T>{.X = ones, .Y = Y}})};
+  };
+  backend
+      .join({backend.join({}), backend.join(double_and_add_one()),
+             backend.join(double_and_add_one())})
+      ->launch();
+  EXPECT_EQ(this->fetch_double(Y), std::vector<double>(4, 7.0));
+  backend.join({})->launch();
 }
 
 TYPED_TEST(ProgramTest, WrongStepsAreRefusedWhenCompiled) {
