@@ -40,6 +40,27 @@ struct Buffers {
   VectorView<T> schedule;  ///< the factors of the step: the same sequence serves every time
 };
 
+/// What changes from step to step, for step `step` >= 1.
+template <class T>
+StoreValues<T> store_schedule(const OptimizerOptions& options, VectorView<T> schedule,
+                              std::int64_t step, double learning_rate_factor) {
+  const double learning_rate = options.learning_rate * learning_rate_factor;
+  if (options.kind == OptimizerKind::sgd)
+    return {.to = schedule, .values = {static_cast<T>(learning_rate)}};
+  const AdamFactors<T> factors =
+      adam_factors(AdamUpdate<T>{.M = {},
+                                 .dM = {},
+                                 .m1 = {},
+                                 .m2 = {},
+                                 .learning_rate = learning_rate,
+                                 .beta1 = options.beta1,
+                                 .beta2 = options.beta2,
+                                 .weight_decay = options.weight_decay,
+                                 .decoupled = options.kind == OptimizerKind::adamw,
+                                 .step = step});
+  return {.to = schedule, .values = {factors.step_size, factors.root_correction2, factors.keep}};
+}
+
 /// A step and the projection behind it.
 template <class T>
 Sequence update_steps(const OptimizerOptions& options, const Buffers<T>& buffers,
@@ -141,25 +162,7 @@ Optimizer<T>::Optimizer(Context& context, const ImplicitModel<T>& model,
 
 template <class T>
 void Optimizer<T>::prepare_step(Context& context, double learning_rate_factor) {
-  const double learning_rate = options_.learning_rate * learning_rate_factor;
-  StoreValues<T> store = {.to = schedule_};
-  if (options_.kind == OptimizerKind::sgd) {
-    store.values[0] = static_cast<T>(learning_rate);
-  } else {
-    const AdamFactors<T> factors =
-        adam_factors(AdamUpdate<T>{.M = {},
-                                   .dM = {},
-                                   .m1 = {},
-                                   .m2 = {},
-                                   .learning_rate = learning_rate,
-                                   .beta1 = options_.beta1,
-                                   .beta2 = options_.beta2,
-                                   .weight_decay = options_.weight_decay,
-                                   .decoupled = options_.kind == OptimizerKind::adamw,
-                                   .step = steps_ + 1});
-    store.values = {factors.step_size, factors.root_correction2, factors.keep};
-  }
-  context.backend()->run(store);
+  context.backend()->run(store_schedule<T>(options_, schedule_, steps_ + 1, learning_rate_factor));
   ++steps_;
 }
 
@@ -173,9 +176,11 @@ std::shared_ptr<Program> Optimizer<T>::compile(Context& context, ImplicitModel<T
 template <class T>
 void Optimizer<T>::step(Context& context, ImplicitModel<T>& model, ConstMatrixView<T> dM,
                         double learning_rate_factor) {
-  prepare_step(context, learning_rate_factor);
-  context.backend()->run_in_order(
-      update_steps<T>(options_, {first_, second_, schedule_}, model, dM));
+  Sequence sequence = {store_schedule<T>(options_, schedule_, steps_ + 1, learning_rate_factor)};
+  for (Primitive& step : update_steps<T>(options_, {first_, second_, schedule_}, model, dM))
+    sequence.push_back(std::move(step));
+  context.backend()->run_in_order(sequence);
+  ++steps_;
 }
 
 template class Optimizer<float>;

@@ -1,3 +1,4 @@
+#include <atomic>
 // SPDX-License-Identifier: MIT
 #include "tests/simt/grid.hpp"
 
@@ -47,20 +48,23 @@ std::uint64_t seed() {
   return text == nullptr ? 1 : std::strtoull(text, nullptr, 10);
 }
 
+std::atomic<std::uint64_t> launch_count{0};
+
 }  // namespace
 
 void run_grid(dim3 grid, dim3 block, std::size_t shared_bytes, unsigned cluster,
               const std::function<void()>& kernel) {
   static std::mutex one_at_a_time;
   static auto* const fibers = new FiberPool;  // paused stacks are never unwound
-  static std::uint64_t launches = 0;
   static std::uint64_t blocks = 0;
   const std::lock_guard lock(one_at_a_time);
   check_shape(grid, block, shared_bytes, cluster);
   gridDim = grid;
   blockDim = block;
-  launches += 1;
-  Dice dice(seed() * 1000003U + launches);
+  static std::uint64_t grids = 0;
+  grids += 1;
+  launch_count += 1;
+  Dice dice(seed() * 1000003U + grids);
   const unsigned clusters = grid.x / cluster;
   std::vector<std::uint64_t> order(std::uint64_t{clusters} * grid.y * grid.z);
   for (std::size_t i = 0; i < order.size(); ++i) {
@@ -97,5 +101,8 @@ std::string running_thread() { return current().running(); }
 void claim_static_shared(std::size_t bytes) { current().claim_static(bytes); }
 DynamicMemory dynamic_shared() { return current().dynamic(); }
 DynamicMemory dynamic_shared_of(unsigned rank) { return current().dynamic_of(rank); }
+
+std::uint64_t launches() { return launch_count; }
+void count_launch() { launch_count += 1; }
 
 }  // namespace idl::simt

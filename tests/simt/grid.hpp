@@ -29,6 +29,11 @@ using Where = std::source_location;
 void run_grid(dim3 grid, dim3 block, std::size_t shared_bytes, unsigned cluster,
               const std::function<void()>& kernel);
 
+/// Launches so far in the whole process, library products among them.
+std::uint64_t launches();
+/// For what takes the place of a library.
+void count_launch();
+
 // What follows is for kernels under way.
 
 enum class Combine : std::uint8_t { nothing, any, all, count };

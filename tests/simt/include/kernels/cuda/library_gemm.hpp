@@ -4,6 +4,7 @@
 #include <cuda_runtime_api.h>
 
 #include "kernels/primitives.hpp"
+#include "tests/simt/grid.hpp"
 
 /// Takes the place of kernels/cuda/library_gemm.hpp in the emulation: cuBLAS has no kernels of
 /// ours, so its products are made by plain loops.
@@ -16,6 +17,7 @@ class LibraryGemm {
 
   void prepare(const LowGemm&) {}
   void run(const LowGemm& g, cudaStream_t) {
+    simt::count_launch();
     const index_t inner = g.transpose_A ? g.A.rows : g.A.cols;
     for (index_t j = 0; j < g.C.cols; ++j) {
       for (index_t i = 0; i < g.C.rows; ++i) {
@@ -31,6 +33,7 @@ class LibraryGemm {
 
   template <class T>
   void run(const Gemm<T>& g, cudaStream_t) {
+    simt::count_launch();
     const index_t inner = g.transpose_A ? g.A.rows : g.A.cols;
     for (index_t j = 0; j < g.C.cols; ++j) {
       for (index_t i = 0; i < g.C.rows; ++i) {
