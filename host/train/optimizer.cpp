@@ -5,7 +5,6 @@
 #include <initializer_list>
 #include <numbers>
 #include <string>
-#include <utility>
 
 #include "host/model/projection_steps.hpp"
 #include "idl/error.hpp"
@@ -87,7 +86,7 @@ Sequence update_steps(const OptimizerOptions& options, const Buffers<T>& buffers
                                      .schedule = buffers.schedule});
   }
   // In one sequence: a GPU does the update and the projection in one kernel.
-  for (Primitive& step : projection_steps(model)) sequence.push_back(std::move(step));
+  for (const Primitive& step : projection_steps(model)) sequence.push_back(step);
   return sequence;
 }
 
@@ -177,8 +176,8 @@ template <class T>
 void Optimizer<T>::step(Context& context, ImplicitModel<T>& model, ConstMatrixView<T> dM,
                         double learning_rate_factor) {
   Sequence sequence = {store_schedule<T>(options_, schedule_, steps_ + 1, learning_rate_factor)};
-  for (Primitive& step : update_steps<T>(options_, {first_, second_, schedule_}, model, dM))
-    sequence.push_back(std::move(step));
+  for (const Primitive& step : update_steps<T>(options_, {first_, second_, schedule_}, model, dM))
+    sequence.push_back(step);
   context.backend()->run_in_order(sequence);
   ++steps_;
 }

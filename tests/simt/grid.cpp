@@ -1,7 +1,7 @@
-#include <atomic>
 // SPDX-License-Identifier: MIT
 #include "tests/simt/grid.hpp"
 
+#include <atomic>
 #include <cstdlib>
 #include <mutex>
 #include <string>
