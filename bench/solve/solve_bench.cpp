@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include <benchmark/benchmark.h>
 
+#include <type_traits>
+#include <vector>
+
 #include "bench/support/check.hpp"
 #include "bench/support/devices.hpp"
 #include "bench/support/problem.hpp"
@@ -12,22 +15,22 @@
 /// Counters: iterations of the slowest column; seconds per iteration (the first, which has no
 /// product, counts as one); samples per second; of_limit, the time that the flops and bytes of the
 /// columns' own iterations take at the measured rates of GEMM and copy, as a share of the time
-/// that it takes. batch_invariant cases: cost, the time as a multiple of the usual order's.
-/// anderson cases: the same multiple, of Picard iteration's; its iterations, the columns that need
-/// more than with Picard iteration, and the iterates thrown away.
+/// that it takes. Cases of variants (batch_invariant; anderson; automatic: the precision;
+/// block_replay: on a GPU, instead of one kernel): cost, the time as a multiple of the usual way's;
+/// the iterations of both, the columns that need more than usual, the iterates thrown away, and the
+/// low-precision iterations per column.
 namespace idl::bench {
 namespace {
 
 template <class T>
 double time_solve(benchmark::State& state, Context& context, const Problem& problem,
-                  bool batch_invariant, SolveReport& report) {
+                  SolveReport& report) {
   const ImplicitModel<T> model = make_model<T>(context, problem);
   const auto U =
       Matrix<T>::from_host(context, problem.size.p, problem.size.m, make_samples<T>(problem).U);
   Matrix<T> X(context, problem.size.n, problem.size.m);
-  solver::PicardSolver<T> solver(context,
-                                 {.A = model.A(), .B = model.B(), .U = U, .X = X, .activation = {}},
-                                 {}, {.batch_invariant = batch_invariant});
+  solver::PicardSolver<T> solver(
+      context, {.A = model.A(), .B = model.B(), .U = U, .X = X, .activation = {}}, {});
   solver.launch();
   report = solver.report();
   check_states<T>(context, model, U, X, report);
@@ -51,7 +54,7 @@ template <class T>
 void solve(benchmark::State& state, Device device, const Problem& problem) {
   Context context(device);
   SolveReport report;
-  const double seconds = time_solve<T>(state, context, problem, false, report);
+  const double seconds = time_solve<T>(state, context, problem, report);
   const double iterations = report.max_iterations_used();
   state.counters["iterations"] = iterations;
   state.counters["mean_iterations"] = report.mean_iterations();
@@ -60,9 +63,16 @@ void solve(benchmark::State& state, Device device, const Problem& problem) {
   state.counters["of_limit"] = limit<T>(device, problem.size, report) / seconds;
 }
 
-/// Alternating with the usual order, so that both see the same machine.
+/// Another way to the same answer.
+struct Variant {
+  const char* name;
+  solver::LoopOptions options{};
+  LoopStrategy strategy = LoopStrategy::automatic;
+};
+
+/// Alternating with the usual way, so that both see the same machine.
 template <class T>
-void batch_invariant(benchmark::State& state, Device device, const Problem& problem) {
+void variant(benchmark::State& state, Device device, const Problem& problem, const Variant& other) {
   Context context(device);
   const ImplicitModel<T> model = make_model<T>(context, problem);
   const auto U =
@@ -71,9 +81,13 @@ void batch_invariant(benchmark::State& state, Device device, const Problem& prob
   const solver::EquilibriumProblem<T> equilibrium = {
       .A = model.A(), .B = model.B(), .U = U, .X = X, .activation = {}};
   solver::PicardSolver<T> usual(context, equilibrium, {});
-  solver::PicardSolver<T> invariant(context, equilibrium, {}, {.batch_invariant = true});
-  invariant.launch();
-  check_states<T>(context, model, U, X, invariant.report());
+  context.backend()->choose_loop_strategy(other.strategy);
+  solver::PicardSolver<T> varied(context, equilibrium, {}, other.options);
+  usual.launch();
+  const SolveReport by_usual = usual.report();
+  varied.launch();
+  const SolveReport report = varied.report();
+  check_states<T>(context, model, U, X, report);
   Stopwatch watch(context, problem.cache);
   std::vector<double> usual_times;
   const double seconds = measure(
@@ -83,45 +97,33 @@ void batch_invariant(benchmark::State& state, Device device, const Problem& prob
         usual.launch();
         usual_times.push_back(watch.stop());
       },
-      [&] { invariant.launch(); });
-  state.counters["cost"] = seconds / median(usual_times);
-}
-
-/// Alternating with Picard iteration.
-template <class T>
-void anderson(benchmark::State& state, Device device, const Problem& problem) {
-  Context context(device);
-  const ImplicitModel<T> model = make_model<T>(context, problem);
-  const auto U =
-      Matrix<T>::from_host(context, problem.size.p, problem.size.m, make_samples<T>(problem).U);
-  Matrix<T> X(context, problem.size.n, problem.size.m);
-  const solver::EquilibriumProblem<T> equilibrium = {
-      .A = model.A(), .B = model.B(), .U = U, .X = X, .activation = {}};
-  solver::PicardSolver<T> picard(context, equilibrium, {});
-  solver::PicardSolver<T> mixed(context, equilibrium, {}, {.acceleration = Acceleration::anderson});
-  picard.launch();
-  const SolveReport by_picard = picard.report();
-  mixed.launch();
-  const SolveReport report = mixed.report();
-  check_states<T>(context, model, U, X, report);
-  Stopwatch watch(context, problem.cache);
-  std::vector<double> picard_times;
-  const double seconds = measure(
-      state, context, problem.cache,
-      [&] {
-        watch.start();
-        picard.launch();
-        picard_times.push_back(watch.stop());
-      },
-      [&] { mixed.launch(); });
+      [&] { varied.launch(); });
   double slower = 0;
   for (std::size_t j = 0; j < report.iterations.size(); ++j)
-    slower += report.iterations[j] > by_picard.iterations[j] ? 1 : 0;
-  state.counters["cost"] = seconds / median(picard_times);
+    slower += report.iterations[j] > by_usual.iterations[j] ? 1 : 0;
+  const auto columns = static_cast<double>(report.iterations.size());
+  state.counters["cost"] = seconds / median(usual_times);
   state.counters["mean_iterations"] = report.mean_iterations();
-  state.counters["picard_mean_iterations"] = by_picard.mean_iterations();
+  state.counters["usual_mean_iterations"] = by_usual.mean_iterations();
   state.counters["slower_columns"] = slower;
   state.counters["fallbacks"] = static_cast<double>(report.total_fallbacks());
+  state.counters["low_precision_iterations"] =
+      static_cast<double>(report.total_low_precision_iterations()) / columns;
+}
+
+/// Those that are another way on this device and at this size.
+template <class T>
+std::vector<Variant> variants(Device device, const Problem& problem) {
+  std::vector<Variant> all = {
+      {.name = "anderson", .options = {.acceleration = Acceleration::anderson}}};
+  if (problem.size.n <= 1000)
+    all.push_back({.name = "batch_invariant", .options = {.batch_invariant = true}});
+  const solver::RefinementRule refined = {.wanted = true};
+  if (std::is_same_v<T, float> && refined.holds(device, problem.size.n, problem.size.m))
+    all.push_back({.name = "automatic", .options = {.refinement = refined}});
+  if (device.kind == DeviceKind::cuda && problem.size.n <= 896)
+    all.push_back({.name = "block_replay", .strategy = LoopStrategy::block_replay});
+  return all;
 }
 
 template <class T>
@@ -131,15 +133,12 @@ void add(Device device) {
              [=](benchmark::State& state) { solve<T>(state, device, problem); })
         ->UseManualTime()
         ->Unit(benchmark::kMicrosecond);
-    if (problem.size.n > 1000 || problem.cache == Cache::warm) continue;
-    add_case(case_name<T>("solve", device) + "/" + to_string(problem) + "/batch_invariant",
-             [=](benchmark::State& state) { batch_invariant<T>(state, device, problem); })
-        ->UseManualTime()
-        ->Unit(benchmark::kMicrosecond);
-    add_case(case_name<T>("solve", device) + "/" + to_string(problem) + "/anderson",
-             [=](benchmark::State& state) { anderson<T>(state, device, problem); })
-        ->UseManualTime()
-        ->Unit(benchmark::kMicrosecond);
+    if (problem.cache == Cache::warm) continue;
+    for (const Variant& other : variants<T>(device, problem))
+      add_case(case_name<T>("solve", device) + "/" + to_string(problem) + "/" + other.name,
+               [=](benchmark::State& state) { variant<T>(state, device, problem, other); })
+          ->UseManualTime()
+          ->Unit(benchmark::kMicrosecond);
   }
 }
 
