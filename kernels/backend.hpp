@@ -115,6 +115,17 @@ class Backend : public ForEachPrimitive<RunsEach> {
                                                  VectorView<const std::int32_t> active,
                                                  std::int32_t max_iterations,
                                                  std::int32_t until = 0) = 0;
+  /// A whole solve from a state of zero, where the backend has something better than one step after
+  /// the other: what ResetStatus does, the first iteration, whose product is 0, and the loop of
+  /// compile_while(); nullptr where it has not. `sequence` is {Gemm, PicardUpdate, UpdateStatus} or
+  /// {ActivationDerivative, Gemm, AdjointUpdate, UpdateStatus}, the derivative being done once, in
+  /// the place of Psi, whose matrix is then undefined. The decision must end every column within
+  /// max_iterations, the first included.
+  virtual std::unique_ptr<Program> compile_from_zero(const Sequence& /*sequence*/,
+                                                     VectorView<const std::int32_t> /*active*/,
+                                                     std::int32_t /*max_iterations*/) {
+    return nullptr;
+  }
   /// One program whose launch is the launch of `parts` in this order; it keeps them. A GPU is given
   /// as many of them at once as it can take.
   virtual std::unique_ptr<Program> join(std::vector<std::shared_ptr<Program>> parts) {

@@ -22,14 +22,9 @@ AdjointSolver<T>::AdjointSolver(Context& context, const AdjointProblem<T>& probl
       iteration_(context, problem.V.cols) {
   check_tolerance(tolerance, "adjoint");
   if (options.acceleration == Acceleration::anderson) anderson_.emplace(context, problem.V);
-  Backend& backend = *context.backend();
-  const int first_done = tolerance_.max_iterations > 0 ? 1 : 0;
   make_refinement();
-  Sequence before = prelude();
-  if (refinement_) append(before, refinement_->prelude(true));
-  prelude_ = backend.compile(std::move(before));
-  loop_ = compile_loop(context, step(), iteration_, tolerance_.max_iterations - first_done,
-                       options_.compaction);
+  compile();
+  Backend& backend = *context.backend();
   norms_ = backend.compile(
       {RowAbsSums<T>{.A = problem_.A, .sums = A_row_sums_},
        Reduce<T>{.x = A_row_sums_, .result = iteration_.A_norm(), .kind = ReduceKind::max},
@@ -62,28 +57,59 @@ Sequence AdjointSolver<T>::step() {
   return sequence;
 }
 
+/// AX in the place of Ψ, G, and κ where the decision needs it.
 template <class T>
-Sequence AdjointSolver<T>::prelude() {
+Sequence AdjointSolver<T>::inputs() {
   Sequence sequence = {
       Gemm<T>{
           .A = problem_.A, .B = problem_.X, .C = Psi_, .batch_invariant = options_.batch_invariant},
-      ActivationDerivative<T>{
-          .S = Psi_, .Z = problem_.Z, .Psi = Psi_, .activation = problem_.activation},
       Gemm<T>{.A = problem_.C,
               .B = problem_.dY,
               .C = G_,
               .transpose_A = true,
-              .batch_invariant = options_.batch_invariant},
-      ResetStatus<T>{iteration_.columns(), iteration_.step_norms(), iteration_.state_norms()}};
+              .batch_invariant = options_.batch_invariant}};
   if (tolerance_.rule == StopRule::certified_bound)
     append(sequence, contraction_of<T>(problem_.A, problem_.activation, A_row_sums_, iteration_));
-  sequence.push_back(Fill<T>{.Y = problem_.V});
+  return sequence;
+}
+
+template <class T>
+ActivationDerivative<T> AdjointSolver<T>::derivative() {
+  return {.S = Psi_, .Z = problem_.Z, .Psi = Psi_, .activation = problem_.activation};
+}
+
+/// V = 0 and the first iteration.
+template <class T>
+Sequence AdjointSolver<T>::first_step() {
+  Sequence sequence = {
+      derivative(),
+      ResetStatus<T>{iteration_.columns(), iteration_.step_norms(), iteration_.state_norms()},
+      Fill<T>{.Y = problem_.V}};
   if (anderson_) sequence.push_back(anderson_->begin());
   if (tolerance_.max_iterations > 0) {
     sequence.push_back(Fill<T>{.Y = W_});
     append(sequence, update());
   }
   return sequence;
+}
+
+template <class T>
+void AdjointSolver<T>::compile() {
+  Backend& backend = *context_->backend();
+  Sequence before = inputs();
+  if (tolerance_.max_iterations > 0 && !refinement_) {
+    Sequence whole = {derivative()};
+    append(whole, step());
+    loop_ = backend.compile_from_zero(whole, iteration_.active(), tolerance_.max_iterations);
+  }
+  if (loop_ == nullptr) {
+    append(before, first_step());
+    const int first_done = tolerance_.max_iterations > 0 ? 1 : 0;
+    loop_ = compile_loop(*context_, step(), iteration_, tolerance_.max_iterations - first_done,
+                         options_.compaction);
+  }
+  if (refinement_) append(before, refinement_->prelude(true));
+  prelude_ = backend.compile(std::move(before));
 }
 
 template <class T>

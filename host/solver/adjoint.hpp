@@ -50,7 +50,10 @@ class AdjointSolver {
   Sequence step();
 
  private:
-  Sequence prelude();
+  Sequence inputs();
+  ActivationDerivative<T> derivative();
+  Sequence first_step();
+  void compile();
   Sequence update();
   void make_refinement();
 

@@ -58,14 +58,21 @@ Sequence PicardSolver<T>::step() {
   return sequence;
 }
 
+/// Z, and κ where the decision needs it.
 template <class T>
-Sequence PicardSolver<T>::prelude() {
-  Sequence sequence = {
-      Gemm<T>{
-          .A = problem_.B, .B = problem_.U, .C = Z_, .batch_invariant = options_.batch_invariant},
-      ResetStatus<T>{iteration_.columns(), iteration_.step_norms(), iteration_.state_norms()}};
+Sequence PicardSolver<T>::inputs() {
+  Sequence sequence = {Gemm<T>{
+      .A = problem_.B, .B = problem_.U, .C = Z_, .batch_invariant = options_.batch_invariant}};
   if (tolerance_.rule == StopRule::certified_bound)
     append(sequence, contraction_of<T>(problem_.A, problem_.activation, A_row_sums_, iteration_));
+  return sequence;
+}
+
+/// The start, and from zero the first iteration.
+template <class T>
+Sequence PicardSolver<T>::first_step() {
+  Sequence sequence = {
+      ResetStatus<T>{iteration_.columns(), iteration_.step_norms(), iteration_.state_norms()}};
   if (X0_.rows() > 0) {
     sequence.push_back(CopyMatrix<T>{.X = X0_, .Y = problem_.X});
     if (anderson_) sequence.push_back(anderson_->begin());
@@ -107,12 +114,18 @@ void PicardSolver<T>::make_refinement() {
 template <class T>
 void PicardSolver<T>::compile() {
   Backend& backend = *context_->backend();
-  Sequence before = prelude();
+  Sequence before = inputs();
+  loop_ = nullptr;
+  if (starts_from_zero() && !refinement_)
+    loop_ = backend.compile_from_zero(step(), iteration_.active(), tolerance_.max_iterations);
+  if (loop_ == nullptr) {
+    append(before, first_step());
+    loop_ =
+        compile_loop(*context_, step(), iteration_,
+                     tolerance_.max_iterations - (starts_from_zero() ? 1 : 0), options_.compaction);
+  }
   if (refinement_) append(before, refinement_->prelude(starts_from_zero()));
   prelude_ = backend.compile(std::move(before));
-  loop_ =
-      compile_loop(*context_, step(), iteration_,
-                   tolerance_.max_iterations - (starts_from_zero() ? 1 : 0), options_.compaction);
 }
 
 template <class T>

@@ -56,7 +56,8 @@ class PicardSolver {
   Sequence step();
 
  private:
-  Sequence prelude();
+  Sequence inputs();
+  Sequence first_step();
   Sequence update();
   bool starts_from_zero() const { return X0_.rows() == 0 && tolerance_.max_iterations > 0; }
   void make_refinement();

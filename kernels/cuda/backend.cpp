@@ -206,6 +206,25 @@ bool CudaBackend::use_conditional_nodes() {
   return *conditional_nodes_work_;
 }
 
+int CudaBackend::multiprocessors() const {
+  int count = 0;
+  IDL_CUDA_CHECK(cudaDeviceGetAttribute(&count, cudaDevAttrMultiProcessorCount, device_));
+  return count;
+}
+
+std::unique_ptr<Program> CudaBackend::compile_from_zero(const Sequence& sequence,
+                                                        VectorView<const std::int32_t> active,
+                                                        std::int32_t max_iterations) {
+  const bool forced = loop_strategy_ == LoopStrategy::fused;
+  if (!forced && loop_strategy_ != LoopStrategy::automatic) return nullptr;
+  validate_all(sequence);
+  const DeviceGuard guard(device_);
+  const auto fused =
+      FusedLoop::match_from_zero(sequence, active, multiprocessors(), max_iterations);
+  if (!fused || !(forced || fused->worthwhile())) return nullptr;
+  return compile_fused_loop(home(), sequence, *fused, max_iterations);
+}
+
 std::unique_ptr<Program> CudaBackend::compile_while(Sequence sequence,
                                                     VectorView<const std::int32_t> active,
                                                     std::int32_t max_iterations,
@@ -223,11 +242,8 @@ std::unique_ptr<Program> CudaBackend::compile_while(Sequence sequence,
   const bool may_fuse = until == 0;
   if (may_fuse &&
       (loop_strategy_ == LoopStrategy::automatic || loop_strategy_ == LoopStrategy::fused)) {
-    int multiprocessors = 0;
-    IDL_CUDA_CHECK(
-        cudaDeviceGetAttribute(&multiprocessors, cudaDevAttrMultiProcessorCount, device_));
     const bool forced = loop_strategy_ == LoopStrategy::fused;
-    const auto fused = FusedLoop::match(sequence, active, multiprocessors);
+    const auto fused = FusedLoop::match(sequence, active, multiprocessors());
     if (fused && (forced || fused->worthwhile()))
       return compile_fused_loop(home(), std::move(sequence), *fused, max_iterations);
     if (forced) throw NotSupported("this loop cannot run as one kernel");

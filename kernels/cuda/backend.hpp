@@ -52,6 +52,9 @@ class CudaBackend final : public ForEachPrimitive<CudaRunEach>,
   std::unique_ptr<Program> compile(Sequence sequence) override;
   std::unique_ptr<Program> compile_while(Sequence sequence, VectorView<const std::int32_t> active,
                                          std::int32_t max_iterations, std::int32_t until) override;
+  std::unique_ptr<Program> compile_from_zero(const Sequence& sequence,
+                                             VectorView<const std::int32_t> active,
+                                             std::int32_t max_iterations) override;
   std::unique_ptr<Program> join(std::vector<std::shared_ptr<Program>> parts) override;
   /// Strategies but `automatic` are taken at their word: compile_while() throws NotSupported where
   /// they do not work.
@@ -67,6 +70,7 @@ class CudaBackend final : public ForEachPrimitive<CudaRunEach>,
   void validate_all(const Sequence& sequence) const;
   ProgramHome home();
   bool use_conditional_nodes();
+  int multiprocessors() const;
 
   int device_;
   LoopStrategy loop_strategy_ = LoopStrategy::automatic;

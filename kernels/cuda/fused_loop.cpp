@@ -54,6 +54,23 @@ std::optional<AdjointLoop<T>> adjoint_loop(const Sequence& steps,
   return AdjointLoop<T>{*product, *update, *decision};
 }
 
+/// Whether what precedes the loop is what it may do itself: nothing for the state, the derivative
+/// that it holds for the adjoint.
+template <class T>
+bool take_derivative(PicardLoop<T>&, const Sequence& sequence) {
+  return sequence.size() == 3;
+}
+template <class T>
+bool take_derivative(AdjointLoop<T>& loop, const Sequence& sequence) {
+  if (sequence.size() == 3) return true;
+  const auto* derivative = std::get_if<ActivationDerivative<T>>(&sequence[0]);
+  if (sequence.size() != 4 || derivative == nullptr ||
+      !same_matrix(derivative->Psi, loop.update.Psi))
+    return false;
+  loop.derivative = *derivative;
+  return true;
+}
+
 /// An iteration of a round takes about 1 µs (estimated: 2·n²·m operations at a third of the peak,
 /// and the cluster's barrier), one of a loop of products about 5 µs.
 constexpr index_t k_most_rounds = 4;
@@ -76,6 +93,23 @@ std::optional<FusedLoop> FusedLoop::match(const Sequence& sequence,
   return fitting(adjoint_loop<double>(sequence, active));
 }
 
+std::optional<FusedLoop> FusedLoop::match_from_zero(const Sequence& sequence,
+                                                    VectorView<const std::int32_t> active,
+                                                    int multiprocessors,
+                                                    std::int32_t max_iterations) {
+  if (sequence.size() < 3) return std::nullopt;
+  auto loop = match({sequence.end() - 3, sequence.end()}, active, multiprocessors);
+  if (!loop) return std::nullopt;
+  const bool fits = std::visit(
+      [&](auto& form) {
+        return form.decision.max_iterations <= max_iterations && take_derivative(form, sequence);
+      },
+      loop->loop_);
+  if (!fits) return std::nullopt;
+  loop->from_zero_ = true;
+  return loop;
+}
+
 bool FusedLoop::worthwhile() const {
   // A choice by the number of columns would change the bits with it.
   return rounds_ <= k_most_rounds ||
@@ -83,8 +117,8 @@ bool FusedLoop::worthwhile() const {
 }
 
 void FusedLoop::launch(std::int32_t max_iterations, CUstream_st* stream) const {
-  std::visit([&](const auto& loop) { run_fused(loop, max_iterations, multiprocessors_, stream); },
-             loop_);
+  const FusedRun run = {max_iterations, multiprocessors_, from_zero_};
+  std::visit([&](const auto& loop) { run_fused(loop, run, stream); }, loop_);
 }
 
 }  // namespace idl::cuda

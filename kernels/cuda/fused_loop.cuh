@@ -60,6 +60,7 @@ struct FusedSolve {
   VectorView<T> state_norms;
   UpdateStatus<T> decision;
   std::int32_t max_iterations;
+  bool from_zero;
 };
 
 /// values[0] <- the sum, over the lanes of the group, of the values that belong to this lane's row.
@@ -105,9 +106,14 @@ __device__ inline FusedColumn<T> load_column(const FusedSolve<T>& solve, index_t
   const ColumnStatus<T>& columns = solve.decision.columns;
   FusedColumn<T> column = {};
   column.state.status = static_cast<std::uint8_t>(SolveStatus::converged);
-  if (j < solve.X.cols)
+  if (j >= solve.X.cols) return column;
+  if (solve.from_zero) {
+    column.state = {static_cast<std::uint8_t>(SolveStatus::running), 0, static_cast<T>(INFINITY),
+                    0};
+  } else {
     column.state = {columns.status.data[j], columns.iterations.data[j], columns.best_steps.data[j],
                     columns.stalled.data[j]};
+  }
   return column;
 }
 
@@ -123,6 +129,10 @@ __device__ inline int store_column(const FusedSolve<T>& solve, index_t j,
   columns.stalled.data[j] = column.state.stalled;
   solve.step_norms.data[j] = column.step;
   solve.state_norms.data[j] = column.norm;
+  if (solve.from_zero) {
+    if (columns.fallbacks.size > 0) columns.fallbacks.data[j] = 0;
+    if (columns.low_iterations.size > 0) columns.low_iterations.data[j] = 0;
+  }
   return column.running() ? 0 : 1;
 }
 
@@ -193,7 +203,8 @@ __device__ inline void load_entries(const FusedSolve<T>& solve, index_t first_co
   for (int at = static_cast<int>(threadIdx.x); at < k_copy; at += Shape::k_threads) {
     const index_t i = at % Shape::k_column;
     const index_t j = first_col + at / Shape::k_column;
-    entries[at] = i < solve.X.rows && j < solve.X.cols ? solve.X.data[i + j * solve.X.ld] : T(0);
+    const bool given = !solve.from_zero && i < solve.X.rows && j < solve.X.cols;
+    entries[at] = given ? solve.X.data[i + j * solve.X.ld] : T(0);
     entries[at + k_copy] = T(0);
   }
 }
@@ -236,7 +247,7 @@ __device__ inline void run_loop(const FusedSolve<T>& solve, const Map& map) {
     columns[c] = load_column(solve, j);
     x[c] = T(0);
     if (owns && j < solve.X.cols) {
-      x[c] = solve.X.data[row + j * solve.X.ld];
+      if (!solve.from_zero) x[c] = solve.X.data[row + j * solve.X.ld];
       held[c] = map.hold(row, j);
     }
   }
@@ -320,7 +331,12 @@ __device__ inline void run_loop(const FusedSolve<T>& solve, const Map& map) {
     int stopped = 0;
 #pragma unroll
     for (int c = 0; c < Columns; ++c) stopped += store_column(solve, first_col + c, columns[c]);
-    if (stopped > 0) atomicSub(solve.decision.columns.active.data, stopped);
+    if (solve.from_zero) {
+      // Every column ends here, and nobody has counted them before.
+      if (blockIdx.x == 0) solve.decision.columns.active.data[0] = 0;
+    } else if (stopped > 0) {
+      atomicSub(solve.decision.columns.active.data, stopped);
+    }
   }
 }
 

@@ -23,6 +23,7 @@ struct AdjointLoop {
   Gemm<T> product;  ///< with transpose_A
   AdjointUpdate<T> update;
   UpdateStatus<T> decision;
+  std::optional<ActivationDerivative<T>> derivative{};  ///< computed where Psi is read
 };
 
 /// A whole loop in one kernel: A in the registers of a block, a tile of columns per block, which
@@ -41,6 +42,11 @@ class FusedLoop {
   static std::optional<FusedLoop> match(const Sequence& sequence,
                                         VectorView<const std::int32_t> active, int multiprocessors);
 
+  /// The same for Backend::compile_from_zero(), of which max_iterations is one.
+  static std::optional<FusedLoop> match_from_zero(const Sequence& sequence,
+                                                  VectorView<const std::int32_t> active,
+                                                  int multiprocessors, std::int32_t max_iterations);
+
   /// Whether it is likely to be faster than a loop of products over all columns, or the bits must
   /// not depend on how many columns there are.
   bool worthwhile() const;
@@ -57,14 +63,20 @@ class FusedLoop {
   Loop loop_;
   int multiprocessors_;
   index_t rounds_;
+  bool from_zero_ = false;
+};
+
+/// How a loop is launched.
+struct FusedRun {
+  std::int32_t max_iterations;
+  int multiprocessors;
+  bool from_zero;  ///< states and columns are taken as ResetStatus and Fill leave them
 };
 
 template <class T>
-void run_fused(const PicardLoop<T>& loop, std::int32_t max_iterations, int multiprocessors,
-               CUstream_st* stream);
+void run_fused(const PicardLoop<T>& loop, const FusedRun& run, CUstream_st* stream);
 template <class T>
-void run_fused(const AdjointLoop<T>& loop, std::int32_t max_iterations, int multiprocessors,
-               CUstream_st* stream);
+void run_fused(const AdjointLoop<T>& loop, const FusedRun& run, CUstream_st* stream);
 
 /// How often the device's clusters have to take up columns until all had their turn; 1 for blocks
 /// without a cluster; 0 where the device cannot run the kernel, or none holds A.

@@ -27,17 +27,17 @@ struct PicardMap {
 }  // namespace
 
 template <class T>
-void run_fused(const PicardLoop<T>& loop, std::int32_t max_iterations, int multiprocessors,
-               CUstream_st* stream) {
+void run_fused(const PicardLoop<T>& loop, const FusedRun& run, CUstream_st* stream) {
   const PicardUpdate<T>& update = loop.update;
   if (update.X.cols == 0) return;
   const FusedSolve<T> solve = {loop.product.A.data, 1,
                                loop.product.A.ld,   update.X,
                                update.step_norms,   update.state_norms,
-                               loop.decision,       max_iterations};
+                               loop.decision,       run.max_iterations,
+                               run.from_zero};
   const PicardMap<T> map = {update.Z, update.activation.kind,
                             static_cast<T>(update.activation.alpha)};
-  launch_fused(solve, map, multiprocessors, stream);
+  launch_fused(solve, map, run.multiprocessors, stream);
 }
 
 template <class T>
@@ -45,8 +45,8 @@ index_t fused_rounds(const PicardLoop<T>& loop, int multiprocessors) {
   return rounds_of<PicardMap<T>>(loop.update.X, multiprocessors);
 }
 
-template void run_fused(const PicardLoop<float>&, std::int32_t, int, CUstream_st*);
-template void run_fused(const PicardLoop<double>&, std::int32_t, int, CUstream_st*);
+template void run_fused(const PicardLoop<float>&, const FusedRun&, CUstream_st*);
+template void run_fused(const PicardLoop<double>&, const FusedRun&, CUstream_st*);
 
 template index_t fused_rounds(const PicardLoop<float>&, int);
 template index_t fused_rounds(const PicardLoop<double>&, int);

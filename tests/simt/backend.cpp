@@ -155,6 +155,17 @@ std::unique_ptr<Program> SimtBackend::compile(Sequence sequence) {
   return std::make_unique<StraightProgram>(shared_from_this(), std::move(sequence));
 }
 
+std::unique_ptr<Program> SimtBackend::compile_from_zero(const Sequence& sequence,
+                                                        VectorView<const std::int32_t> active,
+                                                        std::int32_t max_iterations) {
+  if (strategy_ != LoopStrategy::fused) return nullptr;
+  validate_all(sequence);
+  const auto loop =
+      cuda::FusedLoop::match_from_zero(sequence, active, k_multiprocessors, max_iterations);
+  if (!loop) return nullptr;
+  return std::make_unique<FusedProgram>(shared_from_this(), sequence, *loop, max_iterations);
+}
+
 std::unique_ptr<Program> SimtBackend::compile_while(Sequence sequence,
                                                     VectorView<const std::int32_t> active,
                                                     std::int32_t max_iterations,

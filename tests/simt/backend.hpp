@@ -48,6 +48,9 @@ class SimtBackend final : public ForEachPrimitive<SimtRunEach>,
   std::unique_ptr<Program> compile(Sequence sequence) override;
   std::unique_ptr<Program> compile_while(Sequence sequence, VectorView<const std::int32_t> active,
                                          std::int32_t max_iterations, std::int32_t until) override;
+  std::unique_ptr<Program> compile_from_zero(const Sequence& sequence,
+                                             VectorView<const std::int32_t> active,
+                                             std::int32_t max_iterations) override;
   /// `automatic` is the conditional node: every access of the fused kernels to shared memory is
   /// watched, which takes long.
   void choose_loop_strategy(LoopStrategy strategy) override { strategy_ = strategy; }

@@ -62,9 +62,9 @@ TYPED_TEST(BatchStepTest, IsOneProgramFromTheUploadedBatchToTheGradient) {
                             Gemm<T>{},         PicardUpdate<T>{}, UpdateStatus<T>{}, Gemm<T>{}};
   const Sequence loss = {SoftmaxCrossEntropy<T>{}, Reduce<T>{}};
   const Sequence backward = {
-      Gemm<T>{}, ActivationDerivative<T>{}, Gemm<T>{},         ResetStatus<T>{}, Fill<T>{},
-      Fill<T>{}, AdjointUpdate<T>{},        UpdateStatus<T>{},  // the first iteration
-      Gemm<T>{}, AdjointUpdate<T>{},        UpdateStatus<T>{}, Gemm<T>{}};
+      Gemm<T>{}, Gemm<T>{},          ActivationDerivative<T>{}, ResetStatus<T>{}, Fill<T>{},
+      Fill<T>{}, AdjointUpdate<T>{}, UpdateStatus<T>{},  // the first iteration
+      Gemm<T>{}, AdjointUpdate<T>{}, UpdateStatus<T>{},         Gemm<T>{}};
   Sequence expected = forward;
   expected.insert(expected.end(), loss.begin(), loss.end());
   const BatchStep<T> evaluation(this->context(), model, k_samples, LossKind::softmax_cross_entropy,

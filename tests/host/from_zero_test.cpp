@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: MIT
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <utility>
+
+#include "host/solver/adjoint.hpp"
+#include "host/solver/picard.hpp"
+#include "tests/host/device_test.hpp"
+#include "tests/host/random_values.hpp"
+
+/// Solves from zero that a device does in one kernel, start and first iteration included, against
+/// the same solves step by step.
+namespace idl::test {
+namespace {
+
+using CudaCases = testing::Types<Case<DeviceKind::cuda, float>, Case<DeviceKind::cuda, double>>;
+
+constexpr index_t k_states = 21;
+constexpr index_t k_inputs = 5;
+constexpr index_t k_samples = 6;
+
+template <class C>
+class FromZero : public DeviceTest<C> {
+ protected:
+  using Scalar = typename C::Scalar;
+
+  struct Answer {
+    std::vector<Scalar> values;
+    SolveReport report;
+    std::size_t programs = 0;
+  };
+
+  /// `start`: 0 as a given start instead of none.
+  Answer picard(LoopStrategy strategy, const Activation& activation, const Tolerance& tolerance,
+                bool start = false, bool spoiled = false) {
+    this->context().backend()->choose_loop_strategy(strategy);
+    RandomValues random(4);
+    const auto A = this->matrix(k_states, k_states, random.matrix_of_norm(k_states, 0.9));
+    const auto B = this->matrix(k_states, k_inputs, random.uniforms(k_states * k_inputs, -1, 1));
+    auto inputs = random.uniforms(k_inputs * k_samples, -1, 1);
+    if (spoiled) inputs[k_inputs * 2] = std::numeric_limits<double>::quiet_NaN();
+    const auto U = this->matrix(k_inputs, k_samples, inputs);
+    Matrix<Scalar> X(this->context(), k_states, k_samples);
+    solver::PicardSolver<Scalar> solver(
+        this->context(), {.A = A, .B = B, .U = U, .X = X, .activation = activation}, tolerance);
+    if (start) {
+      const auto zero = Matrix<Scalar>::zeros(this->context(), k_states, k_samples);
+      solver.start_from(zero.view());
+    }
+    for (int launch = 0; launch < 2; ++launch) solver.launch();  // the second like the first
+    auto report = solver.report();
+    std::size_t steps = 0;
+    for (const auto& part : solver.parts()) steps += part->sequence().size();
+    return {this->fetch(X.view()), std::move(report), steps};
+  }
+
+  Answer adjoint(LoopStrategy strategy, const Activation& activation, const Tolerance& tolerance) {
+    this->context().backend()->choose_loop_strategy(strategy);
+    RandomValues random(6);
+    const auto A = this->matrix(k_states, k_states, random.matrix_of_norm(k_states, 0.9));
+    const auto C_matrix = this->matrix(3, k_states, random.uniforms(3 * k_states, -1, 1));
+    const auto Z = this->matrix(k_states, k_samples, random.uniforms(k_states * k_samples, -1, 1));
+    const auto X = this->matrix(k_states, k_samples, random.uniforms(k_states * k_samples, -1, 1));
+    const auto dY = this->matrix(3, k_samples, random.uniforms(3 * k_samples, -1, 1));
+    Matrix<Scalar> V(this->context(), k_states, k_samples);
+    solver::AdjointSolver<Scalar> solver(
+        this->context(),
+        {.A = A, .C = C_matrix, .Z = Z, .X = X.view(), .dY = dY, .V = V, .activation = activation},
+        tolerance);
+    for (int launch = 0; launch < 2; ++launch) solver.launch();
+    auto report = solver.report();
+    std::size_t steps = 0;
+    for (const auto& part : solver.parts()) steps += part->sequence().size();
+    return {this->fetch(V.view()), std::move(report), steps};
+  }
+
+  /// Both have converged, or ended together, to the same point, as far as both bounds say.
+  static void expect_same(const Answer& whole, const Answer& stepwise, const Tolerance& tolerance) {
+    EXPECT_LT(whole.programs, stepwise.programs) << "nothing was done in one kernel";
+    EXPECT_EQ(whole.report.status, stepwise.report.status);
+    EXPECT_EQ(whole.report.fallbacks, std::vector<std::int32_t>(k_samples, 0));
+    EXPECT_EQ(whole.report.low_precision_iterations, std::vector<std::int32_t>(k_samples, 0));
+    for (std::size_t j = 0; j < k_samples; ++j) {
+      // Sums in another order may stop one iteration earlier or later.
+      EXPECT_LE(std::abs(whole.report.iterations[j] - stepwise.report.iterations[j]),
+                tolerance.max_iterations < 300 ? 0 : 1);
+      double difference = 0;
+      const auto size = static_cast<std::size_t>(k_states);
+      for (std::size_t e = j * size; e < (j + 1) * size; ++e)
+        difference = std::max(difference, std::abs(static_cast<double>(whole.values[e]) -
+                                                   static_cast<double>(stepwise.values[e])));
+      EXPECT_LE(difference, whole.report.error_bound[j] + stepwise.report.error_bound[j]);
+    }
+  }
+};
+TYPED_TEST_SUITE(FromZero, CudaCases, CaseNames);
+
+TYPED_TEST(FromZero, IsWhatTheStepsGiveOneByOne) {
+  for (const ActivationKind kind :
+       {ActivationKind::relu, ActivationKind::tanh, ActivationKind::gelu, ActivationKind::elu})
+    for (const std::int32_t most : {1, 3, 300}) {
+      const Tolerance tolerance{.max_iterations = most};
+      this->expect_same(this->picard(LoopStrategy::fused, {kind}, tolerance),
+                        this->picard(LoopStrategy::conditional_node, {kind}, tolerance), tolerance);
+      this->expect_same(this->adjoint(LoopStrategy::fused, {kind}, tolerance),
+                        this->adjoint(LoopStrategy::conditional_node, {kind}, tolerance),
+                        tolerance);
+    }
+}
+
+TYPED_TEST(FromZero, HasTheBitsOfAGivenStartOfZero) {
+  for (const StopRule rule : {StopRule::step, StopRule::certified_bound}) {
+    const Tolerance tolerance{.rule = rule};
+    const auto whole = this->picard(LoopStrategy::fused, {}, tolerance);
+    const auto started = this->picard(LoopStrategy::fused, {}, tolerance, true);
+    EXPECT_TRUE(same_bits(whole.values, started.values));
+    EXPECT_EQ(whole.report.iterations, started.report.iterations);
+    EXPECT_EQ(whole.report.step, started.report.step);
+    EXPECT_EQ(whole.report.error_bound, started.report.error_bound);
+    EXPECT_TRUE(whole.report.all_converged());
+  }
+}
+
+TYPED_TEST(FromZero, ANanHarmsNoOtherColumn) {
+  const auto clean = this->picard(LoopStrategy::fused, {}, {});
+  const auto spoiled = this->picard(LoopStrategy::fused, {}, {}, false, true);
+  for (std::size_t j = 0; j < k_samples; ++j) {
+    EXPECT_EQ(spoiled.report.status[j], j == 2 ? SolveStatus::diverged : SolveStatus::converged);
+    if (j == 2) continue;
+    for (std::size_t i = 0; i < k_states; ++i)
+      EXPECT_EQ(clean.values[i + j * k_states], spoiled.values[i + j * k_states]);
+  }
+}
+
+TYPED_TEST(FromZero, NoIterationAtAllIsDoneStepByStep) {
+  const auto answer = this->picard(LoopStrategy::fused, {}, {.max_iterations = 0});
+  EXPECT_EQ(answer.report.iterations, std::vector<std::int32_t>(k_samples, 0));
+  EXPECT_EQ(answer.values, std::vector<typename TypeParam::Scalar>(k_states * k_samples));
+}
+
+}  // namespace
+}  // namespace idl::test
