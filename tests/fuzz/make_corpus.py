@@ -216,6 +216,8 @@ TRAINING_SETTINGS = {
     "schedule_floor": 0.0,
     "forward": TOLERANCE,
     "adjoint": TOLERANCE,
+    "acceleration": "none",
+    "solver_precision": "full",
     "batch_invariant": False,
     "shuffle": True,
     "seed": 0,
