@@ -21,6 +21,8 @@
 ///     τ = next_tau(radius, Σ_active d_i, |active|) and bound = τ, until the number of active
 ///     entries no longer falls. That happens within |row| rounds, in practice 3 to 8. (With an
 ///     entry whose gap is τ up to rounding, the number may go up and down for ever.)
+///     A start at the row's last τ instead, while a model is trained, would save one round at most
+///     (3.0 to 3.3 instead of 2.7 to 4.3 for trained rows of 100 and 300), so none is remembered.
 ///  3. total = Σ shrink(a_i, h, τ); until l1_ball_holds_in_any_order(total, …): lower τ by
 ///     lower_tau. Once is the rule, for the roundings of step 2.
 ///  4. a_i <- shrink(a_i, h, τ).
