@@ -27,12 +27,13 @@ struct InnerColumn {
 
 /// After one more inner iteration with this step.
 IDL_HOST_DEVICE inline InnerColumn next_inner_column(InnerColumn column, float step, float target) {
+  // Against where the window began: 2 % in all of it, not in one iteration.
   if (step < 0.98F * column.best_step) {
+    column.best_step = step;
     column.stalled = 0;
   } else {
     column.stalled += 1;
   }
-  if (step < column.best_step) column.best_step = step;
   column.leaves = !is_finite(step) || step <= target || column.stalled >= k_stagnation_window;
   return column;
 }

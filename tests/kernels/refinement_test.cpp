@@ -166,6 +166,23 @@ TYPED_TEST(RefinementKernels, ColumnsLeaveAtTheirTargetWithNanOrWithoutProgress)
   EXPECT_EQ(this->fetch_vector(low), (std::vector<std::int32_t>{5, 11, 1, 4, 0}));
 }
 
+/// 1 % an iteration is more than 2 % in four.
+TYPED_TEST(RefinementKernels, AColumnThatFallsSlowlyButSteadilyStays) {
+  const auto inner = this->inner(1, 1);
+  upload<std::int32_t>(this->context(), std::vector<std::int32_t>{0}, inner.stalled);
+  upload<float>(this->context(), std::vector<float>{100.0F}, inner.best_steps);
+  const auto low = this->vector(std::vector<std::int32_t>{0});
+  double step = 100.0;
+  for (int k = 0; k < 40; ++k) {
+    step *= 0.99;
+    this->run(UpdateRefinement{.step_norms = this->reals(std::vector<double>{step}),
+                               .inner = inner,
+                               .low_iterations = low});
+  }
+  EXPECT_EQ(this->fetch_vector(inner.status), std::vector<std::uint8_t>{0});
+  EXPECT_EQ(this->fetch_vector(low), std::vector<std::int32_t>{40});
+}
+
 TYPED_TEST(RefinementKernels, WrongShapesAreRefused) {
   const auto A = this->low(4, 3, 4);
   const auto B = this->low(5, 2, 5);
