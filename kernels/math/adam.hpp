@@ -4,10 +4,12 @@
 #include <cmath>
 
 #include "kernels/math/host_device.hpp"
+#include "kernels/math/rounded.hpp"
 #include "kernels/primitives.hpp"
 
 /// The element functions of AdamUpdate and SgdUpdate. What depends on the step alone is taken in
-/// double once.
+/// double once. Products are rounded before they are added: of a sum of two products a compiler may
+/// fuse either, and kernels that share a function would differ in bits.
 namespace idl {
 
 template <class T>
@@ -52,10 +54,13 @@ IDL_HOST_DEVICE inline AdamFactors<T> with_schedule(AdamFactors<T> factors,
 /// One entry of M, m1, m2 under the gradient entry dM.
 template <class T>
 IDL_HOST_DEVICE inline void adam_entry(const AdamFactors<T>& f, T& M, T dM, T& m1, T& m2) {
-  const T g = dM + f.weight_decay * M;
-  m1 = f.beta1 * m1 + f.one_minus_beta1 * g;
-  m2 = f.beta2 * m2 + f.one_minus_beta2 * g * g;
-  M = f.keep * M - f.step_size * (m1 / (std::sqrt(m2) / f.root_correction2 + f.epsilon));
+  using rounded::add;
+  using rounded::multiply;
+  const T g = add(dM, multiply(f.weight_decay, M));
+  m1 = add(multiply(f.beta1, m1), multiply(f.one_minus_beta1, g));
+  m2 = add(multiply(f.beta2, m2), multiply(multiply(f.one_minus_beta2, g), g));
+  const T denominator = add(std::sqrt(m2) / f.root_correction2, f.epsilon);
+  M = add(multiply(f.keep, M), -multiply(f.step_size, m1 / denominator));
 }
 
 template <class T>
@@ -82,9 +87,12 @@ IDL_HOST_DEVICE inline SgdFactors<T> with_schedule(SgdFactors<T> factors,
 /// One entry of M and velocity under the gradient entry dM.
 template <class T>
 IDL_HOST_DEVICE inline void sgd_entry(const SgdFactors<T>& f, T& M, T dM, T& velocity) {
-  const T g = dM + f.weight_decay * M;
-  velocity = f.momentum * velocity + g;
-  M -= f.learning_rate * (f.nesterov ? g + f.momentum * velocity : velocity);
+  using rounded::add;
+  using rounded::multiply;
+  const T g = add(dM, multiply(f.weight_decay, M));
+  velocity = add(multiply(f.momentum, velocity), g);
+  const T direction = f.nesterov ? add(g, multiply(f.momentum, velocity)) : velocity;
+  M = add(M, -multiply(f.learning_rate, direction));
 }
 
 }  // namespace idl

@@ -5,6 +5,7 @@
 
 #include "kernels/math/extrema.hpp"
 #include "kernels/math/host_device.hpp"
+#include "kernels/math/rounded.hpp"
 
 /// The part of AndersonMix that is the same for all entries of a column.
 namespace idl {
@@ -32,6 +33,12 @@ IDL_HOST_DEVICE inline bool anderson_rejects(std::int32_t points, T step, T acce
   return points >= 2 && !(step <= decrease * accepted);
 }
 
+/// ab − cd. Rounded one by one, since a compiler may fuse either product and the bits must not
+/// depend on the kernel.
+IDL_HOST_DEVICE inline double difference_of_products(double a, double b, double c, double d) {
+  return rounded::add(rounded::multiply(a, b), -rounded::multiply(c, d));
+}
+
 /// γ = argmin ‖G − Σ γ_i d_i‖₂² + μ‖γ‖² with μ = 10⁻⁶ Σ‖d_i‖₂², from the normal equations in
 /// double; 0, the plain iteration, where these are singular or not finite. `points` counts those
 /// known. Without μ, directions that differ by less than their rounding would get huge weights.
@@ -47,9 +54,9 @@ IDL_HOST_DEVICE inline AndersonWeights<T> anderson_weights(const AndersonProduct
   const double ridge = 1e-6 * (d11 + d22);
   const double a11 = d11 + ridge;
   const double a22 = points < 2 ? 1.0 : d22 + ridge;
-  const double determinant = a11 * a22 - a12 * a12;
-  const double first = (b1 * a22 - b2 * a12) / determinant;
-  const double second = (b2 * a11 - b1 * a12) / determinant;
+  const double determinant = difference_of_products(a11, a22, a12, a12);
+  const double first = difference_of_products(b1, a22, b2, a12) / determinant;
+  const double second = difference_of_products(b2, a11, b1, a12) / determinant;
   if (!(determinant > 0.0) || !is_finite(first) || !is_finite(second)) return {T(0), T(0)};
   return {static_cast<T>(first), static_cast<T>(second)};
 }

@@ -18,9 +18,25 @@ IDL_HOST_DEVICE inline double add(double a, double b) {
 #endif
 }
 
+IDL_HOST_DEVICE inline float add(float a, float b) {
+#ifdef __CUDA_ARCH__
+  return __fadd_rn(a, b);
+#else
+  return a + b;
+#endif
+}
+
 IDL_HOST_DEVICE inline double multiply(double a, double b) {
 #ifdef __CUDA_ARCH__
   return __dmul_rn(a, b);
+#else
+  return a * b;
+#endif
+}
+
+IDL_HOST_DEVICE inline float multiply(float a, float b) {
+#ifdef __CUDA_ARCH__
+  return __fmul_rn(a, b);
 #else
   return a * b;
 #endif
