@@ -14,7 +14,8 @@ namespace idl {
 
 /// X(:,j) <- φ(S(:,j) + Z(:,j)) for each column whose status is `running`; other columns of X, and
 /// their norms, stay untouched. All n×m. step_norms_j = max_i |X_new − X_old|,
-/// state_norms_j = max_i |X_new|. A NaN anywhere in the column makes its step norm NaN.
+/// state_norms_j = max_i |X_new|, with `join` of these and the norms that are there: those of other
+/// rows of the same columns. A NaN anywhere in the column makes its step norm NaN.
 template <class T>
 struct PicardUpdate {
   ConstMatrixView<T> S;
@@ -24,6 +25,7 @@ struct PicardUpdate {
   VectorView<T> step_norms;
   VectorView<T> state_norms;
   VectorView<const std::uint8_t> status;
+  bool join = false;
 };
 
 /// Psi <- φ'(S + Z), all n×m. Psi may be S.
@@ -37,7 +39,7 @@ struct ActivationDerivative {
 
 /// V(:,j) <- Psi(:,j) ∘ (W(:,j) + G(:,j)) for each column whose status is `running`. All n×m.
 /// step_norms_j = Σ_i |V_new − V_old| and state_norms_j = Σ_i |V_new|: the adjoint map contracts in
-/// ℓ1. NaN as in PicardUpdate.
+/// ℓ1. `join` and NaN as in PicardUpdate.
 template <class T>
 struct AdjointUpdate {
   ConstMatrixView<T> W;
@@ -47,6 +49,7 @@ struct AdjointUpdate {
   VectorView<T> step_norms;
   VectorView<T> state_norms;
   VectorView<const std::uint8_t> status;
+  bool join = false;
 };
 
 /// The state of a loop over the columns: one entry per column, `active` has one element.

@@ -51,6 +51,7 @@ Arguments parse(int argc, char** argv) {
        [&](const std::string& text) { peer_case.learning_rate = std::stod(text); });
   take("device", [&](const std::string& text) { peer_case.device = text; });
   take("precision", [&](const std::string& text) { peer_case.precision = text; });
+  take("sweep", [&](const std::string& text) { peer_case.sweep = text; });
   take("acceleration", [&](const std::string& text) { peer_case.acceleration = text; });
   take("repeat", [&](const std::string& text) { arguments.repeat = std::stoi(text); });
   take("answer", [&](const std::string& text) { arguments.answer = text; });

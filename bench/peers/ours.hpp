@@ -20,6 +20,7 @@ struct PeerCase {
   double learning_rate = 1e-3;
   std::string device = "auto";
   std::string precision = "float32";
+  std::string sweep = "jacobi";
   std::string acceleration = "none";
 };
 

@@ -21,7 +21,8 @@ class CaseWork : public PeerWork {
   CaseWork(const PeerCase& peer_case, std::int64_t batches)
       : context_(parse_device(peer_case.device)),
         model_(load_model<T>(context_, peer_case.model)),
-        solver_options_{.acceleration = parse_acceleration(peer_case.acceleration)},
+        solver_options_{.sweep = parse_sweep(peer_case.sweep),
+                        .acceleration = parse_acceleration(peer_case.acceleration)},
         file_(io::read_safetensors(peer_case.inputs)) {
     const io::Array& U = file_.at("U");
     samples_ = peer_case.batch > 0 ? peer_case.batch : U.shape.at(0) / batches;
@@ -91,7 +92,9 @@ class SolveWork final : public CaseWork<T> {
                  .U = U_,
                  .X = X_,
                  .activation = this->model_.options().activation},
-                {}, {.acceleration = this->solver_options_.acceleration}) {}
+                {},
+                {.sweep = this->solver_options_.sweep,
+                 .acceleration = this->solver_options_.acceleration}) {}
 
   void run() override {
     solver_.launch();

@@ -115,6 +115,9 @@ void variant(benchmark::State& state, Device device, const Problem& problem, con
 template <class T>
 std::vector<Variant> variants(Device device, const Problem& problem) {
   std::vector<Variant> all = {
+      {.name = "gauss_seidel", .options = {.sweep = Sweep::gauss_seidel}},
+      {.name = "gauss_seidel_anderson",
+       .options = {.sweep = Sweep::gauss_seidel, .acceleration = Acceleration::anderson}},
       {.name = "anderson", .options = {.acceleration = Acceleration::anderson}}};
   if (problem.size.n <= 1000)
     all.push_back({.name = "batch_invariant", .options = {.batch_invariant = true}});

@@ -58,6 +58,7 @@ struct BatchPass<T>::State {
 
   solver::LoopOptions loop_options() const {
     return {.batch_invariant = options.solver.batch_invariant,
+            .sweep = options.solver.sweep,
             .acceleration = options.solver.acceleration,
             .compaction = {},
             .refinement = {.wanted = options.solver.precision == Precision::automatic}};

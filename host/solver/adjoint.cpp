@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "host/solver/iteration.hpp"
+#include "host/solver/sweep.hpp"
 
 namespace idl::solver {
 
@@ -31,29 +32,36 @@ AdjointSolver<T>::AdjointSolver(Context& context, const AdjointProblem<T>& probl
        ColumnNorms<T>{.X = G_, .norms = iteration_.forcing_norms(), .kind = NormKind::one}});
 }
 
-/// V <- Ψ∘(W + G), each column's decision, and for those that go on the acceleration.
+/// V <- Ψ∘(W + G).
 template <class T>
-Sequence AdjointSolver<T>::update() {
-  Sequence sequence = {AdjointUpdate<T>{.W = W_,
-                                        .G = G_,
-                                        .Psi = Psi_,
-                                        .V = problem_.V,
-                                        .step_norms = iteration_.step_norms(),
-                                        .state_norms = iteration_.state_norms(),
-                                        .status = iteration_.status()},
-                       update_status(iteration_, tolerance_, problem_.A.rows)};
+AdjointUpdate<T> AdjointSolver<T>::update() {
+  return {.W = W_,
+          .G = G_,
+          .Psi = Psi_,
+          .V = problem_.V,
+          .step_norms = iteration_.step_norms(),
+          .state_norms = iteration_.state_norms(),
+          .status = iteration_.status()};
+}
+
+/// Each column's decision, and for those that go on the acceleration.
+template <class T>
+Sequence AdjointSolver<T>::decision() {
+  Sequence sequence = {update_status(iteration_, tolerance_, problem_.A.rows)};
   if (anderson_) sequence.push_back(anderson_->step(iteration_));
   return sequence;
 }
 
 template <class T>
 Sequence AdjointSolver<T>::step() {
-  Sequence sequence = {Gemm<T>{.A = problem_.A,
-                               .B = problem_.V,
-                               .C = W_,
-                               .transpose_A = true,
-                               .batch_invariant = options_.batch_invariant}};
-  append(sequence, update());
+  Sequence sequence = sweep_of(options_.sweep,
+                               Gemm<T>{.A = problem_.A,
+                                       .B = problem_.V,
+                                       .C = W_,
+                                       .transpose_A = true,
+                                       .batch_invariant = options_.batch_invariant},
+                               update());
+  append(sequence, decision());
   return sequence;
 }
 
@@ -88,7 +96,8 @@ Sequence AdjointSolver<T>::first_step() {
   if (anderson_) sequence.push_back(anderson_->begin());
   if (tolerance_.max_iterations > 0) {
     sequence.push_back(Fill<T>{.Y = W_});
-    append(sequence, update());
+    sequence.push_back(update());
+    append(sequence, decision());
   }
   return sequence;
 }

@@ -54,7 +54,8 @@ class AdjointSolver {
   ActivationDerivative<T> derivative();
   Sequence first_step();
   void compile();
-  Sequence update();
+  AdjointUpdate<T> update();
+  Sequence decision();
   void make_refinement();
 
   Context* context_;

@@ -35,6 +35,7 @@ inline void check_tolerance(const Tolerance& tolerance, const std::string& which
 /// How a loop goes about its columns, beside its tolerance.
 struct LoopOptions {
   bool batch_invariant = false;
+  Sweep sweep = Sweep::jacobi;
   Acceleration acceleration = Acceleration::none;
   CompactionRule compaction{};
   RefinementRule refinement{};
@@ -44,7 +45,8 @@ struct LoopOptions {
 inline bool refines(const LoopOptions& options, const Tolerance& tolerance,
                     const MatrixView<float>& X) {
   return options.refinement.holds(X.device, X.rows, X.cols) && !options.batch_invariant &&
-         options.acceleration == Acceleration::none && tolerance.max_iterations > 0;
+         options.sweep == Sweep::jacobi && options.acceleration == Acceleration::none &&
+         tolerance.max_iterations > 0;
 }
 
 inline void append(Sequence& sequence, Sequence tail) {

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "host/solver/iteration.hpp"
+#include "host/solver/sweep.hpp"
 #include "idl/error.hpp"
 
 namespace idl::solver {
@@ -35,26 +36,34 @@ PicardSolver<T>::PicardSolver(Context& context, const EquilibriumProblem<T>& pro
   compile();
 }
 
-/// X <- φ(S + Z), each column's decision, and for those that go on the acceleration.
+/// X <- φ(S + Z).
 template <class T>
-Sequence PicardSolver<T>::update() {
-  Sequence sequence = {PicardUpdate<T>{.S = S_,
-                                       .Z = Z_,
-                                       .X = problem_.X,
-                                       .activation = problem_.activation,
-                                       .step_norms = iteration_.step_norms(),
-                                       .state_norms = iteration_.state_norms(),
-                                       .status = iteration_.status()},
-                       update_status(iteration_, tolerance_, problem_.A.rows)};
+PicardUpdate<T> PicardSolver<T>::update() {
+  return {.S = S_,
+          .Z = Z_,
+          .X = problem_.X,
+          .activation = problem_.activation,
+          .step_norms = iteration_.step_norms(),
+          .state_norms = iteration_.state_norms(),
+          .status = iteration_.status()};
+}
+
+/// Each column's decision, and for those that go on the acceleration.
+template <class T>
+Sequence PicardSolver<T>::decision() {
+  Sequence sequence = {update_status(iteration_, tolerance_, problem_.A.rows)};
   if (anderson_) sequence.push_back(anderson_->step(iteration_));
   return sequence;
 }
 
 template <class T>
 Sequence PicardSolver<T>::step() {
-  Sequence sequence = {Gemm<T>{
-      .A = problem_.A, .B = problem_.X, .C = S_, .batch_invariant = options_.batch_invariant}};
-  append(sequence, update());
+  Sequence sequence = sweep_of(
+      options_.sweep,
+      Gemm<T>{
+          .A = problem_.A, .B = problem_.X, .C = S_, .batch_invariant = options_.batch_invariant},
+      update());
+  append(sequence, decision());
   return sequence;
 }
 
@@ -82,7 +91,8 @@ Sequence PicardSolver<T>::first_step() {
   if (anderson_) sequence.push_back(anderson_->begin());
   if (tolerance_.max_iterations > 0) {
     sequence.push_back(Fill<T>{.Y = S_});
-    append(sequence, update());
+    sequence.push_back(update());
+    append(sequence, decision());
   }
   return sequence;
 }

@@ -31,7 +31,8 @@ struct EquilibriumProblem {
 ///
 /// Per iteration 2n²m flops for S and five passes over n×m. From X = 0 the first iteration needs no
 /// product, since S = 0. Columns are independent: each stops by its own status. Those that go on
-/// may be accelerated (anderson.hpp). Source: El Ghaoui et al. 2021, section 2.4.
+/// may be accelerated (anderson.hpp), and rows may see those above them (sweep.hpp). Source: El
+/// Ghaoui et al. 2021, section 2.4.
 template <class T>
 class PicardSolver {
  public:
@@ -58,7 +59,8 @@ class PicardSolver {
  private:
   Sequence inputs();
   Sequence first_step();
-  Sequence update();
+  PicardUpdate<T> update();
+  Sequence decision();
   bool starts_from_zero() const { return X0_.rows() == 0 && tolerance_.max_iterations > 0; }
   void make_refinement();
   void compile();

@@ -67,8 +67,8 @@ void execute(const AdjointUpdate<T>& u, Scratch&) {
     T* v = u.V.data + j * u.V.ld;
     with_widest_vectors([&](auto width) __attribute__((always_inline)) {
       const Norms<T> norms = update_entries<T, width()>(w, g, psi, v, u.V.rows);
-      u.step_norms.data[j] = norms.step;
-      u.state_norms.data[j] = norms.state;
+      u.step_norms.data[j] = u.join ? u.step_norms.data[j] + norms.step : norms.step;
+      u.state_norms.data[j] = u.join ? u.state_norms.data[j] + norms.state : norms.state;
     });
   });
 }

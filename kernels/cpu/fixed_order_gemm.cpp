@@ -252,10 +252,16 @@ void PackedGemm<T>::pack(const Gemm<T>& g) {
 }
 
 template <class T>
-void PackedGemm<T>::multiply(const Gemm<T>& g) const {
-  const Round whole{0, g.C.rows, 0, inner_size(g)};
-  multiply_round(g, whole, [&](index_t panel) {
-    return Panel<T>{packed_at(whole, packed_, panel), k_panel_rows<T>};
+bool PackedGemm<T>::begins_at(index_t row) {
+  return row % k_panel_rows<T> == 0;
+}
+
+template <class T>
+void PackedGemm<T>::multiply(const Gemm<T>& g, index_t row, index_t rows) const {
+  const Round part{row, rows, 0, inner_size(g)};
+  T* packed = packed_at(part, packed_, row / k_panel_rows<T>);
+  multiply_round(g, part, [&](index_t panel) {
+    return Panel<T>{packed_at(part, packed, panel), k_panel_rows<T>};
   });
 }
 

@@ -26,8 +26,10 @@ class PackedGemm {
   static bool fits(const Gemm<T>& gemm);
   /// Takes op(A) of `gemm`. @throws OutOfMemory
   void pack(const Gemm<T>& gemm);
-  /// The product; its op(A) is the one that was packed.
-  void multiply(const Gemm<T>& gemm) const;
+  /// Whether a product of rows from `row` on can be asked for.
+  static bool begins_at(index_t row);
+  /// Rows [row, row + rows) of the product; its op(A) is the one that was packed.
+  void multiply(const Gemm<T>& gemm, index_t row, index_t rows) const;
 
  private:
   Scratch scratch_;

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+#include <algorithm>
+
 #include "idl/solver.hpp"
 #include "kernels/cpu/execute.hpp"
 #include "kernels/cpu/magnitude.hpp"
@@ -14,6 +16,12 @@ struct Norms {
   T step;
   T state;
 };
+
+// Of two norms, NaN above all.
+template <class T>
+T larger(T a, T b) {
+  return from_magnitude<T>(std::max(magnitude(a), magnitude(b)));
+}
 
 // x <- φ(s + z), n entries: 3 reads and 1 write each.
 template <class T, class Phi>
@@ -49,8 +57,8 @@ void execute(const PicardUpdate<T>& u, Scratch&) {
       if (u.status.data[j] != k_running) return;
       const Norms<T> norms = update_column(u.S.data + j * u.S.ld, u.Z.data + j * u.Z.ld,
                                            u.X.data + j * u.X.ld, u.X.rows, phi);
-      u.step_norms.data[j] = norms.step;
-      u.state_norms.data[j] = norms.state;
+      u.step_norms.data[j] = u.join ? larger(u.step_norms.data[j], norms.step) : norms.step;
+      u.state_norms.data[j] = u.join ? larger(u.state_norms.data[j], norms.state) : norms.state;
     });
   });
 }

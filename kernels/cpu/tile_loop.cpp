@@ -10,6 +10,7 @@
 #include "kernels/cpu/execute.hpp"
 #include "kernels/cpu/gemm.hpp"
 #include "kernels/cpu/scratch.hpp"
+#include "kernels/row_blocks.hpp"
 
 namespace idl::cpu {
 namespace {
@@ -76,9 +77,7 @@ template <class T, class Update>
 class SeparableLoop final : public TileLoop {
  public:
   /// The steps of one iteration; `mix` where it is accelerated.
-  struct Steps {
-    Gemm<T> product;
-    Update update;
+  struct Steps : RowSweep<T, Update> {
     UpdateStatus<T> decision;
     std::optional<AndersonMix<T>> mix;
   };
@@ -101,16 +100,16 @@ class SeparableLoop final : public TileLoop {
         status.data, status.data + status.size, static_cast<std::uint8_t>(SolveStatus::running)));
     index_t width = status.size;
     bool moved = false;
-    const bool packed = PackedGemm<T>::fits(work.product) && takes_fixed_order(work.product);
-    if (packed && active_ > 0 && max_iterations > 0) packed_product_.pack(work.product);
+    packed_ = PackedGemm<T>::fits(work.product) && takes_fixed_order(work.product) &&
+              std::ranges::all_of(work.first_rows, PackedGemm<T>::begins_at);
+    if (packed_ && active_ > 0 && max_iterations > 0) packed_product_.pack(work.product);
     for (std::int32_t k = 0; active_ > 0 && k < max_iterations; ++k) {
       if (width > k_narrowest && 4 * active_ <= 3 * width) {
         width = gather(work, width, moved);
         moved = true;
         work = moved_steps(width);
       }
-      packed ? packed_product_.multiply(work.product) : execute(work.product, scratch_);
-      execute(work.update, scratch_);
+      for (std::size_t b = 0; b < work.first_rows.size(); ++b) apply(work, b);
       execute(work.decision, scratch_);
       if (work.mix) execute(*work.mix, scratch_);
     }
@@ -120,6 +119,18 @@ class SeparableLoop final : public TileLoop {
   }
 
  private:
+  /// The map, for a block of its rows.
+  void apply(const Steps& work, std::size_t block) {
+    const index_t first = work.first_rows[block];
+    const index_t rows = work.rows_from(block);
+    if (packed_) {
+      packed_product_.multiply(work.product, first, rows);
+    } else {
+      execute(rows_of(work.product, first, rows), scratch_);
+    }
+    execute(rows_of(work.update, first, rows), scratch_);
+  }
+
   /// f(view, buffer) for what an iteration needs of a column beside the state and the product.
   template <class F>
   void for_each_held(Steps& steps, F f) {
@@ -257,30 +268,29 @@ class SeparableLoop final : public TileLoop {
   std::vector<T> state_;
   std::vector<std::vector<T>> held_;
   std::int32_t active_ = 0;
+  bool packed_ = false;
   PackedGemm<T> packed_product_;
   Scratch scratch_;
 };
 
 template <class T, class Update>
 std::unique_ptr<TileLoop> make_loop(const Sequence& steps, index_t first, index_t count) {
-  const auto* product = std::get_if<Gemm<T>>(&steps[0]);
-  const auto* update = std::get_if<Update>(&steps[1]);
-  const auto* decision = std::get_if<UpdateStatus<T>>(&steps[2]);
-  if (product == nullptr || update == nullptr || decision == nullptr) return nullptr;
-  std::optional<AndersonMix<T>> mix;
-  if (steps.size() == 4) {
-    const auto* last = std::get_if<AndersonMix<T>>(&steps[3]);
-    if (last == nullptr) return nullptr;
-    mix = *last;
-  }
-  return std::make_unique<SeparableLoop<T, Update>>(
-      typename SeparableLoop<T, Update>::Steps{*product, *update, *decision, mix}, first, count);
+  const auto sweep = leading_sweep<T, Update>(steps);
+  if (!sweep) return nullptr;
+  const std::size_t next = 2 * sweep->first_rows.size();
+  const std::size_t behind = steps.size() - next;
+  if (behind != 1 && behind != 2) return nullptr;
+  const auto* decision = std::get_if<UpdateStatus<T>>(&steps[next]);
+  const auto* mix = behind == 2 ? std::get_if<AndersonMix<T>>(&steps[next + 1]) : nullptr;
+  if (decision == nullptr || (behind == 2 && mix == nullptr)) return nullptr;
+  typename SeparableLoop<T, Update>::Steps whole = {*sweep, *decision, std::nullopt};
+  if (mix != nullptr) whole.mix = *mix;
+  return std::make_unique<SeparableLoop<T, Update>>(whole, first, count);
 }
 
 }  // namespace
 
 std::unique_ptr<TileLoop> TileLoop::make(const Sequence& steps, index_t first, index_t count) {
-  if (steps.size() != 3 && steps.size() != 4) return nullptr;
   auto loop = make_loop<float, PicardUpdate<float>>(steps, first, count);
   if (!loop) loop = make_loop<double, PicardUpdate<double>>(steps, first, count);
   if (!loop) loop = make_loop<float, AdjointUpdate<float>>(steps, first, count);

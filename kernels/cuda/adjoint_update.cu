@@ -53,8 +53,8 @@ __global__ void adjoint_update_kernel(AdjointUpdate<T> u) {
   step = Team::reduce(step, Plus{}, shared);
   state = Team::reduce(state, Plus{}, shared);
   if (Team::rank() == 0) {
-    u.step_norms.data[j] = step;
-    u.state_norms.data[j] = state;
+    u.step_norms.data[j] = u.join ? u.step_norms.data[j] + step : step;
+    u.state_norms.data[j] = u.join ? u.state_norms.data[j] + state : state;
   }
 }
 

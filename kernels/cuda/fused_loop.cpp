@@ -22,7 +22,7 @@ bool product_fits(const Gemm<T>& product, const MatrixView<T>& state,
 template <class T, class Update>
 bool decision_fits(const UpdateStatus<T>& decision, const Update& update,
                    VectorView<const std::int32_t> active) {
-  return decision.step_norms.data == update.step_norms.data &&
+  return !update.join && decision.step_norms.data == update.step_norms.data &&
          decision.state_norms.data == update.state_norms.data &&
          decision.columns.status.data == update.status.data &&
          decision.columns.active.data == active.data;

@@ -45,6 +45,10 @@ __global__ void picard_update_kernel(PicardUpdate<T> u, Phi phi) {
   step = Team::reduce(step, Maximum{}, shared);
   state = Team::reduce(state, Maximum{}, shared);
   if (Team::rank() == 0) {
+    if (u.join) {
+      step = Maximum{}(step, magnitude(u.step_norms.data[j]));
+      state = Maximum{}(state, magnitude(u.state_norms.data[j]));
+    }
     u.step_norms.data[j] = from_magnitude<T>(step);
     u.state_norms.data[j] = from_magnitude<T>(state);
   }
