@@ -117,10 +117,12 @@ class Backend : public ForEachPrimitive<RunsEach> {
                                                  std::int32_t until = 0) = 0;
   /// A whole solve from a state of zero, where the backend has something better than one step after
   /// the other: what ResetStatus does, the first iteration, whose product is 0, and the loop of
-  /// compile_while(); nullptr where it has not. `sequence` is {Gemm, PicardUpdate, UpdateStatus} or
-  /// {ActivationDerivative, Gemm, AdjointUpdate, UpdateStatus}, the derivative being done once, in
-  /// the place of Psi, whose matrix is then undefined. The decision must end every column within
-  /// max_iterations, the first included.
+  /// compile_while(); nullptr where it has not. `sequence` is the step of that loop: {Gemm,
+  /// PicardUpdate, UpdateStatus} or {ActivationDerivative, Gemm, AdjointUpdate, UpdateStatus}, the
+  /// derivative being done once, in the place of Psi; product and update perhaps in blocks of rows
+  /// (row_blocks.hpp), an AndersonMix perhaps behind, whose Y then is zero too. What the solve
+  /// keeps beside the state (product, Psi, points to mix) is undefined behind it. The decision must
+  /// end every column within max_iterations, the first included.
   virtual std::unique_ptr<Program> compile_from_zero(const Sequence& /*sequence*/,
                                                      VectorView<const std::int32_t> /*active*/,
                                                      std::int32_t /*max_iterations*/) {

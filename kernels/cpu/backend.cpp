@@ -58,7 +58,7 @@ class WhileProgram final : public Program {
         max_iterations_(max_iterations),
         until_(until) {
     // Tiles run to their own ends, not to a common count.
-    if (until == 0) tiles_ = ColumnTiles::make(sequence(), active, thread_count());
+    if (until == 0) tiles_ = ColumnTiles::make(sequence(), active, thread_count(), false);
   }
 
   void launch() override {
@@ -77,6 +77,17 @@ class WhileProgram final : public Program {
   std::int32_t max_iterations_;
   std::int32_t until_;
   std::unique_ptr<ColumnTiles> tiles_;  ///< or none: the loop runs over all columns at once
+};
+
+class FromZeroProgram final : public Program {
+ public:
+  FromZeroProgram(Sequence steps, std::unique_ptr<ColumnTiles> tiles, std::int32_t max_iterations)
+      : Program(std::move(steps)), max_iterations_(max_iterations), tiles_(std::move(tiles)) {}
+  void launch() override { tiles_->run(max_iterations_); }
+
+ private:
+  std::int32_t max_iterations_;
+  std::unique_ptr<ColumnTiles> tiles_;
 };
 
 void validate_all(const Sequence& sequence) {
@@ -165,6 +176,15 @@ std::unique_ptr<Program> CpuBackend::compile_while(Sequence sequence,
             "compile_while: max_iterations is " + std::to_string(max_iterations));
   validate_all(sequence);
   return std::make_unique<WhileProgram>(*this, std::move(sequence), active, max_iterations, until);
+}
+
+std::unique_ptr<Program> CpuBackend::compile_from_zero(const Sequence& sequence,
+                                                       VectorView<const std::int32_t> active,
+                                                       std::int32_t max_iterations) {
+  validate_all(sequence);
+  auto tiles = ColumnTiles::make(sequence, active, thread_count(), true);
+  if (!tiles) return nullptr;
+  return std::make_unique<FromZeroProgram>(sequence, std::move(tiles), max_iterations);
 }
 
 std::shared_ptr<Backend> make_cpu_backend() { return std::make_shared<CpuBackend>(); }

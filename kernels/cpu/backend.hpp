@@ -43,6 +43,9 @@ class CpuBackend final : public ForEachPrimitive<CpuRunEach> {
   std::unique_ptr<Program> compile(Sequence sequence) override;
   std::unique_ptr<Program> compile_while(Sequence sequence, VectorView<const std::int32_t> active,
                                          std::int32_t max_iterations, std::int32_t until) override;
+  std::unique_ptr<Program> compile_from_zero(const Sequence& sequence,
+                                             VectorView<const std::int32_t> active,
+                                             std::int32_t max_iterations) override;
 
   template <class P>
   void run_checked(const P& primitive);

@@ -7,13 +7,15 @@
 #include <utility>
 #include <variant>
 
+#include "kernels/cpu/parallel.hpp"
+
 namespace idl::cpu {
 namespace {
 
 /// A and a tile of X, Z and S share the cache of a core with each other.
 constexpr std::size_t k_cached_bytes = std::size_t(1) << 20;
 /// Wide enough for a product to run at full speed, narrow enough to stop early.
-constexpr index_t k_widest_tile = 128;
+constexpr index_t k_widest_tile = 96;
 
 /// What the sequence must be to be cut: one product, one update, one decision, on one batch.
 struct Inspection {
@@ -50,6 +52,10 @@ struct Inspection {
   void operator()(const AndersonMix<T>& mix) {
     batch_of(mix.X.cols);
   }
+  template <class T>
+  void operator()(const ActivationDerivative<T>& derivative) {
+    batch_of(derivative.Psi.cols);
+  }
   template <class Other>
   void operator()(const Other&) {
     separable = false;
@@ -59,7 +65,8 @@ struct Inspection {
 }  // namespace
 
 std::unique_ptr<ColumnTiles> ColumnTiles::make(const Sequence& sequence,
-                                               VectorView<const std::int32_t> active, int threads) {
+                                               VectorView<const std::int32_t> active, int threads,
+                                               bool from_zero) {
   Inspection inspection;
   for (const Primitive& step : sequence) std::visit(inspection, step);
   if (!inspection.separable || inspection.active.data != active.data ||
@@ -74,27 +81,37 @@ std::unique_ptr<ColumnTiles> ColumnTiles::make(const Sequence& sequence,
   const index_t width = (samples + wanted - 1) / wanted;
   auto tiles = std::make_unique<ColumnTiles>();
   tiles->active_ = inspection.active;
-  for (index_t first = 0; first < samples; first += width) {
-    auto loop = TileLoop::make(sequence, first, std::min(width, samples - first));
+  tiles->samples_ = samples;
+  tiles->width_ = width;
+  tiles->from_zero_ = from_zero;
+  for (int thread = 0; thread < threads; ++thread) {
+    auto loop = TileLoop::make(sequence, width, from_zero);
     if (!loop) return nullptr;
-    tiles->tiles_.push_back(std::move(loop));
+    tiles->loops_.push_back(std::move(loop));
   }
   return tiles;
 }
 
 void ColumnTiles::run(std::int32_t max_iterations) {
-  if (active_.data[0] == 0 || max_iterations == 0) return;
-  const auto count = static_cast<index_t>(tiles_.size());
+  if (!from_zero_ && (active_.data[0] == 0 || max_iterations == 0)) return;
+  const index_t count = (samples_ + width_ - 1) / width_;
   std::exception_ptr error;
   std::int32_t active = 0;
-  // An exception must not leave the parallel region.
-#pragma omp parallel for schedule(dynamic) reduction(+ : active)
-  for (index_t t = 0; t < count; ++t) {
-    try {
-      active += tiles_[static_cast<std::size_t>(t)]->run(max_iterations);
-    } catch (...) {
+#pragma omp parallel num_threads(static_cast <int>(loops_.size())) reduction(+ : active)
+  {
+    TileLoop& loop = *loops_[static_cast<std::size_t>(thread_number())];
+    bool begun = false;
+#pragma omp for schedule(dynamic)
+    for (index_t t = 0; t < count; ++t) {
+      // An exception must not leave the parallel region.
+      try {
+        if (!begun) loop.begin();
+        begun = true;
+        active += loop.run(t * width_, std::min(width_, samples_ - t * width_), max_iterations);
+      } catch (...) {
 #pragma omp critical(idl_column_tiles)
-      error = std::current_exception();
+        error = std::current_exception();
+      }
     }
   }
   if (error) std::rethrow_exception(error);

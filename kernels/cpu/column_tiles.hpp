@@ -21,14 +21,19 @@ class ColumnTiles {
  public:
   /// Empty unless every step of the sequence works column by column and a tile is worth it: A must
   /// fit into a core's cache, since each tile reads all of it.
+  /// `from_zero`: of a whole solve (Backend::compile_from_zero).
   static std::unique_ptr<ColumnTiles> make(const Sequence& sequence,
-                                           VectorView<const std::int32_t> active, int threads);
+                                           VectorView<const std::int32_t> active, int threads,
+                                           bool from_zero);
 
   /// Runs every tile until none of its columns is running, at most max_iterations times.
   void run(std::int32_t max_iterations);
 
  private:
-  std::vector<std::unique_ptr<TileLoop>> tiles_;
+  std::vector<std::unique_ptr<TileLoop>> loops_;  ///< one for each thread
+  index_t samples_ = 0;
+  index_t width_ = 0;  ///< of a tile
+  bool from_zero_ = false;
   VectorView<std::int32_t> active_;  ///< of the whole batch
 };
 

@@ -21,6 +21,15 @@ inline int thread_count() {
 #endif
 }
 
+/// Of the calling thread in the innermost parallel region.
+inline int thread_number() {
+#ifdef _OPENMP
+  return omp_get_thread_num();
+#else
+  return 0;
+#endif
+}
+
 /// Below this many cheap element operations, about 10 µs, a second thread brings little, and on a
 /// machine with other work it costs: the first has to wait until the second gets its turn.
 inline constexpr index_t k_parallel_work = 65536;

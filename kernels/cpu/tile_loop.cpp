@@ -24,7 +24,15 @@ MatrixView<T>& state_of(PicardUpdate<T>& u) {
   return u.X;
 }
 template <class T>
+const MatrixView<T>& state_of(const PicardUpdate<T>& u) {
+  return u.X;
+}
+template <class T>
 MatrixView<T>& state_of(AdjointUpdate<T>& u) {
+  return u.V;
+}
+template <class T>
+const MatrixView<T>& state_of(const AdjointUpdate<T>& u) {
   return u.V;
 }
 template <class T>
@@ -81,44 +89,83 @@ class SeparableLoop final : public TileLoop {
     UpdateStatus<T> decision;
     std::optional<AndersonMix<T>> mix;
   };
+  /// What precedes the first iteration of a whole solve.
+  struct Start {
+    std::optional<ActivationDerivative<T>> derivative;
+  };
 
-  SeparableLoop(const Steps& steps, index_t first, index_t count)
+  SeparableLoop(const Steps& steps, const std::optional<Start>& start, index_t widest)
       : whole_(steps),
+        start_(start),
         rows_(state_of(whole_.update).rows),
-        fates_(count),
-        columns_(static_cast<std::size_t>(count)),
-        state_(buffer_size(count)) {
+        fates_(widest),
+        columns_(static_cast<std::size_t>(widest)),
+        state_(static_cast<std::size_t>(rows_ * widest)),
+        product_(state_.size()) {
+    whole_.decision.columns.active.data = &active_;
     held_.resize(held_by(whole_.update).size() + (whole_.mix ? held_by(*whole_.mix).size() : 0),
                  state_);
-    restrict(first, count);
   }
 
-  std::int32_t run(std::int32_t max_iterations) override {
-    Steps work = whole_;
-    const VectorView<std::uint8_t> status = whole_.decision.columns.status;
-    active_ = static_cast<std::int32_t>(std::count(
-        status.data, status.data + status.size, static_cast<std::uint8_t>(SolveStatus::running)));
-    index_t width = status.size;
-    bool moved = false;
-    packed_ = PackedGemm<T>::fits(work.product) && takes_fixed_order(work.product) &&
-              std::ranges::all_of(work.first_rows, PackedGemm<T>::begins_at);
-    if (packed_ && active_ > 0 && max_iterations > 0) packed_product_.pack(work.product);
-    for (std::int32_t k = 0; active_ > 0 && k < max_iterations; ++k) {
+  void begin() override {
+    packed_ = PackedGemm<T>::fits(whole_.product) && takes_fixed_order(whole_.product) &&
+              std::ranges::all_of(whole_.first_rows, PackedGemm<T>::begins_at);
+    if (packed_) packed_product_.pack(whole_.product);
+  }
+
+  std::int32_t run(index_t first, index_t count, std::int32_t max_iterations) override {
+    tile_ = restricted(first, count);
+    if (start_) start(first, count);
+    count_running();
+    if (active_ == 0 || max_iterations == 0) return active_;
+    index_t width = gather(tile_, count, false);
+    Steps work = buffered(width);
+    std::int32_t done = 0;
+    if (start_) {
+      first_iteration(work);
+      done = 1;
+    }
+    for (; active_ > 0 && done < max_iterations; ++done) {
       if (width > k_narrowest && 4 * active_ <= 3 * width) {
-        width = gather(work, width, moved);
-        moved = true;
-        work = moved_steps(width);
+        width = gather(work, width, true);
+        work = buffered(width);
       }
       for (std::size_t b = 0; b < work.first_rows.size(); ++b) apply(work, b);
-      execute(work.decision, scratch_);
-      if (work.mix) execute(*work.mix, scratch_);
+      decide(work);
     }
-    if (moved)
-      for (index_t k = 0; k < width; ++k) put_back(k);
+    for (index_t k = 0; k < width; ++k) put_back(k);
     return active_;
   }
 
  private:
+  void start(index_t first, index_t count) {
+    execute(
+        ResetStatus<T>{tile_.decision.columns, tile_.update.step_norms, tile_.update.state_norms},
+        scratch_);
+    if (!start_->derivative) return;
+    ActivationDerivative<T> derivative = *start_->derivative;
+    derivative.S = derivative.S.columns(first, count);
+    derivative.Z = derivative.Z.columns(first, count);
+    derivative.Psi = derivative.Psi.columns(first, count);
+    execute(derivative, scratch_);
+  }
+
+  void count_running() {
+    const VectorView<std::uint8_t> status = tile_.decision.columns.status;
+    active_ = static_cast<std::int32_t>(std::count(
+        status.data, status.data + status.size, static_cast<std::uint8_t>(SolveStatus::running)));
+  }
+
+  /// From a state of zero, whose product is zero.
+  void first_iteration(const Steps& work) {
+    const MatrixView<T>& state = state_of(work.update);
+    std::fill_n(state_.begin(), rows_ * state.cols, T(0));
+    std::fill_n(product_.begin(), rows_ * state.cols, T(0));
+    if (work.mix) std::fill_n(work.mix->Y.data, rows_ * state.cols, T(0));
+    execute(work.update, scratch_);
+    decide(work);
+  }
+
   /// The map, for a block of its rows.
   void apply(const Steps& work, std::size_t block) {
     const index_t first = work.first_rows[block];
@@ -131,6 +178,11 @@ class SeparableLoop final : public TileLoop {
     execute(rows_of(work.update, first, rows), scratch_);
   }
 
+  void decide(const Steps& work) {
+    execute(work.decision, scratch_);
+    if (work.mix) execute(*work.mix, scratch_);
+  }
+
   /// f(view, buffer) for what an iteration needs of a column beside the state and the product.
   template <class F>
   void for_each_held(Steps& steps, F f) {
@@ -140,64 +192,65 @@ class SeparableLoop final : public TileLoop {
     for (auto* view : held_by(*steps.mix)) f(*view, held_[h++]);
   }
 
-  std::size_t buffer_size(index_t count) const { return static_cast<std::size_t>(rows_ * count); }
-
-  void restrict(index_t first, index_t count) {
+  /// The steps on the columns [first, first + count) where they lie.
+  Steps restricted(index_t first, index_t count) {
+    Steps steps = whole_;
     const auto columns = [&](auto& view) { view = view.columns(first, count); };
     const auto range = [&](auto& view) { view = view.range(first, count); };
-    columns(whole_.product.B);
-    columns(whole_.product.C);
-    columns(state_of(whole_.update));
-    columns(product_of(whole_.update));
-    for_each_held(whole_, [&](auto& view, std::vector<T>&) { columns(view); });
-    range(whole_.update.step_norms);
-    range(whole_.update.state_norms);
-    range(whole_.update.status);
-    UpdateStatus<T>& decision = whole_.decision;
-    range(decision.step_norms);
-    range(decision.state_norms);
-    range(decision.columns.status);
-    range(decision.columns.iterations);
-    range(decision.columns.best_steps);
-    range(decision.columns.stalled);
-    decision.columns.active.data = &active_;
-    if (!whole_.mix) return;
-    AndersonMix<T>& mix = *whole_.mix;
-    columns(mix.X);
-    range(mix.accepted);
-    range(mix.points);
-    range(mix.step_norms);
-    range(mix.fallbacks);
-    range(mix.status);
-    range(mix.iterations);
+    columns(state_of(steps.update));
+    for_each_held(steps, [&](auto& view, std::vector<T>&) { columns(view); });
+    range(steps.update.step_norms);
+    range(steps.update.state_norms);
+    range(steps.update.status);
+    ColumnStatus<T>& at = steps.decision.columns;
+    range(at.status);
+    range(at.iterations);
+    range(at.best_steps);
+    range(at.stalled);
+    if (at.fallbacks.size > 0) range(at.fallbacks);
+    if (at.low_iterations.size > 0) range(at.low_iterations);
+    if (!steps.mix) return steps;
+    range(steps.mix->accepted);
+    range(steps.mix->points);
+    range(steps.mix->fallbacks);
+    return steps;
   }
 
-  /// Moves the running ones of the `width` columns at work to the front of the buffers and puts
-  /// those back that have stopped. Returns how many run.
-  index_t gather(Steps& work, index_t width, bool moved) {
+  /// Moves the running ones of `width` columns, which are `from` the tile or already in the
+  /// buffers, to the front of the buffers, and puts those back that have stopped there. Returns how
+  /// many run.
+  index_t gather(Steps& from, index_t width, bool in_buffers) {
     index_t running = 0;
-    const ColumnStatus<T>& at = work.decision.columns;
+    const ColumnStatus<T>& at = from.decision.columns;
+    const bool fresh = start_ && !in_buffers;
     for (index_t k = 0; k < width; ++k) {
       if (at.status.data[k] != static_cast<std::uint8_t>(SolveStatus::running)) {
-        if (moved) put_back(k);
+        if (in_buffers) put_back(k);
         continue;
       }
       const auto to = static_cast<std::size_t>(running);
-      columns_[to] = moved ? columns_[static_cast<std::size_t>(k)] : k;
+      columns_[to] = in_buffers ? columns_[static_cast<std::size_t>(k)] : k;
       fates_.status[to] = at.status.data[k];
       fates_.iterations[to] = at.iterations.data[k];
       fates_.best_steps[to] = at.best_steps.data[k];
       fates_.stalled[to] = at.stalled.data[k];
-      fates_.step_norms[to] = work.update.step_norms.data[k];
-      fates_.state_norms[to] = work.update.state_norms.data[k];
-      if (work.mix) {
-        fates_.accepted[to] = work.mix->accepted.data[k];
-        fates_.points[to] = work.mix->points.data[k];
-        fates_.fallbacks[to] = work.mix->fallbacks.data[k];
+      fates_.step_norms[to] = from.update.step_norms.data[k];
+      fates_.state_norms[to] = from.update.state_norms.data[k];
+      if (from.mix) {
+        fates_.accepted[to] = from.mix->accepted.data[k];
+        fates_.points[to] = from.mix->points.data[k];
+        fates_.fallbacks[to] = from.mix->fallbacks.data[k];
       }
-      move_column(state_of(work.update), k, state_, running);
-      for_each_held(
-          work, [&](auto& view, std::vector<T>& buffer) { move_column(view, k, buffer, running); });
+      const auto move = [&](auto& view, std::vector<T>& buffer) {
+        move_column(view, k, buffer, running);
+      };
+      if (fresh) {  // there is no state yet, nor anything to mix
+        std::size_t h = 0;
+        for (auto* view : held_by(from.update)) move(*view, held_[h++]);
+      } else {
+        move(state_of(from.update), state_);
+        for_each_held(from, move);
+      }
       running += 1;
     }
     return running;
@@ -210,18 +263,19 @@ class SeparableLoop final : public TileLoop {
     if (target != source) std::copy(source, source + rows_, target);
   }
 
-  /// The steps on the first `width` columns of the buffers. The product goes where it always goes.
-  Steps moved_steps(index_t width) {
+  /// The steps on the first `width` columns of the buffers.
+  Steps buffered(index_t width) {
     Steps steps = whole_;
     const Device device = state_of(steps.update).device;
     const MatrixView<T> state = {state_.data(), rows_, width, rows_, device};
+    const MatrixView<T> product = {product_.data(), rows_, width, rows_, device};
     state_of(steps.update) = state;
     for_each_held(steps, [&](auto& view, std::vector<T>& buffer) {
       view = {buffer.data(), rows_, width, rows_, device};
     });
     steps.product.B = state;
-    steps.product.C = steps.product.C.columns(0, width);
-    product_of(steps.update) = product_of(steps.update).columns(0, width);
+    steps.product.C = product;
+    product_of(steps.update) = product;
     steps.update.step_norms = {fates_.step_norms.data(), width, device};
     steps.update.state_norms = {fates_.state_norms.data(), width, device};
     steps.update.status = {fates_.status.data(), width, device};
@@ -248,24 +302,27 @@ class SeparableLoop final : public TileLoop {
   void put_back(index_t k) {
     const auto from = static_cast<std::size_t>(k);
     const index_t j = columns_[from];
-    const MatrixView<T>& state = state_of(whole_.update);
+    const MatrixView<T>& state = state_of(tile_.update);
     const T* source = state_.data() + k * rows_;
     std::copy(source, source + rows_, state.data + j * state.ld);
-    const ColumnStatus<T>& columns = whole_.decision.columns;
+    const ColumnStatus<T>& columns = tile_.decision.columns;
     columns.status.data[j] = fates_.status[from];
     columns.iterations.data[j] = fates_.iterations[from];
     columns.best_steps.data[j] = fates_.best_steps[from];
     columns.stalled.data[j] = fates_.stalled[from];
-    if (whole_.mix) whole_.mix->fallbacks.data[j] = fates_.fallbacks[from];
-    whole_.update.step_norms.data[j] = fates_.step_norms[from];
-    whole_.update.state_norms.data[j] = fates_.state_norms[from];
+    if (tile_.mix) tile_.mix->fallbacks.data[j] = fates_.fallbacks[from];
+    tile_.update.step_norms.data[j] = fates_.step_norms[from];
+    tile_.update.state_norms.data[j] = fates_.state_norms[from];
   }
 
   Steps whole_;
+  std::optional<Start> start_;
+  Steps tile_;
   index_t rows_;
   Fates<T> fates_;
-  std::vector<index_t> columns_;  ///< where the columns of the buffers belong
+  std::vector<index_t> columns_;  ///< where in the tile the columns of the buffers belong
   std::vector<T> state_;
+  std::vector<T> product_;
   std::vector<std::vector<T>> held_;
   std::int32_t active_ = 0;
   bool packed_ = false;
@@ -274,7 +331,15 @@ class SeparableLoop final : public TileLoop {
 };
 
 template <class T, class Update>
-std::unique_ptr<TileLoop> make_loop(const Sequence& steps, index_t first, index_t count) {
+std::unique_ptr<TileLoop> make_loop(Sequence steps, index_t widest, bool from_zero) {
+  using Loop = SeparableLoop<T, Update>;
+  std::optional<typename Loop::Start> start;
+  if (from_zero) start.emplace();
+  const auto* derivative = std::get_if<ActivationDerivative<T>>(&steps.front());
+  if (from_zero && derivative != nullptr) {
+    start->derivative = *derivative;
+    steps.erase(steps.begin());
+  }
   const auto sweep = leading_sweep<T, Update>(steps);
   if (!sweep) return nullptr;
   const std::size_t next = 2 * sweep->first_rows.size();
@@ -283,18 +348,19 @@ std::unique_ptr<TileLoop> make_loop(const Sequence& steps, index_t first, index_
   const auto* decision = std::get_if<UpdateStatus<T>>(&steps[next]);
   const auto* mix = behind == 2 ? std::get_if<AndersonMix<T>>(&steps[next + 1]) : nullptr;
   if (decision == nullptr || (behind == 2 && mix == nullptr)) return nullptr;
-  typename SeparableLoop<T, Update>::Steps whole = {*sweep, *decision, std::nullopt};
+  typename Loop::Steps whole = {*sweep, *decision, std::nullopt};
   if (mix != nullptr) whole.mix = *mix;
-  return std::make_unique<SeparableLoop<T, Update>>(whole, first, count);
+  return std::make_unique<Loop>(whole, start, widest);
 }
 
 }  // namespace
 
-std::unique_ptr<TileLoop> TileLoop::make(const Sequence& steps, index_t first, index_t count) {
-  auto loop = make_loop<float, PicardUpdate<float>>(steps, first, count);
-  if (!loop) loop = make_loop<double, PicardUpdate<double>>(steps, first, count);
-  if (!loop) loop = make_loop<float, AdjointUpdate<float>>(steps, first, count);
-  if (!loop) loop = make_loop<double, AdjointUpdate<double>>(steps, first, count);
+std::unique_ptr<TileLoop> TileLoop::make(const Sequence& steps, index_t widest, bool from_zero) {
+  if (steps.empty()) return nullptr;
+  auto loop = make_loop<float, PicardUpdate<float>>(steps, widest, from_zero);
+  if (!loop) loop = make_loop<double, PicardUpdate<double>>(steps, widest, from_zero);
+  if (!loop) loop = make_loop<float, AdjointUpdate<float>>(steps, widest, from_zero);
+  if (!loop) loop = make_loop<double, AdjointUpdate<double>>(steps, widest, from_zero);
   return loop;
 }
 

@@ -8,21 +8,25 @@
 
 namespace idl::cpu {
 
-/// The loop over one tile of columns: product, update, decision and, where it is accelerated, mix,
-/// until none is running.
+/// The loop over a tile of columns: product, update, decision and, where it is accelerated, mix,
+/// until none is running. One thread takes tile after tile with it.
 ///
-/// Columns stop one by one. When a quarter of those at work have, the others are moved together, so
-/// that products do not go on for columns that are done; they are put back at the end.
+/// The columns are worked on in buffers that stay in the cache, and go back as they stop. When a
+/// quarter of those at work have stopped, the others are moved together, so that products do not go
+/// on for columns that are done.
 class TileLoop {
  public:
   virtual ~TileLoop() = default;
 
-  /// The columns [first, first + count) of the loop; empty where it is none of this kind. Allocates
-  /// all that run() needs.
-  static std::unique_ptr<TileLoop> make(const Sequence& steps, index_t first, index_t count);
+  /// The loop of these steps, or, `from_zero`, the whole solve (Backend::compile_from_zero), for
+  /// tiles of up to `widest` columns; empty where it is none of this kind.
+  static std::unique_ptr<TileLoop> make(const Sequence& steps, index_t widest, bool from_zero);
 
-  /// Returns how many columns are still running after max_iterations.
-  virtual std::int32_t run(std::int32_t max_iterations) = 0;
+  /// To be called once A is what it is, before the tiles of a launch.
+  virtual void begin() = 0;
+  /// The columns [first, first + count) of the loop. Returns how many are still running after
+  /// max_iterations.
+  virtual std::int32_t run(index_t first, index_t count, std::int32_t max_iterations) = 0;
 };
 
 }  // namespace idl::cpu
