@@ -48,7 +48,7 @@ void check_shape(const ModelShape& shape) {
 
 /// Columns solved at a time. On the CPU a few tiles of the loop for each thread, whose state stays
 /// in the cache; on a GPU as many as fill it.
-index_t tile_columns(Device device) { return device.kind == DeviceKind::cpu ? 512 : 65536; }
+index_t tile_columns(Device device) { return device.kind == DeviceKind::cpu ? 1024 : 65536; }
 
 template <class E>
 void append(std::vector<E>& all, const std::vector<E>& more) {

@@ -15,7 +15,7 @@ namespace {
 /// A and a tile of X, Z and S share the cache of a core with each other.
 constexpr std::size_t k_cached_bytes = std::size_t(1) << 20;
 /// Wide enough for a product to run at full speed, narrow enough to stop early.
-constexpr index_t k_widest_tile = 96;
+constexpr index_t k_widest_tile = 128;
 
 /// What the sequence must be to be cut: one product, one update, one decision, on one batch.
 struct Inspection {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "kernels/cpu/gemm.hpp"
 #include "kernels/cpu/parallel.hpp"
@@ -20,7 +21,9 @@ constexpr index_t k_panel_rows = 128 / static_cast<index_t>(sizeof(T));
 constexpr index_t k_run = 1024;
 // Panels packed at a time: bounds the scratch memory.
 constexpr index_t k_panels = 64;
-// Columns of op(B) that one task takes.
+// Packed panels of this size stay in the second-level cache beside a range of columns.
+constexpr index_t k_cached_bytes = index_t(512) << 10;
+// Columns of op(B) that one task takes, about.
 constexpr index_t k_task_columns = 32;
 // From this number of columns on packing pays.
 constexpr index_t k_packing_columns = 16;
@@ -34,12 +37,20 @@ struct Panel {
   index_t along_k;
 };
 
+// The columns of the product that are wanted: those of a list, or all.
+struct Wanted {
+  const index_t* list = nullptr;
+
+  index_t operator[](index_t k) const { return list != nullptr ? list[k] : k; }
+};
+
 // op(B) as pointer and steps.
 template <class T>
 struct Source {
   const T* data;
   index_t along_k;
   index_t along_columns;
+  Wanted wanted;
 };
 
 template <class T>
@@ -67,7 +78,10 @@ void pack_panel(const Gemm<T>& g, const Round& part, index_t row, index_t rows, 
   if (!g.transpose_A) {
     const T* from = g.A.data + row + part.k * g.A.ld;
     for (index_t k = 0; k < part.length; ++k) {
-      std::copy_n(from + k * g.A.ld, rows, out + k * k_rows);
+      // A length that is known makes this two moves instead of a call.
+      rows == k_rows ? std::memcpy(out + k * k_rows, from + k * g.A.ld, k_rows * sizeof(T))
+                     : std::memcpy(out + k * k_rows, from + k * g.A.ld,
+                                   static_cast<std::size_t>(rows) * sizeof(T));
     }
     return;
   }
@@ -95,12 +109,12 @@ void store_column(const T* sums, const Target<T>& c, index_t column) {
 // `Columns` columns times `Packs` packs of the panel's rows.
 template <class T, std::size_t W, std::size_t Packs, std::size_t Columns>
 __attribute__((always_inline)) inline void multiply_tile(Panel<T> panel, const Source<T>& b,
-                                                         index_t length, T* sums) {
+                                                         index_t first, index_t length, T* sums) {
   constexpr std::size_t k_lanes = W / sizeof(T);
   Pack<T, W> acc[Columns][Packs] = {};
   const T* columns[Columns];
   for (std::size_t c = 0; c < Columns; ++c) {
-    columns[c] = b.data + static_cast<index_t>(c) * b.along_columns;
+    columns[c] = b.data + b.wanted[first + static_cast<index_t>(c)] * b.along_columns;
   }
   for (index_t k = 0; k < length; ++k) {
     Pack<T, W> a[Packs];
@@ -129,17 +143,16 @@ __attribute__((always_inline)) inline void multiply_columns(const Panel<T>& pane
   constexpr auto k_columns = static_cast<index_t>(Columns);
   for (; first + k_columns <= end; first += k_columns) {
     T sums[Columns * static_cast<std::size_t>(k_panel_rows<T>)];
-    const Source<T> here{b.data + first * b.along_columns, b.along_k, b.along_columns};
     for (index_t row = 0; row < c.rows; row += 2 * k_lanes) {
       const Panel<T> rows{panel.data + row, panel.along_k};
       if (c.rows - row > k_lanes) {
-        multiply_tile<T, W, 2, Columns>(rows, here, length, sums + row);
+        multiply_tile<T, W, 2, Columns>(rows, b, first, length, sums + row);
       } else {
-        multiply_tile<T, W, 1, Columns>(rows, here, length, sums + row);
+        multiply_tile<T, W, 1, Columns>(rows, b, first, length, sums + row);
       }
     }
     for (index_t j = 0; j < k_columns; ++j) {
-      store_column(sums + j * k_panel_rows<T>, c, first + j);
+      store_column(sums + j * k_panel_rows<T>, c, b.wanted[first + j]);
     }
   }
   if constexpr (Columns > 1) {
@@ -183,21 +196,52 @@ void pack_round(const Gemm<T>& g, const Round& part, T* packed, const Wanted& wa
   });
 }
 
-/// Multiplies the panels, which panel_at(index) finds.
+/// A round cut into panels times ranges of columns. Neighbouring tasks share what stays in the
+/// cache: a panel or, where all of them do, a range of columns. Then each thread gets as many
+/// columns as the others, while the last panel is often a short one.
+struct Tasks {
+  index_t panels;
+  index_t ranges;
+  index_t columns;  ///< of a range
+  bool panels_stay;
+
+  std::pair<index_t, index_t> operator[](index_t task) const {
+    if (panels_stay) return {task % panels, task / panels};
+    return {task / ranges, task % ranges};
+  }
+};
+
+template <class T>
+Tasks tasks_of(const Round& part, index_t m) {
+  Tasks tasks{
+      .panels = panels_of<T>(part), .ranges = 0, .columns = k_task_columns, .panels_stay = false};
+  tasks.panels_stay =
+      tasks.panels * k_panel_rows<T> * part.length * static_cast<index_t>(sizeof(T)) <=
+      k_cached_bytes;
+  if (tasks.panels_stay) {
+    const index_t rounds =
+        (m + k_task_columns * thread_count() - 1) / (k_task_columns * thread_count());
+    const index_t even = (m + rounds * thread_count() - 1) / (rounds * thread_count());
+    tasks.columns = std::max<index_t>((even + 3) / 4 * 4, 4);
+  }
+  tasks.ranges = (m + tasks.columns - 1) / tasks.columns;
+  return tasks;
+}
+
+/// Multiplies the panels, which panel_at(index) finds, with the m columns that are wanted.
 template <class T, class PanelAt>
-void multiply_round(const Gemm<T>& g, const Round& part, const PanelAt& panel_at) {
-  const index_t m = g.C.cols;
+void multiply_round(const Gemm<T>& g, const Round& part, index_t m, Wanted wanted,
+                    const PanelAt& panel_at) {
   const index_t along_k = g.transpose_B ? g.B.ld : 1;
-  const Source<T> b{g.B.data + part.k * along_k, along_k, g.transpose_B ? 1 : g.B.ld};
-  // Neighbouring tasks share a panel, which thus stays in the cache.
-  const index_t tasks = (m + k_task_columns - 1) / k_task_columns;
-  const index_t work = k_panel_rows<T> * part.length * std::min(m, k_task_columns) / k_operations;
-  parallel_for(panels_of<T>(part) * tasks, work, [&](index_t task) {
-    const index_t panel = task / tasks;
-    const index_t begin = task % tasks * k_task_columns;
+  const Source<T> b{g.B.data + part.k * along_k, along_k, g.transpose_B ? 1 : g.B.ld, wanted};
+  const Tasks tasks = tasks_of<T>(part, m);
+  const index_t work = k_panel_rows<T> * part.length * std::min(m, tasks.columns) / k_operations;
+  parallel_for(tasks.panels * tasks.ranges, work, [&](index_t task) {
+    const auto [panel, range] = tasks[task];
+    const index_t begin = range * tasks.columns;
     const Target<T> c{g.C.data + part.row + panel * k_panel_rows<T>, g.C.ld,
                       rows_of<T>(part, panel), g.alpha, part.k == 0 ? g.beta : T(1)};
-    multiply_panel(panel_at(panel), b, part.length, c, begin, std::min(m, begin + k_task_columns));
+    multiply_panel(panel_at(panel), b, part.length, c, begin, std::min(m, begin + tasks.columns));
   });
 }
 
@@ -208,7 +252,7 @@ void pack_and_multiply_round(const Gemm<T>& g, const Round& part, T* packed) {
            rows_of<T>(part, panel) == k_panel_rows<T>;
   };
   pack_round(g, part, packed, [&](index_t panel) { return !as_it_lies(panel); });
-  multiply_round(g, part, [&](index_t panel) {
+  multiply_round(g, part, g.C.cols, {}, [&](index_t panel) {
     const index_t row = part.row + panel * k_panel_rows<T>;
     return as_it_lies(panel) ? Panel<T>{g.A.data + row + part.k * g.A.ld, g.A.ld}
                              : Panel<T>{packed_at(part, packed, panel), k_panel_rows<T>};
@@ -257,10 +301,12 @@ bool PackedGemm<T>::begins_at(index_t row) {
 }
 
 template <class T>
-void PackedGemm<T>::multiply(const Gemm<T>& g, index_t row, index_t rows) const {
+void PackedGemm<T>::multiply(const Gemm<T>& g, index_t row, index_t rows,
+                             std::span<const index_t> columns) const {
   const Round part{row, rows, 0, inner_size(g)};
   T* packed = packed_at(part, packed_, row / k_panel_rows<T>);
-  multiply_round(g, part, [&](index_t panel) {
+  const auto m = static_cast<index_t>(columns.size());
+  multiply_round(g, part, m, {columns.data()}, [&](index_t panel) {
     return Panel<T>{packed_at(part, packed, panel), k_panel_rows<T>};
   });
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <span>
+
 #include "kernels/cpu/scratch.hpp"
 #include "kernels/primitives.hpp"
 
@@ -28,8 +30,9 @@ class PackedGemm {
   void pack(const Gemm<T>& gemm);
   /// Whether a product of rows from `row` on can be asked for.
   static bool begins_at(index_t row);
-  /// Rows [row, row + rows) of the product; its op(A) is the one that was packed.
-  void multiply(const Gemm<T>& gemm, index_t row, index_t rows) const;
+  /// Rows [row, row + rows) of these columns of the product; its op(A) is the one that was packed.
+  void multiply(const Gemm<T>& gemm, index_t row, index_t rows,
+                std::span<const index_t> columns) const;
 
  private:
   Scratch scratch_;

@@ -11,6 +11,22 @@
 /// machine: the order depends on the length alone.
 namespace idl::cpu {
 
+/// The upper half of a pack added to the lower one, and so on to a single number.
+template <class T, std::size_t W>
+__attribute__((always_inline)) inline T sum_of_halves(const Pack<T, W>& pack) {
+  if constexpr (W == 2 * sizeof(T)) {
+    return pack[0] + pack[1];
+  } else if constexpr (W <= 16) {
+    return (pack[0] + pack[2]) + (pack[1] + pack[3]);
+  } else {
+    Pack<T, W / 2> lower, upper;
+    std::memcpy(&lower, &pack, W / 2);
+    std::memcpy(&upper, reinterpret_cast<const char*>(&pack) + W / 2, W / 2);
+    lower += upper;
+    return sum_of_halves<T, W / 2>(lower);
+  }
+}
+
 /// `64/W` packs of W bytes that add up entries i, i + L, i + 2L, … in lane i of L = 64/sizeof(T).
 template <class T, std::size_t W>
 struct LaneSums {
@@ -20,13 +36,14 @@ struct LaneSums {
 
   Pack<T, W> sums[64 / W] = {};
 
-  /// Lanes in order, then the entries beyond the last full set of lanes by the caller.
+  /// Halves added to halves, then the entries beyond the last full set of lanes by the caller.
   __attribute__((always_inline)) inline T total() const {
-    T sum = T(0);
-    for (index_t p = 0; p < k_packs; ++p) {
-      for (index_t l = 0; l < k_pack_lanes; ++l) sum += sums[p][l];
+    Pack<T, W> folded[64 / W];
+    for (index_t p = 0; p < k_packs; ++p) folded[p] = sums[p];
+    for (index_t half = k_packs / 2; half > 0; half /= 2) {
+      for (index_t p = 0; p < half; ++p) folded[p] += folded[p + half];
     }
-    return sum;
+    return sum_of_halves<T, W>(folded[0]);
   }
 };
 

@@ -100,6 +100,7 @@ class SeparableLoop final : public TileLoop {
         rows_(state_of(whole_.update).rows),
         fates_(widest),
         columns_(static_cast<std::size_t>(widest)),
+        running_(columns_),
         state_(static_cast<std::size_t>(rows_ * widest)),
         product_(state_.size()) {
     whole_.decision.columns.active.data = &active_;
@@ -126,7 +127,9 @@ class SeparableLoop final : public TileLoop {
       done = 1;
     }
     for (; active_ > 0 && done < max_iterations; ++done) {
-      if (width > k_narrowest && 4 * active_ <= 3 * width) {
+      if (packed_) {
+        list_running(width);
+      } else if (width > k_narrowest && 4 * active_ <= 3 * width) {
         width = gather(work, width, true);
         work = buffered(width);
       }
@@ -171,11 +174,19 @@ class SeparableLoop final : public TileLoop {
     const index_t first = work.first_rows[block];
     const index_t rows = work.rows_from(block);
     if (packed_) {
-      packed_product_.multiply(work.product, first, rows);
+      packed_product_.multiply(work.product, first, rows, running_);
     } else {
       execute(rows_of(work.product, first, rows), scratch_);
     }
     execute(rows_of(work.update, first, rows), scratch_);
+  }
+
+  void list_running(index_t width) {
+    running_.clear();
+    for (index_t k = 0; k < width; ++k)
+      if (fates_.status[static_cast<std::size_t>(k)] ==
+          static_cast<std::uint8_t>(SolveStatus::running))
+        running_.push_back(k);
   }
 
   void decide(const Steps& work) {
@@ -321,6 +332,7 @@ class SeparableLoop final : public TileLoop {
   index_t rows_;
   Fates<T> fates_;
   std::vector<index_t> columns_;  ///< where in the tile the columns of the buffers belong
+  std::vector<index_t> running_;  ///< which columns of the buffers
   std::vector<T> state_;
   std::vector<T> product_;
   std::vector<std::vector<T>> held_;

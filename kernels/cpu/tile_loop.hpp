@@ -11,9 +11,9 @@ namespace idl::cpu {
 /// The loop over a tile of columns: product, update, decision and, where it is accelerated, mix,
 /// until none is running. One thread takes tile after tile with it.
 ///
-/// The columns are worked on in buffers that stay in the cache, and go back as they stop. When a
-/// quarter of those at work have stopped, the others are moved together, so that products do not go
-/// on for columns that are done.
+/// The columns are worked on in buffers that stay in the cache. Products do not go on for columns
+/// that have stopped: the library's own loops leave them out, and for a BLAS the others are moved
+/// together when a quarter of those at work have stopped.
 class TileLoop {
  public:
   virtual ~TileLoop() = default;
