@@ -133,8 +133,8 @@ class Backend : public ForEachPrimitive<RunsEach> {
   virtual std::unique_ptr<Program> join(std::vector<std::shared_ptr<Program>> parts) {
     return std::make_unique<ProgramsInOrder>(std::move(parts));
   }
-  /// What compile_while() takes from now on; where a backend knows one way only, it ignores this.
-  /// For tests and benches: `automatic` is best.
+  /// What compile_while() takes from now on; where a backend does not know it, it takes what is
+  /// nearest. For tests and benches: `automatic` is best.
   virtual void choose_loop_strategy(LoopStrategy) {}
 };
 

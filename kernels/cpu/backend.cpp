@@ -20,11 +20,14 @@ void copy_pieces(const Transfer& transfer) {
   if (transfer.width == 0) return;
   auto* to = static_cast<std::byte*>(transfer.destination);
   const auto* from = static_cast<const std::byte*>(transfer.source);
-  for (std::size_t piece = 0; piece < transfer.height; ++piece) {
-    std::memcpy(to, from, transfer.width);
-    to += transfer.destination_pitch;
-    from += transfer.source_pitch;
-  }
+  // As many operations as CopyMatrix counts for floats.
+  constexpr std::size_t k_bytes = sizeof(float);
+  parallel_for(static_cast<index_t>(transfer.height),
+               static_cast<index_t>(transfer.width / k_bytes), [&](index_t piece) {
+                 const auto at = static_cast<std::size_t>(piece);
+                 std::memcpy(to + at * transfer.destination_pitch,
+                             from + at * transfer.source_pitch, transfer.width);
+               });
 }
 
 class FinishedReadBack final : public ReadBack {
@@ -51,14 +54,15 @@ class StraightProgram final : public Program {
 class WhileProgram final : public Program {
  public:
   WhileProgram(CpuBackend& backend, Sequence steps, VectorView<const std::int32_t> active,
-               std::int32_t max_iterations, std::int32_t until)
+               std::int32_t max_iterations, std::int32_t until, bool in_tiles)
       : Program(std::move(steps)),
         backend_(backend),
         active_(active),
         max_iterations_(max_iterations),
         until_(until) {
     // Tiles run to their own ends, not to a common count.
-    if (until == 0) tiles_ = ColumnTiles::make(sequence(), active, thread_count(), false);
+    if (in_tiles && until == 0)
+      tiles_ = ColumnTiles::make(sequence(), active, thread_count(), false);
   }
 
   void launch() override {
@@ -175,13 +179,15 @@ std::unique_ptr<Program> CpuBackend::compile_while(Sequence sequence,
   IDL_CHECK(max_iterations >= 0,
             "compile_while: max_iterations is " + std::to_string(max_iterations));
   validate_all(sequence);
-  return std::make_unique<WhileProgram>(*this, std::move(sequence), active, max_iterations, until);
+  return std::make_unique<WhileProgram>(*this, std::move(sequence), active, max_iterations, until,
+                                        in_tiles());
 }
 
 std::unique_ptr<Program> CpuBackend::compile_from_zero(const Sequence& sequence,
                                                        VectorView<const std::int32_t> active,
                                                        std::int32_t max_iterations) {
   validate_all(sequence);
+  if (!in_tiles()) return nullptr;
   auto tiles = ColumnTiles::make(sequence, active, thread_count(), true);
   if (!tiles) return nullptr;
   return std::make_unique<FromZeroProgram>(sequence, std::move(tiles), max_iterations);

@@ -46,6 +46,7 @@ class CpuBackend final : public ForEachPrimitive<CpuRunEach> {
   std::unique_ptr<Program> compile_from_zero(const Sequence& sequence,
                                              VectorView<const std::int32_t> active,
                                              std::int32_t max_iterations) override;
+  void choose_loop_strategy(LoopStrategy strategy) override { strategy_ = strategy; }
 
   template <class P>
   void run_checked(const P& primitive);
@@ -53,6 +54,12 @@ class CpuBackend final : public ForEachPrimitive<CpuRunEach> {
   void run_valid(const Sequence& sequence);
 
  private:
+  /// Tile by tile where that is worth it, otherwise step by step over all columns.
+  bool in_tiles() const {
+    return strategy_ == LoopStrategy::automatic || strategy_ == LoopStrategy::fused;
+  }
+
+  LoopStrategy strategy_ = LoopStrategy::automatic;
   Scratch scratch_;
   // Matrices may be released on another thread than the one that uses the backend.
   std::atomic<std::size_t> allocations_{0};

@@ -10,14 +10,11 @@
 #include "tests/host/device_test.hpp"
 #include "tests/host/random_values.hpp"
 
-/// Solves from zero that a device does in one kernel, start and first iteration included, against
-/// the same solves step by step.
+/// Solves from zero that a device does in one go, start and first iteration included, against the
+/// same solves step by step.
 namespace idl::test {
 namespace {
 
-using CudaCases = testing::Types<Case<DeviceKind::cuda, float>, Case<DeviceKind::cuda, double>>;
-
-constexpr index_t k_states = 21;
 constexpr index_t k_inputs = 5;
 constexpr index_t k_samples = 6;
 
@@ -26,27 +23,30 @@ class FromZero : public DeviceTest<C> {
  protected:
   using Scalar = typename C::Scalar;
 
+  index_t states = 21;
+
   struct Answer {
     std::vector<Scalar> values;
     SolveReport report;
-    std::size_t programs = 0;
+    std::size_t steps = 0;
   };
 
   /// `start`: 0 as a given start instead of none.
   Answer picard(LoopStrategy strategy, const Activation& activation, const Tolerance& tolerance,
-                bool start = false, bool spoiled = false) {
+                bool start = false, bool spoiled = false, const solver::LoopOptions& options = {}) {
     this->context().backend()->choose_loop_strategy(strategy);
     RandomValues random(4);
-    const auto A = this->matrix(k_states, k_states, random.matrix_of_norm(k_states, 0.9));
-    const auto B = this->matrix(k_states, k_inputs, random.uniforms(k_states * k_inputs, -1, 1));
+    const auto A = this->matrix(states, states, random.matrix_of_norm(states, 0.9));
+    const auto B = this->matrix(states, k_inputs, random.uniforms(states * k_inputs, -1, 1));
     auto inputs = random.uniforms(k_inputs * k_samples, -1, 1);
     if (spoiled) inputs[k_inputs * 2] = std::numeric_limits<double>::quiet_NaN();
     const auto U = this->matrix(k_inputs, k_samples, inputs);
-    Matrix<Scalar> X(this->context(), k_states, k_samples);
-    solver::PicardSolver<Scalar> solver(
-        this->context(), {.A = A, .B = B, .U = U, .X = X, .activation = activation}, tolerance);
+    Matrix<Scalar> X(this->context(), states, k_samples);
+    solver::PicardSolver<Scalar> solver(this->context(),
+                                        {.A = A, .B = B, .U = U, .X = X, .activation = activation},
+                                        tolerance, options);
     if (start) {
-      const auto zero = Matrix<Scalar>::zeros(this->context(), k_states, k_samples);
+      const auto zero = Matrix<Scalar>::zeros(this->context(), states, k_samples);
       solver.start_from(zero.view());
     }
     for (int launch = 0; launch < 2; ++launch) solver.launch();  // the second like the first
@@ -56,19 +56,20 @@ class FromZero : public DeviceTest<C> {
     return {this->fetch(X.view()), std::move(report), steps};
   }
 
-  Answer adjoint(LoopStrategy strategy, const Activation& activation, const Tolerance& tolerance) {
+  Answer adjoint(LoopStrategy strategy, const Activation& activation, const Tolerance& tolerance,
+                 const solver::LoopOptions& options = {}) {
     this->context().backend()->choose_loop_strategy(strategy);
     RandomValues random(6);
-    const auto A = this->matrix(k_states, k_states, random.matrix_of_norm(k_states, 0.9));
-    const auto C_matrix = this->matrix(3, k_states, random.uniforms(3 * k_states, -1, 1));
-    const auto Z = this->matrix(k_states, k_samples, random.uniforms(k_states * k_samples, -1, 1));
-    const auto X = this->matrix(k_states, k_samples, random.uniforms(k_states * k_samples, -1, 1));
+    const auto A = this->matrix(states, states, random.matrix_of_norm(states, 0.9));
+    const auto C_matrix = this->matrix(3, states, random.uniforms(3 * states, -1, 1));
+    const auto Z = this->matrix(states, k_samples, random.uniforms(states * k_samples, -1, 1));
+    const auto X = this->matrix(states, k_samples, random.uniforms(states * k_samples, -1, 1));
     const auto dY = this->matrix(3, k_samples, random.uniforms(3 * k_samples, -1, 1));
-    Matrix<Scalar> V(this->context(), k_states, k_samples);
+    Matrix<Scalar> V(this->context(), states, k_samples);
     solver::AdjointSolver<Scalar> solver(
         this->context(),
         {.A = A, .C = C_matrix, .Z = Z, .X = X.view(), .dY = dY, .V = V, .activation = activation},
-        tolerance);
+        tolerance, options);
     for (int launch = 0; launch < 2; ++launch) solver.launch();
     auto report = solver.report();
     std::size_t steps = 0;
@@ -77,8 +78,8 @@ class FromZero : public DeviceTest<C> {
   }
 
   /// Both have converged, or ended together, to the same point, as far as both bounds say.
-  static void expect_same(const Answer& whole, const Answer& stepwise, const Tolerance& tolerance) {
-    EXPECT_LT(whole.programs, stepwise.programs) << "nothing was done in one kernel";
+  void expect_same(const Answer& whole, const Answer& stepwise, const Tolerance& tolerance) const {
+    EXPECT_LT(whole.steps, stepwise.steps) << "nothing was done in one go";
     EXPECT_EQ(whole.report.status, stepwise.report.status);
     EXPECT_EQ(whole.report.fallbacks, std::vector<std::int32_t>(k_samples, 0));
     EXPECT_EQ(whole.report.low_precision_iterations, std::vector<std::int32_t>(k_samples, 0));
@@ -87,7 +88,7 @@ class FromZero : public DeviceTest<C> {
       EXPECT_LE(std::abs(whole.report.iterations[j] - stepwise.report.iterations[j]),
                 tolerance.max_iterations < 300 ? 0 : 1);
       double difference = 0;
-      const auto size = static_cast<std::size_t>(k_states);
+      const auto size = static_cast<std::size_t>(states);
       for (std::size_t e = j * size; e < (j + 1) * size; ++e)
         difference = std::max(difference, std::abs(static_cast<double>(whole.values[e]) -
                                                    static_cast<double>(stepwise.values[e])));
@@ -95,7 +96,7 @@ class FromZero : public DeviceTest<C> {
     }
   }
 };
-TYPED_TEST_SUITE(FromZero, CudaCases, CaseNames);
+TYPED_TEST_SUITE(FromZero, AllCases, CaseNames);
 
 TYPED_TEST(FromZero, IsWhatTheStepsGiveOneByOne) {
   for (const ActivationKind kind :
@@ -129,15 +130,51 @@ TYPED_TEST(FromZero, ANanHarmsNoOtherColumn) {
   for (std::size_t j = 0; j < k_samples; ++j) {
     EXPECT_EQ(spoiled.report.status[j], j == 2 ? SolveStatus::diverged : SolveStatus::converged);
     if (j == 2) continue;
-    for (std::size_t i = 0; i < k_states; ++i)
-      EXPECT_EQ(clean.values[i + j * k_states], spoiled.values[i + j * k_states]);
+    const auto size = static_cast<std::size_t>(this->states);
+    for (std::size_t e = j * size; e < (j + 1) * size; ++e)
+      EXPECT_EQ(clean.values[e], spoiled.values[e]);
   }
 }
 
 TYPED_TEST(FromZero, NoIterationAtAllIsDoneStepByStep) {
   const auto answer = this->picard(LoopStrategy::fused, {}, {.max_iterations = 0});
   EXPECT_EQ(answer.report.iterations, std::vector<std::int32_t>(k_samples, 0));
-  EXPECT_EQ(answer.values, std::vector<typename TypeParam::Scalar>(k_states * k_samples));
+  EXPECT_EQ(answer.values, std::vector<typename TypeParam::Scalar>(
+                               static_cast<std::size_t>(this->states * k_samples)));
+}
+
+template <class C>
+class TiledFromZero : public FromZero<C> {};
+using CpuCases = testing::Types<Case<DeviceKind::cpu, float>, Case<DeviceKind::cpu, double>>;
+TYPED_TEST_SUITE(TiledFromZero, CpuCases, CaseNames);
+
+TYPED_TEST(TiledFromZero, HasTheBitsOfTheStepsOverAllColumns) {
+  this->states = 70;
+  for (const Sweep sweep : {Sweep::jacobi, Sweep::gauss_seidel})
+    for (const Acceleration acceleration : {Acceleration::none, Acceleration::anderson})
+      for (const std::int32_t most : {1, 2, 5, 300}) {
+        const solver::LoopOptions options = {
+            .batch_invariant = true, .sweep = sweep, .acceleration = acceleration};
+        const Tolerance tolerance{.max_iterations = most};
+        const auto expect_equal = [](const auto& whole, const auto& stepwise) {
+          EXPECT_LT(whole.steps, stepwise.steps);
+          EXPECT_TRUE(same_bits(whole.values, stepwise.values));
+          EXPECT_EQ(whole.report.status, stepwise.report.status);
+          EXPECT_EQ(whole.report.iterations, stepwise.report.iterations);
+          EXPECT_EQ(whole.report.fallbacks, stepwise.report.fallbacks);
+          EXPECT_EQ(whole.report.step, stepwise.report.step);
+          EXPECT_EQ(whole.report.error_bound, stepwise.report.error_bound);
+        };
+        const auto solve = [&](LoopStrategy strategy) {
+          return this->picard(strategy, {}, tolerance, false, false, options);
+        };
+        const auto solve_adjoint = [&](LoopStrategy strategy) {
+          return this->adjoint(strategy, {ActivationKind::tanh}, tolerance, options);
+        };
+        expect_equal(solve(LoopStrategy::automatic), solve(LoopStrategy::conditional_node));
+        expect_equal(solve_adjoint(LoopStrategy::automatic),
+                     solve_adjoint(LoopStrategy::conditional_node));
+      }
 }
 
 }  // namespace

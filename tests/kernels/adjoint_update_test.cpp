@@ -65,6 +65,47 @@ TYPED_TEST(AdjointUpdateTest, EqualsTheFormulaInEveryShape) {
     }
 }
 
+TYPED_TEST(AdjointUpdateTest, JoinsTheNormsOfOtherRows) {
+  using T = typename TypeParam::Scalar;
+  const index_t m = 5;
+  for (const index_t n : {2, 100, 1000}) {
+    const auto W = this->rounded(this->random_.uniforms(n * m, -1, 1));
+    const auto G = this->rounded(this->random_.uniforms(n * m, -1, 1));
+    const auto Psi = this->rounded(this->random_.uniforms(n * m, 0, 1));
+    const auto V = this->rounded(this->random_.uniforms(n * m, -1, 1));
+    const auto whole = this->update(n, m, W, G, Psi, V, {3});
+    const auto state = this->view(n, m, V);
+    const auto steps = this->reals(m, -1.0);
+    const auto norms = this->reals(m, -1.0);
+    const AdjointUpdate<T> all{.W = this->view(n, m, W),
+                               .G = this->view(n, m, G),
+                               .Psi = this->view(n, m, Psi),
+                               .V = state,
+                               .step_norms = steps,
+                               .state_norms = norms,
+                               .status = this->statuses(m, {3})};
+    for (const auto& [first, count] : {std::pair{index_t{0}, n / 2}, std::pair{n / 2, n - n / 2}}) {
+      AdjointUpdate<T> part = all;
+      part.W = part.W.row_range(first, count);
+      part.G = part.G.row_range(first, count);
+      part.Psi = part.Psi.row_range(first, count);
+      part.V = part.V.row_range(first, count);
+      part.join = first > 0;
+      this->run(part);
+    }
+    EXPECT_TRUE(same_bits(whole.V, this->fetch(state)));
+    const auto joined_steps = this->fetch_reals(steps);
+    const auto joined_norms = this->fetch_reals(norms);
+    for (std::size_t j = 0; j < static_cast<std::size_t>(m); ++j) {
+      const double bound = (2 * static_cast<double>(n) + 2) * this->unit();
+      EXPECT_NEAR(joined_steps[j], whole.steps[j], bound * std::abs(whole.steps[j]));
+      EXPECT_NEAR(joined_norms[j], whole.norms[j], bound * std::abs(whole.norms[j]));
+    }
+    EXPECT_EQ(joined_steps[3], -1.0);
+    EXPECT_EQ(joined_norms[3], -1.0);
+  }
+}
+
 TYPED_TEST(AdjointUpdateTest, StoppedColumnsStayAndNanHarmsNoOtherColumn) {
   const index_t n = 50, m = 4;
   auto W = this->random_.uniforms(n * m, -1, 1);

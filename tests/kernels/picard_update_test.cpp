@@ -91,6 +91,42 @@ TYPED_TEST(PicardUpdateTest, EveryActivationEqualsItsFormulaInEveryShape) {
   }
 }
 
+TYPED_TEST(PicardUpdateTest, JoinsTheNormsOfOtherRows) {
+  using T = typename TypeParam::Scalar;
+  for (const index_t n : {2, 100, 1000})
+    for (const bool spoiled : {false, true}) {
+      const index_t m = 5;
+      auto S = this->rounded(this->random_.uniforms(n * m, -1, 1));
+      const auto Z = this->rounded(this->random_.uniforms(n * m, -1, 1));
+      const auto X = this->rounded(this->random_.uniforms(n * m, -1, 1));
+      if (spoiled) S[static_cast<std::size_t>(2 * n)] = std::numeric_limits<double>::quiet_NaN();
+      const auto whole = this->update(n, m, S, Z, X, {ActivationKind::identity}, {3});
+      const auto state = this->view(n, m, X);
+      const auto steps = this->reals(m, -1.0);
+      const auto norms = this->reals(m, -1.0);
+      PicardUpdate<T> all{.S = this->view(n, m, S),
+                          .Z = this->view(n, m, Z),
+                          .X = state,
+                          .activation = {ActivationKind::identity},
+                          .step_norms = steps,
+                          .state_norms = norms,
+                          .status = this->statuses(m, {3})};
+      for (const auto& [first, count] :
+           {std::pair{index_t{0}, n / 2}, std::pair{n / 2, n - n / 2}}) {
+        PicardUpdate<T> part = all;
+        part.S = part.S.row_range(first, count);
+        part.Z = part.Z.row_range(first, count);
+        part.X = part.X.row_range(first, count);
+        part.join = first > 0;
+        this->run(part);
+      }
+      EXPECT_TRUE(same_bits(whole.X, this->fetch(state)));
+      EXPECT_TRUE(same_bits(whole.steps, this->fetch_reals(steps)));
+      EXPECT_TRUE(same_bits(whole.norms, this->fetch_reals(norms)));
+      EXPECT_EQ(std::isnan(whole.steps[2]), spoiled);
+    }
+}
+
 TYPED_TEST(PicardUpdateTest, StoppedColumnsAndTheirNormsStayUntouched) {
   const index_t n = 70, m = 5;
   const auto X = this->rounded(this->random_.uniforms(n * m, 1, 2));

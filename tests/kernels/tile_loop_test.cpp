@@ -3,6 +3,7 @@
 // that may be seen in the answers.
 #include <cmath>
 
+#include "kernels/row_blocks.hpp"
 #include "tests/kernels/kernel_test.hpp"
 
 namespace idl::test {
@@ -24,7 +25,7 @@ class TileLoopTest : public KernelTest<C> {
 
   /// Whole: by compile_while. Otherwise step by step over all columns, while the host looks.
   Answer solve(bool whole, bool adjoint, index_t n, index_t m, std::int32_t most,
-               bool mixed = false) {
+               bool mixed = false, bool in_blocks = false) {
     RandomValues random(5);
     Backend& backend = *this->context().backend();
     const auto A = this->view(n, n, random.matrix_of_norm(n, 0.9));
@@ -47,24 +48,32 @@ class TileLoopTest : public KernelTest<C> {
     const auto best = this->reals(m, 1e30);
     const auto steps = this->reals(m, 0.0);
     const auto norms = this->reals(m, 0.0);
-    Sequence sequence = {
-        Gemm<Element>{.A = A, .B = X, .C = S, .transpose_A = adjoint, .batch_invariant = true}};
-    if (adjoint) {
-      sequence.push_back(AdjointUpdate<Element>{.W = S,
-                                                .G = Z,
-                                                .Psi = Psi,
-                                                .V = X,
-                                                .step_norms = steps,
-                                                .state_norms = norms,
-                                                .status = status});
-    } else {
-      sequence.push_back(PicardUpdate<Element>{.S = S,
-                                               .Z = Z,
-                                               .X = X,
-                                               .activation = {.kind = ActivationKind::tanh},
+    const Gemm<Element> product = {
+        .A = A, .B = X, .C = S, .transpose_A = adjoint, .batch_invariant = true};
+    Sequence sequence;
+    for (index_t first = 0; first < n; first += 32) {
+      const index_t rows = in_blocks ? std::min<index_t>(32, n - first) : n;
+      sequence.push_back(rows_of(product, first, rows));
+      if (adjoint) {
+        const AdjointUpdate<Element> update = {.W = S,
+                                               .G = Z,
+                                               .Psi = Psi,
+                                               .V = X,
                                                .step_norms = steps,
                                                .state_norms = norms,
-                                               .status = status});
+                                               .status = status};
+        sequence.push_back(rows_of(update, first, rows));
+      } else {
+        const PicardUpdate<Element> update = {.S = S,
+                                              .Z = Z,
+                                              .X = X,
+                                              .activation = {.kind = ActivationKind::tanh},
+                                              .step_norms = steps,
+                                              .state_norms = norms,
+                                              .status = status};
+        sequence.push_back(rows_of(update, first, rows));
+      }
+      if (!in_blocks) break;
     }
     sequence.push_back(UpdateStatus<Element>{.step_norms = steps,
                                              .state_norms = norms,
@@ -126,6 +135,18 @@ TYPED_TEST(TileLoopTest, GivesTheBitsOfAnAcceleratedLoopOverAllColumns) {
       EXPECT_TRUE(expected == this->solve(true, adjoint, 33, m, 300, true))
           << (adjoint ? "adjoint, " : "Picard, ") << m << " columns";
     }
+}
+
+TYPED_TEST(TileLoopTest, GivesTheBitsOfALoopOverAllColumnsInBlocksOfRows) {
+  for (const bool adjoint : {false, true})
+    for (const bool mixed : {false, true})
+      for (const index_t m : {2, 40, 300}) {
+        const auto expected = this->solve(false, adjoint, 75, m, 300, mixed, true);
+        EXPECT_EQ(expected.active[0], 0);
+        EXPECT_TRUE(expected == this->solve(true, adjoint, 75, m, 300, mixed, true))
+            << (adjoint ? "adjoint, " : "Picard, ") << m << " columns";
+        EXPECT_FALSE(expected == this->solve(true, adjoint, 75, m, 300, mixed, false));
+      }
 }
 
 TYPED_TEST(TileLoopTest, StopsInTheMiddleWithColumnsThatStillRun) {

@@ -55,6 +55,8 @@ TYPED_TEST_SUITE(BatchStepTest, AllCases, CaseNames);
 TYPED_TEST(BatchStepTest, IsOneProgramFromTheUploadedBatchToTheGradient) {
   using T = typename TypeParam::Scalar;
   const auto model = this->model();
+  // Not in one go, which would hide the steps.
+  this->context().backend()->choose_loop_strategy(LoopStrategy::conditional_node);
   const BatchStep<T> step(this->context(), model, k_samples, LossKind::softmax_cross_entropy, {},
                           true);
   const Sequence forward = {Gemm<T>{},         ResetStatus<T>{},  Fill<T>{},         Fill<T>{},
