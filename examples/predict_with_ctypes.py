@@ -47,6 +47,7 @@ class SolverOptions(ctypes.Structure):
         ("batch_invariant", c_int32),
         ("anderson", c_int32),
         ("automatic_precision", c_int32),
+        ("gauss_seidel", c_int32),
     ]
 
 

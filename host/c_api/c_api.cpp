@@ -25,6 +25,7 @@ SolverOptions solver_options(const idl_solver_options* options) {
     tolerance->rule = options->certified != 0 ? StopRule::certified_bound : StopRule::step;
   }
   result.batch_invariant = options->batch_invariant != 0;
+  if (options->gauss_seidel != 0) result.sweep = Sweep::gauss_seidel;
   if (options->anderson != 0) result.acceleration = Acceleration::anderson;
   if (options->automatic_precision != 0) result.precision = Precision::automatic;
   return result;

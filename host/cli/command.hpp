@@ -41,8 +41,13 @@ auto with_precision(const std::string& precision, Body&& body) {
 inline void add_device_flag(CLI::App& command, std::string& device) {
   command.add_option("--device", device, "auto, cpu, cuda or cuda:K")->capture_default_str();
 }
+inline void add_sweep_flag(CLI::App& command, std::string& sweep) {
+  command.add_option("--sweep", sweep, "Of the solve: jacobi (Picard) or gauss_seidel")
+      ->check(CLI::IsMember({"jacobi", "gauss_seidel"}))
+      ->capture_default_str();
+}
 inline void add_acceleration_flag(CLI::App& command, std::string& acceleration) {
-  command.add_option("--acceleration", acceleration, "Of the solve: none (Picard) or anderson")
+  command.add_option("--acceleration", acceleration, "Of the solve: none or anderson")
       ->check(CLI::IsMember({"none", "anderson"}))
       ->capture_default_str();
 }

@@ -18,6 +18,7 @@ struct EvaluateSettings {
   std::string precision = "f32";
   std::int64_t batch = 500;
   bool json = false;
+  std::string sweep = "jacobi";
   std::string acceleration = "none";
   std::string arithmetic = "full";
   SolverOptions solver;
@@ -66,12 +67,14 @@ void add_evaluate(CLI::App& app, int& status) {
   command->add_option("--batch", settings->batch, "Samples solved at a time")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
+  add_sweep_flag(*command, settings->sweep);
   add_acceleration_flag(*command, settings->acceleration);
   add_arithmetic_flag(*command, settings->arithmetic);
   add_device_flag(*command, settings->device);
   add_precision_flag(*command, settings->precision);
   command->add_flag("--json", settings->json, "Print JSON");
   command->callback([settings, &status] {
+    settings->solver.sweep = parse_sweep(settings->sweep);
     settings->solver.acceleration = parse_acceleration(settings->acceleration);
     settings->solver.precision = parse_precision(settings->arithmetic);
     with_precision(settings->precision, [&]<class T>() { evaluate_model<T>(*settings); });

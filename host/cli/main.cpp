@@ -2,10 +2,12 @@
 // The program idl: train, evaluate, predict, info.
 #include <exception>
 #include <iostream>
+#include <memory>
 #include <new>
 #include <string>
 
 #include "host/cli/command.hpp"
+#include "host/cli/help_formatter.hpp"
 #include "idl/error.hpp"
 #include "idl/version.hpp"
 
@@ -31,9 +33,10 @@ int fail(int status, std::string text) {
 
 int run(int argc, char** argv) {
   CLI::App app(
-      "Trains, evaluates and runs implicit models X = phi(AX+BU), Y = CX+DU, with a certificate "
-      "for every answer.",
+      "Trains, evaluates and runs implicit models X = phi(AX+BU), Y = CX+DU,\n"
+      "with a certificate for every answer.",
       "idl");
+  app.formatter(std::make_shared<HelpFormatter>());
   app.require_subcommand(1);
   app.set_version_flag("--version", version_text, "Show the version and the devices found");
   int status = k_success;

@@ -22,6 +22,7 @@ struct PredictSettings {
   std::string device = "auto";
   std::string precision = "f32";
   SolverOptions solver;
+  std::string sweep = "jacobi";
   std::string acceleration = "none";
   std::string arithmetic = "full";
   bool certified = false;
@@ -114,6 +115,7 @@ void add_predict(CLI::App& app, int& status) {
       ->capture_default_str();
   command->add_flag("--certified", settings->certified,
                     "Stop when the error bound, not the step, is below the tolerance");
+  add_sweep_flag(*command, settings->sweep);
   add_acceleration_flag(*command, settings->acceleration);
   add_arithmetic_flag(*command, settings->arithmetic);
   command->add_flag("--batch-invariant", settings->solver.batch_invariant,
@@ -121,6 +123,7 @@ void add_predict(CLI::App& app, int& status) {
   add_device_flag(*command, settings->device);
   add_precision_flag(*command, settings->precision);
   command->callback([settings, &status] {
+    settings->solver.sweep = parse_sweep(settings->sweep);
     settings->solver.acceleration = parse_acceleration(settings->acceleration);
     settings->solver.precision = parse_precision(settings->arithmetic);
     if (settings->certified) settings->solver.forward.rule = StopRule::certified_bound;

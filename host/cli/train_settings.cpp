@@ -71,6 +71,7 @@ TrainerOptions trainer_options(const TrainSettings& settings) {
       .rule = settings.certified ? StopRule::certified_bound : StopRule::step};
   options.solver = {.forward = tolerance,
                     .adjoint = tolerance,
+                    .sweep = parse_sweep(settings.sweep),
                     .acceleration = parse_acceleration(settings.acceleration),
                     .precision = parse_precision(settings.arithmetic),
                     .batch_invariant = settings.batch_invariant};

@@ -12,8 +12,10 @@
 ///
 /// Both loops iterate a map F with ‖F(x) − F(y)‖ <= κ‖x − y‖, κ = L_φ‖A‖∞, in floating point with
 /// unit roundoff u: the last iterate is x = F(x_prev) + δ. Hence the residual of the returned x is
-///     ‖F(x) − x‖ <= κ·step + ‖δ‖,   step = ‖x − x_prev‖,
-/// and the error, with the gain g >= ‖(I − L_φ|A|)⁻¹‖, at most g times that. g = 1/(1−κ) where
+///     ‖F(x) − x‖ <= κ·step + ‖δ‖,   step = ‖x − x_prev‖.
+/// It is no more in Gauss-Seidel sweeps, whose rows see some entries of x in the place of those of
+/// x_prev: only the others contribute to the residual. The error is at most the gain
+/// g >= ‖(I − L_φ|A|)⁻¹‖ times the residual. g = 1/(1−κ) where
 /// κ < 1; otherwise a Perron vector may still give one (see perron_gain). With γ_k = ku/(1−ku),
 /// which covers sums in any order (Higham, "Accuracy and Stability of Numerical Algorithms",
 /// section 3.1):

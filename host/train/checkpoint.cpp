@@ -60,6 +60,7 @@ std::string settings_text(const ImplicitModel<T>& model, const TrainerOptions& o
   settings.add("schedule_floor", schedule.floor);
   settings.add_text("forward", tolerance_text(options.solver.forward));
   settings.add_text("adjoint", tolerance_text(options.solver.adjoint));
+  settings.add("sweep", to_string(options.solver.sweep));
   settings.add("acceleration", to_string(options.solver.acceleration));
   settings.add("solver_precision", to_string(options.solver.precision));
   settings.add("batch_invariant", options.solver.batch_invariant);

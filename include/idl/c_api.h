@@ -80,6 +80,7 @@ typedef struct idl_solver_options {
   int32_t batch_invariant;     /**< nonzero: the same bits for a sample in whatever batch */
   int32_t anderson;            /**< nonzero: Anderson acceleration of both loops (solver.hpp) */
   int32_t automatic_precision; /**< nonzero: Precision::automatic for both loops (solver.hpp) */
+  int32_t gauss_seidel;        /**< nonzero: Sweep::gauss_seidel in both loops (solver.hpp) */
 } idl_solver_options;
 
 /** One ordered place of work: a device and a stream (context.hpp). */

@@ -216,6 +216,7 @@ TRAINING_SETTINGS = {
     "schedule_floor": 0.0,
     "forward": TOLERANCE,
     "adjoint": TOLERANCE,
+    "sweep": "jacobi",
     "acceleration": "none",
     "solver_precision": "full",
     "batch_invariant": False,

@@ -96,11 +96,12 @@ TYPED_TEST(CApiTest, PredictsOnHostMemoryWhatCppPredicts) {
 TYPED_TEST(CApiTest, AcceleratesWhatCppAccelerates) {
   using T = typename TypeParam::Scalar;
   const std::vector<T> U = this->inputs();
-  const auto expected =
-      this->cpp_model().predict(this->context(), Matrix<T>::from_host(this->context(), k_p, k_m, U),
-                                {.acceleration = Acceleration::anderson});
+  const auto expected = this->cpp_model().predict(
+      this->context(), Matrix<T>::from_host(this->context(), k_p, k_m, U),
+      {.sweep = Sweep::gauss_seidel, .acceleration = Acceleration::anderson});
   idl_solver_options options = {};
   options.anderson = 1;
+  options.gauss_seidel = 1;
   std::vector<T> Y(k_q * k_m);
   std::vector<idl_sample_report> reports(k_m);
   ASSERT_EQ(idl_model_predict(this->c_context_.get(), this->c_model_.get(), k_m, U.data(), k_p,

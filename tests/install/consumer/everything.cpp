@@ -66,11 +66,13 @@ void name_files() {
 void name_devices_and_texts() {
   using namespace idl;
   name(&version, &parse_device, &cuda_devices, &best_device, &describe, &lipschitz_constant,
-       &parse_activation, &parse_acceleration, &parse_precision, &all_activations, &parse_loss,
-       &parse_optimizer, &parse_schedule, &parse_well_posedness, &detail::throw_invalid_argument);
+       &parse_activation, &parse_sweep, &parse_acceleration, &parse_precision, &all_activations,
+       &parse_loss, &parse_optimizer, &parse_schedule, &parse_well_posedness,
+       &detail::throw_invalid_argument);
   name(static_cast<std::string (*)(Device)>(&to_string),
        static_cast<std::string_view (*)(ActivationKind)>(&to_string),
        static_cast<std::string_view (*)(SolveStatus)>(&to_string),
+       static_cast<std::string_view (*)(Sweep)>(&to_string),
        static_cast<std::string_view (*)(Acceleration)>(&to_string),
        static_cast<std::string_view (*)(Precision)>(&to_string),
        static_cast<std::string_view (*)(LossKind)>(&to_string),
