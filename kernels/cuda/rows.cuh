@@ -26,13 +26,15 @@ __device__ inline RowSeat row_seat() {
   return {thread % k_slab_rows, thread / k_slab_rows};
 }
 
+inline constexpr int k_slab_results = k_slab_warps * k_slab_rows;
 template <class V>
-using SlabShared = SharedArray<V, k_slab_warps * k_slab_rows>;
+using SlabShared = SharedArray<V, k_slab_results>;
 
 /// Over the threads of each row, in a fixed tree; every thread gets the result of its row. All
-/// threads of the block must take part. `shared` may be used again at once.
-template <class V, class Op>
-__device__ inline V row_reduce(V value, Op op, SlabShared<V>& shared) {
+/// threads of the block must take part. `shared`, a SlabShared<V> or as much dynamic shared memory,
+/// may be used again at once.
+template <class V, class Op, class Shared>
+__device__ inline V row_reduce(V value, Op op, Shared& shared) {
   const RowSeat seat = row_seat();
   for (int offset = k_slab_rows; offset < k_warp; offset *= 2) {
     value = op(value, __shfl_xor_sync(k_full_warp, value, offset));

@@ -169,6 +169,45 @@ TYPED_TEST(ProjectRowsL1Test, LongRows) {
   EXPECT_GT(sum, 0.95 * (1 - 1e-5));
 }
 
+// Too long for the shared memory of one block: floats from 1281 on, doubles from 641.
+TYPED_TEST(ProjectRowsL1Test, SlabsOfRowsThatAreSharedByBlocks) {
+  using T = typename TypeParam::Scalar;
+  constexpr auto k_size = static_cast<index_t>(sizeof(T));
+  for (const index_t cols : {5124 / k_size, 4 * 8192 / k_size, 4 * 8192 / k_size + 1,
+                             4 * 16384 / k_size, 4 * 16384 / k_size + 1}) {
+    const index_t rows = 9;
+    auto A = this->rounded(this->random_.uniforms(rows * cols, -1, 1));
+    for (index_t j = 0; j < cols; ++j) {
+      A[static_cast<std::size_t>(2 + j * rows)] *= 0x1p-20;  // inside
+      A[static_cast<std::size_t>(3 + j * rows)] *= j % 3 == 0 ? 0.0 : 1.0;
+    }
+    A[static_cast<std::size_t>(5 + (cols - 1) * rows)] = k_nan;
+    const double radius = 0.75;
+    const auto result = this->project(rows, cols, A, radius);
+    const auto zeros = this->fetch_vector(this->zeros_);
+    for (std::size_t i = 0; i < static_cast<std::size_t>(rows); ++i) {
+      std::vector<double> row, projected;
+      for (std::size_t j = 0; j < static_cast<std::size_t>(cols); ++j) {
+        row.push_back(A[i + j * static_cast<std::size_t>(rows)]);
+        projected.push_back(static_cast<double>(result[i + j * static_cast<std::size_t>(rows)]));
+      }
+      EXPECT_EQ(std::count(projected.begin(), projected.end(), 0.0), zeros[i]);
+      if (i == 2 || i == 5) {
+        EXPECT_TRUE(same_bits(projected, row)) << "row " << i;
+        continue;
+      }
+      const auto expected = by_sorting(row, radius);
+      double sum = 0.0;
+      for (std::size_t j = 0; j < row.size(); ++j) {
+        ASSERT_NEAR(projected[j], expected[j], std::max(128 * this->unit(), 1e-12)) << cols;
+        sum += std::abs(projected[j]);
+      }
+      EXPECT_LE(sum, radius);
+      EXPECT_GT(sum, radius * (1 - 1e-4));
+    }
+  }
+}
+
 TYPED_TEST(ProjectRowsL1Test, RowsThatAreNotFiniteStayAndHarmNoOther) {
   const double infinity = std::numeric_limits<double>::infinity();
   const std::vector<double> A = {k_nan, 4, infinity, 1, 4, 1};
