@@ -88,52 +88,39 @@ __device__ inline void gather_row(T (&values)[Shape::k_parts], int lane) {
   }
 }
 
-/// One column's state and norms, the same in all threads of the block.
 template <class T>
-struct FusedColumn {
-  ColumnState<T> state;
-  T step;
-  T norm;
-  bool applied;
-
-  __device__ bool running() const {
-    return state.status == static_cast<std::uint8_t>(SolveStatus::running);
-  }
-};
-
-template <class T>
-__device__ inline FusedColumn<T> load_column(const FusedSolve<T>& solve, index_t j) {
-  const ColumnStatus<T>& columns = solve.decision.columns;
-  FusedColumn<T> column = {};
-  column.state.status = static_cast<std::uint8_t>(SolveStatus::converged);
-  if (j >= solve.X.cols) return column;
-  if (solve.from_zero) {
-    column.state = {static_cast<std::uint8_t>(SolveStatus::running), 0, static_cast<T>(INFINITY),
-                    0};
-  } else {
-    column.state = {columns.status.data[j], columns.iterations.data[j], columns.best_steps.data[j],
-                    columns.stalled.data[j]};
-  }
-  return column;
+__device__ inline bool is_running(const ColumnState<T>& column) {
+  return column.status == static_cast<std::uint8_t>(SolveStatus::running);
 }
 
-/// By one thread: what is left of the column's state for others to read.
+/// Where column j begins, the same in all threads of the block; stopped beyond the last one.
+template <class T>
+__device__ inline ColumnState<T> load_column(const FusedSolve<T>& solve, index_t j) {
+  const ColumnStatus<T>& columns = solve.decision.columns;
+  if (j >= solve.X.cols) return {static_cast<std::uint8_t>(SolveStatus::converged), 0, T(0), 0};
+  if (solve.from_zero)
+    return {static_cast<std::uint8_t>(SolveStatus::running), 0, static_cast<T>(INFINITY), 0};
+  return {columns.status.data[j], columns.iterations.data[j], columns.best_steps.data[j],
+          columns.stalled.data[j]};
+}
+
+/// By one thread, at the end: what is left of the column's state for others to read. Returns how
+/// many columns have stopped, none or one.
 template <class T>
 __device__ inline int store_column(const FusedSolve<T>& solve, index_t j,
-                                   const FusedColumn<T>& column) {
-  if (!column.applied) return 0;
+                                   const ColumnState<T>& column) {
   const ColumnStatus<T>& columns = solve.decision.columns;
-  columns.status.data[j] = column.state.status;
-  columns.iterations.data[j] = column.state.iterations;
-  columns.best_steps.data[j] = column.state.best_step;
-  columns.stalled.data[j] = column.state.stalled;
-  solve.step_norms.data[j] = column.step;
-  solve.state_norms.data[j] = column.norm;
+  if (j >= solve.X.cols) return 0;
+  if (!solve.from_zero && !is_running(load_column(solve, j))) return 0;
+  columns.status.data[j] = column.status;
+  columns.iterations.data[j] = column.iterations;
+  columns.best_steps.data[j] = column.best_step;
+  columns.stalled.data[j] = column.stalled;
   if (solve.from_zero) {
     if (columns.fallbacks.size > 0) columns.fallbacks.data[j] = 0;
     if (columns.low_iterations.size > 0) columns.low_iterations.data[j] = 0;
   }
-  return column.running() ? 0 : 1;
+  return is_running(column) ? 0 : 1;
 }
 
 template <class T>
@@ -234,32 +221,32 @@ __device__ inline void run_loop(const FusedSolve<T>& solve, const Map& map) {
   const index_t first_col = static_cast<index_t>(blockIdx.x / Shape::k_blocks) * Columns;
   load_entries<Shape, Columns>(solve, first_col, entries);
 
+  // In this order, by the compiler's own count, the fewest registers spill.
+  constexpr bool k_part_first = Shape::k_blocks > 1;
+  T p[Shape::k_rows][Shape::k_depth];
+  if constexpr (k_part_first) load_part<Shape>(solve, first_row, lane, p);
+
   const int own = lane / Shape::k_sharers;
-  const index_t row = first_row + own;
+  const int row = first_row + own;
   const bool owns = own < Shape::k_rows && row < n;
   const bool speaks = owns && lane % Shape::k_sharers == 0;  // one of those that hold the row
-  T x[Columns];
   typename Map::Held held[Columns] = {};
-  FusedColumn<T> columns[Columns];
+  ColumnState<T> columns[Columns];
 #pragma unroll
   for (int c = 0; c < Columns; ++c) {
     const index_t j = first_col + c;
     columns[c] = load_column(solve, j);
-    x[c] = T(0);
-    if (owns && j < solve.X.cols) {
-      if (!solve.from_zero) x[c] = solve.X.data[row + j * solve.X.ld];
-      held[c] = map.hold(row, j);
-    }
+    if (owns && j < solve.X.cols) held[c] = map.hold(row, j);
   }
-  T p[Shape::k_rows][Shape::k_depth];
-  load_part<Shape>(solve, first_row, lane, p);
+  if constexpr (!k_part_first) load_part<Shape>(solve, first_row, lane, p);
   cluster_barrier<Shape::k_blocks>();
 
   const StoppingRule<T> rule = rule_of(solve.decision);
-  for (std::int32_t iteration = 0; iteration < solve.max_iterations; ++iteration) {
+  std::int32_t iteration = 0;
+  for (; iteration < solve.max_iterations; ++iteration) {
     bool running = false;
 #pragma unroll
-    for (int c = 0; c < Columns; ++c) running = running || columns[c].running();
+    for (int c = 0; c < Columns; ++c) running = running || is_running(columns[c]);
     if (!running) break;
 
     const int odd = iteration % 2;
@@ -283,17 +270,19 @@ __device__ inline void run_loop(const FusedSolve<T>& solve, const Map& map) {
       gather_row<Shape>(sums[c], lane);
       Norm step = Norm(0);
       Norm state = Norm(0);
-      if (owns && columns[c].running()) {
+      // x stays in shared memory, whose copy of the iteration nobody changes.
+      T x = owns ? entries[(odd * Columns + c) * Shape::k_column + row] : T(0);
+      if (owns && is_running(columns[c])) {
         const T next = map(sums[c][0], held[c]);
         if (speaks) {
-          step = Map::measure(next - x[c]);
+          step = Map::measure(next - x);
           state = Map::measure(next);
         }
-        x[c] = next;
+        x = next;
       }
-      const int to = ((1 - odd) * Columns + c) * Shape::k_column + static_cast<int>(row);
+      const int to = ((1 - odd) * Columns + c) * Shape::k_column + row;
       if (Shape::k_blocks == 1 ? speaks : owns)
-        store_everywhere<Shape::k_blocks, Shape::k_sharers>(entries, to, x[c],
+        store_everywhere<Shape::k_blocks, Shape::k_sharers>(entries, to, x,
                                                             lane % Shape::k_sharers);
       step = warp_reduce(step, k_combine);
       state = warp_reduce(state, k_combine);
@@ -309,23 +298,28 @@ __device__ inline void run_loop(const FusedSolve<T>& solve, const Map& map) {
 
 #pragma unroll
     for (int c = 0; c < Columns; ++c) {
-      if (!columns[c].running()) continue;
+      if (!is_running(columns[c])) continue;
       Norm step = Norm(0);
       Norm state = Norm(0);
       combine_shares<Shape>(norms, (odd * 2 * Columns + c) * Shape::k_shares,
                             Columns * Shape::k_shares, k_combine, step, state);
-      columns[c].step = Map::value(step);
-      columns[c].norm = Map::value(state);
-      columns[c].applied = true;
-      columns[c].state =
-          next_column_state(columns[c].state, columns[c].step, columns[c].norm, rule);
+      columns[c] = next_column_state(columns[c], Map::value(step), Map::value(state), rule);
+      // The last norms go where they belong at once: kept to the end they would cost registers.
+      if (block == 0 && thread == 0 &&
+          (!is_running(columns[c]) || iteration + 1 == solve.max_iterations)) {
+        solve.step_norms.data[first_col + c] = Map::value(step);
+        solve.state_norms.data[first_col + c] = Map::value(state);
+      }
     }
   }
 
 #pragma unroll
   for (int c = 0; c < Columns; ++c) {
     const index_t j = first_col + c;
-    if (speaks && columns[c].applied) solve.X.data[row + j * solve.X.ld] = x[c];
+    // A column that never ran gets the bits back that it had.
+    if (speaks && j < solve.X.cols)
+      solve.X.data[row + j * solve.X.ld] =
+          entries[(iteration % 2 * Columns + c) * Shape::k_column + row];
   }
   if (block == 0 && thread == 0) {
     int stopped = 0;
