@@ -84,7 +84,8 @@ std::unique_ptr<ColumnTiles> ColumnTiles::make(const Sequence& sequence,
   tiles->samples_ = samples;
   tiles->width_ = width;
   tiles->from_zero_ = from_zero;
-  for (int thread = 0; thread < threads; ++thread) {
+  const index_t count = (samples + width - 1) / width;
+  for (index_t thread = 0; thread < std::min<index_t>(threads, count); ++thread) {
     auto loop = TileLoop::make(sequence, width, from_zero);
     if (!loop) return nullptr;
     tiles->loops_.push_back(std::move(loop));
