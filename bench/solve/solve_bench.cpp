@@ -115,10 +115,14 @@ void variant(benchmark::State& state, Device device, const Problem& problem, con
 template <class T>
 std::vector<Variant> variants(Device device, const Problem& problem) {
   std::vector<Variant> all = {
-      {.name = "gauss_seidel", .options = {.sweep = Sweep::gauss_seidel}},
-      {.name = "gauss_seidel_anderson",
-       .options = {.sweep = Sweep::gauss_seidel, .acceleration = Acceleration::anderson}},
       {.name = "anderson", .options = {.acceleration = Acceleration::anderson}}};
+  // Small solves on a GPU are done in one kernel, without sweeps.
+  if (device.kind == DeviceKind::cpu || problem.size.n >= 4096) {
+    all.push_back({.name = "gauss_seidel", .options = {.sweep = Sweep::gauss_seidel}});
+    all.push_back(
+        {.name = "gauss_seidel_anderson",
+         .options = {.sweep = Sweep::gauss_seidel, .acceleration = Acceleration::anderson}});
+  }
   if (problem.size.n <= 1000)
     all.push_back({.name = "batch_invariant", .options = {.batch_invariant = true}});
   const solver::RefinementRule refined = {.wanted = true};
