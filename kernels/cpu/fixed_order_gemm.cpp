@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <algorithm>
+#include <cstdint>
 #include <cstring>
 #include <utility>
 
@@ -25,8 +26,12 @@ constexpr index_t k_panels = 64;
 constexpr index_t k_cached_bytes = index_t(512) << 10;
 // Columns of op(B) that one task takes, about.
 constexpr index_t k_task_columns = 32;
-// From this number of columns on packing pays.
+// From this number of columns on packing pays; later for a panel of whole cache lines, the lines of
+// several columns of which share a page.
 constexpr index_t k_packing_columns = 16;
+constexpr index_t k_packing_columns_of_lines = 128;
+constexpr index_t k_line_bytes = 64;
+constexpr index_t k_sharing_bytes = 2048;
 // Multiplications and additions that count as one element of parallel_for's work.
 constexpr index_t k_operations = 16;
 
@@ -245,11 +250,22 @@ void multiply_round(const Gemm<T>& g, const Round& part, index_t m, Wanted wante
   });
 }
 
+/// Whether whole panels of op(A) are multiplied as they lie.
+template <class T>
+bool takes_unpacked(const Gemm<T>& g) {
+  const index_t step = g.A.ld * static_cast<index_t>(sizeof(T));
+  const bool whole_lines =
+      reinterpret_cast<std::uintptr_t>(g.A.data) % k_line_bytes == 0 && step % k_line_bytes == 0;
+  const bool few = g.C.cols < (whole_lines && step <= k_sharing_bytes ? k_packing_columns_of_lines
+                                                                      : k_packing_columns);
+  return !g.transpose_A && few;
+}
+
 template <class T>
 void pack_and_multiply_round(const Gemm<T>& g, const Round& part, T* packed) {
+  const bool unpacked = takes_unpacked(g);
   const auto as_it_lies = [&](index_t panel) {
-    return !g.transpose_A && g.C.cols < k_packing_columns &&
-           rows_of<T>(part, panel) == k_panel_rows<T>;
+    return unpacked && rows_of<T>(part, panel) == k_panel_rows<T>;
   };
   pack_round(g, part, packed, [&](index_t panel) { return !as_it_lies(panel); });
   multiply_round(g, part, g.C.cols, {}, [&](index_t panel) {
