@@ -20,8 +20,8 @@ struct PeerCase {
   double learning_rate = 1e-3;
   std::string device = "auto";
   std::string precision = "float32";
-  std::string sweep = "jacobi";
-  std::string acceleration = "none";
+  std::string sweep = "automatic";
+  std::string acceleration = "automatic";
 };
 
 /// This library's way to do a case.

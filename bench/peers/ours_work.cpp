@@ -7,6 +7,7 @@
 
 #include "bench/peers/ours.hpp"
 #include "bench/support/pinned_batch.hpp"
+#include "host/model/loop_options.hpp"
 #include "host/solver/picard.hpp"
 #include "host/train/batch_step.hpp"
 #include "idl/idl.hpp"
@@ -93,8 +94,8 @@ class SolveWork final : public CaseWork<T> {
                  .X = X_,
                  .activation = this->model_.options().activation},
                 {},
-                {.sweep = this->solver_options_.sweep,
-                 .acceleration = this->solver_options_.acceleration}) {}
+                loop_options(this->solver_options_, this->context_.device(),
+                             this->model_.options().well_posedness)) {}
 
   void run() override {
     solver_.launch();

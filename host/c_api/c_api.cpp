@@ -25,8 +25,10 @@ SolverOptions solver_options(const idl_solver_options* options) {
     tolerance->rule = options->certified != 0 ? StopRule::certified_bound : StopRule::step;
   }
   result.batch_invariant = options->batch_invariant != 0;
-  if (options->gauss_seidel != 0) result.sweep = Sweep::gauss_seidel;
-  if (options->anderson != 0) result.acceleration = Acceleration::anderson;
+  if (options->gauss_seidel != 0)
+    result.sweep = options->gauss_seidel > 0 ? Sweep::gauss_seidel : Sweep::jacobi;
+  if (options->anderson != 0)
+    result.acceleration = options->anderson > 0 ? Acceleration::anderson : Acceleration::none;
   if (options->automatic_precision != 0) result.precision = Precision::automatic;
   return result;
 }

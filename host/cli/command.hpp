@@ -42,13 +42,17 @@ inline void add_device_flag(CLI::App& command, std::string& device) {
   command.add_option("--device", device, "auto, cpu, cuda or cuda:K")->capture_default_str();
 }
 inline void add_sweep_flag(CLI::App& command, std::string& sweep) {
-  command.add_option("--sweep", sweep, "Of the solve: jacobi (Picard) or gauss_seidel")
-      ->check(CLI::IsMember({"jacobi", "gauss_seidel"}))
+  command
+      .add_option("--sweep", sweep,
+                  "Of the solve: jacobi (Picard), gauss_seidel, or automatic (what is faster here)")
+      ->check(CLI::IsMember({"jacobi", "gauss_seidel", "automatic"}))
       ->capture_default_str();
 }
 inline void add_acceleration_flag(CLI::App& command, std::string& acceleration) {
-  command.add_option("--acceleration", acceleration, "Of the solve: none or anderson")
-      ->check(CLI::IsMember({"none", "anderson"}))
+  command
+      .add_option("--acceleration", acceleration,
+                  "Of the solve: none, anderson, or automatic (what is faster here)")
+      ->check(CLI::IsMember({"none", "anderson", "automatic"}))
       ->capture_default_str();
 }
 inline void add_arithmetic_flag(CLI::App& command, std::string& arithmetic) {

@@ -18,8 +18,8 @@ struct EvaluateSettings {
   std::string precision = "f32";
   std::int64_t batch = 500;
   bool json = false;
-  std::string sweep = "jacobi";
-  std::string acceleration = "none";
+  std::string sweep = "automatic";
+  std::string acceleration = "automatic";
   std::string arithmetic = "full";
   SolverOptions solver;
 };

@@ -22,8 +22,8 @@ struct PredictSettings {
   std::string device = "auto";
   std::string precision = "f32";
   SolverOptions solver;
-  std::string sweep = "jacobi";
-  std::string acceleration = "none";
+  std::string sweep = "automatic";
+  std::string acceleration = "automatic";
   std::string arithmetic = "full";
   bool certified = false;
 };

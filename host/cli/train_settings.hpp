@@ -40,8 +40,8 @@ struct TrainSettings {
   double relative_tolerance = 0.0;
   std::int32_t max_iterations = 300;
   bool certified = false;
-  std::string sweep = "jacobi";
-  std::string acceleration = "none";
+  std::string sweep = "automatic";
+  std::string acceleration = "automatic";
   std::string arithmetic = "full";
   bool batch_invariant = false;
   std::int64_t checkpoint_interval = 0;
@@ -79,8 +79,8 @@ void for_each_setting(Settings& s, Visitor&& visit) {
   visit("relative-tolerance", s.relative_tolerance, "Relative tolerance of both solves");
   visit("max-iterations", s.max_iterations, "Iterations of a solve at most");
   visit("certified", s.certified, "Stop a solve by its error bound instead of its step");
-  visit("sweep", s.sweep, "Of both solves: jacobi (Picard), gauss_seidel");
-  visit("acceleration", s.acceleration, "Of both solves: none, anderson");
+  visit("sweep", s.sweep, "Of both solves: jacobi (Picard), gauss_seidel, automatic");
+  visit("acceleration", s.acceleration, "Of both solves: none, anderson, automatic");
   visit("arithmetic", s.arithmetic,
         "Of both solves: full, or automatic (bfloat16 inside, where a GPU gains by it)");
   visit("batch-invariant", s.batch_invariant, "Same bits for a sample in whatever batch");

@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include "host/model/loop_options.hpp"
 #include "host/model/solve_warning.hpp"
 #include "host/solver/adjoint.hpp"
 #include "host/solver/picard.hpp"
@@ -57,11 +58,7 @@ struct BatchPass<T>::State {
   }
 
   solver::LoopOptions loop_options() const {
-    return {.batch_invariant = options.solver.batch_invariant,
-            .sweep = options.solver.sweep,
-            .acceleration = options.solver.acceleration,
-            .compaction = {},
-            .refinement = {.wanted = options.solver.precision == Precision::automatic}};
+    return idl::loop_options(options.solver, context->device(), model->options().well_posedness);
   }
 
   MatrixView<T> X() { return XU.view().row_range(0, n); }

@@ -15,15 +15,17 @@ std::string_view to_string(Sweep sweep) {
       return "jacobi";
     case Sweep::gauss_seidel:
       return "gauss_seidel";
+    case Sweep::automatic:
+      return "automatic";
   }
   return "unknown";
 }
 
 Sweep parse_sweep(std::string_view name) {
-  for (const Sweep known : {Sweep::jacobi, Sweep::gauss_seidel})
+  for (const Sweep known : {Sweep::jacobi, Sweep::gauss_seidel, Sweep::automatic})
     if (to_string(known) == name) return known;
   throw InvalidArgument("unknown sweep '" + std::string(name) +
-                        "', known are: jacobi, gauss_seidel");
+                        "', known are: jacobi, gauss_seidel, automatic");
 }
 
 namespace solver {

@@ -27,7 +27,7 @@ struct BatchPassOptions {
 /// The forward and backward pass of one model for one batch size, with all buffers and programs
 /// made once: running it again allocates nothing.
 ///
-///   forward:   Z = BU;  X = φ(AX + Z) by Picard iteration;  Y = [C D][X; U]
+///   forward:   Z = BU;  X = φ(AX + Z), solver.hpp;  Y = [C D][X; U]
 ///   backward:  Ψ = φ'(AX + Z);  G = CᵀdY;  V = Ψ∘(AᵀV + G) by iteration;
 ///              dM = [V; dY][X; U]ᵀ;  dU = [B; D]ᵀ[V; dY]
 ///

@@ -78,9 +78,9 @@ typedef struct idl_solver_options {
   double relative_tolerance;   /**< times the norm of the iterate */
   int32_t certified;           /**< nonzero: stop by the error bound instead of the step */
   int32_t batch_invariant;     /**< nonzero: the same bits for a sample in whatever batch */
-  int32_t anderson;            /**< nonzero: Anderson acceleration of both loops (solver.hpp) */
+  int32_t anderson;            /**< Anderson acceleration (solver.hpp): 1 yes, -1 no, 0 automatic */
   int32_t automatic_precision; /**< nonzero: Precision::automatic for both loops (solver.hpp) */
-  int32_t gauss_seidel;        /**< nonzero: Sweep::gauss_seidel in both loops (solver.hpp) */
+  int32_t gauss_seidel;        /**< Gauss-Seidel sweeps (solver.hpp): 1 yes, -1 no, 0 automatic */
 } idl_solver_options;
 
 /** One ordered place of work: a device and a stream (context.hpp). */

@@ -44,17 +44,19 @@ enum class Sweep : std::uint8_t {
   /// Picard iteration X <- φ(AX + Z): those of the last iterate, for all rows at once.
   jacobi,
   /// Block Gauss-Seidel: rows are taken in blocks of 32, or of a sixteenth of them all where that
-  /// is
-  /// more, and each block sees what those before it have just become. The fixed point, the stopping
-  /// rule and the certificate are those of Picard iteration: wherever κ < 1 bounds a step of that,
-  /// it bounds a step of this. A third fewer iterations on trained models for the same flops; on a
+  /// is more, and each block sees what those before it have just become. The fixed point, the
+  /// stopping rule and the certificate are those of Picard iteration: wherever κ < 1 bounds a step
+  /// of that, it bounds a step of this. A third fewer iterations on trained models for the same
+  /// flops; on a
   /// GPU worth it for large states alone, since small solves run in one kernel without it.
   /// Source: Ortega, Rheinboldt, Iterative Solution of Nonlinear Equations in Several Variables
   /// (1970), section 7.4.
-  gauss_seidel
+  gauss_seidel,
+  /// gauss_seidel on the CPU for models in the ∞-norm ball, otherwise jacobi.
+  automatic
 };
 
-/// "jacobi", "gauss_seidel".
+/// "jacobi", "gauss_seidel", "automatic".
 IDL_EXPORT std::string_view to_string(Sweep sweep);
 /// @throws InvalidArgument for an unknown name, listing the known ones
 IDL_EXPORT Sweep parse_sweep(std::string_view name);
@@ -64,16 +66,18 @@ enum class Acceleration : std::uint8_t {
   /// The next iterate is the map's value: steps shrink by κ.
   none,
   /// Anderson acceleration of depth 2, each column by itself: the next iterate is the combination
-  /// of
-  /// the last three values of the map whose residuals combine to the least. Safeguarded: where the
-  /// residual does not fall, the column goes back and takes a plain step. The stopping rule, the
+  /// of the last three values of the map whose residuals combine to the least. Safeguarded: where
+  /// the residual does not fall, the column goes back and takes a plain step. The stopping rule,
+  /// the
   /// certificate and the fixed point are the same. It halves the iterations of trained models and
   /// needs five more n×m matrices; small solves on a GPU are faster without it, in one kernel.
   /// Source: Walker, Ni, SIAM J. Numer. Anal. 49 (2011), 1715-1735.
-  anderson
+  anderson,
+  /// anderson on the CPU for models in the ∞-norm ball, otherwise none.
+  automatic
 };
 
-/// "none", "anderson".
+/// "none", "anderson", "automatic".
 IDL_EXPORT std::string_view to_string(Acceleration acceleration);
 /// @throws InvalidArgument for an unknown name, listing the known ones
 IDL_EXPORT Acceleration parse_acceleration(std::string_view name);
@@ -96,11 +100,11 @@ IDL_EXPORT Precision parse_precision(std::string_view name);
 
 /// How both loops of a pass are solved.
 struct SolverOptions {
-  Tolerance forward{};                             ///< of the state X
-  Tolerance adjoint{};                             ///< of the adjoint V; used by training only
-  Sweep sweep = Sweep::jacobi;                     ///< of both loops
-  Acceleration acceleration = Acceleration::none;  ///< of both loops
-  Precision precision = Precision::full;           ///< of both loops
+  Tolerance forward{};                                  ///< of the state X
+  Tolerance adjoint{};                                  ///< of the adjoint V; for training only
+  Sweep sweep = Sweep::automatic;                       ///< of both loops
+  Acceleration acceleration = Acceleration::automatic;  ///< of both loops
+  Precision precision = Precision::full;                ///< of both loops
   /// A sample's answer has the same bits alone, in a batch, or in another place of the batch.
   /// Slower: sums are taken in a fixed order instead of the BLAS's.
   bool batch_invariant = false;

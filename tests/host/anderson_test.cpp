@@ -18,6 +18,7 @@ class Anderson : public ModelsTest<C> {
   static SolverOptions options(Acceleration acceleration, double tolerance = 3e-6) {
     SolverOptions result;
     result.forward.absolute = result.adjoint.absolute = tolerance;
+    result.sweep = Sweep::jacobi;
     result.acceleration = acceleration;
     return result;
   }
@@ -71,7 +72,7 @@ TYPED_TEST(Anderson, TakesFewerIterationsThanPicardOnTrainedModels) {
     for (const auto* reports : {&forward, &backward}) {
       const SolveReport &picard = (*reports)[0], &anderson = (*reports)[1];
       EXPECT_TRUE(anderson.all_converged());
-      EXPECT_GT(picard.mean_iterations(), 12.0) << "too easy to show anything";
+      EXPECT_GT(picard.mean_iterations(), 10.0) << "too easy to show anything";
       for (std::size_t j = 0; j < k_samples; ++j)
         EXPECT_LE(anderson.iterations[j], picard.iterations[j]) << "column " << j;
       EXPECT_LE(anderson.mean_iterations(), 0.8 * picard.mean_iterations());

@@ -93,25 +93,35 @@ TYPED_TEST(CApiTest, PredictsOnHostMemoryWhatCppPredicts) {
   }
 }
 
-TYPED_TEST(CApiTest, AcceleratesWhatCppAccelerates) {
+TYPED_TEST(CApiTest, SolvesByTheMethodThatIsAskedFor) {
   using T = typename TypeParam::Scalar;
+  struct Request {
+    std::int32_t field;
+    Sweep sweep;
+    Acceleration acceleration;
+  };
   const std::vector<T> U = this->inputs();
-  const auto expected = this->cpp_model().predict(
-      this->context(), Matrix<T>::from_host(this->context(), k_p, k_m, U),
-      {.sweep = Sweep::gauss_seidel, .acceleration = Acceleration::anderson});
-  idl_solver_options options = {};
-  options.anderson = 1;
-  options.gauss_seidel = 1;
-  std::vector<T> Y(k_q * k_m);
-  std::vector<idl_sample_report> reports(k_m);
-  ASSERT_EQ(idl_model_predict(this->c_context_.get(), this->c_model_.get(), k_m, U.data(), k_p,
-                              Y.data(), k_q, nullptr, 0, IDL_MEMORY_HOST, &options, reports.data()),
-            IDL_STATUS_OK)
-      << idl_last_error();
-  EXPECT_EQ(Y, this->fetch(expected.Y));
-  for (std::size_t j = 0; j < k_m; ++j) {
-    EXPECT_EQ(reports[j].iterations, expected.report.iterations[j]);
-    EXPECT_EQ(reports[j].fallbacks, expected.report.fallbacks[j]);
+  for (const Request& request : {Request{0, Sweep::automatic, Acceleration::automatic},
+                                 Request{1, Sweep::gauss_seidel, Acceleration::anderson},
+                                 Request{-1, Sweep::jacobi, Acceleration::none}}) {
+    const auto expected = this->cpp_model().predict(
+        this->context(), Matrix<T>::from_host(this->context(), k_p, k_m, U),
+        {.sweep = request.sweep, .acceleration = request.acceleration});
+    idl_solver_options options = {};
+    options.anderson = request.field;
+    options.gauss_seidel = request.field;
+    std::vector<T> Y(k_q * k_m);
+    std::vector<idl_sample_report> reports(k_m);
+    ASSERT_EQ(
+        idl_model_predict(this->c_context_.get(), this->c_model_.get(), k_m, U.data(), k_p,
+                          Y.data(), k_q, nullptr, 0, IDL_MEMORY_HOST, &options, reports.data()),
+        IDL_STATUS_OK)
+        << idl_last_error();
+    EXPECT_EQ(Y, this->fetch(expected.Y));
+    for (std::size_t j = 0; j < k_m; ++j) {
+      EXPECT_EQ(reports[j].iterations, expected.report.iterations[j]);
+      EXPECT_EQ(reports[j].fallbacks, expected.report.fallbacks[j]);
+    }
   }
 }
 

@@ -23,6 +23,7 @@ class GaussSeidel : public ModelsTest<C> {
     SolverOptions result;
     result.forward.absolute = result.adjoint.absolute = tolerance;
     result.sweep = sweep;
+    result.acceleration = Acceleration::none;
     return result;
   }
 };

@@ -57,8 +57,9 @@ TYPED_TEST(BatchStepTest, IsOneProgramFromTheUploadedBatchToTheGradient) {
   const auto model = this->model();
   // Not in one go, which would hide the steps.
   this->context().backend()->choose_loop_strategy(LoopStrategy::conditional_node);
-  const BatchStep<T> step(this->context(), model, k_samples, LossKind::softmax_cross_entropy, {},
-                          true);
+  const SolverOptions picard = {.sweep = Sweep::jacobi, .acceleration = Acceleration::none};
+  const BatchStep<T> step(this->context(), model, k_samples, LossKind::softmax_cross_entropy,
+                          picard, true);
   const Sequence forward = {Gemm<T>{},         ResetStatus<T>{},  Fill<T>{},         Fill<T>{},
                             PicardUpdate<T>{}, UpdateStatus<T>{},  // the first iteration
                             Gemm<T>{},         PicardUpdate<T>{}, UpdateStatus<T>{}, Gemm<T>{}};
@@ -70,7 +71,7 @@ TYPED_TEST(BatchStepTest, IsOneProgramFromTheUploadedBatchToTheGradient) {
   Sequence expected = forward;
   expected.insert(expected.end(), loss.begin(), loss.end());
   const BatchStep<T> evaluation(this->context(), model, k_samples, LossKind::softmax_cross_entropy,
-                                {}, false);
+                                picard, false);
   EXPECT_EQ(kinds_of(evaluation.sequence()), kinds_of(expected));
   expected.insert(expected.end(), backward.begin(), backward.end());
   EXPECT_EQ(kinds_of(step.sequence()), kinds_of(expected));

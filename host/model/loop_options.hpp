@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "host/solver/iteration.hpp"
+#include "idl/device.hpp"
+#include "idl/solver.hpp"
+#include "idl/well_posedness.hpp"
+
+namespace idl {
+
+/// How the loops of a model that `constraint` keeps well posed are run on the device: what
+/// `automatic` stands for is settled here.
+solver::LoopOptions loop_options(const SolverOptions& wanted, Device device,
+                                 const WellPosedness& constraint);
+
+}  // namespace idl
