@@ -50,12 +50,10 @@ TYPED_TEST(AutomaticMethod, HasTheBitsOfTheMethodItStandsFor) {
   const ImplicitModel<T> model(this->context(), {.states = n, .inputs = p, .outputs = 2});
   RandomValues random(5);
   const auto U = this->matrix(p, m, random.uniforms(p * m, -1.0, 1.0));
-  const auto chosen =
-      loop_options({}, this->context().device(), model.options().well_posedness);
+  const auto chosen = loop_options({}, this->context().device(), model.options().well_posedness);
   const auto automatic = model.predict(this->context(), U.view());
-  const auto asked =
-      model.predict(this->context(), U.view(),
-                    {.sweep = chosen.sweep, .acceleration = chosen.acceleration});
+  const auto asked = model.predict(this->context(), U.view(),
+                                   {.sweep = chosen.sweep, .acceleration = chosen.acceleration});
   EXPECT_TRUE(automatic.report.all_converged());
   EXPECT_EQ(automatic.report.iterations, asked.report.iterations);
   EXPECT_EQ(this->fetch(automatic.X.view()), this->fetch(asked.X.view()));
