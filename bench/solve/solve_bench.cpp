@@ -10,7 +10,7 @@
 #include "bench/support/stopwatch.hpp"
 #include "host/solver/picard.hpp"
 
-/// The forward solve alone, Z = BU included, with the default tolerance.
+/// The forward solve alone, Z = BU included, by plain Picard iteration with the default tolerance.
 ///
 /// Counters: iterations of the slowest column; seconds per iteration (the first, which has no
 /// product, counts as one); samples per second; of_limit, the time that the flops and bytes of the
