@@ -87,7 +87,8 @@ admin=$root/var/lib/dpkg
 mkdir -p "$admin"/{info,updates,triggers,parts}
 cp /var/lib/dpkg/status "$admin/status"
 # Debian names OpenBLAS by the package that pulls in one of its builds; apt would add it here.
-if [[ $depends == *libopenblas0* ]] && ! dpkg-query -W libopenblas0 >/dev/null 2>&1; then
+openblas=$(dpkg-query -W -f='${db:Status-Status}' libopenblas0 2>/dev/null) || openblas=unknown
+if [[ $depends == *libopenblas0* && $openblas != installed ]]; then
   printf '\nPackage: libopenblas0\nStatus: install ok installed\nVersion: 0\n%s\n' \
     "$(printf 'Architecture: %s\nMaintainer: -\nDescription: -\n' "$architecture")" \
     >>"$admin/status"
