@@ -9,6 +9,8 @@
 extern "C" {
 __attribute__((weak)) char* openblas_get_config();
 __attribute__((weak)) char* openblas_get_corename();
+__attribute__((weak)) int openblas_get_parallel();
+__attribute__((weak)) int openblas_get_num_threads();
 }
 #endif
 
@@ -21,7 +23,11 @@ std::string blas_description() {
     const std::string config = openblas_get_config();
     const std::size_t version = config.find(' ');
     const std::size_t end = version == std::string::npos ? version : config.find(' ', version + 1);
-    return config.substr(0, end) + " for " + openblas_get_corename();
+    const BlasThreads threads = blas_threads();
+    return config.substr(0, end) + " for " + openblas_get_corename() +
+           (threads == BlasThreads::own    ? ", pthreads"
+            : threads == BlasThreads::none ? ", one thread"
+                                           : "");
   }
 #endif
   return "BLAS";
@@ -35,6 +41,17 @@ BlasVectors blas_vectors() {
   }
 #endif
   return BlasVectors::unknown;
+}
+
+BlasThreads blas_threads() {
+#if defined(__GNUC__)
+  if (openblas_get_parallel != nullptr && openblas_get_num_threads != nullptr) {
+    constexpr int k_openmp = 2;  // of the answers 0 (none), 1 (pthreads or Windows' threads), 2
+    if (openblas_get_parallel() == k_openmp) return BlasThreads::openmp;
+    return openblas_get_num_threads() > 1 ? BlasThreads::own : BlasThreads::none;
+  }
+#endif
+  return BlasThreads::unknown;
 }
 
 }  // namespace idl::cpu

@@ -7,7 +7,8 @@
 
 namespace idl::cpu {
 
-/// What the BLAS says about itself: "OpenBLAS 0.3.21 for Haswell", or "BLAS" where it is silent.
+/// What the BLAS says about itself: "OpenBLAS 0.3.21 for Haswell", with ", pthreads" or ", one
+/// thread" behind it where it does not multiply with OpenMP's threads; "BLAS" where it is silent.
 std::string blas_description();
 
 enum class BlasVectors : std::uint8_t { unknown, avx2 };
@@ -15,5 +16,12 @@ enum class BlasVectors : std::uint8_t { unknown, avx2 };
 /// The vectors of the kernels that the BLAS has chosen for this machine, where it is known to have
 /// chosen AVX2.
 BlasVectors blas_vectors();
+
+/// Whose threads the BLAS multiplies with: those of OpenMP, as this library does; a pool of its
+/// own, which waits for work on the cores that OpenMP's threads wait on, and which a caller inside
+/// a parallel region gets too; or only the caller's.
+enum class BlasThreads : std::uint8_t { unknown, openmp, own, none };
+
+BlasThreads blas_threads();
 
 }  // namespace idl::cpu

@@ -16,7 +16,7 @@ template <class T>
 void fixed_order_gemm(const Gemm<T>& gemm, Scratch& scratch);
 
 /// Whether Gemm is left to fixed_order_gemm: where a fixed order is asked for, and where it is
-/// faster than the BLAS at hand.
+/// faster than the BLAS at hand or spares its threads and this library's a fight for the cores.
 template <class T>
 bool takes_fixed_order(const Gemm<T>& gemm);
 

@@ -30,6 +30,15 @@ inline int thread_number() {
 #endif
 }
 
+/// Whether the caller is one of several threads of a parallel region.
+inline bool in_parallel() {
+#ifdef _OPENMP
+  return omp_in_parallel() != 0;
+#else
+  return false;
+#endif
+}
+
 /// Below this many cheap element operations, about 10 µs, a second thread brings little, and on a
 /// machine with other work it costs: the first has to wait until the second gets its turn.
 inline constexpr index_t k_parallel_work = 65536;
@@ -42,7 +51,7 @@ void parallel_for(index_t count, [[maybe_unused]] index_t work_each, const F& bo
 #ifdef _OPENMP
   const bool worth_it =
       count > 1 && work_each > 0 && count >= (k_parallel_work + work_each - 1) / work_each;
-  if (worth_it && !omp_in_parallel()) {
+  if (worth_it && !in_parallel()) {
 #pragma omp parallel
     {
       const FlushSubnormals flush;
