@@ -73,6 +73,15 @@ double seconds_of(PeerWork& work) {
   return seconds / static_cast<double>(work.steps());
 }
 
+/// Untimed runs, as long as peer_session.py makes them.
+void warm_up(PeerWork& work) {
+  using Clock = std::chrono::steady_clock;
+  const auto warm = Clock::now() + std::chrono::milliseconds(20);
+  do {
+    seconds_of(work);
+  } while (Clock::now() < warm);
+}
+
 std::string to_json(const std::vector<double>& values) {
   std::string text = "[";
   for (const double value : values) {
@@ -110,7 +119,7 @@ void serve(PeerWork& work) {
     const std::string command = line.substr(0, space);
     const std::string rest = space == std::string::npos ? "" : line.substr(space + 1);
     if (command == "run") {
-      seconds_of(work);
+      warm_up(work);
       say(run(work, rest.empty() ? 1 : std::max(1, std::stoi(rest))));
     } else if (command == "answer") {
       write_answer(work, rest);

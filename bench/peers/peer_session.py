@@ -4,7 +4,8 @@
 A peer is a long-lived process. It prepares its case, prints one line of JSON ("ready"), and then
 answers commands on standard input, one line of JSON each:
 
-    run N        one untimed run and N timed ones: {"seconds": [...], "iterations": ...}
+    run N        untimed runs until clocks and caches have had WARM_UP_SECONDS, and N timed ones:
+                 {"seconds": [...], "iterations": ...}
     answer FILE  what the last run computed, as safetensors: {"answer": FILE}
     quit
 
@@ -28,6 +29,7 @@ import time
 CASES = ("solve", "inference", "train_step")
 TOLERANCE = 3e-6
 MAX_ITERATIONS = 300
+WARM_UP_SECONDS = 0.02
 
 
 class Case:
@@ -149,7 +151,10 @@ def serve(work):
     for line in sys.stdin:
         command, _, rest = line.strip().partition(" ")
         if command == "run":
+            warm = time.perf_counter() + WARM_UP_SECONDS
             work.seconds()
+            while time.perf_counter() < warm:
+                work.seconds()
             seconds = [work.seconds() for _ in range(int(rest or 1))]
             say({"seconds": seconds, "iterations": work.iterations()})
         elif command == "answer":
