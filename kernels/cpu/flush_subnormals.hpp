@@ -16,8 +16,13 @@ namespace idl::cpu {
 class FlushSubnormals {
  public:
 #if defined(__SSE2__)
-  FlushSubnormals() : before_(_mm_getcsr()) { _mm_setcsr(before_ | k_flush_and_take_for_zero); }
-  ~FlushSubnormals() { _mm_setcsr(before_); }
+  // Writing the register is slow, and loops within loops each have one of these.
+  FlushSubnormals() : before_(_mm_getcsr()) {
+    if (!set_before()) _mm_setcsr(before_ | k_flush_and_take_for_zero);
+  }
+  ~FlushSubnormals() {
+    if (!set_before()) _mm_setcsr(before_);
+  }
 #else
   FlushSubnormals() {}
   ~FlushSubnormals() {}
@@ -28,6 +33,11 @@ class FlushSubnormals {
 #if defined(__SSE2__)
  private:
   static constexpr unsigned k_flush_and_take_for_zero = 0x8040;
+
+  bool set_before() const {
+    return (before_ & k_flush_and_take_for_zero) == k_flush_and_take_for_zero;
+  }
+
   unsigned before_;
 #endif
 };
