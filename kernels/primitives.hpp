@@ -95,7 +95,7 @@ struct AdamUpdate {
   double weight_decay = 0;
   bool decoupled = false;
   std::int64_t step = 1;
-  /// Optional, 3 elements, on the device: lr/(1−β1ᵗ), sqrt(1−β2ᵗ) and the factor of M in front
+  /// Optional, 3 elements, on the device: lr/(1−β1ᵗ), 1/sqrt(1−β2ᵗ) and the factor of M in front
   /// (1 − lr·weight_decay if decoupled, else 1), which change from step to step; learning_rate and
   /// step are then not looked at.
   VectorView<const T> schedule{};

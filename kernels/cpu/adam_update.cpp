@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+#include <algorithm>
+
 #include "kernels/cpu/execute.hpp"
 #include "kernels/cpu/parallel.hpp"
 #include "kernels/cpu/vector_width.hpp"
@@ -10,11 +12,29 @@ namespace {
 // A root and two divisions make an entry worth several plain ones.
 constexpr index_t k_work_of_entry = 4;
 
+// Full vectors, then the entries that are left in one more: one by one their roots and divisions
+// would take as long as those of all others together in a column of 100.
 template <class T>
 void adam_column(const AdamFactors<T>& factors, T* __restrict M, const T* __restrict dM,
                  T* __restrict m1, T* __restrict m2, index_t rows) {
+  constexpr index_t k_lanes = 64 / static_cast<index_t>(sizeof(T));
   with_widest_vectors([=](auto) __attribute__((always_inline)) {
-    for (index_t i = 0; i < rows; ++i) adam_entry(factors, M[i], dM[i], m1[i], m2[i]);
+    index_t i = 0;
+    for (; i + k_lanes <= rows; i += k_lanes) {
+      for (index_t l = i; l < i + k_lanes; ++l) adam_entry(factors, M[l], dM[l], m1[l], m2[l]);
+    }
+    if (i == rows) return;
+    const index_t left = rows - i;
+    T rest[4][64 / sizeof(T)] = {};
+    std::copy_n(M + i, left, rest[0]);
+    std::copy_n(dM + i, left, rest[1]);
+    std::copy_n(m1 + i, left, rest[2]);
+    std::copy_n(m2 + i, left, rest[3]);
+    for (index_t l = 0; l < k_lanes; ++l)
+      adam_entry(factors, rest[0][l], rest[1][l], rest[2][l], rest[3][l]);
+    std::copy_n(rest[0], left, M + i);
+    std::copy_n(rest[2], left, m1 + i);
+    std::copy_n(rest[3], left, m2 + i);
   });
 }
 

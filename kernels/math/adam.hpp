@@ -19,7 +19,7 @@ struct AdamFactors {
   T beta2;
   T one_minus_beta2;
   T step_size;         ///< lr/(1−β1ᵗ)
-  T root_correction2;  ///< sqrt(1−β2ᵗ)
+  T root_correction2;  ///< 1/sqrt(1−β2ᵗ): a factor, since each division counts here
   T epsilon;
   T weight_decay;  ///< added to the gradient: 0 when decoupled
   T keep;          ///< 1 − lr·weight_decay when decoupled, else 1
@@ -34,7 +34,7 @@ AdamFactors<T> adam_factors(const AdamUpdate<T>& update) {
           static_cast<T>(update.beta2),
           static_cast<T>(1 - update.beta2),
           static_cast<T>(update.learning_rate / (1 - std::pow(update.beta1, t))),
-          static_cast<T>(std::sqrt(1 - std::pow(update.beta2, t))),
+          static_cast<T>(1 / std::sqrt(1 - std::pow(update.beta2, t))),
           static_cast<T>(update.epsilon),
           static_cast<T>(update.decoupled ? 0 : update.weight_decay),
           static_cast<T>(update.decoupled ? 1 - decay : 1)};
@@ -59,7 +59,7 @@ IDL_HOST_DEVICE inline void adam_entry(const AdamFactors<T>& f, T& M, T dM, T& m
   const T g = add(dM, multiply(f.weight_decay, M));
   m1 = add(multiply(f.beta1, m1), multiply(f.one_minus_beta1, g));
   m2 = add(multiply(f.beta2, m2), multiply(multiply(f.one_minus_beta2, g), g));
-  const T denominator = add(std::sqrt(m2) / f.root_correction2, f.epsilon);
+  const T denominator = add(multiply(std::sqrt(m2), f.root_correction2), f.epsilon);
   M = add(multiply(f.keep, M), -multiply(f.step_size, m1 / denominator));
 }
 
