@@ -34,10 +34,18 @@ std::string blas_description() {
 }
 
 BlasVectors blas_vectors() {
-#if defined(__GNUC__)
+#if defined(__GNUC__) && defined(__x86_64__)
   if (openblas_get_corename != nullptr) {
     const std::string_view core = openblas_get_corename();
+    if (core == "SkylakeX" || core == "Cooperlake" || core == "SapphireRapids")
+      return BlasVectors::avx512;
     if (core == "Haswell" || core == "Zen") return BlasVectors::avx2;
+    // What an unknown processor is taken for, and those before AVX2.
+    for (const std::string_view old :
+         {"Prescott", "Core2", "Penryn", "Dunnington", "Nehalem", "Sandybridge", "Atom", "Athlon",
+          "Opteron", "Opteron_SSE3", "Barcelona", "Bobcat", "Bulldozer", "Piledriver",
+          "Steamroller", "Nano"})
+      if (core == old) return BlasVectors::narrow;
   }
 #endif
   return BlasVectors::unknown;

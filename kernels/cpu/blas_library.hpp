@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-
 #include <string>
 
 namespace idl::cpu {
@@ -11,10 +10,10 @@ namespace idl::cpu {
 /// thread" behind it where it does not multiply with OpenMP's threads; "BLAS" where it is silent.
 std::string blas_description();
 
-enum class BlasVectors : std::uint8_t { unknown, avx2 };
+/// The widest vectors of the kernels that the BLAS has chosen for this machine, in ascending order.
+enum class BlasVectors : std::uint8_t { narrow, avx2, avx512, unknown };
 
-/// The vectors of the kernels that the BLAS has chosen for this machine, where it is known to have
-/// chosen AVX2.
+/// A BLAS that is older than the processor may take kernels from long before both of them.
 BlasVectors blas_vectors();
 
 /// Whose threads the BLAS multiplies with: those of OpenMP, as this library does; a pool of its
