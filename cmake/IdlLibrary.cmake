@@ -54,6 +54,9 @@ endif()
 idl_add_objects(idl_kernels_cpu ${_kernels_cpu})
 if(TARGET idl_kernels_cpu)
   target_include_directories(idl_kernels_cpu SYSTEM PRIVATE ${CBLAS_INCLUDE_DIR})
+  # All but this one are compiled without contraction.
+  set_source_files_properties("${_root}/kernels/cpu/panel_product.cpp" PROPERTIES COMPILE_OPTIONS
+                                                                                  -ffp-contract=fast)
   target_compile_options(idl_kernels_cpu PRIVATE -fno-math-errno $<$<NOT:$<CONFIG:Debug>>:-O3>)
   if(IDL_OPENMP)
     target_link_libraries(idl_kernels_cpu PRIVATE OpenMP::OpenMP_CXX)

@@ -54,26 +54,37 @@ __attribute__((always_inline)) inline Norms<T> update_entries(const T* __restric
   return norms;
 }
 
+template <class T>
+void update_running(const AdjointUpdate<T>& u, std::span<const index_t> columns) {
+  with_widest_vectors([&](auto width) __attribute__((always_inline)) {
+    for (const index_t j : columns) {
+      const Norms<T> norms =
+          update_entries<T, width()>(u.W.data + j * u.W.ld, u.G.data + j * u.G.ld,
+                                     u.Psi.data + j * u.Psi.ld, u.V.data + j * u.V.ld, u.V.rows);
+      u.step_norms.data[j] = u.join ? u.step_norms.data[j] + norms.step : norms.step;
+      u.state_norms.data[j] = u.join ? u.state_norms.data[j] + norms.state : norms.state;
+    }
+  });
+}
+
 }  // namespace
 
 template <class T>
 void execute(const AdjointUpdate<T>& u, Scratch&) {
   constexpr auto k_running = static_cast<std::uint8_t>(SolveStatus::running);
   parallel_for(u.V.cols, u.V.rows, [&](index_t j) {
-    if (u.status.data[j] != k_running) return;
-    const T* w = u.W.data + j * u.W.ld;
-    const T* g = u.G.data + j * u.G.ld;
-    const T* psi = u.Psi.data + j * u.Psi.ld;
-    T* v = u.V.data + j * u.V.ld;
-    with_widest_vectors([&](auto width) __attribute__((always_inline)) {
-      const Norms<T> norms = update_entries<T, width()>(w, g, psi, v, u.V.rows);
-      u.step_norms.data[j] = u.join ? u.step_norms.data[j] + norms.step : norms.step;
-      u.state_norms.data[j] = u.join ? u.state_norms.data[j] + norms.state : norms.state;
-    });
+    if (u.status.data[j] == k_running) update_running(u, {&j, 1});
   });
+}
+
+template <class T>
+void update_columns(const AdjointUpdate<T>& u, std::span<const index_t> columns) {
+  update_running(u, columns);
 }
 
 template void execute(const AdjointUpdate<float>&, Scratch&);
 template void execute(const AdjointUpdate<double>&, Scratch&);
+template void update_columns(const AdjointUpdate<float>&, std::span<const index_t>);
+template void update_columns(const AdjointUpdate<double>&, std::span<const index_t>);
 
 }  // namespace idl::cpu

@@ -12,17 +12,14 @@
 namespace idl::cpu {
 namespace {
 
-/// G1 is of the newest point, G2 of the one before. 4 reads.
 template <class T, std::size_t W>
-__attribute__((always_inline)) inline AndersonProducts<T> products_of(const T* x, const T* y,
-                                                                      const T* G1, const T* G2,
-                                                                      index_t n) {
-  using Sums = LaneSums<T, W>;
-  Sums d11, d12, d22, d1G, d2G;
-  index_t i = 0;
-  for (; i + Sums::k_lanes <= n; i += Sums::k_lanes) {
-    for (index_t p = 0; p < Sums::k_packs; ++p) {
-      const index_t at = i + p * Sums::k_pack_lanes;
+struct ProductSums {
+  LaneSums<T, W> d11, d12, d22, d1G, d2G;
+
+  /// Entries of a full set of lanes. 4 reads.
+  __attribute__((always_inline)) inline void add(const T* x, const T* y, const T* G1, const T* G2) {
+    for (index_t p = 0; p < LaneSums<T, W>::k_packs; ++p) {
+      const index_t at = p * LaneSums<T, W>::k_pack_lanes;
       Pack<T, W> g, d1, d2, other;
       load<T, W>(g, x + at);
       load<T, W>(other, y + at);
@@ -38,18 +35,27 @@ __attribute__((always_inline)) inline AndersonProducts<T> products_of(const T* x
       d2G.sums[p] += d2 * g;
     }
   }
-  AndersonProducts<T> products{d11.total(), d12.total(), d22.total(), d1G.total(), d2G.total()};
-  for (; i < n; ++i) {
-    const T g = x[i] - y[i];
-    const T d1 = g - G1[i];
-    const T d2 = g - G2[i];
-    products.d11 += d1 * d1;
-    products.d12 += d1 * d2;
-    products.d22 += d2 * d2;
-    products.d1G += d1 * g;
-    products.d2G += d2 * g;
+};
+
+/// G1 is of the newest point, G2 of the one before. The entries beyond the last full set of lanes
+/// are taken with zeros behind them, so that a column has the same products with and without.
+template <class T, std::size_t W>
+__attribute__((always_inline)) inline AndersonProducts<T> products_of(const T* x, const T* y,
+                                                                      const T* G1, const T* G2,
+                                                                      index_t n) {
+  constexpr index_t k_lanes = LaneSums<T, W>::k_lanes;
+  ProductSums<T, W> sums;
+  index_t i = 0;
+  for (; i + k_lanes <= n; i += k_lanes) sums.add(x + i, y + i, G1 + i, G2 + i);
+  if (i < n) {
+    T rest[4][64 / sizeof(T)] = {};
+    std::copy(x + i, x + n, rest[0]);
+    std::copy(y + i, y + n, rest[1]);
+    std::copy(G1 + i, G1 + n, rest[2]);
+    std::copy(G2 + i, G2 + n, rest[3]);
+    sums.add(rest[0], rest[1], rest[2], rest[3]);
   }
-  return products;
+  return {sums.d11.total(), sums.d12.total(), sums.d22.total(), sums.d1G.total(), sums.d2G.total()};
 }
 
 /// x, y <- F − γ₁(F − F1) − γ₂(F − F2); (F2, G2) <- (F, G). 4 reads and 4 writes. Points that are

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "kernels/cpu/blas_library.hpp"
-#include "kernels/cpu/column_tiles.hpp"
+#include "kernels/cpu/column_loop.hpp"
 #include "kernels/cpu/execute.hpp"
 #include "kernels/cpu/memory.hpp"
 #include "kernels/cpu/parallel.hpp"
@@ -54,20 +54,20 @@ class StraightProgram final : public Program {
 class WhileProgram final : public Program {
  public:
   WhileProgram(CpuBackend& backend, Sequence steps, VectorView<const std::int32_t> active,
-               std::int32_t max_iterations, std::int32_t until, bool in_tiles)
+               std::int32_t max_iterations, std::int32_t until, bool by_columns)
       : Program(std::move(steps)),
         backend_(backend),
         active_(active),
         max_iterations_(max_iterations),
         until_(until) {
-    // Tiles run to their own ends, not to a common count.
-    if (in_tiles && until == 0)
-      tiles_ = ColumnTiles::make(sequence(), active, thread_count(), false);
+    // Columns run to their own ends, not to a common count.
+    if (by_columns && until == 0)
+      columns_ = ColumnLoop::make(sequence(), active, thread_count(), false);
   }
 
   void launch() override {
-    if (tiles_) {
-      tiles_->run(max_iterations_);
+    if (columns_) {
+      columns_->run(max_iterations_);
       return;
     }
     for (std::int32_t k = 0; active_.data[0] > until_ && k < max_iterations_; ++k) {
@@ -80,18 +80,18 @@ class WhileProgram final : public Program {
   VectorView<const std::int32_t> active_;
   std::int32_t max_iterations_;
   std::int32_t until_;
-  std::unique_ptr<ColumnTiles> tiles_;  ///< or none: the loop runs over all columns at once
+  std::unique_ptr<ColumnLoop> columns_;  ///< or none: the loop runs over all columns at once
 };
 
 class FromZeroProgram final : public Program {
  public:
-  FromZeroProgram(Sequence steps, std::unique_ptr<ColumnTiles> tiles, std::int32_t max_iterations)
-      : Program(std::move(steps)), max_iterations_(max_iterations), tiles_(std::move(tiles)) {}
-  void launch() override { tiles_->run(max_iterations_); }
+  FromZeroProgram(Sequence steps, std::unique_ptr<ColumnLoop> columns, std::int32_t max_iterations)
+      : Program(std::move(steps)), max_iterations_(max_iterations), columns_(std::move(columns)) {}
+  void launch() override { columns_->run(max_iterations_); }
 
  private:
   std::int32_t max_iterations_;
-  std::unique_ptr<ColumnTiles> tiles_;
+  std::unique_ptr<ColumnLoop> columns_;
 };
 
 void validate_all(const Sequence& sequence) {
@@ -180,17 +180,17 @@ std::unique_ptr<Program> CpuBackend::compile_while(Sequence sequence,
             "compile_while: max_iterations is " + std::to_string(max_iterations));
   validate_all(sequence);
   return std::make_unique<WhileProgram>(*this, std::move(sequence), active, max_iterations, until,
-                                        in_tiles());
+                                        by_columns());
 }
 
 std::unique_ptr<Program> CpuBackend::compile_from_zero(const Sequence& sequence,
                                                        VectorView<const std::int32_t> active,
                                                        std::int32_t max_iterations) {
   validate_all(sequence);
-  if (!in_tiles()) return nullptr;
-  auto tiles = ColumnTiles::make(sequence, active, thread_count(), true);
-  if (!tiles) return nullptr;
-  return std::make_unique<FromZeroProgram>(sequence, std::move(tiles), max_iterations);
+  if (!by_columns()) return nullptr;
+  auto columns = ColumnLoop::make(sequence, active, thread_count(), true);
+  if (!columns) return nullptr;
+  return std::make_unique<FromZeroProgram>(sequence, std::move(columns), max_iterations);
 }
 
 std::shared_ptr<Backend> make_cpu_backend() { return std::make_shared<CpuBackend>(); }

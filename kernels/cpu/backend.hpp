@@ -54,8 +54,8 @@ class CpuBackend final : public ForEachPrimitive<CpuRunEach> {
   void run_valid(const Sequence& sequence);
 
  private:
-  /// Tile by tile where that is worth it, otherwise step by step over all columns.
-  bool in_tiles() const {
+  /// Column by column where that is worth it, otherwise step by step over all of them.
+  bool by_columns() const {
     return strategy_ == LoopStrategy::automatic || strategy_ == LoopStrategy::fused;
   }
 

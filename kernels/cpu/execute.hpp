@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <span>
+
 #include "kernels/cpu/scratch.hpp"
 #include "kernels/primitives.hpp"
 
@@ -73,5 +75,11 @@ template <class T>
 void execute(const FillRandom<T>& fill, Scratch& scratch);
 template <class T>
 void execute(const ArgmaxColumns<T>& argmax, Scratch& scratch);
+
+/// The update of these columns, which are all running, in the calling thread.
+template <class T>
+void update_columns(const PicardUpdate<T>& update, std::span<const index_t> columns);
+template <class T>
+void update_columns(const AdjointUpdate<T>& update, std::span<const index_t> columns);
 
 }  // namespace idl::cpu

@@ -5,9 +5,8 @@
 #include <utility>
 
 #include "kernels/cpu/gemm.hpp"
+#include "kernels/cpu/panel_product.hpp"
 #include "kernels/cpu/parallel.hpp"
-#include "kernels/cpu/sums.hpp"
-#include "kernels/cpu/vector_width.hpp"
 
 // op(A) is taken in panels of k_panel_rows rows: packed, so that a panel is contiguous along its
 // rows and padded with zeros, or, where A serves few columns only, as it lies. A panel is
@@ -15,9 +14,6 @@
 namespace idl::cpu {
 namespace {
 
-// Rows of a panel: two of the widest vectors.
-template <class T>
-constexpr index_t k_panel_rows = 128 / static_cast<index_t>(sizeof(T));
 // A panel of this many columns of op(A), 128 KiB, stays in the second-level cache.
 constexpr index_t k_run = 1024;
 // Panels packed at a time: bounds the scratch memory.
@@ -35,27 +31,12 @@ constexpr index_t k_sharing_bytes = 2048;
 // Multiplications and additions that count as one element of parallel_for's work.
 constexpr index_t k_operations = 16;
 
-// k_panel_rows rows of op(A): the entries of a column are neighbours, columns `along_k` apart.
-template <class T>
-struct Panel {
-  const T* data;
-  index_t along_k;
-};
-
-// The columns of the product that are wanted: those of a list, or all.
-struct Wanted {
-  const index_t* list = nullptr;
-
-  index_t operator[](index_t k) const { return list != nullptr ? list[k] : k; }
-};
-
 // op(B) as pointer and steps.
 template <class T>
 struct Source {
   const T* data;
   index_t along_k;
   index_t along_columns;
-  Wanted wanted;
 };
 
 template <class T>
@@ -111,69 +92,26 @@ void store_column(const T* sums, const Target<T>& c, index_t column) {
   }
 }
 
-// `Columns` columns times `Packs` packs of the panel's rows.
-template <class T, std::size_t W, std::size_t Packs, std::size_t Columns>
-__attribute__((always_inline)) inline void multiply_tile(Panel<T> panel, const Source<T>& b,
-                                                         index_t first, index_t length, T* sums) {
-  constexpr std::size_t k_lanes = W / sizeof(T);
-  Pack<T, W> acc[Columns][Packs] = {};
-  const T* columns[Columns];
-  for (std::size_t c = 0; c < Columns; ++c) {
-    columns[c] = b.data + b.wanted[first + static_cast<index_t>(c)] * b.along_columns;
-  }
-  for (index_t k = 0; k < length; ++k) {
-    Pack<T, W> a[Packs];
-    for (std::size_t p = 0; p < Packs; ++p) load<T, W>(a[p], panel.data + p * k_lanes);
-    for (std::size_t c = 0; c < Columns; ++c) {
-      const T factor = columns[c][k * b.along_k];
-      for (std::size_t p = 0; p < Packs; ++p) acc[c][p] += a[p] * factor;
-    }
-    panel.data += panel.along_k;
-  }
-  for (std::size_t c = 0; c < Columns; ++c) {
-    for (std::size_t p = 0; p < Packs; ++p) {
-      store<T, W>(acc[c][p], sums + c * k_panel_rows<T> + p * k_lanes);
-    }
-  }
-}
-
-// The panel times columns from `first` on, `Columns` at a time, then the rest in halves of that;
-// as many rows at a time as the registers hold.
-template <class T, std::size_t W, std::size_t Columns>
-__attribute__((always_inline)) inline void multiply_columns(const Panel<T>& panel,
-                                                            const Source<T>& b, index_t length,
-                                                            const Target<T>& c, index_t first,
-                                                            index_t end) {
-  constexpr auto k_lanes = static_cast<index_t>(W / sizeof(T));
-  constexpr auto k_columns = static_cast<index_t>(Columns);
-  for (; first + k_columns <= end; first += k_columns) {
-    T sums[Columns * static_cast<std::size_t>(k_panel_rows<T>)];
-    for (index_t row = 0; row < c.rows; row += 2 * k_lanes) {
-      const Panel<T> rows{panel.data + row, panel.along_k};
-      if (c.rows - row > k_lanes) {
-        multiply_tile<T, W, 2, Columns>(rows, b, first, length, sums + row);
-      } else {
-        multiply_tile<T, W, 1, Columns>(rows, b, first, length, sums + row);
-      }
-    }
-    for (index_t j = 0; j < k_columns; ++j) {
-      store_column(sums + j * k_panel_rows<T>, c, b.wanted[first + j]);
-    }
-  }
-  if constexpr (Columns > 1) {
-    multiply_columns<T, W, Columns / 2>(panel, b, length, c, first, end);
-  }
-}
-
 // One panel times the columns [begin, end).
 template <class T>
-void multiply_panel(const Panel<T>& panel, const Source<T>& b, index_t length, const Target<T>& c,
-                    index_t begin, index_t end) {
-  with_widest_vectors([&](auto width) __attribute__((always_inline)) {
-    // 2·Columns sums, two packs of A and a factor: 32 registers with AVX-512, 16 otherwise.
-    constexpr std::size_t k_columns = width() == 64 ? 8 : 4;
-    multiply_columns<T, width(), k_columns>(panel, b, length, c, begin, end);
-  });
+void multiply_columns(const Panel<T>& panel, const Source<T>& b, index_t length, const Target<T>& c,
+                      index_t begin, index_t end) {
+  alignas(64) T sums[k_panel_columns * k_panel_rows<T>];
+  // There is room for the panel's rows, and nothing is to be done with the sums.
+  const bool in_place = c.rows == k_panel_rows<T> && c.alpha == T(1) && c.beta == T(0);
+  for (index_t first = begin; first < end; first += k_panel_columns) {
+    PanelColumns<T> columns{.factors = {},
+                            .along_k = b.along_k,
+                            .sums = {},
+                            .count = std::min(k_panel_columns, end - first)};
+    for (index_t k = 0; k < columns.count; ++k) {
+      columns.factors[k] = b.data + (first + k) * b.along_columns;
+      columns.sums[k] = in_place ? c.data + (first + k) * c.ld : sums + k * k_panel_rows<T>;
+    }
+    multiply_panel(panel, c.rows, length, columns);
+    for (index_t k = 0; k < columns.count && !in_place; ++k)
+      store_column(columns.sums[k], c, first + k);
+  }
 }
 
 template <class T>
@@ -233,12 +171,12 @@ Tasks tasks_of(const Round& part, index_t m) {
   return tasks;
 }
 
-/// Multiplies the panels, which panel_at(index) finds, with the m columns that are wanted.
+/// Multiplies the panels, which panel_at(index) finds, with all columns.
 template <class T, class PanelAt>
-void multiply_round(const Gemm<T>& g, const Round& part, index_t m, Wanted wanted,
-                    const PanelAt& panel_at) {
+void multiply_round(const Gemm<T>& g, const Round& part, const PanelAt& panel_at) {
+  const index_t m = g.C.cols;
   const index_t along_k = g.transpose_B ? g.B.ld : 1;
-  const Source<T> b{g.B.data + part.k * along_k, along_k, g.transpose_B ? 1 : g.B.ld, wanted};
+  const Source<T> b{g.B.data + part.k * along_k, along_k, g.transpose_B ? 1 : g.B.ld};
   const Tasks tasks = tasks_of<T>(part, m);
   const index_t work = k_panel_rows<T> * part.length * std::min(m, tasks.columns) / k_operations;
   parallel_for(tasks.panels * tasks.ranges, work, [&](index_t task) {
@@ -246,7 +184,7 @@ void multiply_round(const Gemm<T>& g, const Round& part, index_t m, Wanted wante
     const index_t begin = range * tasks.columns;
     const Target<T> c{g.C.data + part.row + panel * k_panel_rows<T>, g.C.ld,
                       rows_of<T>(part, panel), g.alpha, part.k == 0 ? g.beta : T(1)};
-    multiply_panel(panel_at(panel), b, part.length, c, begin, std::min(m, begin + tasks.columns));
+    multiply_columns(panel_at(panel), b, part.length, c, begin, std::min(m, begin + tasks.columns));
   });
 }
 
@@ -268,7 +206,7 @@ void pack_and_multiply_round(const Gemm<T>& g, const Round& part, T* packed) {
     return unpacked && rows_of<T>(part, panel) == k_panel_rows<T>;
   };
   pack_round(g, part, packed, [&](index_t panel) { return !as_it_lies(panel); });
-  multiply_round(g, part, g.C.cols, {}, [&](index_t panel) {
+  multiply_round(g, part, [&](index_t panel) {
     const index_t row = part.row + panel * k_panel_rows<T>;
     return as_it_lies(panel) ? Panel<T>{g.A.data + row + part.k * g.A.ld, g.A.ld}
                              : Panel<T>{packed_at(part, packed, panel), k_panel_rows<T>};
@@ -299,16 +237,8 @@ void fixed_order_gemm(const Gemm<T>& g, Scratch& scratch) {
 
 template <class T>
 bool PackedGemm<T>::fits(const Gemm<T>& g) {
-  return g.C.rows > 0 && g.C.rows <= k_panels * k_panel_rows<T> && inner_size(g) > 0 &&
-         inner_size(g) <= k_run;
-}
-
-template <class T>
-void PackedGemm<T>::pack(const Gemm<T>& g) {
-  const Round whole{0, g.C.rows, 0, inner_size(g)};
-  packed_ = scratch_.take<T>(
-      static_cast<std::size_t>(panels_of<T>(whole) * k_panel_rows<T> * whole.length));
-  pack_round(g, whole, packed_, [](index_t) { return true; });
+  return g.C.rows > 0 && inner_size(g) > 0 && inner_size(g) <= k_run && !g.transpose_B &&
+         g.alpha == T(1) && g.beta == T(0);
 }
 
 template <class T>
@@ -317,14 +247,32 @@ bool PackedGemm<T>::begins_at(index_t row) {
 }
 
 template <class T>
-void PackedGemm<T>::multiply(const Gemm<T>& g, index_t row, index_t rows,
-                             std::span<const index_t> columns) const {
-  const Round part{row, rows, 0, inner_size(g)};
-  T* packed = packed_at(part, packed_, row / k_panel_rows<T>);
-  const auto m = static_cast<index_t>(columns.size());
-  multiply_round(g, part, m, {columns.data()}, [&](index_t panel) {
-    return Panel<T>{packed_at(part, packed, panel), k_panel_rows<T>};
-  });
+void PackedGemm<T>::prepare(const Gemm<T>& g) {
+  source_ = g;
+  packed_ = scratch_.take<T>(static_cast<std::size_t>(panels() * k_panel_rows<T> * inner_size(g)));
+}
+
+template <class T>
+index_t PackedGemm<T>::panels() const {
+  return panels_of<T>({0, source_.C.rows, 0, inner_size(source_)});
+}
+
+template <class T>
+void PackedGemm<T>::pack(index_t panel) {
+  const Round whole{0, source_.C.rows, 0, inner_size(source_)};
+  pack_panel(source_, whole, panel * k_panel_rows<T>, rows_of<T>(whole, panel),
+             packed_at(whole, packed_, panel));
+}
+
+template <class T>
+void PackedGemm<T>::multiply(index_t row, index_t rows, PanelColumns<T> columns) const {
+  const index_t length = inner_size(source_);
+  for (index_t c = 0; c < columns.count; ++c) columns.sums[c] += row;
+  for (index_t done = 0; done < rows; done += k_panel_rows<T>) {
+    multiply_panel({packed_ + (row + done) * length, k_panel_rows<T>},
+                   std::min(k_panel_rows<T>, rows - done), length, columns);
+    for (index_t c = 0; c < columns.count; ++c) columns.sums[c] += k_panel_rows<T>;
+  }
 }
 
 template class PackedGemm<float>;

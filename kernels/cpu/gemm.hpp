@@ -1,17 +1,15 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <span>
-
+#include "kernels/cpu/panel_product.hpp"
 #include "kernels/cpu/scratch.hpp"
 #include "kernels/primitives.hpp"
 
 namespace idl::cpu {
 
 /// Gemm with its own loops, for 64-bit sizes and any transposition. Each entry of C is summed over
-/// k in ascending order in runs of a fixed length, one multiplication and one addition at a time:
-/// its bits do not depend on the other columns, on the number of threads or on the width of the
-/// machine's vectors.
+/// k in ascending order in runs of a fixed length (kernels/cpu/panel_product.hpp): its bits do not
+/// depend on the other columns, on the number of threads or on the width of the machine's vectors.
 template <class T>
 void fixed_order_gemm(const Gemm<T>& gemm, Scratch& scratch);
 
@@ -20,22 +18,29 @@ void fixed_order_gemm(const Gemm<T>& gemm, Scratch& scratch);
 template <class T>
 bool takes_fixed_order(const Gemm<T>& gemm);
 
-/// fixed_order_gemm, bit for bit, of one op(A) with many B: packs op(A) once.
+/// op(A)·B as fixed_order_gemm makes it, bit for bit, for one op(A) and the columns of many B:
+/// packs op(A) once.
 template <class T>
 class PackedGemm {
  public:
-  /// Whether op(A) is small enough, and has no size of zero.
+  /// Whether it is such a product, and op(A) small enough and without a size of zero.
   static bool fits(const Gemm<T>& gemm);
-  /// Takes op(A) of `gemm`. @throws OutOfMemory
-  void pack(const Gemm<T>& gemm);
   /// Whether a product of rows from `row` on can be asked for.
   static bool begins_at(index_t row);
-  /// Rows [row, row + rows) of these columns of the product; its op(A) is the one that was packed.
-  void multiply(const Gemm<T>& gemm, index_t row, index_t rows,
-                std::span<const index_t> columns) const;
+
+  /// Makes room for op(A) of `gemm`, which is then to be packed panel by panel, by whichever
+  /// thread. @throws OutOfMemory
+  void prepare(const Gemm<T>& gemm);
+  index_t panels() const;
+  void pack(index_t panel);
+
+  /// Rows [row, row + rows) of these columns, in the calling thread. The sums lie in whole columns
+  /// with room for a multiple of k_panel_rows/2.
+  void multiply(index_t row, index_t rows, PanelColumns<T> columns) const;
 
  private:
   Scratch scratch_;
+  Gemm<T> source_{};
   T* packed_ = nullptr;
 };
 

@@ -10,7 +10,8 @@
 /// the build's own target (W = 16). f must be a lambda marked __attribute__((always_inline)), so
 /// that its body takes on the instruction set of its caller; so do the small inline functions that
 /// it calls. As the CPU backend is compiled without contraction to fused multiply-add, the three
-/// give the same bits wherever f fixes the order of its sums.
+/// give the same bits wherever f fixes the order of its sums; in kernels/cpu/panel_product.cpp, the
+/// exception, the first two do.
 namespace idl::cpu {
 
 template <std::size_t W>
@@ -32,6 +33,8 @@ enum class VectorSet { baseline, avx2, avx512 };
 inline VectorSet widest_vectors() {
   static const VectorSet widest = [] {
     __builtin_cpu_init();
+    // Fused multiply-add comes with AVX-512, and in all but name with AVX2.
+    if (!__builtin_cpu_supports("fma")) return VectorSet::baseline;
     if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
         __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq")) {
       return VectorSet::avx512;
@@ -42,12 +45,13 @@ inline VectorSet widest_vectors() {
 }
 
 template <class F>
-__attribute__((target("avx512f,avx512vl,avx512bw,avx512dq"))) void call_with_avx512(const F& f) {
+__attribute__((target("avx512f,avx512vl,avx512bw,avx512dq,fma"))) void call_with_avx512(
+    const F& f) {
   f(VectorBytes<64>{});
 }
 
 template <class F>
-__attribute__((target("avx2"))) void call_with_avx2(const F& f) {
+__attribute__((target("avx2,fma"))) void call_with_avx2(const F& f) {
   f(VectorBytes<32>{});
 }
 

@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: MIT
+#include <array>
+#include <cmath>
+
 #include "tests/kernels/kernel_test.hpp"
 
 namespace idl::test {
@@ -107,6 +110,41 @@ TYPED_TEST(GemmTest, BatchInvariantColumnsHaveTheSameBitsAloneInABatchAndElsewhe
     }
   }
 }
+
+#if defined(__x86_64__) && defined(__OPTIMIZE__)
+using CpuCases = testing::Types<Case<DeviceKind::cpu, float>, Case<DeviceKind::cpu, double>>;
+template <class C>
+class CpuGemmTest : public KernelTest<C> {};
+TYPED_TEST_SUITE(CpuGemmTest, CpuCases, CaseNames);
+
+TYPED_TEST(CpuGemmTest, BatchInvariantSumsAreChainsOfFusedMultiplyAdds) {
+  using T = typename TypeParam::Scalar;
+  if (!__builtin_cpu_supports("fma")) GTEST_SKIP() << "a processor without fused multiply-add";
+  for (const auto& [r, k, m] :
+       {std::array<index_t, 3>{1, 1, 1}, {7, 3, 5}, {33, 100, 9}, {40, 1000, 17}, {100, 784, 30}})
+    for (const bool transposed : {false, true}) {
+      const auto A = this->random_.uniforms(r * k, -1.0, 1.0);
+      const auto B = this->random_.uniforms(k * m, -1.0, 1.0);
+      const auto C = this->view(r, m, k_nan);
+      this->run(Gemm<T>{.A = this->view(transposed ? k : r, transposed ? r : k, A),
+                        .B = this->view(k, m, B),
+                        .C = C,
+                        .transpose_A = transposed,
+                        .batch_invariant = true});
+      const auto answer = this->fetch(C);
+      for (index_t j = 0; j < m; ++j)
+        for (index_t i = 0; i < r; ++i) {
+          T sum = T(0);
+          for (index_t l = 0; l < k; ++l)
+            sum = std::fma(
+                static_cast<T>(A[static_cast<std::size_t>(transposed ? l + i * k : i + l * r)]),
+                static_cast<T>(B[static_cast<std::size_t>(l + j * k)]), sum);
+          ASSERT_EQ(answer[static_cast<std::size_t>(i + j * r)], sum)
+              << r << "x" << k << "x" << m << " at " << i << ", " << j;
+        }
+    }
+}
+#endif
 
 TYPED_TEST(GemmTest, EmptyInnerDimensionScalesCAndEmptyOutputsDoNothing) {
   using T = typename TypeParam::Scalar;

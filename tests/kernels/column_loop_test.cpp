@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Loops on the CPU run tile by tile, and in a tile columns that have stopped are left out. None of
-// that may be seen in the answers.
+// Loops on the CPU run column by column, a few at a time, and the next column is taken as soon as
+// one has stopped. None of that may be seen in the answers.
 #include <cmath>
 
 #include "kernels/row_blocks.hpp"
@@ -12,7 +12,7 @@ namespace {
 using CpuCases = testing::Types<Case<DeviceKind::cpu, float>, Case<DeviceKind::cpu, double>>;
 
 template <class C>
-class TileLoopTest : public KernelTest<C> {
+class ColumnLoopTest : public KernelTest<C> {
  protected:
   using Element = typename C::Scalar;
 
@@ -25,7 +25,7 @@ class TileLoopTest : public KernelTest<C> {
 
   /// Whole: by compile_while. Otherwise step by step over all columns, while the host looks.
   Answer solve(bool whole, bool adjoint, index_t n, index_t m, std::int32_t most,
-               bool mixed = false, bool in_blocks = false) {
+               bool mixed = false, bool in_blocks = false, Element alpha = Element(1)) {
     RandomValues random(5);
     Backend& backend = *this->context().backend();
     const auto A = this->view(n, n, random.matrix_of_norm(n, 0.9));
@@ -49,7 +49,7 @@ class TileLoopTest : public KernelTest<C> {
     const auto steps = this->reals(m, 0.0);
     const auto norms = this->reals(m, 0.0);
     const Gemm<Element> product = {
-        .A = A, .B = X, .C = S, .transpose_A = adjoint, .batch_invariant = true};
+        .A = A, .B = X, .C = S, .transpose_A = adjoint, .alpha = alpha, .batch_invariant = true};
     Sequence sequence;
     for (index_t first = 0; first < n; first += 32) {
       const index_t rows = in_blocks ? std::min<index_t>(32, n - first) : n;
@@ -115,9 +115,9 @@ class TileLoopTest : public KernelTest<C> {
             this->fetch_vector(fallbacks)};
   }
 };
-TYPED_TEST_SUITE(TileLoopTest, CpuCases, CaseNames);
+TYPED_TEST_SUITE(ColumnLoopTest, CpuCases, CaseNames);
 
-TYPED_TEST(TileLoopTest, GivesTheBitsOfALoopOverAllColumns) {
+TYPED_TEST(ColumnLoopTest, GivesTheBitsOfALoopOverAllColumns) {
   for (const bool adjoint : {false, true})
     for (const index_t m : {2, 9, 40, 300}) {
       const auto expected = this->solve(false, adjoint, 33, m, 300);
@@ -127,7 +127,7 @@ TYPED_TEST(TileLoopTest, GivesTheBitsOfALoopOverAllColumns) {
     }
 }
 
-TYPED_TEST(TileLoopTest, GivesTheBitsOfAnAcceleratedLoopOverAllColumns) {
+TYPED_TEST(ColumnLoopTest, GivesTheBitsOfAnAcceleratedLoopOverAllColumns) {
   for (const bool adjoint : {false, true})
     for (const index_t m : {2, 9, 40, 300}) {
       const auto expected = this->solve(false, adjoint, 33, m, 300, true);
@@ -137,7 +137,7 @@ TYPED_TEST(TileLoopTest, GivesTheBitsOfAnAcceleratedLoopOverAllColumns) {
     }
 }
 
-TYPED_TEST(TileLoopTest, GivesTheBitsOfALoopOverAllColumnsInBlocksOfRows) {
+TYPED_TEST(ColumnLoopTest, GivesTheBitsOfALoopOverAllColumnsInBlocksOfRows) {
   for (const bool adjoint : {false, true})
     for (const bool mixed : {false, true})
       for (const index_t m : {2, 40, 300}) {
@@ -149,7 +149,25 @@ TYPED_TEST(TileLoopTest, GivesTheBitsOfALoopOverAllColumnsInBlocksOfRows) {
       }
 }
 
-TYPED_TEST(TileLoopTest, StopsInTheMiddleWithColumnsThatStillRun) {
+TYPED_TEST(ColumnLoopTest, GivesTheBitsOfALoopOverAllColumnsWhereRowsFillWholeLinesOrOneIsLeft) {
+  for (const bool adjoint : {false, true})
+    for (const index_t n : {1, 16, 64, 65, 129}) {
+      const auto expected = this->solve(false, adjoint, n, 50, 300, true, true);
+      EXPECT_EQ(expected.active[0], 0);
+      EXPECT_TRUE(expected == this->solve(true, adjoint, n, 50, 300, true, true))
+          << (adjoint ? "adjoint, " : "Picard, ") << n << " rows";
+    }
+}
+
+TYPED_TEST(ColumnLoopTest, AProductWithAFactorGivesTheBitsOfALoopOverAllColumns) {
+  for (const bool adjoint : {false, true}) {
+    const auto expected = this->solve(false, adjoint, 33, 40, 300, false, false, 0.5);
+    EXPECT_TRUE(expected == this->solve(true, adjoint, 33, 40, 300, false, false, 0.5));
+    EXPECT_FALSE(expected == this->solve(true, adjoint, 33, 40, 300));
+  }
+}
+
+TYPED_TEST(ColumnLoopTest, StopsInTheMiddleWithColumnsThatStillRun) {
   for (const bool adjoint : {false, true})
     for (const std::int32_t most : {0, 1, 2, 4}) {
       const auto expected = this->solve(false, adjoint, 33, 100, most);
@@ -158,12 +176,12 @@ TYPED_TEST(TileLoopTest, StopsInTheMiddleWithColumnsThatStillRun) {
     }
 }
 
-TYPED_TEST(TileLoopTest, ColumnsStopAtDifferentTimes) {
+TYPED_TEST(ColumnLoopTest, ColumnsStopAtDifferentTimes) {
   const auto answer = this->solve(true, false, 33, 100, 300);
   std::vector<std::int32_t> sorted = answer.iterations;
   std::sort(sorted.begin(), sorted.end());
   EXPECT_EQ(sorted[1], 0);                // stopped before the start
-  EXPECT_LT(sorted[20], sorted[80] / 2);  // so that most of the others move together
+  EXPECT_LT(sorted[20], sorted[80] / 2);  // so that most slots are taken over and over
 }
 
 }  // namespace

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: MIT
+#include "kernels/cpu/column_loop.hpp"
+
+#include <algorithm>
+#include <exception>
+#include <optional>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "kernels/cpu/column_slots.hpp"
+#include "kernels/cpu/parallel.hpp"
+
+namespace idl::cpu {
+namespace {
+
+/// A shares the cache of a core with the columns at work.
+constexpr std::size_t k_cached_bytes = std::size_t(1) << 20;
+/// Columns that a thread works on at a time: enough for A to be read seldom, few enough to stay in
+/// the cache.
+constexpr index_t k_slots = 16;
+
+/// What the sequence must be to be taken apart: one product, one update, one decision, on one
+/// batch.
+struct Inspection {
+  std::size_t matrix_bytes = 0;
+  std::optional<index_t> samples;
+  VectorView<std::int32_t> active;
+  bool separable = true;
+
+  void batch_of(index_t count) {
+    separable = separable && (!samples || *samples == count);
+    samples = count;
+  }
+  template <class T>
+  void operator()(const Gemm<T>& gemm) {
+    separable = separable && !gemm.transpose_B;
+    batch_of(gemm.C.cols);
+    matrix_bytes += static_cast<std::size_t>(gemm.A.rows * gemm.A.cols) * sizeof(T);
+  }
+  template <class T>
+  void operator()(const PicardUpdate<T>& update) {
+    batch_of(update.X.cols);
+  }
+  template <class T>
+  void operator()(const AdjointUpdate<T>& update) {
+    batch_of(update.V.cols);
+  }
+  template <class T>
+  void operator()(const UpdateStatus<T>& update) {
+    separable = separable && active.data == nullptr;
+    batch_of(update.step_norms.size);
+    active = update.columns.active;
+  }
+  template <class T>
+  void operator()(const AndersonMix<T>& mix) {
+    batch_of(mix.X.cols);
+  }
+  template <class T>
+  void operator()(const ActivationDerivative<T>& derivative) {
+    batch_of(derivative.Psi.cols);
+  }
+  template <class Other>
+  void operator()(const Other&) {
+    separable = false;
+  }
+};
+
+template <class T, class Update>
+class SeparableLoop final : public ColumnLoop {
+ public:
+  SeparableLoop(const ColumnSteps<T, Update>& steps, index_t samples, int threads)
+      : steps_(steps), samples_(samples) {
+    const index_t most = std::min<index_t>(threads, samples);
+    const index_t slots = std::min(k_slots, (samples + most - 1) / most);
+    for (index_t thread = 0; thread < most; ++thread)
+      slots_.push_back(std::make_unique<ColumnSlots<T, Update>>(steps, product_, slots));
+  }
+
+  void run(std::int32_t max_iterations) override {
+    std::int32_t& active = *steps_.decision.columns.active.data;
+    if (!steps_.from_zero && (active == 0 || max_iterations == 0)) return;
+    product_.prepare(steps_.sweep.product);
+    ColumnQueue queue(samples_);
+    std::exception_ptr error;
+    std::int32_t running = 0;
+#pragma omp parallel num_threads(static_cast <int>(slots_.size())) reduction(+ : running)
+    {
+#pragma omp for schedule(static)
+      for (index_t panel = 0; panel < product_.panels(); ++panel) product_.pack(panel);
+      // An exception must not leave the parallel region.
+      try {
+        running += slots_[static_cast<std::size_t>(thread_number())]->run(queue, max_iterations);
+      } catch (...) {
+#pragma omp critical(idl_column_loop)
+        error = std::current_exception();
+      }
+    }
+    if (error) std::rethrow_exception(error);
+    active = running;
+  }
+
+ private:
+  ColumnSteps<T, Update> steps_;
+  index_t samples_;
+  PackedGemm<T> product_;
+  std::vector<std::unique_ptr<ColumnSlots<T, Update>>> slots_;  ///< one for each thread
+};
+
+template <class T, class Update>
+std::unique_ptr<ColumnLoop> make_loop(Sequence steps, index_t samples, int threads,
+                                      bool from_zero) {
+  ColumnSteps<T, Update> loop;
+  loop.from_zero = from_zero;
+  const auto* derivative = std::get_if<ActivationDerivative<T>>(&steps.front());
+  if (from_zero && derivative != nullptr) {
+    loop.derivative = *derivative;
+    steps.erase(steps.begin());
+  }
+  auto sweep = leading_sweep<T, Update>(steps);
+  if (!sweep || !PackedGemm<T>::fits(sweep->product) ||
+      !std::ranges::all_of(sweep->first_rows, PackedGemm<T>::begins_at))
+    return nullptr;
+  const std::size_t next = 2 * sweep->first_rows.size();
+  const std::size_t behind = steps.size() - next;
+  if (behind != 1 && behind != 2) return nullptr;
+  const auto* decision = std::get_if<UpdateStatus<T>>(&steps[next]);
+  const auto* mix = behind == 2 ? std::get_if<AndersonMix<T>>(&steps[next + 1]) : nullptr;
+  if (decision == nullptr || (behind == 2 && mix == nullptr)) return nullptr;
+  loop.sweep = std::move(*sweep);
+  loop.decision = *decision;
+  if (mix != nullptr) loop.mix = *mix;
+  return std::make_unique<SeparableLoop<T, Update>>(loop, samples, threads);
+}
+
+}  // namespace
+
+std::unique_ptr<ColumnLoop> ColumnLoop::make(const Sequence& sequence,
+                                             VectorView<const std::int32_t> active, int threads,
+                                             bool from_zero) {
+  Inspection inspection;
+  for (const Primitive& step : sequence) std::visit(inspection, step);
+  const index_t samples = inspection.samples.value_or(0);
+  if (sequence.empty() || !inspection.separable || inspection.active.data != active.data ||
+      inspection.matrix_bytes > k_cached_bytes || samples < 2)
+    return nullptr;
+  const auto made = [&]<class T>(T) {
+    auto loop = make_loop<T, PicardUpdate<T>>(sequence, samples, threads, from_zero);
+    return loop ? std::move(loop)
+                : make_loop<T, AdjointUpdate<T>>(sequence, samples, threads, from_zero);
+  };
+  auto loop = made(float());
+  return loop ? std::move(loop) : made(double());
+}
+
+}  // namespace idl::cpu

@@ -1,0 +1,377 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "idl/solver.hpp"
+#include "kernels/cpu/execute.hpp"
+#include "kernels/cpu/flush_subnormals.hpp"
+#include "kernels/cpu/gemm.hpp"
+#include "kernels/cpu/scratch.hpp"
+#include "kernels/row_blocks.hpp"
+
+namespace idl::cpu {
+
+/// The steps of a ColumnLoop.
+template <class T, class Update>
+struct ColumnSteps {
+  bool from_zero = false;
+  std::optional<ActivationDerivative<T>> derivative{};  ///< before the first iteration, from zero
+  RowSweep<T, Update> sweep{};
+  UpdateStatus<T> decision{};
+  std::optional<AndersonMix<T>> mix{};
+};
+
+/// The columns that no thread has taken yet.
+class ColumnQueue {
+ public:
+  explicit ColumnQueue(index_t columns) : columns_(columns) {}
+  std::optional<index_t> take() {
+    const index_t next = next_.fetch_add(1, std::memory_order_relaxed);
+    return next < columns_ ? std::optional<index_t>(next) : std::nullopt;
+  }
+
+ private:
+  index_t columns_;
+  std::atomic<index_t> next_ = 0;
+};
+
+// What the two kinds of updates call by different names.
+template <class T>
+MatrixView<T>& state_of(PicardUpdate<T>& u) {
+  return u.X;
+}
+template <class T>
+MatrixView<T>& state_of(AdjointUpdate<T>& u) {
+  return u.V;
+}
+template <class T>
+ConstMatrixView<T>& product_of(PicardUpdate<T>& u) {
+  return u.S;
+}
+template <class T>
+ConstMatrixView<T>& product_of(AdjointUpdate<T>& u) {
+  return u.W;
+}
+template <class T>
+std::array<ConstMatrixView<T>*, 1> given_to(PicardUpdate<T>& u) {
+  return {&u.Z};
+}
+template <class T>
+std::array<ConstMatrixView<T>*, 2> given_to(AdjointUpdate<T>& u) {
+  return {&u.G, &u.Psi};
+}
+template <class T>
+std::array<MatrixView<T>*, 5> history_of(AndersonMix<T>& mix) {
+  return {&mix.Y, &mix.F_even, &mix.G_even, &mix.F_odd, &mix.G_odd};
+}
+
+/// Columns [first, first + count) of everything that an update works on.
+template <class T>
+PicardUpdate<T> columns_of(PicardUpdate<T> u, index_t first, index_t count) {
+  u.S = u.S.columns(first, count);
+  u.Z = u.Z.columns(first, count);
+  u.X = u.X.columns(first, count);
+  u.step_norms = u.step_norms.range(first, count);
+  u.state_norms = u.state_norms.range(first, count);
+  u.status = u.status.range(first, count);
+  return u;
+}
+template <class T>
+AdjointUpdate<T> columns_of(AdjointUpdate<T> u, index_t first, index_t count) {
+  u.W = u.W.columns(first, count);
+  u.G = u.G.columns(first, count);
+  u.Psi = u.Psi.columns(first, count);
+  u.V = u.V.columns(first, count);
+  u.step_norms = u.step_norms.range(first, count);
+  u.state_norms = u.state_norms.range(first, count);
+  u.status = u.status.range(first, count);
+  return u;
+}
+template <class T>
+UpdateStatus<T> columns_of(UpdateStatus<T> u, index_t first, index_t count) {
+  u.step_norms = u.step_norms.range(first, count);
+  u.state_norms = u.state_norms.range(first, count);
+  u.columns.status = u.columns.status.range(first, count);
+  u.columns.iterations = u.columns.iterations.range(first, count);
+  u.columns.best_steps = u.columns.best_steps.range(first, count);
+  u.columns.stalled = u.columns.stalled.range(first, count);
+  return u;
+}
+template <class T>
+AndersonMix<T> columns_of(AndersonMix<T> mix, index_t first, index_t count) {
+  mix.X = mix.X.columns(first, count);
+  for (MatrixView<T>* view : history_of(mix)) *view = view->columns(first, count);
+  mix.accepted = mix.accepted.range(first, count);
+  mix.points = mix.points.range(first, count);
+  mix.fallbacks = mix.fallbacks.range(first, count);
+  mix.step_norms = mix.step_norms.range(first, count);
+  mix.status = mix.status.range(first, count);
+  mix.iterations = mix.iterations.range(first, count);
+  return mix;
+}
+
+/// The columns that one thread works on at a time, in buffers that stay in its cache: a slot holds
+/// all that belongs to a column, and takes the next one when its own has stopped.
+template <class T, class Update>
+class ColumnSlots {
+ public:
+  /// `product` has packed A by the time of run().
+  ColumnSlots(const ColumnSteps<T, Update>& loop, const PackedGemm<T>& product, index_t slots)
+      : loop_(loop), product_(product), work_(loop), slots_(slots) {
+    const std::size_t count = static_cast<std::size_t>(slots);
+    column_.resize(count);
+    done_.resize(count);
+    running_.reserve(count);
+    status_.assign(count, k_stopped);
+    for (auto* list : {&iterations_, &stalled_, &points_, &fallbacks_}) list->resize(count);
+    for (auto* list : {&best_steps_, &step_norms_, &state_norms_, &accepted_}) list->resize(count);
+    bind_columns();
+    bind_vectors();
+    const RowSweep<T, Update>& sweep = work_.sweep;
+    for (std::size_t b = 0; b < sweep.first_rows.size(); ++b)
+      updates_.push_back(rows_of(sweep.update, sweep.first_rows[b], sweep.rows_from(b)));
+  }
+
+  /// Iterates columns of the queue until it is empty, each until it stops, at most `most` times.
+  /// Returns how many are still running then.
+  std::int32_t run(ColumnQueue& queue, std::int32_t most) {
+    const FlushSubnormals flush;
+    std::int32_t unfinished = 0;
+    std::ranges::fill(column_, std::nullopt);
+    while (true) {
+      running_.clear();
+      for (index_t slot = 0; slot < slots_; ++slot) {
+        const auto s = static_cast<std::size_t>(slot);
+        while (!is_at_work(s, most)) {
+          if (column_[s]) unfinished += put_back(slot);
+          column_[s] = queue.take();
+          if (!column_[s]) break;
+          take(slot, most);
+        }
+        if (column_[s]) running_.push_back(slot);
+      }
+      if (running_.empty()) return unfinished;
+      iterate();
+    }
+  }
+
+ private:
+  static constexpr auto k_running = static_cast<std::uint8_t>(SolveStatus::running);
+  static constexpr auto k_stopped = static_cast<std::uint8_t>(SolveStatus::converged);
+  static constexpr auto k_together = static_cast<std::size_t>(k_panel_columns);
+
+  bool is_at_work(std::size_t s, std::int32_t most) const {
+    return column_[s] && status_[s] == k_running && done_[s] < most;
+  }
+
+  /// One iteration of all slots that run, a few columns at a time: a block of rows of theirs is
+  /// updated before the product of the next.
+  void iterate() {
+    const RowSweep<T, Update>& sweep = work_.sweep;
+    const std::span<const index_t> running = running_;
+    for (std::size_t first = 0; first < running.size(); first += k_together) {
+      const auto columns = running.subspan(first, std::min(k_together, running.size() - first));
+      const PanelColumns<T> product = product_columns(columns);
+      for (std::size_t b = 0; b < updates_.size(); ++b) {
+        product_.multiply(sweep.first_rows[b], sweep.rows_from(b), product);
+        update_columns(updates_[b], columns);
+      }
+    }
+    execute(work_.decision, scratch_);
+    if (work_.mix) execute(*work_.mix, scratch_);
+    for (const index_t slot : running_) ++done_[static_cast<std::size_t>(slot)];
+  }
+
+  PanelColumns<T> product_columns(std::span<const index_t> slots) const {
+    const Gemm<T>& product = work_.sweep.product;
+    PanelColumns<T> columns{
+        .factors = {}, .along_k = 1, .sums = {}, .count = static_cast<index_t>(slots.size())};
+    for (std::size_t c = 0; c < slots.size(); ++c) {
+      columns.factors[c] = product.B.data + slots[c] * product.B.ld;
+      columns.sums[c] = product.C.data + slots[c] * product.C.ld;
+    }
+    return columns;
+  }
+
+  /// From a state of zero, whose product is zero.
+  void iterate_from_zero(index_t slot) {
+    execute(columns_of(work_.sweep.update, slot, 1), scratch_);
+    execute(columns_of(work_.decision, slot, 1), scratch_);
+    if (work_.mix) execute(columns_of(*work_.mix, slot, 1), scratch_);
+    ++done_[static_cast<std::size_t>(slot)];
+  }
+
+  /// Puts the column into its slot; from zero it is started and iterated for the first time.
+  void take(index_t slot, std::int32_t most) {
+    const auto s = static_cast<std::size_t>(slot);
+    const index_t j = *column_[s];
+    done_[s] = 0;
+    if (loop_.from_zero) {
+      start(slot, j);
+      if (most > 0) iterate_from_zero(slot);
+      return;
+    }
+    const ColumnStatus<T>& from = loop_.decision.columns;
+    status_[s] = from.status.data[j];
+    if (status_[s] != k_running) {
+      column_[s].reset();  // it stays as it is
+      return;
+    }
+    iterations_[s] = from.iterations.data[j];
+    best_steps_[s] = from.best_steps.data[j];
+    stalled_[s] = from.stalled.data[j];
+    step_norms_[s] = loop_.sweep.update.step_norms.data[j];
+    state_norms_[s] = loop_.sweep.update.state_norms.data[j];
+    copy_column(state_of(loop_.sweep.update), j, state_of(work_.sweep.update), slot);
+    take_given(slot, j);
+    if (!loop_.mix) return;
+    accepted_[s] = loop_.mix->accepted.data[j];
+    points_[s] = loop_.mix->points.data[j];
+    fallbacks_[s] = loop_.mix->fallbacks.data[j];
+    const auto from_history = history_of(*loop_.mix);
+    const auto history = history_of(*work_.mix);
+    for (std::size_t h = 0; h < history.size(); ++h)
+      copy_column(*from_history[h], j, *history[h], slot);
+  }
+
+  void start(index_t slot, index_t j) {
+    const auto s = static_cast<std::size_t>(slot);
+    if (loop_.derivative) {
+      ActivationDerivative<T> derivative = *loop_.derivative;
+      derivative.S = derivative.S.columns(j, 1);
+      derivative.Z = derivative.Z.columns(j, 1);
+      derivative.Psi = derivative.Psi.columns(j, 1);
+      execute(derivative, scratch_);
+    }
+    status_[s] = k_running;
+    iterations_[s] = stalled_[s] = fallbacks_[s] = 0;
+    best_steps_[s] = step_norms_[s] = std::numeric_limits<T>::infinity();
+    state_norms_[s] = T(0);
+    clear_column(state_of(work_.sweep.update), slot);
+    clear_column(work_.sweep.product.C, slot);
+    if (work_.mix) clear_column(work_.mix->Y, slot);
+    take_given(slot, j);
+  }
+
+  void take_given(index_t slot, index_t j) {
+    const auto from = given_to(loop_.sweep.update);
+    const auto to = given_to(work_.sweep.update);
+    for (std::size_t g = 0; g < to.size(); ++g)
+      std::copy_n(from[g]->data + j * from[g]->ld, from[g]->rows, given_[g] + slot * to[g]->ld);
+  }
+
+  static void copy_column(const MatrixView<T>& from, index_t i, const MatrixView<T>& to,
+                          index_t j) {
+    std::copy_n(from.data + i * from.ld, from.rows, to.data + j * to.ld);
+  }
+  static void clear_column(const MatrixView<T>& view, index_t j) {
+    std::fill_n(view.data + j * view.ld, view.rows, T(0));
+  }
+
+  /// The slot's column, to where it belongs. Returns 1 if it still runs.
+  std::int32_t put_back(index_t slot) {
+    const auto s = static_cast<std::size_t>(slot);
+    const index_t j = *column_[s];
+    copy_column(state_of(work_.sweep.update), slot, state_of(loop_.sweep.update), j);
+    const ColumnStatus<T>& to = loop_.decision.columns;
+    to.status.data[j] = status_[s];
+    to.iterations.data[j] = iterations_[s];
+    to.best_steps.data[j] = best_steps_[s];
+    to.stalled.data[j] = stalled_[s];
+    if (loop_.from_zero && to.fallbacks.size > 0) to.fallbacks.data[j] = 0;
+    if (loop_.from_zero && to.low_iterations.size > 0) to.low_iterations.data[j] = 0;
+    if (loop_.mix) loop_.mix->fallbacks.data[j] = fallbacks_[s];
+    loop_.sweep.update.step_norms.data[j] = step_norms_[s];
+    loop_.sweep.update.state_norms.data[j] = state_norms_[s];
+    const std::int32_t running = status_[s] == k_running ? 1 : 0;
+    status_[s] = k_stopped;
+    return running;
+  }
+
+  /// Gives the steps columns of their own: whole cache lines each. Behind the entries of a state
+  /// and of its history are zeros, which are mixed with them and stay zeros.
+  void bind_columns() {
+    constexpr index_t k_line = 64 / static_cast<index_t>(sizeof(T));
+    Update& update = work_.sweep.update;
+    const index_t rows = state_of(update).rows;
+    const index_t ld = (rows + k_line - 1) / k_line * k_line;
+    constexpr index_t k_most_views = 9;
+    const index_t entries = k_most_views * ld * slots_;
+    T* next = memory_.take<T>(static_cast<std::size_t>(entries));
+    std::fill_n(next, entries, T(0));
+    const auto own = [&] {
+      const MatrixView<T> view = {next, rows, slots_, ld, state_of(loop_.sweep.update).device};
+      next += ld * slots_;
+      return view;
+    };
+    state_of(update) = own();
+    work_.sweep.product.B = state_of(update);
+    work_.sweep.product.C = own();
+    product_of(update) = work_.sweep.product.C;
+    for (ConstMatrixView<T>* view : given_to(update)) {
+      const MatrixView<T> memory = own();
+      given_.push_back(memory.data);
+      *view = memory;
+    }
+    if (!work_.mix) return;
+    work_.mix->X = state_of(update);
+    work_.mix->X.rows = ld;
+    for (MatrixView<T>* view : history_of(*work_.mix)) {
+      *view = own();
+      view->rows = ld;
+    }
+  }
+
+  void bind_vectors() {
+    Update& update = work_.sweep.update;
+    const Device device = state_of(update).device;
+    const auto view = [&](auto& list) {
+      return VectorView<typename std::remove_reference_t<decltype(list)>::value_type>{
+          list.data(), slots_, device};
+    };
+    update.step_norms = view(step_norms_);
+    update.state_norms = view(state_norms_);
+    update.status = view(status_);
+    work_.decision.step_norms = update.step_norms;
+    work_.decision.state_norms = update.state_norms;
+    work_.decision.columns = {.status = view(status_),
+                              .iterations = view(iterations_),
+                              .best_steps = view(best_steps_),
+                              .stalled = view(stalled_),
+                              .active = {&unused_, 1, device}};
+    if (!work_.mix) return;
+    work_.mix->accepted = view(accepted_);
+    work_.mix->points = view(points_);
+    work_.mix->fallbacks = view(fallbacks_);
+    work_.mix->step_norms = view(step_norms_);
+    work_.mix->status = view(status_);
+    work_.mix->iterations = view(iterations_);
+  }
+
+  ColumnSteps<T, Update> loop_;  ///< on the batch
+  const PackedGemm<T>& product_;
+  ColumnSteps<T, Update> work_;  ///< on the slots
+  index_t slots_;
+  std::vector<Update> updates_;                 ///< of the blocks of rows
+  std::vector<std::optional<index_t>> column_;  ///< of the batch, in each slot
+  std::vector<std::int32_t> done_;              ///< iterations since it is there
+  std::vector<index_t> running_;
+  std::vector<std::uint8_t> status_;
+  std::vector<std::int32_t> iterations_, stalled_, points_, fallbacks_;
+  std::vector<T> best_steps_, step_norms_, state_norms_, accepted_;
+  std::vector<T*> given_;  ///< where the slots' forcing, or G and Ψ, are written
+  std::int32_t unused_ = 0;
+  Scratch memory_;
+  Scratch scratch_;
+};
+
+}  // namespace idl::cpu
