@@ -14,6 +14,7 @@ struct AdjointMap {
   };
   using Norm = T;
   using Combine = Plus;
+  static constexpr bool k_transposed = true;
 
   ConstMatrixView<T> G;
   ConstMatrixView<T> Psi;
@@ -39,15 +40,9 @@ template <class T>
 void run_fused(const AdjointLoop<T>& loop, const FusedRun& run, CUstream_st* stream) {
   const AdjointUpdate<T>& update = loop.update;
   if (update.V.cols == 0) return;
-  const FusedSolve<T> solve = {loop.product.A.data,
-                               loop.product.A.ld,
-                               1,
-                               update.V,
-                               update.step_norms,
-                               update.state_norms,
-                               loop.decision,
-                               run.max_iterations,
-                               run.from_zero};
+  const FusedSolve<T> solve = {loop.product.A.data, loop.product.A.ld,  update.V,
+                               update.step_norms,   update.state_norms, loop.decision,
+                               run.max_iterations,  run.from_zero};
   AdjointMap<T> map = {update.G, update.Psi};
   if (loop.derivative) {
     map.S = loop.derivative->S;

@@ -52,9 +52,8 @@ struct FusedShape {
 /// What is the same for both loops.
 template <class T>
 struct FusedSolve {
-  const T* P;
-  index_t row_stride;
-  index_t col_stride;
+  const T* A;
+  index_t ld;  // of A
   MatrixView<T> X;
   VectorView<T> step_norms;
   VectorView<T> state_norms;
@@ -165,20 +164,23 @@ __device__ inline void combine_shares(const DynamicShared<Norm>& shares, int fir
   }
 }
 
-/// This thread's part of P, zeros beyond n.
-template <class Shape, class T>
-__device__ inline void load_part(const FusedSolve<T>& solve, index_t first_row, int lane,
+/// This thread's part of P, zeros beyond n. Loads stand once per entry: with one stride of 1 and
+/// all offsets known to the compiler, each is little more than the load itself.
+template <class Map, class Shape, class T>
+__device__ inline void load_part(const FusedSolve<T>& solve, int first_row, int lane,
                                  T (&p)[Shape::k_rows][Shape::k_depth]) {
-  const index_t n = solve.X.rows;
+  const int n = static_cast<int>(solve.X.rows);
+  const index_t along_rows = Map::k_transposed ? solve.ld : 1;
+  const index_t along_cols = Map::k_transposed ? 1 : solve.ld;
+  const int first_col = lane * Shape::k_pack;
+  const T* from = solve.A + first_row * along_rows + first_col * along_cols;
 #pragma unroll
-  for (int r = 0; r < Shape::k_rows; ++r) {
+  for (int d = 0; d < Shape::k_depth; ++d) {
+    const int col = d / Shape::k_pack * Shape::k_lanes * Shape::k_pack + d % Shape::k_pack;
+    const bool inside = first_col + col < n;
 #pragma unroll
-    for (int d = 0; d < Shape::k_depth; ++d) {
-      const index_t i = first_row + r;
-      const index_t k =
-          (d / Shape::k_pack * Shape::k_lanes + lane) * Shape::k_pack + d % Shape::k_pack;
-      p[r][d] = i < n && k < n ? solve.P[i * solve.row_stride + k * solve.col_stride] : T(0);
-    }
+    for (int r = 0; r < Shape::k_rows; ++r)
+      p[r][d] = inside && first_row + r < n ? from[r * along_rows + col * along_cols] : T(0);
   }
 }
 
@@ -200,8 +202,8 @@ __device__ inline void load_entries(const FusedSolve<T>& solve, index_t first_co
 template <class T, class Shape, int Columns>
 inline constexpr std::size_t k_norms_at = 2 * sizeof(T) * (Columns * Shape::k_column);
 
-/// `Map` is the update: Map::Held is what it keeps of an entry, Map::Norm what norms are added up
-/// in, by Map::Combine.
+/// `Map` is the update: Map::k_transposed says whether P is Aᵀ, Map::Held is what it keeps of an
+/// entry, Map::Norm what norms are added up in, by Map::Combine.
 template <class T, class Map, class Shape, int Columns>
 __device__ inline void run_loop(const FusedSolve<T>& solve, const Map& map) {
   using Norm = typename Map::Norm;
@@ -224,7 +226,7 @@ __device__ inline void run_loop(const FusedSolve<T>& solve, const Map& map) {
   // In this order, by the compiler's own count, the fewest registers spill.
   constexpr bool k_part_first = Shape::k_blocks > 1;
   T p[Shape::k_rows][Shape::k_depth];
-  if constexpr (k_part_first) load_part<Shape>(solve, first_row, lane, p);
+  if constexpr (k_part_first) load_part<Map, Shape>(solve, first_row, lane, p);
 
   const int own = lane / Shape::k_sharers;
   const int row = first_row + own;
@@ -238,7 +240,7 @@ __device__ inline void run_loop(const FusedSolve<T>& solve, const Map& map) {
     columns[c] = load_column(solve, j);
     if (owns && j < solve.X.cols) held[c] = map.hold(row, j);
   }
-  if constexpr (!k_part_first) load_part<Shape>(solve, first_row, lane, p);
+  if constexpr (!k_part_first) load_part<Map, Shape>(solve, first_row, lane, p);
   cluster_barrier<Shape::k_blocks>();
 
   const StoppingRule<T> rule = rule_of(solve.decision);

@@ -13,6 +13,7 @@ struct PicardMap {
   using Held = T;
   using Norm = Magnitude<T>;
   using Combine = Maximum;
+  static constexpr bool k_transposed = false;
 
   ConstMatrixView<T> Z;
   ActivationKind kind;
@@ -30,11 +31,9 @@ template <class T>
 void run_fused(const PicardLoop<T>& loop, const FusedRun& run, CUstream_st* stream) {
   const PicardUpdate<T>& update = loop.update;
   if (update.X.cols == 0) return;
-  const FusedSolve<T> solve = {loop.product.A.data, 1,
-                               loop.product.A.ld,   update.X,
-                               update.step_norms,   update.state_norms,
-                               loop.decision,       run.max_iterations,
-                               run.from_zero};
+  const FusedSolve<T> solve = {loop.product.A.data, loop.product.A.ld,  update.X,
+                               update.step_norms,   update.state_norms, loop.decision,
+                               run.max_iterations,  run.from_zero};
   const PicardMap<T> map = {update.Z, update.activation.kind,
                             static_cast<T>(update.activation.alpha)};
   launch_fused(solve, map, run.multiprocessors, stream);
