@@ -82,9 +82,9 @@ struct ClusterRowShare {
   template <class V, class Op>
   __device__ V over_cluster(V value, Op op) const {
     static_assert(sizeof(V) == sizeof(unsigned long long));
-    const DynamicShared<V> slab(k_slab_at);
+    const DynamicShared<V> slab(kept, k_slab_at);
     value = row_reduce(value, op, slab);
-    const DynamicShared<V> results(k_results_at);
+    const DynamicShared<V> results(kept, k_results_at);
     const RowSeat seat = row_seat();
     const int set = turn * k_results;
     turn = 1 - turn;

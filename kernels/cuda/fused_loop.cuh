@@ -211,9 +211,9 @@ __device__ inline void run_loop(const FusedSolve<T>& solve, const Map& map) {
   constexpr typename Map::Combine k_combine{};
   constexpr int k_words = Shape::k_column / Shape::k_pack;
   const DynamicShared<T> entries;  // [iteration is odd][column][row]
-  const DynamicShared<Word> words;
+  const DynamicShared<Word> words(entries);
   // [iteration is odd][step, state][column][block][warp]
-  const DynamicShared<Norm> norms(k_norms_at<T, Shape, Columns>);
+  const DynamicShared<Norm> norms(entries, k_norms_at<T, Shape, Columns>);
 
   const int thread = static_cast<int>(threadIdx.x);
   const int lane = thread % Shape::k_lanes;

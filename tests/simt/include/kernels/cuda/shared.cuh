@@ -36,6 +36,10 @@ class DynamicShared {
       throw simt::Fault("dynamic shared memory is used from byte " + std::to_string(offset) +
                         " on, which is not aligned");
   }
+  template <class Other>
+  explicit DynamicShared(const DynamicShared<Other>& part, std::size_t offset = 0)
+      : DynamicShared(part.offset_ + offset) {}
+
   simt::SharedCell<T> operator[](long long index) const {
     return cell(simt::dynamic_shared(), index);
   }
@@ -45,6 +49,9 @@ class DynamicShared {
   }
 
  private:
+  template <class Other>
+  friend class DynamicShared;
+
   simt::SharedCell<T> cell(const simt::DynamicMemory& memory, long long index) const {
     static_assert(sizeof(T) % simt::k_dynamic_grain == 0);
     const long long count =
