@@ -152,9 +152,11 @@ __device__ inline void combine_shares(const DynamicShared<Norm>& shares, int fir
   constexpr bool k_alone = Shape::k_blocks == 1;
   constexpr int k_stride = k_alone ? 1 : k_warp;
   const int start = k_alone ? 0 : static_cast<int>(threadIdx.x) % k_warp;
-  for (int at = start; at < Shape::k_shares; at += k_stride) {
-    const Norm step_share = shares[first + at];
-    const Norm state_share = shares[first + at + apart];
+#pragma unroll
+  for (int more = 0; more < Shape::k_shares; more += k_stride) {
+    if (more + k_stride > Shape::k_shares && start + more >= Shape::k_shares) break;
+    const Norm step_share = shares[first + start + more];
+    const Norm state_share = shares[first + start + more + apart];
     step = op(step, step_share);
     state = op(state, state_share);
   }
@@ -298,19 +300,24 @@ __device__ inline void run_loop(const FusedSolve<T>& solve, const Map& map) {
     }
     cluster_barrier<Shape::k_blocks>();
 
+    // All columns' norms first, stopped ones' too: their sums wait for each other's reads only.
+    Norm steps[Columns] = {};
+    Norm states[Columns] = {};
+#pragma unroll
+    for (int c = 0; c < Columns; ++c)
+      combine_shares<Shape>(norms, (odd * 2 * Columns + c) * Shape::k_shares,
+                            Columns * Shape::k_shares, k_combine, steps[c], states[c]);
 #pragma unroll
     for (int c = 0; c < Columns; ++c) {
       if (!is_running(columns[c])) continue;
-      Norm step = Norm(0);
-      Norm state = Norm(0);
-      combine_shares<Shape>(norms, (odd * 2 * Columns + c) * Shape::k_shares,
-                            Columns * Shape::k_shares, k_combine, step, state);
-      columns[c] = next_column_state(columns[c], Map::value(step), Map::value(state), rule);
+      const T step = Map::value(steps[c]);
+      const T state = Map::value(states[c]);
+      columns[c] = next_column_state(columns[c], step, state, rule);
       // The last norms go where they belong at once: kept to the end they would cost registers.
       if (block == 0 && thread == 0 &&
           (!is_running(columns[c]) || iteration + 1 == solve.max_iterations)) {
-        solve.step_norms.data[first_col + c] = Map::value(step);
-        solve.state_norms.data[first_col + c] = Map::value(state);
+        solve.step_norms.data[first_col + c] = step;
+        solve.state_norms.data[first_col + c] = state;
       }
     }
   }
