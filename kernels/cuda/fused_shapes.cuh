@@ -64,7 +64,9 @@ class FormChoice {
   template <class Shape, int Wide>
   bool try_shape() const {
     if (n_ > Shape::k_most_rows) return false;
-    if (m_ * Shape::k_blocks <= index_t{2} * multiprocessors_) {
+    // By their registers, up to 128 for each thread, larger blocks have a multiprocessor each.
+    constexpr int k_together = Shape::k_threads <= 256 ? 2 : 1;
+    if (m_ * Shape::k_blocks <= index_t{k_together} * multiprocessors_) {
       act_(FusedForm<T, Map, Shape, 1>{});
     } else {
       act_(FusedForm<T, Map, Shape, Wide>{});
