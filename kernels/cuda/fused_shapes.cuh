@@ -106,7 +106,7 @@ index_t rounds_of(const MatrixView<T>& X, int multiprocessors) {
     if constexpr (!decltype(form)::k_is_cluster) {
       rounds = 1;
     } else {
-      const index_t room = most_clusters(form.k_kernel, form.launch_shape(X.cols));
+      const index_t room = most_clusters<form.k_kernel>(form.launch_shape(X.cols));
       if (room > 0) rounds = (form.tiles(X.cols) + room - 1) / room;
     }
   });

@@ -3,6 +3,8 @@
 
 #include <cuda_runtime.h>
 
+#include <array>
+#include <atomic>
 #include <cstddef>
 #include <type_traits>
 
@@ -50,28 +52,41 @@ void launch(void (*kernel)(Parameters...), const LaunchShape& shape, CUstream_st
   }
 }
 
-/// How many clusters of such a launch the current device can run at the same time; 0 where it has
-/// none, not so large ones, or no code for them. Must be asked once per device before the first
-/// launch of clusters of more than 8 blocks, to which it gives leave.
-template <class... Parameters>
-int most_clusters(void (*kernel)(Parameters...), const LaunchShape& shape) {
+/// most_clusters(), asked of the current device.
+inline int ask_most_clusters(const void* kernel, const LaunchShape& shape) {
   constexpr unsigned k_portable = 8;
-  const void* address = reinterpret_cast<const void*>(kernel);
   cudaFuncAttributes attributes = {};
-  IDL_CUDA_CHECK(cudaFuncGetAttributes(&attributes, address));
+  IDL_CUDA_CHECK(cudaFuncGetAttributes(&attributes, kernel));
   if (attributes.ptxVersion < 90) return 0;  // also where code for sm_80 runs on sm_90
   cudaError_t status = cudaSuccess;
   if (shape.cluster > k_portable)
-    status = cudaFuncSetAttribute(address, cudaFuncAttributeNonPortableClusterSizeAllowed, 1);
+    status = cudaFuncSetAttribute(kernel, cudaFuncAttributeNonPortableClusterSizeAllowed, 1);
   int count = 0;
   if (status == cudaSuccess) {
     cudaLaunchAttribute attribute = {};
     const cudaLaunchConfig_t config = launch_config(shape, nullptr, attribute);
-    status = cudaOccupancyMaxActiveClusters(&count, address, &config);
+    status = cudaOccupancyMaxActiveClusters(&count, kernel, &config);
   }
   if (status == cudaSuccess) return count;
   static_cast<void>(cudaGetLastError());
   return 0;
+}
+
+/// How many clusters of the kernel, whose launches differ in their number alone, the current device
+/// can run at the same time; 0 where it has none, not so large ones, or no code for them. Asked of
+/// each device once and remembered, because projections ask at each launch. Must be called before
+/// the first launch of clusters of more than 8 blocks, to which it gives leave.
+template <auto k_kernel>
+int most_clusters(const LaunchShape& shape) {
+  constexpr int k_remembered = 32;
+  static std::array<std::atomic<int>, k_remembered> answers;  // 0: none yet, else one more
+  const auto* kernel = reinterpret_cast<const void*>(k_kernel);
+  int device = 0;
+  IDL_CUDA_CHECK(cudaGetDevice(&device));
+  if (device >= k_remembered) return ask_most_clusters(kernel, shape);
+  std::atomic<int>& answer = answers[static_cast<std::size_t>(device)];
+  if (answer == 0) answer = ask_most_clusters(kernel, shape) + 1;
+  return answer - 1;
 }
 
 }  // namespace idl::cuda

@@ -73,7 +73,7 @@ bool project_in_clusters(const ProjectRowsL1<T>& p, std::int32_t* zeros, CUstrea
   shape.grid.x *= Blocks;
   shape.shared_bytes = ClusterRowShare<T, Blocks>::k_shared_bytes;
   shape.cluster = Blocks;
-  if (most_clusters(project_long_rows_l1_kernel<T, Blocks>, shape) == 0) return false;
+  if (most_clusters<project_long_rows_l1_kernel<T, Blocks>>(shape) == 0) return false;
   launch(project_long_rows_l1_kernel<T, Blocks>, shape, stream, p.A, static_cast<double>(p.radius),
          zeros);
   return true;

@@ -26,8 +26,8 @@ void launch(void (*kernel)(Parameters...), const LaunchShape& shape, CUstream_st
 }
 
 /// As few as let small batches show both what is worth it and what is not.
-template <class... Parameters>
-int most_clusters(void (*)(Parameters...), const LaunchShape&) {
+template <auto>
+int most_clusters(const LaunchShape&) {
   return 2;
 }
 
