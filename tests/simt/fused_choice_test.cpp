@@ -44,6 +44,12 @@ TEST(FusedChoice, TakesFewColumnsForClusters) {
   EXPECT_FALSE(match_loop(209, 17).value().worthwhile());
 }
 
+TEST(FusedChoice, TakesTwiceAsManyWhereFourShareACluster) {
+  EXPECT_TRUE(match_loop(320, 32).value().worthwhile());
+  EXPECT_FALSE(match_loop(320, 33).value().worthwhile());
+  EXPECT_FALSE(match_loop(321, 17).value().worthwhile());
+}
+
 TEST(FusedChoice, DependsNotOnTheBatchWhereBitsMustNot) {
   for (const index_t m : {1, 17, 1000})
     EXPECT_TRUE(match_loop(209, m, true).value().worthwhile()) << m;
