@@ -10,6 +10,7 @@
 #include "kernels/cuda/columns.cuh"
 #include "kernels/cuda/launchers.hpp"
 #include "kernels/cuda/pack.cuh"
+#include "kernels/math/rounded.hpp"
 
 namespace idl::cuda {
 namespace {
@@ -44,7 +45,8 @@ __global__ void adjoint_update_kernel(AdjointUpdate<T> u) {
       Pack<T, W> next;
       for (int e = 0; e < W; ++e) {
         next.x[e] = slope.x[e] * (product.x[e] + forcing.x[e]);
-        step += std::abs(next.x[e] - old.x[e]);
+        // Never fused with what made next: at a fixed point the step is 0.
+        step += std::abs(rounded::add(next.x[e], -old.x[e]));
         state += std::abs(next.x[e]);
       }
       store_pack(v + i + at, next);

@@ -26,6 +26,7 @@
 #include "kernels/cuda/fused_loop.hpp"
 #include "kernels/cuda/pack.cuh"
 #include "kernels/math/column_status.hpp"
+#include "kernels/math/rounded.hpp"
 
 namespace idl::cuda {
 
@@ -279,7 +280,8 @@ __device__ inline void run_loop(const FusedSolve<T>& solve, const Map& map) {
       if (owns && is_running(columns[c])) {
         const T next = map(sums[c][0], held[c]);
         if (speaks) {
-          step = Map::measure(next - x);
+          // Never fused with what made `next`: at a fixed point the step is 0.
+          step = Map::measure(rounded::add(next, -x));
           state = Map::measure(next);
         }
         x = next;

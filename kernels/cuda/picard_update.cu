@@ -8,6 +8,7 @@
 #include "kernels/cuda/launchers.hpp"
 #include "kernels/cuda/pack.cuh"
 #include "kernels/math/activations.hpp"
+#include "kernels/math/rounded.hpp"
 
 namespace idl::cuda {
 namespace {
@@ -36,7 +37,8 @@ __global__ void picard_update_kernel(PicardUpdate<T> u, Phi phi) {
       Pack<T, W> next;
       for (int e = 0; e < W; ++e) {
         next.x[e] = phi(product.x[e] + forcing.x[e]);
-        step = Maximum{}(step, magnitude(next.x[e] - old.x[e]));
+        // Never fused with what made next: at a fixed point the step is 0.
+        step = Maximum{}(step, magnitude(rounded::add(next.x[e], -old.x[e])));
         state = Maximum{}(state, magnitude(next.x[e]));
       }
       store_pack(x + i + at, next);
