@@ -17,14 +17,16 @@ inline constexpr index_t k_block_cols = 32768 / (k_slab_rows * static_cast<int>(
 template <class T, int Blocks>
 struct ClusterRowShare {
   static_assert(Blocks <= k_row_threads);
-  /// Two sets of the blocks' results: one is written while some thread still reads the other.
-  static constexpr int k_results = Blocks * k_slab_rows;
+  /// Two sets of the blocks' results: one is written while some thread still reads the other. Each
+  /// has room for two values of every row.
+  static constexpr int k_values = Blocks * k_slab_rows;
+  static constexpr int k_results = 2 * k_values;
   static constexpr std::size_t k_results_at =
       static_cast<std::size_t>(k_block_cols<T>) * k_slab_rows * sizeof(T);
   static constexpr std::size_t k_slab_at =
       k_results_at + 2 * k_results * sizeof(unsigned long long);
   static constexpr std::size_t k_shared_bytes =
-      k_slab_at + k_slab_results * sizeof(unsigned long long);
+      k_slab_at + 2 * k_slab_results * sizeof(unsigned long long);
 
   T* row;  // A(i, 0); nullptr below the last row
   index_t ld;
@@ -70,6 +72,11 @@ struct ClusterRowShare {
   __device__ std::int64_t sum(std::int64_t value) const {
     return static_cast<std::int64_t>(over_cluster(static_cast<unsigned long long>(value), Plus{}));
   }
+  /// Sums of one or two values in one go.
+  template <int Count>
+  __device__ void sum_before_any(double (&values)[Count]) const {
+    over_cluster(values, Plus{});
+  }
   /// The largest of magnitudes, NaN if one is.
   __device__ double max(double value) const {
     return from_magnitude<double>(over_cluster(magnitude(value), Maximum{}));
@@ -81,22 +88,32 @@ struct ClusterRowShare {
  private:
   template <class V, class Op>
   __device__ V over_cluster(V value, Op op) const {
-    static_assert(sizeof(V) == sizeof(unsigned long long));
+    V values[1] = {value};
+    over_cluster(values, op);
+    return values[0];
+  }
+
+  template <int Count, class V, class Op>
+  __device__ void over_cluster(V (&values)[Count], Op op) const {
+    static_assert(sizeof(V) == sizeof(unsigned long long) && Count <= 2);
     const DynamicShared<V> slab(kept, k_slab_at);
-    value = row_reduce(value, op, slab);
+    row_reduce_open(values, op, slab);
     const DynamicShared<V> results(kept, k_results_at);
     const RowSeat seat = row_seat();
-    const int set = turn * k_results;
+    const int set = turn * k_results + seat.row;
     turn = 1 - turn;
-    if (seat.rank < Blocks)
-      store_in_block(results, set + block * k_slab_rows + seat.row, seat.rank, value);
-    cluster_barrier<Blocks>();
-    V total = results[set + seat.row];
-    for (int other = 1; other < Blocks; ++other) {
-      const V part = results[set + other * k_slab_rows + seat.row];
-      total = op(total, part);
+    if (seat.rank < Blocks) {
+      for (int c = 0; c < Count; ++c)
+        store_in_block(results, set + c * k_values + block * k_slab_rows, seat.rank, values[c]);
     }
-    return total;
+    cluster_barrier<Blocks>();
+    for (int c = 0; c < Count; ++c) {
+      values[c] = results[set + c * k_values];
+      for (int other = 1; other < Blocks; ++other) {
+        const V part = results[set + c * k_values + other * k_slab_rows];
+        values[c] = op(values[c], part);
+      }
+    }
   }
 };
 

@@ -24,7 +24,7 @@ struct RowShare {
   index_t ld;
   index_t cols;
   SharedArray<T, Kept ? k_kept_cols<T> * k_slab_rows : 1>& kept;
-  SlabShared<double>& doubles;
+  SlabShared<double, 2>& doubles;
   SlabShared<unsigned long long>& words;
 
   __device__ T entry(index_t j) const {
@@ -50,6 +50,11 @@ struct RowShare {
   /// The largest of magnitudes, NaN if one is.
   __device__ double max(double value) const {
     return from_magnitude<double>(row_reduce(magnitude(value), Maximum{}, words));
+  }
+  /// Sums of one or two values in one go; its last barrier is that of any(), the next to be called.
+  template <int Count>
+  __device__ void sum_before_any(double (&values)[Count]) const {
+    row_reduce_open(values, Plus{}, doubles);
   }
   /// Whether the thread's row or another one of the block wants something.
   __device__ bool any(bool wanted) const { return __syncthreads_or(wanted ? 1 : 0) != 0; }
@@ -78,10 +83,11 @@ __device__ Threshold solve_for_tau(const Share& share, bool projected, double la
         }
       });
     }
-    gap_sum = share.sum(gap_sum);
-    count = share.sum(count);
+    double sums[2] = {gap_sum, static_cast<double>(count)};  // the count stays exact
+    share.sum_before_any(sums);
+    count = static_cast<std::int64_t>(sums[1]);
     if (changing && count < result.active) {
-      result = {next_tau(radius, gap_sum, count), count};
+      result = {next_tau(radius, sums[0], count), count};
     } else {
       changing = false;
     }
@@ -96,18 +102,18 @@ __device__ double settle_inside(const Share& share, bool projected, double large
   double tau = threshold.tau;
   bool outside = projected;
   for (int attempt = 0; share.any(outside); ++attempt) {
-    double total = 0;
+    double total[1] = {0};
     if (outside) {
       share.for_each([&](index_t, auto a) {
-        total += std::abs(static_cast<double>(shrink(a, largest, tau)));
+        total[0] += std::abs(static_cast<double>(shrink(a, largest, tau)));
       });
     }
-    total = share.sum(total);
+    share.sum_before_any(total);
     if (!outside) continue;
-    if (l1_ball_holds_in_any_order(total, radius, threshold.active)) {
+    if (l1_ball_holds_in_any_order(total[0], radius, threshold.active)) {
       outside = false;
     } else {
-      tau = lower_tau(tau, total, radius, threshold.active, attempt);
+      tau = lower_tau(tau, total[0], radius, threshold.active, attempt);
     }
   }
   return tau;

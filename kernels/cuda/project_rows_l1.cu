@@ -15,7 +15,7 @@ namespace {
 template <class T, bool Kept>
 __global__ void project_rows_l1_kernel(MatrixView<T> A, double radius, std::int32_t* zeros) {
   __shared__ SharedArray<T, Kept ? k_kept_cols<T> * k_slab_rows : 1> kept;
-  __shared__ SlabShared<double> doubles;
+  __shared__ SlabShared<double, 2> doubles;
   __shared__ SlabShared<unsigned long long> words;
   const RowSeat seat = row_seat();
   const index_t i = static_cast<index_t>(blockIdx.x) * k_slab_rows + seat.row;

@@ -27,28 +27,41 @@ __device__ inline RowSeat row_seat() {
 }
 
 inline constexpr int k_slab_results = k_slab_warps * k_slab_rows;
-template <class V>
-using SlabShared = SharedArray<V, k_slab_results>;
+template <class V, int Count = 1>
+using SlabShared = SharedArray<V, Count * k_slab_results>;
 
-/// Over the threads of each row, in a fixed tree; every thread gets the result of its row. All
-/// threads of the block must take part. `shared`, a SlabShared<V> or as much dynamic shared memory,
-/// may be used again at once.
+/// Each of `values` over the threads of each row, in a fixed tree; every thread gets the results of
+/// its row. All threads of the block must take part, and pass another barrier before `shared`, a
+/// SlabShared<V, Count> or as much dynamic shared memory, is used again.
+template <int Count, class V, class Op, class Shared>
+__device__ inline void row_reduce_open(V (&values)[Count], Op op, Shared& shared) {
+  const RowSeat seat = row_seat();
+  const int thread = static_cast<int>(threadIdx.x);
+#pragma unroll
+  for (int c = 0; c < Count; ++c) {
+    for (int offset = k_slab_rows; offset < k_warp; offset *= 2)
+      values[c] = op(values[c], __shfl_xor_sync(k_full_warp, values[c], offset));
+    if (thread % k_warp < k_slab_rows)
+      shared[c * k_slab_results + thread / k_warp * k_slab_rows + seat.row] = values[c];
+  }
+  __syncthreads();
+#pragma unroll
+  for (int c = 0; c < Count; ++c) {
+    values[c] = shared[c * k_slab_results + seat.row];
+    for (int warp = 1; warp < k_slab_warps; ++warp) {
+      const V other = shared[c * k_slab_results + warp * k_slab_rows + seat.row];
+      values[c] = op(values[c], other);
+    }
+  }
+}
+
+/// The same for one value; `shared` may be used again at once.
 template <class V, class Op, class Shared>
 __device__ inline V row_reduce(V value, Op op, Shared& shared) {
-  const RowSeat seat = row_seat();
-  for (int offset = k_slab_rows; offset < k_warp; offset *= 2) {
-    value = op(value, __shfl_xor_sync(k_full_warp, value, offset));
-  }
-  const int thread = static_cast<int>(threadIdx.x);
-  if (thread % k_warp < k_slab_rows) shared[thread / k_warp * k_slab_rows + seat.row] = value;
+  V values[1] = {value};
+  row_reduce_open(values, op, shared);
   __syncthreads();
-  V total = shared[seat.row];
-  for (int warp = 1; warp < k_slab_warps; ++warp) {
-    const V other = shared[warp * k_slab_rows + seat.row];
-    total = op(total, other);
-  }
-  __syncthreads();
-  return total;
+  return values[0];
 }
 
 inline LaunchShape slab_shape(index_t rows) {

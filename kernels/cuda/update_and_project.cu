@@ -79,7 +79,7 @@ __global__ void update_and_project_kernel(Optimiser A, Optimiser right, Optimise
                                           double radius, std::int32_t* zeros, index_t slabs,
                                           index_t right_blocks) {
   __shared__ SharedArray<T, k_kept_cols<T> * k_slab_rows> kept;
-  __shared__ SlabShared<double> doubles;
+  __shared__ SlabShared<double, 2> doubles;
   __shared__ SlabShared<unsigned long long> words;
   const auto block = static_cast<index_t>(blockIdx.x);
   if (block >= slabs) {
