@@ -19,6 +19,20 @@ struct EntrySpan {
   int count;
 };
 
+/// Row and column of entry `number` of a matrix of so many rows, numbered down its columns.
+struct EntryPlace {
+  index_t row;
+  index_t col;
+};
+/// `is_short`: both numbers are known to have 32 bits; divisions of 64 cost several times as much.
+__device__ inline EntryPlace entry_place(index_t number, index_t rows, bool is_short) {
+  if (!is_short) return {number % rows, number / rows};
+  const auto short_number = static_cast<std::uint32_t>(number);
+  const auto short_rows = static_cast<std::uint32_t>(rows);
+  return {short_number % short_rows, short_number / short_rows};
+}
+inline constexpr index_t k_most_short = 0xffffffff;
+
 /// The packs of a matrix, numbered down the columns. A column's last pack may be short.
 template <int N>
 struct Entries {
@@ -34,20 +48,10 @@ struct Entries {
   __device__ EntrySpan span() const {
     const index_t pack = static_cast<index_t>(blockIdx.x) * k_entry_threads + threadIdx.x;
     if (pack >= packs) return {0, 0, 0};
-    index_t col = 0;
-    index_t in_column = pack;
-    if (packs <= index_t{0xffffffff}) {  // divisions of 64 bits cost several times as much
-      const auto short_pack = static_cast<std::uint32_t>(pack);
-      const auto short_column = static_cast<std::uint32_t>(packs_per_column);
-      col = short_pack / short_column;
-      in_column = short_pack % short_column;
-    } else {
-      col = pack / packs_per_column;
-      in_column = pack % packs_per_column;
-    }
-    const index_t row = in_column * N;
+    const EntryPlace place = entry_place(pack, packs_per_column, packs <= k_most_short);
+    const index_t row = place.row * N;
     const index_t left = rows - row;
-    return {row, col, left < N ? static_cast<int>(left) : N};
+    return {row, place.col, left < N ? static_cast<int>(left) : N};
   }
 
   LaunchShape shape() const {

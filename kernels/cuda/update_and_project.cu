@@ -13,9 +13,14 @@
 namespace idl::cuda {
 namespace {
 
-/// The optimisers: what they hold, the block of it that belongs to a block of M, and one entry.
+/// The optimisers: what they hold, the block of it that belongs to a block of M, and one entry:
+/// what is read of it, then the new M_ij, which the caller writes; all else is written here.
 template <class T>
 struct Adam {
+  struct Entry {
+    T M, dM, m1, m2;
+  };
+
   AdamUpdate<T> u;
   AdamFactors<T> factors;
 
@@ -29,20 +34,24 @@ struct Adam {
     return part;
   }
   __device__ Adam scheduled() const { return {u, with_schedule(factors, u.schedule)}; }
-  /// The new M_ij, which the caller writes; all else is written here.
-  __device__ T operator()(index_t i, index_t j) const {
-    T M = u.M.data[i + j * u.M.ld];
-    T m1 = u.m1.data[i + j * u.m1.ld];
-    T m2 = u.m2.data[i + j * u.m2.ld];
-    adam_entry(factors, M, u.dM.data[i + j * u.dM.ld], m1, m2);
-    u.m1.data[i + j * u.m1.ld] = m1;
-    u.m2.data[i + j * u.m2.ld] = m2;
-    return M;
+  __device__ Entry load(index_t i, index_t j) const {
+    return {u.M.data[i + j * u.M.ld], u.dM.data[i + j * u.dM.ld], u.m1.data[i + j * u.m1.ld],
+            u.m2.data[i + j * u.m2.ld]};
+  }
+  __device__ T operator()(index_t i, index_t j, Entry entry) const {
+    adam_entry(factors, entry.M, entry.dM, entry.m1, entry.m2);
+    u.m1.data[i + j * u.m1.ld] = entry.m1;
+    u.m2.data[i + j * u.m2.ld] = entry.m2;
+    return entry.M;
   }
 };
 
 template <class T>
 struct Sgd {
+  struct Entry {
+    T M, dM, velocity;
+  };
+
   SgdUpdate<T> u;
   SgdFactors<T> factors;
 
@@ -55,23 +64,40 @@ struct Sgd {
     return part;
   }
   __device__ Sgd scheduled() const { return {u, with_schedule(factors, u.schedule)}; }
-  __device__ T operator()(index_t i, index_t j) const {
-    T M = u.M.data[i + j * u.M.ld];
-    T velocity = u.velocity.data[i + j * u.velocity.ld];
-    sgd_entry(factors, M, u.dM.data[i + j * u.dM.ld], velocity);
-    u.velocity.data[i + j * u.velocity.ld] = velocity;
-    return M;
+  __device__ Entry load(index_t i, index_t j) const {
+    return {u.M.data[i + j * u.M.ld], u.dM.data[i + j * u.dM.ld],
+            u.velocity.data[i + j * u.velocity.ld]};
+  }
+  __device__ T operator()(index_t i, index_t j, Entry entry) const {
+    sgd_entry(factors, entry.M, entry.dM, entry.velocity);
+    u.velocity.data[i + j * u.velocity.ld] = entry.velocity;
+    return entry.M;
   }
 };
 
-/// Entries of a part of M, one per thread, neighbouring threads on neighbouring rows.
+/// Entries of a part of M, two per thread, whose reads are under way together; neighbouring threads
+/// have neighbouring rows.
+constexpr int k_each = 2;
 template <class Optimiser>
-__device__ void update_entry(const Optimiser& optimiser, index_t entry) {
-  const index_t rows = optimiser.u.M.rows;
-  const index_t j = entry / rows;
-  if (j >= optimiser.u.M.cols) return;
-  const index_t i = entry % rows;
-  optimiser.u.M.data[i + j * optimiser.u.M.ld] = optimiser(i, j);
+__device__ void update_entries(const Optimiser& optimiser, index_t block) {
+  const auto& M = optimiser.u.M;
+  const index_t count = M.rows * M.cols;
+  const index_t first = block * (k_each * k_slab_threads) + static_cast<index_t>(threadIdx.x);
+  EntryPlace places[k_each];
+  typename Optimiser::Entry entries[k_each];
+#pragma unroll
+  for (int e = 0; e < k_each; ++e) {
+    const index_t number = first + e * k_slab_threads;
+    if (number >= count) continue;
+    places[e] = entry_place(number, M.rows, count <= k_most_short);
+    entries[e] = optimiser.load(places[e].row, places[e].col);
+  }
+#pragma unroll
+  for (int e = 0; e < k_each; ++e) {
+    if (first + e * k_slab_threads >= count) continue;
+    const EntryPlace at = places[e];
+    M.data[at.row + at.col * M.ld] = optimiser(at.row, at.col, entries[e]);
+  }
 }
 
 template <class T, class Optimiser>
@@ -84,9 +110,8 @@ __global__ void update_and_project_kernel(Optimiser A, Optimiser right, Optimise
   const auto block = static_cast<index_t>(blockIdx.x);
   if (block >= slabs) {
     const bool is_right = block < slabs + right_blocks;
-    const index_t first = (is_right ? block - slabs : block - slabs - right_blocks);
-    const index_t entry = first * k_slab_threads + static_cast<index_t>(threadIdx.x);
-    is_right ? update_entry(right.scheduled(), entry) : update_entry(below.scheduled(), entry);
+    const index_t first = is_right ? slabs : slabs + right_blocks;
+    update_entries((is_right ? right : below).scheduled(), block - first);
     return;
   }
 
@@ -99,7 +124,7 @@ __global__ void update_and_project_kernel(Optimiser A, Optimiser right, Optimise
   RowSummary summary;
   if (row != nullptr) {
     for (index_t j = seat.rank; j < M.cols; j += k_row_threads) {
-      const T a = optimiser(i, j);
+      const T a = optimiser(i, j, optimiser.load(i, j));
       kept[static_cast<int>(j) * k_slab_rows + seat.row] = a;
       summary.take(a);
     }
@@ -121,7 +146,8 @@ void launch_with(const Optimiser& optimiser, const ProjectRowsL1<T>& p, CUstream
   const Optimiser right = optimiser.block(0, k, M.rows, M.cols - k);
   const Optimiser below = optimiser.block(n, 0, M.rows - n, k);
   const auto blocks_of = [](const Optimiser& part) {
-    return (part.M().rows * part.M().cols + k_slab_threads - 1) / k_slab_threads;
+    constexpr index_t k_block = k_each * k_slab_threads;
+    return (part.M().rows * part.M().cols + k_block - 1) / k_block;
   };
   const index_t slabs = (n + k_slab_rows - 1) / k_slab_rows;
   const index_t right_blocks = blocks_of(right);
