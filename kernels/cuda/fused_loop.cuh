@@ -9,7 +9,8 @@
 // A thread reads packs of x, adds up its part of the rows, and the group exchanges parts until each
 // row is whole in one thread (two or more hold the same), its owner. The owner keeps what the
 // update needs of its row, computes the new entry and its share of the norms. One barrier per
-// iteration; then every thread takes the same decisions from the warps' norms.
+// iteration; then every thread takes the same decisions from the warps' norms, and meanwhile goes
+// on to the next product.
 //
 // Where A is too large for one block's registers, the blocks of a cluster share its rows. Each has
 // all of x: owners write new entries, and warps their norms, into the shared memory of all of them,
@@ -24,31 +25,11 @@
 #include "kernels/cuda/cluster.cuh"
 #include "kernels/cuda/collectives.cuh"
 #include "kernels/cuda/fused_loop.hpp"
-#include "kernels/cuda/pack.cuh"
+#include "kernels/cuda/fused_product.cuh"
 #include "kernels/math/column_status.hpp"
 #include "kernels/math/rounded.hpp"
 
 namespace idl::cuda {
-
-/// How threads share P. Every group has Rows rows; n <= min(Blocks·Groups·Rows, Lanes·Depth).
-template <int Groups_, int Lanes_, int Rows_, int Depth_, int Pack_, int Blocks_ = 1>
-struct FusedShape {
-  static constexpr int k_groups = Groups_;
-  static constexpr int k_lanes = Lanes_;
-  static constexpr int k_rows = Rows_;
-  static constexpr int k_depth = Depth_;
-  static constexpr int k_pack = Pack_;
-  static constexpr int k_blocks = Blocks_;  ///< of a cluster
-  static constexpr int k_threads = Groups_ * Lanes_;
-  static constexpr int k_warps = k_threads / k_warp;
-  static constexpr int k_column = Lanes_ * Depth_;  ///< entries of a column in shared memory
-  static constexpr int k_parts = Rows_ <= 2 ? 2 : Rows_ <= 4 ? 4 : 8;  ///< power of 2 >= k_rows
-  static constexpr int k_sharers = Lanes_ / k_parts;  ///< threads that end up with the same row
-  static constexpr int k_shares = Blocks_ * k_warps;  ///< of a norm
-  static constexpr index_t k_most_rows =
-      Blocks_ * Groups_ * Rows_ < k_column ? Blocks_ * Groups_ * Rows_ : k_column;
-  static_assert(Depth_ % Pack_ == 0 && k_parts <= Lanes_ && Rows_ <= 8);
-};
 
 /// What is the same for both loops.
 template <class T>
@@ -62,31 +43,6 @@ struct FusedSolve {
   std::int32_t max_iterations;
   bool from_zero;
 };
-
-/// values[0] <- the sum, over the lanes of the group, of the values that belong to this lane's row.
-/// The tree of additions is the same for every row.
-template <class Shape, class T>
-__device__ inline void gather_row(T (&values)[Shape::k_parts], int lane) {
-  int count = Shape::k_parts;
-#pragma unroll
-  for (int mask = Shape::k_lanes / 2; mask > 0; mask /= 2) {
-    if (count > 1) {
-      const int half = count / 2;
-      const bool upper = (lane & mask) != 0;
-#pragma unroll
-      for (int h = 0; h < Shape::k_parts / 2; ++h) {
-        if (h < half) {
-          const T keep = upper ? values[h + half] : values[h];
-          const T give = upper ? values[h] : values[h + half];
-          values[h] = keep + __shfl_xor_sync(k_full_warp, give, mask);
-        }
-      }
-      count = half;
-    } else {
-      values[0] += __shfl_xor_sync(k_full_warp, values[0], mask);
-    }
-  }
-}
 
 template <class T>
 __device__ inline bool is_running(const ColumnState<T>& column) {
@@ -123,6 +79,14 @@ __device__ inline int store_column(const FusedSolve<T>& solve, index_t j,
   return is_running(column) ? 0 : 1;
 }
 
+template <class T, int Columns>
+__device__ inline bool any_runs(const ColumnState<T> (&columns)[Columns]) {
+  bool running = false;
+#pragma unroll
+  for (int c = 0; c < Columns; ++c) running = running || is_running(columns[c]);
+  return running;
+}
+
 template <class T>
 __device__ inline StoppingRule<T> rule_of(const UpdateStatus<T>& decision) {
   const T contraction = decision.contraction.size > 0 ? decision.contraction.data[0] : T(0);
@@ -146,14 +110,14 @@ __device__ inline void store_everywhere(const DynamicShared<V>& to, int index, V
 }
 
 /// The warps' shares of two norms, put together in the same way by all warps of the cluster; the
-/// second's lie `apart` behind the first's.
-template <class Shape, class Norm, class Op>
+/// second's lie `apart` behind the first's. Reads of `AtOnce` shares are under way together.
+template <class Shape, int AtOnce, class Norm, class Op>
 __device__ inline void combine_shares(const DynamicShared<Norm>& shares, int first, int apart,
                                       Op op, Norm& step, Norm& state) {
   constexpr bool k_alone = Shape::k_blocks == 1;
   constexpr int k_stride = k_alone ? 1 : k_warp;
   const int start = k_alone ? 0 : static_cast<int>(threadIdx.x) % k_warp;
-#pragma unroll
+#pragma unroll(AtOnce)
   for (int more = 0; more < Shape::k_shares; more += k_stride) {
     if (more + k_stride > Shape::k_shares && start + more >= Shape::k_shares) break;
     const Norm step_share = shares[first + start + more];
@@ -164,26 +128,6 @@ __device__ inline void combine_shares(const DynamicShared<Norm>& shares, int fir
   if constexpr (!k_alone) {
     step = warp_reduce(step, op);
     state = warp_reduce(state, op);
-  }
-}
-
-/// This thread's part of P, zeros beyond n. Loads stand once per entry: with one stride of 1 and
-/// all offsets known to the compiler, each is little more than the load itself.
-template <class Map, class Shape, class T>
-__device__ inline void load_part(const FusedSolve<T>& solve, int first_row, int lane,
-                                 T (&p)[Shape::k_rows][Shape::k_depth]) {
-  const int n = static_cast<int>(solve.X.rows);
-  const index_t along_rows = Map::k_transposed ? solve.ld : 1;
-  const index_t along_cols = Map::k_transposed ? 1 : solve.ld;
-  const int first_col = lane * Shape::k_pack;
-  const T* from = solve.A + first_row * along_rows + first_col * along_cols;
-#pragma unroll
-  for (int d = 0; d < Shape::k_depth; ++d) {
-    const int col = d / Shape::k_pack * Shape::k_lanes * Shape::k_pack + d % Shape::k_pack;
-    const bool inside = first_col + col < n;
-#pragma unroll
-    for (int r = 0; r < Shape::k_rows; ++r)
-      p[r][d] = inside && first_row + r < n ? from[r * along_rows + col * along_cols] : T(0);
   }
 }
 
@@ -212,7 +156,6 @@ __device__ inline void run_loop(const FusedSolve<T>& solve, const Map& map) {
   using Norm = typename Map::Norm;
   using Word = Pack<T, Shape::k_pack>;
   constexpr typename Map::Combine k_combine{};
-  constexpr int k_words = Shape::k_column / Shape::k_pack;
   const DynamicShared<T> entries;  // [iteration is odd][column][row]
   const DynamicShared<Word> words(entries);
   // [iteration is odd][step, state][column][block][warp]
@@ -226,11 +169,6 @@ __device__ inline void run_loop(const FusedSolve<T>& solve, const Map& map) {
   const index_t first_col = static_cast<index_t>(blockIdx.x / Shape::k_blocks) * Columns;
   load_entries<Shape, Columns>(solve, first_col, entries);
 
-  // In this order, by the compiler's own count, the fewest registers spill.
-  constexpr bool k_part_first = Shape::k_blocks > 1;
-  T p[Shape::k_rows][Shape::k_depth];
-  if constexpr (k_part_first) load_part<Map, Shape>(solve, first_row, lane, p);
-
   const int own = lane / Shape::k_sharers;
   const int row = first_row + own;
   const bool owns = own < Shape::k_rows && row < n;
@@ -243,33 +181,21 @@ __device__ inline void run_loop(const FusedSolve<T>& solve, const Map& map) {
     columns[c] = load_column(solve, j);
     if (owns && j < solve.X.cols) held[c] = map.hold(row, j);
   }
-  if constexpr (!k_part_first) load_part<Map, Shape>(solve, first_row, lane, p);
+  T p[Shape::k_rows][Shape::k_depth];
+  load_part<Map::k_transposed, Shape>(solve.A, solve.ld, static_cast<int>(n), first_row, lane, p);
   cluster_barrier<Shape::k_blocks>();
 
   const StoppingRule<T> rule = rule_of(solve.decision);
+  T sums[Columns][Shape::k_parts];
+  const auto multiply_copy = [&](int odd) {
+    multiply<Shape, Columns>(p, words, odd * Columns * Shape::k_words + lane, sums);
+  };
+  constexpr bool k_ahead = k_looks_ahead<T, Shape, Columns>;
+  if constexpr (k_ahead) multiply_copy(0);
   std::int32_t iteration = 0;
-  for (; iteration < solve.max_iterations; ++iteration) {
-    bool running = false;
-#pragma unroll
-    for (int c = 0; c < Columns; ++c) running = running || is_running(columns[c]);
-    if (!running) break;
-
+  while (iteration < solve.max_iterations && any_runs(columns)) {
     const int odd = iteration % 2;
-    T sums[Columns][Shape::k_parts] = {};
-#pragma unroll
-    for (int q = 0; q < Shape::k_depth / Shape::k_pack; ++q) {
-#pragma unroll
-      for (int c = 0; c < Columns; ++c) {
-        const Word word = words[(odd * Columns + c) * k_words + q * Shape::k_lanes + lane];
-#pragma unroll
-        for (int e = 0; e < Shape::k_pack; ++e) {
-#pragma unroll
-          for (int r = 0; r < Shape::k_rows; ++r)
-            sums[c][r] = std::fma(p[r][q * Shape::k_pack + e], word.x[e], sums[c][r]);
-        }
-      }
-    }
-
+    if constexpr (!k_ahead) multiply_copy(odd);
 #pragma unroll
     for (int c = 0; c < Columns; ++c) {
       gather_row<Shape>(sums[c], lane);
@@ -301,14 +227,20 @@ __device__ inline void run_loop(const FusedSolve<T>& solve, const Map& map) {
       }
     }
     cluster_barrier<Shape::k_blocks>();
+    ++iteration;
 
-    // All columns' norms first, stopped ones' too: their sums wait for each other's reads only.
+    // The next product is made while the norms come together; after the last iteration in vain.
+    if constexpr (k_ahead) multiply_copy(1 - odd);
+    // All columns' norms first, stopped ones' too: their sums wait for each other's reads only. All
+    // reads at once would cost several columns too many registers.
+    constexpr int k_at_once = Columns == 1 ? Shape::k_shares : 4;
     Norm steps[Columns] = {};
     Norm states[Columns] = {};
 #pragma unroll
     for (int c = 0; c < Columns; ++c)
-      combine_shares<Shape>(norms, (odd * 2 * Columns + c) * Shape::k_shares,
-                            Columns * Shape::k_shares, k_combine, steps[c], states[c]);
+      combine_shares<Shape, k_at_once>(norms, (odd * 2 * Columns + c) * Shape::k_shares,
+                                       Columns * Shape::k_shares, k_combine, steps[c], states[c]);
+    if constexpr (k_ahead) compute_here<Shape, Columns>(sums);
 #pragma unroll
     for (int c = 0; c < Columns; ++c) {
       if (!is_running(columns[c])) continue;
@@ -317,7 +249,7 @@ __device__ inline void run_loop(const FusedSolve<T>& solve, const Map& map) {
       columns[c] = next_column_state(columns[c], step, state, rule);
       // The last norms go where they belong at once: kept to the end they would cost registers.
       if (block == 0 && thread == 0 &&
-          (!is_running(columns[c]) || iteration + 1 == solve.max_iterations)) {
+          (!is_running(columns[c]) || iteration == solve.max_iterations)) {
         solve.step_norms.data[first_col + c] = step;
         solve.state_norms.data[first_col + c] = state;
       }
