@@ -105,6 +105,7 @@ void* CudaBackend::allocate_host(std::size_t bytes) {
   const DeviceGuard guard(device_);
   void* data = nullptr;
   const std::size_t asked = std::max<std::size_t>(bytes, 1);
+  const DeviceWaitLock lock;
   check_allocation(cudaHostAlloc(&data, asked, cudaHostAllocPortable), -1, asked, "cudaHostAlloc",
                    __FILE__, __LINE__);
   return data;
@@ -113,6 +114,7 @@ void* CudaBackend::allocate_host(std::size_t bytes) {
 void CudaBackend::release_host(void* data, std::size_t) noexcept {
   if (data == nullptr) return;
   const DeviceGuard guard(device_, std::nothrow);
+  const DeviceWaitLock lock;
   report_failure(cudaFreeHost(data), "cudaFreeHost");
 }
 

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "idl/error.hpp"
+#include "kernels/cuda/capture_lock.hpp"
 #include "kernels/cuda/handle.hpp"
 
 /// Work given to a stream, recorded as a graph instead of being run.
@@ -21,6 +22,7 @@ inline void abandon_capture(cudaStream_t stream) noexcept {
 /// The graph of what enqueue() gives to `stream`, which must not be in use for anything else.
 template <class F>
 Graph capture(cudaStream_t stream, cudaStreamCaptureMode mode, const F& enqueue) {
+  const CaptureLock lock;
   IDL_CUDA_CHECK(cudaStreamBeginCapture(stream, mode));
   try {
     enqueue();
@@ -40,6 +42,7 @@ Graph capture(cudaStream_t stream, cudaStreamCaptureMode mode, const F& enqueue)
 template <class F>
 void capture_into(cudaGraph_t graph, cudaStream_t stream, cudaStreamCaptureMode mode,
                   const F& enqueue) {
+  const CaptureLock lock;
   IDL_CUDA_CHECK(cudaStreamBeginCaptureToGraph(stream, graph, nullptr, nullptr, 0, mode));
   cudaGraph_t same = nullptr;
   try {

@@ -9,6 +9,7 @@
 #include <new>
 #include <utility>
 
+#include "kernels/cuda/capture_lock.hpp"
 #include "kernels/cuda/check.hpp"
 
 /// CUDA's objects as small move-only values. Each is empty until it is made; destructors never
@@ -51,13 +52,20 @@ class Handle {
   H handle_{};
 };
 
+/// Destroy(handle), which waits for the device.
+template <auto Destroy, class H>
+auto destroy_alone(H handle) noexcept {
+  const DeviceWaitLock lock;
+  return Destroy(handle);
+}
+
 using Stream = Handle<cudaStream_t, cudaStreamDestroy>;
 using Event = Handle<cudaEvent_t, cudaEventDestroy>;
 using Graph = Handle<cudaGraph_t, cudaGraphDestroy>;
 using GraphExec = Handle<cudaGraphExec_t, cudaGraphExecDestroy>;
 using DevicePool = Handle<cudaMemPool_t, cudaMemPoolDestroy>;
-using Blas = Handle<cublasHandle_t, cublasDestroy>;
-using BlasLt = Handle<cublasLtHandle_t, cublasLtDestroy>;
+using Blas = Handle<cublasHandle_t, destroy_alone<cublasDestroy, cublasHandle_t>>;
+using BlasLt = Handle<cublasLtHandle_t, destroy_alone<cublasLtDestroy, cublasLtHandle_t>>;
 using MatmulDescriptor = Handle<cublasLtMatmulDesc_t, cublasLtMatmulDescDestroy>;
 using MatmulPreference = Handle<cublasLtMatmulPreference_t, cublasLtMatmulPreferenceDestroy>;
 using MatrixLayout = Handle<cublasLtMatrixLayout_t, cublasLtMatrixLayoutDestroy>;
@@ -82,6 +90,7 @@ class PinnedMemory {
   PinnedMemory() = default;
   /// @throws OutOfMemory
   explicit PinnedMemory(std::size_t bytes) : bytes_(bytes) {
+    const DeviceWaitLock lock;
     check_allocation(cudaHostAlloc(data_.put(), bytes, cudaHostAllocPortable | cudaHostAllocMapped),
                      -1, bytes, "cudaHostAlloc", __FILE__, __LINE__);
   }
@@ -96,7 +105,7 @@ class PinnedMemory {
   }
 
  private:
-  Handle<void*, cudaFreeHost> data_;
+  Handle<void*, destroy_alone<cudaFreeHost, void*>> data_;
   std::size_t bytes_ = 0;
 };
 

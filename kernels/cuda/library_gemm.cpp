@@ -44,6 +44,7 @@ void set(const MatmulPreference& preference, cublasLtMatmulPreferenceAttributes_
 }  // namespace
 
 LibraryGemm::LibraryGemm(int device, MemoryPool& pool) : workspace_(pool, workspace_bytes(device)) {
+  const DeviceWaitLock lock;
   IDL_CUDA_CHECK(cublasLtCreate(lt_.put()));
 }
 
@@ -132,8 +133,13 @@ const LibraryGemm::Plan& LibraryGemm::plan_for(const Shape& shape) {
 
 template <class Product>
 void LibraryGemm::prepare_plan(const Product& gemm) {
-  if (plan_for(shape_of(gemm)).algorithm) return;
-  if (!blas_) IDL_CUDA_CHECK(cublasCreate(blas_.put()));
+  if (!plan_for(shape_of(gemm)).algorithm) make_blas();
+}
+
+void LibraryGemm::make_blas() {
+  if (blas_) return;
+  const DeviceWaitLock lock;
+  IDL_CUDA_CHECK(cublasCreate(blas_.put()));
 }
 
 template <class T>
@@ -176,7 +182,7 @@ void LibraryGemm::run(const LowGemm& g, cudaStream_t stream) {
 }
 
 void LibraryGemm::give_blas(cudaStream_t stream) {
-  if (!blas_) IDL_CUDA_CHECK(cublasCreate(blas_.put()));
+  make_blas();
   IDL_CUDA_CHECK(cublasSetStream(blas_.get(), stream));
   // The stream's change has put the handle's own workspace back.
   IDL_CUDA_CHECK(cublasSetWorkspace(blas_.get(), workspace_.data(), workspace_.bytes()));

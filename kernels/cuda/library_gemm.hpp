@@ -65,6 +65,7 @@ class LibraryGemm {
   template <class T>
   void run_by_blas(const Gemm<T>& gemm, const Shape& shape, cudaStream_t stream);
   void run_by_blas(const LowGemm& gemm, const Shape& shape, cudaStream_t stream);
+  void make_blas();
   void give_blas(cudaStream_t stream);
 
   BlasLt lt_;

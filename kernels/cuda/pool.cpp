@@ -39,7 +39,10 @@ MemoryPool::MemoryPool(int device, cudaStream_t stream)
 MemoryPool::~MemoryPool() = default;
 
 cudaError_t MemoryPool::try_allocate(void** data, std::size_t bytes) {
-  if (!pool_) return cudaMalloc(data, bytes);
+  if (!pool_) {
+    const DeviceWaitLock lock;
+    return cudaMalloc(data, bytes);
+  }
   return cudaMallocFromPoolAsync(data, bytes, pool_.get(), stream_);
 }
 
@@ -71,6 +74,7 @@ void MemoryPool::release(void* data, std::size_t bytes) noexcept {
     report_failure(cudaFreeAsync(data, stream_), "cudaFreeAsync");
   } else {
     report_failure(cudaStreamSynchronize(stream_), "cudaStreamSynchronize");
+    const DeviceWaitLock lock;
     report_failure(cudaFree(data), "cudaFree");
   }
   bytes_in_use_.fetch_sub(bytes, std::memory_order_relaxed);

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: MIT
+// cuBLAS and cuBLASLt. The declarations are those of their headers.
+#include <cublasLt.h>
+
+#include "tests/fake_cuda/state.hpp"
+
+using idl::fake::blas_call;
+using idl::fake::enqueue;
+
+namespace {
+
+template <class H>
+cublasStatus_t make(const char* name, H* handle) {
+  const cublasStatus_t status = blas_call(name);
+  *handle = status == CUBLAS_STATUS_SUCCESS ? reinterpret_cast<H>(new char) : nullptr;
+  return status;
+}
+
+template <class H>
+cublasStatus_t destroy(const char* name, H handle) {
+  delete reinterpret_cast<char*>(handle);
+  return blas_call(name);
+}
+
+// As the libraries answer when a stream cannot take their work.
+cublasStatus_t multiply(const char* name, cudaStream_t stream) {
+  return enqueue(name, stream) == cudaSuccess ? CUBLAS_STATUS_SUCCESS
+                                              : CUBLAS_STATUS_EXECUTION_FAILED;
+}
+
+}  // namespace
+
+const char* cublasGetStatusString(cublasStatus_t) { return "planned by a test"; }
+
+// Both wait for the device.
+cublasStatus_t cublasCreate_v2(cublasHandle_t* handle) {
+  idl::fake::spoil_captures();
+  return make("cublasCreate", handle);
+}
+cublasStatus_t cublasDestroy_v2(cublasHandle_t handle) {
+  idl::fake::spoil_captures();
+  return destroy("cublasDestroy", handle);
+}
+cublasStatus_t cublasSetStream_v2(cublasHandle_t, cudaStream_t) {
+  return blas_call("cublasSetStream");
+}
+cublasStatus_t cublasSetWorkspace_v2(cublasHandle_t, void*, size_t) {
+  return blas_call("cublasSetWorkspace");
+}
+cublasStatus_t cublasGemmEx_64(cublasHandle_t, cublasOperation_t, cublasOperation_t, int64_t,
+                               int64_t, int64_t, const void*, const void*, cudaDataType, int64_t,
+                               const void*, cudaDataType, int64_t, const void*, void*,
+                               cudaDataType, int64_t, cublasComputeType_t, cublasGemmAlgo_t) {
+  return blas_call("cublasGemmEx");
+}
+cublasStatus_t cublasSgemm_v2_64(cublasHandle_t, cublasOperation_t, cublasOperation_t, int64_t,
+                                 int64_t, int64_t, const float*, const float*, int64_t,
+                                 const float*, int64_t, const float*, float*, int64_t) {
+  return blas_call("cublasSgemm");
+}
+cublasStatus_t cublasDgemm_v2_64(cublasHandle_t, cublasOperation_t, cublasOperation_t, int64_t,
+                                 int64_t, int64_t, const double*, const double*, int64_t,
+                                 const double*, int64_t, const double*, double*, int64_t) {
+  return blas_call("cublasDgemm");
+}
+
+cublasStatus_t cublasLtCreate(cublasLtHandle_t* handle) {
+  idl::fake::spoil_captures();
+  return make("cublasLtCreate", handle);
+}
+cublasStatus_t cublasLtDestroy(cublasLtHandle_t handle) {
+  idl::fake::spoil_captures();
+  return destroy("cublasLtDestroy", handle);
+}
+cublasStatus_t cublasLtMatmulDescCreate(cublasLtMatmulDesc_t* product, cublasComputeType_t,
+                                        cudaDataType_t) {
+  return make("cublasLtMatmulDescCreate", product);
+}
+cublasStatus_t cublasLtMatmulDescDestroy(cublasLtMatmulDesc_t product) {
+  return destroy("cublasLtMatmulDescDestroy", product);
+}
+cublasStatus_t cublasLtMatmulDescSetAttribute(cublasLtMatmulDesc_t,
+                                              cublasLtMatmulDescAttributes_t, const void*, size_t) {
+  return CUBLAS_STATUS_SUCCESS;
+}
+cublasStatus_t cublasLtMatrixLayoutCreate(cublasLtMatrixLayout_t* layout, cudaDataType, uint64_t,
+                                          uint64_t, int64_t) {
+  return make("cublasLtMatrixLayoutCreate", layout);
+}
+cublasStatus_t cublasLtMatrixLayoutDestroy(cublasLtMatrixLayout_t layout) {
+  return destroy("cublasLtMatrixLayoutDestroy", layout);
+}
+cublasStatus_t cublasLtMatmulPreferenceCreate(cublasLtMatmulPreference_t* preference) {
+  return make("cublasLtMatmulPreferenceCreate", preference);
+}
+cublasStatus_t cublasLtMatmulPreferenceDestroy(cublasLtMatmulPreference_t preference) {
+  return destroy("cublasLtMatmulPreferenceDestroy", preference);
+}
+cublasStatus_t cublasLtMatmulPreferenceSetAttribute(cublasLtMatmulPreference_t,
+                                                    cublasLtMatmulPreferenceAttributes_t,
+                                                    const void*, size_t) {
+  return CUBLAS_STATUS_SUCCESS;
+}
+cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t, cublasLtMatmulDesc_t,
+                                              cublasLtMatrixLayout_t, cublasLtMatrixLayout_t,
+                                              cublasLtMatrixLayout_t, cublasLtMatrixLayout_t,
+                                              cublasLtMatmulPreference_t, int,
+                                              cublasLtMatmulHeuristicResult_t found[], int* count) {
+  found[0] = {};
+  *count = 1;
+  return blas_call("cublasLtMatmulAlgoGetHeuristic");
+}
+cublasStatus_t cublasLtMatmul(cublasLtHandle_t, cublasLtMatmulDesc_t, const void*, const void*,
+                              cublasLtMatrixLayout_t, const void*, cublasLtMatrixLayout_t,
+                              const void*, const void*, cublasLtMatrixLayout_t, void*,
+                              cublasLtMatrixLayout_t, const cublasLtMatmulAlgo_t*, void*, size_t,
+                              cudaStream_t stream) {
+  return multiply("cublasLtMatmul", stream);
+}

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cublas_v2.h>
+#include <cuda_runtime_api.h>
+
+#include <functional>
+#include <set>
+#include <string>
+
+/// CUDA and cuBLAS as far as the CUDA backend calls them, without a device: memory is the host's,
+/// kernels do nothing, captures are kept count of, and calls fail where a test says so. It shows
+/// what the backend's own code does with its handles, and nothing about the real libraries.
+namespace idl::fake {
+
+inline constexpr int k_devices = 2;
+
+/// As after the start of a process.
+void reset();
+
+/// How often a function was called since reset(); its name is CUDA's.
+int calls(const std::string& name);
+
+/// The next `times` calls fail with `status`, a cudaError_t or a cublasStatus_t.
+void fail(const std::string& name, int status, int times = 1);
+
+/// Runs `action` in each call, before it has an effect; an empty one ends that.
+void on_call(const std::string& name, std::function<void()> action);
+
+/// What a wait for the whole device does to the captures under way, in whatever thread.
+void spoil_captures();
+/// Captures that were spoiled so far.
+int spoiled_captures();
+
+/// How many graph nodes a kernel becomes in a capture.
+void set_nodes_of_a_launch(int nodes);
+
+/// Devices whose primary context was made, by cudaSetDevice or by the first use of device 0.
+std::set<int> devices_in_use();
+/// The device to which cudaSetDevice has bound this thread; -1 for none.
+int bound_device();
+
+/// What cudaHostAlloc gave out last.
+void* last_pinned();
+
+}  // namespace idl::fake

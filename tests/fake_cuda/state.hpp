@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <set>
+#include <string>
+
+#include "tests/fake_cuda/fake_cuda.hpp"
+
+// What CUDA's handles point to.
+
+struct CUgraph_st {
+  std::size_t nodes = 0;
+  cudaGraph_t body = nullptr;  // of its conditional node
+};
+
+struct CUstream_st {
+  int device = 0;
+  cudaGraph_t graph = nullptr;  // the one that is captured
+  bool spoiled = false;
+};
+
+namespace idl::fake {
+
+struct Failure {
+  int status = 0;
+  int times = 0;
+};
+
+struct State {
+  std::mutex mutex;
+  std::map<std::string, int> calls;
+  std::map<std::string, Failure> failures;
+  std::map<std::string, std::function<void()>> actions;
+  std::set<cudaStream_t> capturing;
+  int spoiled_captures = 0;
+  int nodes_of_a_launch = 1;
+  std::set<int> devices_in_use;
+  void* last_pinned = nullptr;
+};
+
+struct ThreadState {
+  int device = 0;
+  int bound = -1;
+};
+
+State& state();
+ThreadState& this_thread();
+
+/// Counts a call, runs what hangs on it and returns the status planned for it.
+int call(const char* name);
+cudaError_t cuda_call(const char* name);
+cublasStatus_t blas_call(const char* name);
+
+/// A call that gives work to a stream.
+cudaError_t enqueue(const char* name, cudaStream_t stream);
+
+}  // namespace idl::fake
