@@ -19,11 +19,17 @@ inline void abandon_capture(cudaStream_t stream) noexcept {
   static_cast<void>(cudaGetLastError());
 }
 
+/// The mode that trusts the caller. The others forbid this thread what might be unsafe, such as
+/// cudaMalloc, and would stop a first launch that loads its kernel's code, or cuBLASLt's set-up,
+/// half-way. Nothing here needs their watch: what is enqueued has its memory before, and a wait for
+/// the device ends a capture in every mode.
+inline constexpr cudaStreamCaptureMode k_capture_mode = cudaStreamCaptureModeRelaxed;
+
 /// The graph of what enqueue() gives to `stream`, which must not be in use for anything else.
 template <class F>
-Graph capture(cudaStream_t stream, cudaStreamCaptureMode mode, const F& enqueue) {
+Graph capture(cudaStream_t stream, const F& enqueue) {
   const CaptureLock lock;
-  IDL_CUDA_CHECK(cudaStreamBeginCapture(stream, mode));
+  IDL_CUDA_CHECK(cudaStreamBeginCapture(stream, k_capture_mode));
   try {
     enqueue();
   } catch (...) {
@@ -40,10 +46,9 @@ Graph capture(cudaStream_t stream, cudaStreamCaptureMode mode, const F& enqueue)
 /// into a graph of the caller's, drivers crash when that graph, or the one around it, is destroyed.
 /// So after a failure here it must be let go, not destroyed.
 template <class F>
-void capture_into(cudaGraph_t graph, cudaStream_t stream, cudaStreamCaptureMode mode,
-                  const F& enqueue) {
+void capture_into(cudaGraph_t graph, cudaStream_t stream, const F& enqueue) {
   const CaptureLock lock;
-  IDL_CUDA_CHECK(cudaStreamBeginCaptureToGraph(stream, graph, nullptr, nullptr, 0, mode));
+  IDL_CUDA_CHECK(cudaStreamBeginCaptureToGraph(stream, graph, nullptr, nullptr, 0, k_capture_mode));
   cudaGraph_t same = nullptr;
   try {
     enqueue();
@@ -59,25 +64,6 @@ inline GraphExec instantiate(const Graph& graph) {
   GraphExec exec;
   IDL_CUDA_CHECK(cudaGraphInstantiate(exec.put(), graph.get(), 0));
   return exec;
-}
-
-/// A graph and the mode in which its work could be captured.
-struct Recording {
-  Graph graph;
-  cudaStreamCaptureMode mode;
-};
-
-/// In the mode that forbids this thread whatever might be unsafe; if that goes wrong, in the one
-/// that trusts the caller. A kernel's code that is loaded at its first launch is such a case with
-/// some drivers.
-template <class F>
-Recording record(cudaStream_t stream, const F& enqueue) {
-  try {
-    return {capture(stream, cudaStreamCaptureModeThreadLocal, enqueue),
-            cudaStreamCaptureModeThreadLocal};
-  } catch (const DeviceError&) {
-    return {capture(stream, cudaStreamCaptureModeRelaxed, enqueue), cudaStreamCaptureModeRelaxed};
-  }
 }
 
 inline std::vector<cudaGraphNode_t> nodes_of(cudaGraph_t graph) {

@@ -45,24 +45,22 @@ cudaGraph_t add_while_node(cudaGraph_t graph, cudaGraphNode_t before,
 }
 
 /// begin_loop, then a WHILE node around what enqueue_body gives to the stream, then end_iteration.
-/// enqueue_body must have been captured with success in this mode; the kernels of the loop itself
-/// are loaded.
+/// enqueue_body must have been captured with success; the kernels of the loop itself are loaded.
 template <class F>
-Graph make_while_graph(ConditionalLoop loop, cudaStream_t stream, cudaStreamCaptureMode mode,
-                       const F& enqueue_body) {
+Graph make_while_graph(ConditionalLoop loop, cudaStream_t stream, const F& enqueue_body) {
   Graph graph;
   IDL_CUDA_CHECK(cudaGraphCreate(graph.put(), 0));
   IDL_CUDA_CHECK(
       cudaGraphConditionalHandleCreate(&loop.handle, graph.get(), 0, cudaGraphCondAssignDefault));
   try {
-    capture_into(graph.get(), stream, mode, [&] { begin_loop(loop, stream); });
+    capture_into(graph.get(), stream, [&] { begin_loop(loop, stream); });
     const std::vector<cudaGraphNode_t> nodes = nodes_of(graph.get());
     if (nodes.size() != 1) {
       throw NotSupported("the start of a loop took " + std::to_string(nodes.size()) +
                          " graph nodes, expected 1");
     }
     cudaGraph_t body = add_while_node(graph.get(), nodes[0], loop.handle);
-    capture_into(body, stream, mode, [&] {
+    capture_into(body, stream, [&] {
       enqueue_body();
       end_iteration(loop, stream);
     });
@@ -92,7 +90,7 @@ class CudaProgram : public Base {
   GraphExec make_prelude() const {
     if (!steps_.has_prelude()) return {};
     const cudaStream_t stream = home_.capture_stream;
-    return instantiate_unless_empty(record(stream, [&] { steps_.enqueue_prelude(stream); }).graph);
+    return instantiate_unless_empty(capture(stream, [&] { steps_.enqueue_prelude(stream); }));
   }
 
   ProgramHome home_;
@@ -104,7 +102,7 @@ class StraightProgram final : public CudaProgram<RecordableProgram> {
   StraightProgram(const ProgramHome& home, Sequence sequence)
       : CudaProgram(home, std::move(sequence), Steps::Repetition::once) {
     const cudaStream_t stream = home_.capture_stream;
-    exec_ = instantiate_unless_empty(record(stream, [&] { steps_.enqueue(stream); }).graph);
+    exec_ = instantiate_unless_empty(capture(stream, [&] { steps_.enqueue(stream); }));
   }
   ~StraightProgram() override { finish(); }
 
@@ -151,14 +149,14 @@ class ConditionalLoopProgram final : public CudaProgram<Program> {
         prelude_(make_prelude()) {
     const cudaStream_t stream = home_.capture_stream;
     const auto body = [&] { steps_.enqueue(stream); };
-    const Recording rehearsal = record(stream, body);
-    check_body(rehearsal.graph.get());
+    const Graph rehearsal = capture(stream, body);
+    check_body(rehearsal.get());
     const ConditionalLoop loop = {.handle = {},
                                   .active = active,
                                   .iteration = static_cast<std::int32_t*>(iteration_.data()),
                                   .max_iterations = max_iterations,
                                   .until = until};
-    graph_ = make_while_graph(loop, stream, rehearsal.mode, body);
+    graph_ = make_while_graph(loop, stream, body);
     exec_ = instantiate(graph_);
   }
   ~ConditionalLoopProgram() override { finish(); }
@@ -207,10 +205,10 @@ class BlockLoopProgram final : public CudaProgram<Program> {
   GraphExec make_block(const std::int32_t* active, std::int32_t iterations) const {
     const cudaStream_t stream = home_.capture_stream;
     auto* published = static_cast<std::int32_t*>(published_.device_data());
-    return instantiate(record(stream, [&] {
-                         for (std::int32_t k = 0; k < iterations; ++k) steps_.enqueue(stream);
-                         publish_active(active, published, stream);
-                       }).graph);
+    return instantiate(capture(stream, [&] {
+      for (std::int32_t k = 0; k < iterations; ++k) steps_.enqueue(stream);
+      publish_active(active, published, stream);
+    }));
   }
 
   const Event& looked_at(std::int32_t block) const {
@@ -285,7 +283,7 @@ bool conditional_nodes_work(const ProgramHome& home) {
                                   .iteration = on_device + 1,
                                   .max_iterations = 2,
                                   .until = 0};
-    const Graph graph = make_while_graph(loop, stream, cudaStreamCaptureModeRelaxed, [] {});
+    const Graph graph = make_while_graph(loop, stream, [] {});
     const GraphExec exec = instantiate(graph);
     IDL_CUDA_CHECK(cudaGraphLaunch(exec.get(), stream));
     IDL_CUDA_CHECK(cudaStreamSynchronize(stream));

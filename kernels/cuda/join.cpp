@@ -18,7 +18,7 @@ class RecordedRun final : public RecordableProgram {
         parts_(std::move(parts)) {
     RecordedRun::prepare();
     const cudaStream_t stream = home_.capture_stream;
-    exec_ = instantiate_unless_empty(record(stream, [&] { RecordedRun::enqueue(stream); }).graph);
+    exec_ = instantiate_unless_empty(capture(stream, [&] { RecordedRun::enqueue(stream); }));
   }
   /// A graph is not destroyed while it runs.
   ~RecordedRun() override {

@@ -49,8 +49,8 @@ cublasStatus_t cublasSetWorkspace_v2(cublasHandle_t, void*, size_t) {
 }
 cublasStatus_t cublasGemmEx_64(cublasHandle_t, cublasOperation_t, cublasOperation_t, int64_t,
                                int64_t, int64_t, const void*, const void*, cudaDataType, int64_t,
-                               const void*, cudaDataType, int64_t, const void*, void*,
-                               cudaDataType, int64_t, cublasComputeType_t, cublasGemmAlgo_t) {
+                               const void*, cudaDataType, int64_t, const void*, void*, cudaDataType,
+                               int64_t, cublasComputeType_t, cublasGemmAlgo_t) {
   return blas_call("cublasGemmEx");
 }
 cublasStatus_t cublasSgemm_v2_64(cublasHandle_t, cublasOperation_t, cublasOperation_t, int64_t,
@@ -79,8 +79,8 @@ cublasStatus_t cublasLtMatmulDescCreate(cublasLtMatmulDesc_t* product, cublasCom
 cublasStatus_t cublasLtMatmulDescDestroy(cublasLtMatmulDesc_t product) {
   return destroy("cublasLtMatmulDescDestroy", product);
 }
-cublasStatus_t cublasLtMatmulDescSetAttribute(cublasLtMatmulDesc_t,
-                                              cublasLtMatmulDescAttributes_t, const void*, size_t) {
+cublasStatus_t cublasLtMatmulDescSetAttribute(cublasLtMatmulDesc_t, cublasLtMatmulDescAttributes_t,
+                                              const void*, size_t) {
   return CUBLAS_STATUS_SUCCESS;
 }
 cublasStatus_t cublasLtMatrixLayoutCreate(cublasLtMatrixLayout_t* layout, cudaDataType, uint64_t,
