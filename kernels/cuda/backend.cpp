@@ -201,11 +201,12 @@ bool CudaBackend::use_conditional_nodes() {
   if (!conditional_nodes_work_) {
     conditional_nodes_work_ = idl::cuda::conditional_nodes_work(home());
   }
-  if (!*conditional_nodes_work_ && loop_strategy_ == LoopStrategy::conditional_node) {
+  const bool work = conditional_nodes_work_.value_or(false);
+  if (!work && loop_strategy_ == LoopStrategy::conditional_node) {
     throw NotSupported("conditional graph nodes do not work on " + to_string(device()) +
                        " with this driver");
   }
-  return *conditional_nodes_work_;
+  return work;
 }
 
 int CudaBackend::multiprocessors() const {

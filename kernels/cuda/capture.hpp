@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <utility>
+#include <exception>
+#include <string_view>
+#include <thread>
 #include <vector>
 
 #include "idl/error.hpp"
@@ -11,12 +13,48 @@
 /// Work given to a stream, recorded as a graph instead of being run.
 namespace idl::cuda {
 
-/// Ends a capture whose work could not all be enqueued; its graph is lost.
-inline void abandon_capture(cudaStream_t stream) noexcept {
+/// A capture went wrong that was spoiled on the way, as a wait for the device by code that knows
+/// nothing of CaptureLock does it, the caller's own or a framework's. The next may succeed.
+class CaptureSpoiled final : public DeviceError {
+ public:
+  explicit CaptureSpoiled(std::string_view sign)
+      : DeviceError("CUDA", "the capture of a stream", sign, {}) {}
+};
+
+/// What record() returns, tried again a few times where its captures were spoiled.
+template <class F>
+auto insist(const F& record) {
+  constexpr int k_attempts = 5;
+  for (int attempt = 1; attempt < k_attempts; ++attempt) {
+    try {
+      return record();
+    } catch (const CaptureSpoiled&) {
+      std::this_thread::yield();
+    }
+  }
+  return record();
+}
+
+/// @throws CaptureSpoiled, DeviceError
+inline void end_capture(cudaStream_t stream, cudaGraph_t* graph) {
+  const cudaError_t status = cudaStreamEndCapture(stream, graph);
+  if (status == cudaErrorStreamCaptureInvalidated) {
+    static_cast<void>(cudaGetLastError());
+    throw CaptureSpoiled(cudaGetErrorName(status));
+  }
+  IDL_CUDA_CHECK(status);
+}
+
+/// Ends a capture whose work could not all be enqueued, and returns its graph, if there is any.
+/// @throws CaptureSpoiled if that is why, with `failure`
+inline cudaGraph_t abandon_capture(cudaStream_t stream, const char* failure) {
+  cudaStreamCaptureStatus status = cudaStreamCaptureStatusNone;
+  static_cast<void>(cudaStreamIsCapturing(stream, &status));
   cudaGraph_t broken = nullptr;
   static_cast<void>(cudaStreamEndCapture(stream, &broken));
-  if (broken != nullptr) static_cast<void>(cudaGraphDestroy(broken));
   static_cast<void>(cudaGetLastError());
+  if (status == cudaStreamCaptureStatusInvalidated) throw CaptureSpoiled(failure);
+  return broken;
 }
 
 /// The mode that trusts the caller. The others forbid this thread what might be unsafe, such as
@@ -28,36 +66,37 @@ inline constexpr cudaStreamCaptureMode k_capture_mode = cudaStreamCaptureModeRel
 /// The graph of what enqueue() gives to `stream`, which must not be in use for anything else.
 template <class F>
 Graph capture(cudaStream_t stream, const F& enqueue) {
-  const CaptureLock lock;
-  IDL_CUDA_CHECK(cudaStreamBeginCapture(stream, k_capture_mode));
-  try {
-    enqueue();
-  } catch (...) {
-    abandon_capture(stream);
-    throw;
-  }
-  Graph graph;
-  IDL_CUDA_CHECK(cudaStreamEndCapture(stream, graph.put()));
-  return graph;
+  return insist([&] {
+    const CaptureLock lock;
+    IDL_CUDA_CHECK(cudaStreamBeginCapture(stream, k_capture_mode));
+    try {
+      enqueue();
+    } catch (const std::exception& error) {
+      const Graph broken(abandon_capture(stream, error.what()));
+      throw;
+    }
+    Graph graph;
+    end_capture(stream, graph.put());
+    return graph;
+  });
 }
 
 /// Adds what enqueue() gives to `stream` to `graph`, which may be the body of a conditional node.
 /// enqueue() should have been captured by capture() with success before: after a failed capture
 /// into a graph of the caller's, drivers crash when that graph, or the one around it, is destroyed.
-/// So after a failure here it must be let go, not destroyed.
+/// So after a failure here it must be let go, not destroyed. @throws CaptureSpoiled, DeviceError
 template <class F>
 void capture_into(cudaGraph_t graph, cudaStream_t stream, const F& enqueue) {
   const CaptureLock lock;
   IDL_CUDA_CHECK(cudaStreamBeginCaptureToGraph(stream, graph, nullptr, nullptr, 0, k_capture_mode));
-  cudaGraph_t same = nullptr;
   try {
     enqueue();
-  } catch (...) {
-    static_cast<void>(cudaStreamEndCapture(stream, &same));
-    static_cast<void>(cudaGetLastError());
+  } catch (const std::exception& error) {
+    static_cast<void>(abandon_capture(stream, error.what()));
     throw;
   }
-  IDL_CUDA_CHECK(cudaStreamEndCapture(stream, &same));
+  cudaGraph_t same = nullptr;
+  end_capture(stream, &same);
 }
 
 inline GraphExec instantiate(const Graph& graph) {

@@ -2,6 +2,7 @@
 #include "kernels/cuda/graph.hpp"
 
 #include <array>
+#include <optional>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -47,7 +48,7 @@ cudaGraph_t add_while_node(cudaGraph_t graph, cudaGraphNode_t before,
 /// begin_loop, then a WHILE node around what enqueue_body gives to the stream, then end_iteration.
 /// enqueue_body must have been captured with success; the kernels of the loop itself are loaded.
 template <class F>
-Graph make_while_graph(ConditionalLoop loop, cudaStream_t stream, const F& enqueue_body) {
+Graph try_while_graph(ConditionalLoop loop, cudaStream_t stream, const F& enqueue_body) {
   Graph graph;
   IDL_CUDA_CHECK(cudaGraphCreate(graph.put(), 0));
   IDL_CUDA_CHECK(
@@ -69,6 +70,11 @@ Graph make_while_graph(ConditionalLoop loop, cudaStream_t stream, const F& enque
     throw;
   }
   return graph;
+}
+
+template <class F>
+Graph make_while_graph(const ConditionalLoop& loop, cudaStream_t stream, const F& enqueue_body) {
+  return insist([&] { return try_while_graph(loop, stream, enqueue_body); });
 }
 
 /// Base: Program or RecordableProgram.
@@ -267,7 +273,7 @@ std::unique_ptr<Program> compile_block_loop(const ProgramHome& home, Sequence se
                                             until);
 }
 
-bool conditional_nodes_work(const ProgramHome& home) {
+std::optional<bool> conditional_nodes_work(const ProgramHome& home) {
   int driver = 0;
   IDL_CUDA_CHECK(cudaDriverGetVersion(&driver));
   if (driver < 12040) return false;
@@ -287,7 +293,11 @@ bool conditional_nodes_work(const ProgramHome& home) {
     const GraphExec exec = instantiate(graph);
     IDL_CUDA_CHECK(cudaGraphLaunch(exec.get(), stream));
     IDL_CUDA_CHECK(cudaStreamSynchronize(stream));
+  } catch (const CaptureSpoiled&) {
+    return {};
   } catch (const DeviceError&) {
+    return false;
+  } catch (const NotSupported&) {
     return false;
   }
   return seen[1] == 2;

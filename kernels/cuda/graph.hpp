@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "kernels/backend.hpp"
@@ -56,6 +57,7 @@ std::unique_ptr<Program> join_programs(const ProgramHome& home,
 inline constexpr std::int32_t k_block_iterations = 8;
 
 /// Whether conditional WHILE nodes work here: builds a loop of two iterations, runs it and counts.
-bool conditional_nodes_work(const ProgramHome& home);
+/// Nothing is known where others have spoiled all attempts.
+std::optional<bool> conditional_nodes_work(const ProgramHome& home);
 
 }  // namespace idl::cuda

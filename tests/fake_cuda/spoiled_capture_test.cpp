@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: MIT
+// Captures that code outside of this library spoils.
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+
+#include "idl/error.hpp"
+#include "idl/matrix.hpp"
+#include "kernels/backend.hpp"
+#include "tests/fake_cuda/fake_cuda.hpp"
+
+namespace idl::test {
+namespace {
+
+class SpoiledCapture : public testing::Test {
+ protected:
+  SpoiledCapture() {
+    // The loop that asks whether conditional nodes work counts its iterations there: 2.
+    fake::on_call("cudaGraphLaunch",
+                  [] { static_cast<std::int32_t*>(fake::last_pinned())[1] = 2; });
+  }
+  ~SpoiledCapture() override { fake::reset(); }
+
+  Backend& backend() { return *context_.backend(); }
+  Sequence step() { return {AddScaled<float>{.X = X_, .Y = Y_}}; }
+  std::unique_ptr<Program> compile_loop() {
+    return backend().compile_while(step(), active_.view(), 10);
+  }
+
+  /// The next `times` calls of `name` in a capture come with a wait for the device elsewhere.
+  static void spoil(const std::string& name, int times) {
+    fake::on_call(name, [left = std::make_shared<int>(times)] {
+      if (*left == 0) return;
+      *left -= 1;
+      fake::spoil_captures();
+    });
+  }
+
+ private:
+  bool is_reset_ = (fake::reset(), true);
+  Context context_{Device::cuda(0)};
+  Matrix<float> X_{context_, 3, 3};
+  Matrix<float> Y_{context_, 3, 3};
+  Vector<std::int32_t> active_{context_, 1};
+};
+
+TEST_F(SpoiledCapture, IsTriedAgain) {
+  spoil("cudaLaunchKernel", 2);
+  EXPECT_NE(backend().compile(step()), nullptr);
+  EXPECT_EQ(fake::spoiled_captures(), 2);
+  EXPECT_EQ(fake::calls("cudaStreamBeginCapture"), 3);
+  EXPECT_EQ(fake::calls("cudaGraphInstantiate"), 1);
+}
+
+TEST_F(SpoiledCapture, IsTriedAgainWhereItsEndTells) {
+  spoil("cudaStreamEndCapture", 1);
+  EXPECT_NE(backend().compile(step()), nullptr);
+  EXPECT_EQ(fake::calls("cudaStreamBeginCapture"), 2);
+}
+
+TEST_F(SpoiledCapture, IsAnErrorWhenItNeverEnds) {
+  spoil("cudaLaunchKernel", 1000);
+  EXPECT_THROW(backend().compile(step()), DeviceError);
+  spoil("cudaLaunchKernel", 0);
+  EXPECT_NE(backend().compile(step()), nullptr);
+}
+
+TEST_F(SpoiledCapture, IsNoFailureOfTheWorkItself) {
+  fake::fail("cudaLaunchKernel", cudaErrorInvalidConfiguration);
+  EXPECT_THROW(backend().compile(step()), DeviceError);
+  EXPECT_EQ(fake::calls("cudaStreamBeginCapture"), 1);
+}
+
+TEST_F(SpoiledCapture, OfALoopsBodyIsTriedAgain) {
+  backend().choose_loop_strategy(LoopStrategy::conditional_node);
+  spoil("cudaStreamBeginCaptureToGraph", 3);
+  EXPECT_NE(compile_loop(), nullptr);
+  EXPECT_EQ(fake::spoiled_captures(), 3);
+}
+
+TEST_F(SpoiledCapture, SaysNothingAboutConditionalNodes) {
+  spoil("cudaStreamBeginCaptureToGraph", 1000);
+  EXPECT_NE(compile_loop(), nullptr);
+  EXPECT_EQ(fake::calls("cudaGraphAddNode"), 0);
+  spoil("cudaStreamBeginCaptureToGraph", 0);
+  EXPECT_NE(compile_loop(), nullptr);
+  EXPECT_EQ(fake::calls("cudaGraphAddNode"), 2) << "one to ask, one for the loop";
+  EXPECT_NE(compile_loop(), nullptr);
+  EXPECT_EQ(fake::calls("cudaGraphAddNode"), 3);
+}
+
+using ConditionalNodes = SpoiledCapture;
+
+TEST_F(ConditionalNodes, ThatCannotBeMadeAreReplacedByBlocks) {
+  // The start of a loop becomes more nodes than a loop can begin with.
+  fake::set_nodes_of_a_launch(2);
+  EXPECT_NE(compile_loop(), nullptr);
+  backend().choose_loop_strategy(LoopStrategy::conditional_node);
+  EXPECT_THROW(compile_loop(), NotSupported);
+}
+
+}  // namespace
+}  // namespace idl::test
