@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "idl/error.hpp"
+#include "kernels/cuda/device_guard.hpp"
 #include "kernels/cuda/factory.hpp"
 #include "kernels/cuda/fused_loop.hpp"
 #include "kernels/cuda/read_back.hpp"

@@ -7,6 +7,7 @@
 #include "idl/error.hpp"
 #include "kernels/cuda/backend.hpp"
 #include "kernels/cuda/check.hpp"
+#include "kernels/cuda/device_guard.hpp"
 #include "kernels/cuda/loop_control.hpp"
 
 namespace idl::cuda {

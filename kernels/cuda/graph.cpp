@@ -9,6 +9,7 @@
 
 #include "idl/error.hpp"
 #include "kernels/cuda/capture.hpp"
+#include "kernels/cuda/device_guard.hpp"
 #include "kernels/cuda/loop_control.hpp"
 
 namespace idl::cuda {

@@ -6,7 +6,6 @@
 #include <cuda_runtime_api.h>
 
 #include <cstddef>
-#include <new>
 #include <utility>
 
 #include "kernels/cuda/capture_lock.hpp"
@@ -107,35 +106,6 @@ class PinnedMemory {
  private:
   Handle<void*, destroy_alone<cudaFreeHost, void*>> data_;
   std::size_t bytes_ = 0;
-};
-
-/// Makes `device` the thread's current one for a scope.
-class DeviceGuard {
- public:
-  /// @throws DeviceError
-  explicit DeviceGuard(int device) {
-    IDL_CUDA_CHECK(cudaGetDevice(&previous_));
-    if (previous_ != device) {
-      IDL_CUDA_CHECK(cudaSetDevice(device));
-      changed_ = true;
-    }
-  }
-  /// For destructors: says what fails instead of throwing.
-  DeviceGuard(int device, std::nothrow_t) noexcept {
-    report_failure(cudaGetDevice(&previous_), "cudaGetDevice");
-    if (previous_ == device) return;
-    report_failure(cudaSetDevice(device), "cudaSetDevice");
-    changed_ = true;
-  }
-  ~DeviceGuard() {
-    if (changed_) report_failure(cudaSetDevice(previous_), "cudaSetDevice");
-  }
-  DeviceGuard(const DeviceGuard&) = delete;
-  DeviceGuard& operator=(const DeviceGuard&) = delete;
-
- private:
-  int previous_ = 0;
-  bool changed_ = false;
 };
 
 }  // namespace idl::cuda

@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "kernels/cuda/capture.hpp"
+#include "kernels/cuda/device_guard.hpp"
 #include "kernels/cuda/graph.hpp"
 
 namespace idl::cuda {

@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <limits>
 
+#include "kernels/cuda/device_guard.hpp"
+
 namespace idl::cuda {
 namespace {
 

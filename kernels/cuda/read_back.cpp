@@ -5,6 +5,8 @@
 #include <bit>
 #include <utility>
 
+#include "kernels/cuda/device_guard.hpp"
+
 namespace idl::cuda {
 namespace {
 
