@@ -167,6 +167,7 @@ void CudaBackend::run_checked(const P& primitive) {
   const std::size_t bytes = scratch_bytes(step);
   PoolMemory scratch;
   if (bytes > 0) scratch = PoolMemory(state_->pool, bytes);
+  state_->products.begin_preparation();
   enqueue(step, scratch.data(), state_->place(), state_->stream);
 }
 

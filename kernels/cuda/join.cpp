@@ -17,6 +17,7 @@ class RecordedRun final : public RecordableProgram {
       : RecordableProgram(sequence_of({parts.begin(), parts.end()})),
         home_(home),
         parts_(std::move(parts)) {
+    home_.place.products.begin_preparation();
     RecordedRun::prepare();
     const cudaStream_t stream = home_.capture_stream;
     exec_ = instantiate_unless_empty(capture(stream, [&] { RecordedRun::enqueue(stream); }));

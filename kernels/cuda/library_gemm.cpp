@@ -8,7 +8,7 @@
 namespace idl::cuda {
 namespace {
 
-// More shapes than a program has; the plans of a caller who never repeats one must not pile up.
+// The plans of a caller who never repeats a shape must not pile up.
 constexpr std::size_t k_most_plans = 1024;
 constexpr std::uintptr_t k_most_alignment = 256;
 
@@ -127,8 +127,11 @@ LibraryGemm::Plan LibraryGemm::make_plan(const Shape& s) const {
 const LibraryGemm::Plan& LibraryGemm::plan_for(const Shape& shape) {
   const auto known = plans_.find(shape);
   if (known != plans_.end()) return known->second;
-  if (plans_.size() >= k_most_plans) plans_.clear();
   return plans_.emplace(shape, make_plan(shape)).first->second;
+}
+
+void LibraryGemm::begin_preparation() {
+  if (plans_.size() >= k_most_plans) plans_.clear();
 }
 
 template <class Product>

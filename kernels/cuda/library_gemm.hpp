@@ -19,6 +19,9 @@ class LibraryGemm {
   /// `device` must be current; `pool` gives the workspace and must outlive this object.
   LibraryGemm(int device, MemoryPool& pool);
 
+  /// Forgets the plans if they have become too many. What is prepared from here on stays until the
+  /// next call, so that a program may be prepared step by step and then captured.
+  void begin_preparation();
   /// Looks up everything that run() needs, which is not allowed while a stream is captured.
   template <class T>
   void prepare(const Gemm<T>& gemm);

@@ -203,6 +203,7 @@ Steps::Steps(const Sequence& sequence, Repetition repetition, MemoryPool& pool,
     : sequence_(sequence), place_(place) {
   std::vector<std::size_t> offsets;
   std::size_t total = 0;
+  place.products.begin_preparation();
   for (const Primitive& step : sequence) {
     prepare(step, place);
     offsets.push_back(total);

@@ -12,6 +12,7 @@ namespace idl::cuda {
 
 class LibraryGemm {
  public:
+  void begin_preparation() {}
   template <class T>
   void prepare(const Gemm<T>&) {}
 
