@@ -15,7 +15,8 @@ std::string device_error_text(std::string_view library, std::string_view call,
 std::string out_of_memory_text(std::string_view where, std::size_t requested,
                                std::size_t available) {
   std::string text = "out of memory on ";
-  text.append(where).append(": ").append(std::to_string(requested)).append(" bytes asked for");
+  text.append(where);
+  if (requested > 0) text.append(": ").append(std::to_string(requested)).append(" bytes asked for");
   if (available > 0) text.append(", ").append(std::to_string(available)).append(" bytes free");
   return text;
 }

@@ -46,11 +46,11 @@ class IDL_EXPORT DeviceError : public Error {
 class IDL_EXPORT OutOfMemory : public Error {
  public:
   /// @param where      "cpu", "cuda:0", ...
-  /// @param requested  bytes asked for
+  /// @param requested  bytes asked for, 0 where that is not known
   /// @param available  bytes free at that moment, 0 where that is not known
   OutOfMemory(std::string_view where, std::size_t requested, std::size_t available);
 
-  /// Bytes asked for.
+  /// Bytes asked for; 0 where a library of CUDA's asked for its own use.
   std::size_t requested() const noexcept { return requested_; }
   /// Bytes free at that moment; 0 where that is not known.
   std::size_t available() const noexcept { return available_; }

@@ -9,6 +9,7 @@
 #include "idl/error.hpp"
 #include "kernels/cuda/capture_lock.hpp"
 #include "kernels/cuda/handle.hpp"
+#include "kernels/cuda/pool.hpp"
 
 /// Work given to a stream, recorded as a graph instead of being run.
 namespace idl::cuda {
@@ -99,9 +100,11 @@ void capture_into(cudaGraph_t graph, cudaStream_t stream, const F& enqueue) {
   end_capture(stream, &same);
 }
 
-inline GraphExec instantiate(const Graph& graph) {
+/// `pool` is of the device where the graph will run. @throws OutOfMemory, DeviceError
+inline GraphExec instantiate(const Graph& graph, MemoryPool& pool) {
   GraphExec exec;
-  IDL_CUDA_CHECK(cudaGraphInstantiate(exec.put(), graph.get(), 0));
+  pool.check_with_room("cudaGraphInstantiate",
+                       [&] { return cudaGraphInstantiate(exec.put(), graph.get(), 0); });
   return exec;
 }
 
@@ -114,12 +117,14 @@ inline std::vector<cudaGraphNode_t> nodes_of(cudaGraph_t graph) {
 }
 
 /// Ready to launch; empty where there is nothing to do.
-inline GraphExec instantiate_unless_empty(const Graph& graph) {
-  return nodes_of(graph.get()).empty() ? GraphExec() : instantiate(graph);
+inline GraphExec instantiate_unless_empty(const Graph& graph, MemoryPool& pool) {
+  return nodes_of(graph.get()).empty() ? GraphExec() : instantiate(graph, pool);
 }
 
-inline void launch_unless_empty(const GraphExec& exec, cudaStream_t stream) {
-  if (exec) IDL_CUDA_CHECK(cudaGraphLaunch(exec.get(), stream));
+/// Nothing for an empty one. @throws OutOfMemory, DeviceError
+inline void launch_graph(const GraphExec& exec, cudaStream_t stream, MemoryPool& pool) {
+  if (!exec) return;
+  pool.check_with_room("cudaGraphLaunch", [&] { return cudaGraphLaunch(exec.get(), stream); });
 }
 
 }  // namespace idl::cuda

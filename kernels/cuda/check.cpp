@@ -26,6 +26,18 @@ std::string explain(cublasStatus_t status) { return cublasGetStatusString(status
 
 void clear_sticky_error() noexcept { static_cast<void>(cudaGetLastError()); }
 
+[[noreturn]] void throw_out_of_memory(int device, std::size_t bytes) {
+  clear_sticky_error();
+  std::size_t available = 0;
+  std::size_t total = 0;
+  if (device >= 0 && cudaMemGetInfo(&available, &total) != cudaSuccess) {
+    clear_sticky_error();
+    available = 0;
+  }
+  throw OutOfMemory(device >= 0 ? to_string(Device::cuda(device)) : "the host's pinned memory",
+                    bytes, available);
+}
+
 }  // namespace
 
 void check(cudaError_t status, const char* call, const char* file, int line) {
@@ -48,15 +60,16 @@ void check_allocation(cudaError_t status, int device, std::size_t bytes, const c
     check(status, call, file, line);
     return;
   }
-  clear_sticky_error();
-  std::size_t available = 0;
-  std::size_t total = 0;
-  if (device >= 0 && cudaMemGetInfo(&available, &total) != cudaSuccess) {
-    clear_sticky_error();
-    available = 0;
+  throw_out_of_memory(device, bytes);
+}
+
+void check_allocation(cublasStatus_t status, int device, std::size_t bytes, const char* call,
+                      const char* file, int line) {
+  if (status != CUBLAS_STATUS_ALLOC_FAILED) {
+    check(status, call, file, line);
+    return;
   }
-  throw OutOfMemory(device >= 0 ? to_string(Device::cuda(device)) : "the host's pinned memory",
-                    bytes, available);
+  throw_out_of_memory(device, bytes);
 }
 
 void report_failure(cudaError_t status, const char* call) noexcept {

@@ -15,8 +15,11 @@ void check(cudaError_t status, const char* call, const char* file, int line);
 void check(cublasStatus_t status, const char* call, const char* file, int line);
 
 /// As check(), for allocations: cudaErrorMemoryAllocation becomes OutOfMemory with the bytes asked
-/// for and the bytes that are free on `device` (0 for memory of the host, device < 0).
+/// for (0: not known) and the bytes that are free on `device` (0 for memory of the host,
+/// device < 0), and so does CUBLAS_STATUS_ALLOC_FAILED.
 void check_allocation(cudaError_t status, int device, std::size_t bytes, const char* call,
+                      const char* file, int line);
+void check_allocation(cublasStatus_t status, int device, std::size_t bytes, const char* call,
                       const char* file, int line);
 
 /// For destructors: clears the sticky error and says on standard error what failed, except that the

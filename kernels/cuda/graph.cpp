@@ -97,7 +97,8 @@ class CudaProgram : public Base {
   GraphExec make_prelude() const {
     if (!steps_.has_prelude()) return {};
     const cudaStream_t stream = home_.capture_stream;
-    return instantiate_unless_empty(capture(stream, [&] { steps_.enqueue_prelude(stream); }));
+    return instantiate_unless_empty(capture(stream, [&] { steps_.enqueue_prelude(stream); }),
+                                    home_.pool);
   }
 
   ProgramHome home_;
@@ -109,13 +110,13 @@ class StraightProgram final : public CudaProgram<RecordableProgram> {
   StraightProgram(const ProgramHome& home, Sequence sequence)
       : CudaProgram(home, std::move(sequence), Steps::Repetition::once) {
     const cudaStream_t stream = home_.capture_stream;
-    exec_ = instantiate_unless_empty(capture(stream, [&] { steps_.enqueue(stream); }));
+    exec_ = instantiate_unless_empty(capture(stream, [&] { steps_.enqueue(stream); }), home_.pool);
   }
   ~StraightProgram() override { finish(); }
 
   void launch() override {
     const DeviceGuard guard(home_.device);
-    launch_unless_empty(exec_, home_.stream);
+    launch_graph(exec_, home_.stream, home_.pool);
   }
   void prepare() override {
     for (const Primitive& step : sequence()) cuda::prepare(step, home_.place);
@@ -164,14 +165,14 @@ class ConditionalLoopProgram final : public CudaProgram<Program> {
                                   .max_iterations = max_iterations,
                                   .until = until};
     graph_ = make_while_graph(loop, stream, body);
-    exec_ = instantiate(graph_);
+    exec_ = instantiate(graph_, home_.pool);
   }
   ~ConditionalLoopProgram() override { finish(); }
 
   void launch() override {
     const DeviceGuard guard(home_.device);
-    launch_unless_empty(prelude_, home_.stream);
-    IDL_CUDA_CHECK(cudaGraphLaunch(exec_.get(), home_.stream));
+    launch_graph(prelude_, home_.stream, home_.pool);
+    launch_graph(exec_, home_.stream, home_.pool);
   }
 
  private:
@@ -199,7 +200,7 @@ class BlockLoopProgram final : public CudaProgram<Program> {
 
   void launch() override {
     const DeviceGuard guard(home_.device);
-    launch_unless_empty(prelude_, home_.stream);
+    launch_graph(prelude_, home_.stream, home_.pool);
     const std::int32_t blocks = full_blocks_ + (rest_ ? 1 : 0);
     if (blocks > 0) enqueue_block(0);
     for (std::int32_t block = 1; block < blocks; ++block) {
@@ -212,10 +213,11 @@ class BlockLoopProgram final : public CudaProgram<Program> {
   GraphExec make_block(const std::int32_t* active, std::int32_t iterations) const {
     const cudaStream_t stream = home_.capture_stream;
     auto* published = static_cast<std::int32_t*>(published_.device_data());
-    return instantiate(capture(stream, [&] {
+    const Graph graph = capture(stream, [&] {
       for (std::int32_t k = 0; k < iterations; ++k) steps_.enqueue(stream);
       publish_active(active, published, stream);
-    }));
+    });
+    return instantiate(graph, home_.pool);
   }
 
   const Event& looked_at(std::int32_t block) const {
@@ -224,7 +226,7 @@ class BlockLoopProgram final : public CudaProgram<Program> {
 
   void enqueue_block(std::int32_t block) {
     const GraphExec& exec = block < full_blocks_ ? block_ : rest_;
-    IDL_CUDA_CHECK(cudaGraphLaunch(exec.get(), home_.stream));
+    launch_graph(exec, home_.stream, home_.pool);
     IDL_CUDA_CHECK(cudaEventRecord(looked_at(block).get(), home_.stream));
   }
 
@@ -291,8 +293,8 @@ std::optional<bool> conditional_nodes_work(const ProgramHome& home) {
                                   .max_iterations = 2,
                                   .until = 0};
     const Graph graph = make_while_graph(loop, stream, [] {});
-    const GraphExec exec = instantiate(graph);
-    IDL_CUDA_CHECK(cudaGraphLaunch(exec.get(), stream));
+    const GraphExec exec = instantiate(graph, home.pool);
+    launch_graph(exec, stream, home.pool);
     IDL_CUDA_CHECK(cudaStreamSynchronize(stream));
   } catch (const CaptureSpoiled&) {
     return {};

@@ -20,7 +20,8 @@ class RecordedRun final : public RecordableProgram {
     home_.place.products.begin_preparation();
     RecordedRun::prepare();
     const cudaStream_t stream = home_.capture_stream;
-    exec_ = instantiate_unless_empty(capture(stream, [&] { RecordedRun::enqueue(stream); }));
+    exec_ = instantiate_unless_empty(capture(stream, [&] { RecordedRun::enqueue(stream); }),
+                                     home_.pool);
   }
   /// A graph is not destroyed while it runs.
   ~RecordedRun() override {
@@ -31,7 +32,7 @@ class RecordedRun final : public RecordableProgram {
 
   void launch() override {
     const DeviceGuard guard(home_.device);
-    launch_unless_empty(exec_, home_.stream);
+    launch_graph(exec_, home_.stream, home_.pool);
   }
   void prepare() override {
     for (const auto& part : parts_) part->prepare();

@@ -43,9 +43,10 @@ void set(const MatmulPreference& preference, cublasLtMatmulPreferenceAttributes_
 
 }  // namespace
 
-LibraryGemm::LibraryGemm(int device, MemoryPool& pool) : workspace_(pool, workspace_bytes(device)) {
+LibraryGemm::LibraryGemm(int device, MemoryPool& pool)
+    : pool_(pool), workspace_(pool, workspace_bytes(device)) {
   const DeviceWaitLock lock;
-  IDL_CUDA_CHECK(cublasLtCreate(lt_.put()));
+  pool.check_with_room("cublasLtCreate", [&] { return cublasLtCreate(lt_.put()); });
 }
 
 template <class T>
@@ -142,7 +143,7 @@ void LibraryGemm::prepare_plan(const Product& gemm) {
 void LibraryGemm::make_blas() {
   if (blas_) return;
   const DeviceWaitLock lock;
-  IDL_CUDA_CHECK(cublasCreate(blas_.put()));
+  pool_.check_with_room("cublasCreate", [&] { return cublasCreate(blas_.put()); });
 }
 
 template <class T>

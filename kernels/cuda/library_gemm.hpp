@@ -16,7 +16,8 @@ namespace idl::cuda {
 /// shape is asked once and kept; where it has nothing, cuBLAS takes over.
 class LibraryGemm {
  public:
-  /// `device` must be current; `pool` gives the workspace and must outlive this object.
+  /// `device` must be current and that of `pool`, which gives the workspace and must outlive this
+  /// object.
   LibraryGemm(int device, MemoryPool& pool);
 
   /// Forgets the plans if they have become too many. What is prepared from here on stays until the
@@ -71,6 +72,7 @@ class LibraryGemm {
   void make_blas();
   void give_blas(cudaStream_t stream);
 
+  MemoryPool& pool_;
   BlasLt lt_;
   Blas blas_;  // made when it is first needed
   PoolMemory workspace_;

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cstdint>
 #include <limits>
+#include <mutex>
+#include <set>
 
 #include "kernels/cuda/device_guard.hpp"
 
@@ -33,12 +35,50 @@ DevicePool make_pool(int device) {
   return pool;
 }
 
+/// Contexts come and go in all threads, and what one keeps another may need.
+class LivePools {
+ public:
+  static LivePools& of_this_process() {
+    static LivePools pools;
+    return pools;
+  }
+
+  void add(int device, cudaMemPool_t pool) {
+    const std::lock_guard lock(mutex_);
+    pools_.emplace(device, pool);
+  }
+  void remove(int device, cudaMemPool_t pool) noexcept {
+    const std::lock_guard lock(mutex_);
+    pools_.erase({device, pool});
+  }
+  void trim(int device) {
+    const DeviceWaitLock may_wait;
+    const std::lock_guard lock(mutex_);
+    for (const auto& [owner, pool] : pools_) {
+      if (owner == device) IDL_CUDA_CHECK(cudaMemPoolTrimTo(pool, 0));
+    }
+  }
+
+ private:
+  std::mutex mutex_;
+  std::set<std::pair<int, cudaMemPool_t>> pools_;
+};
+
 }  // namespace
 
 MemoryPool::MemoryPool(int device, cudaStream_t stream)
-    : device_(device), stream_(stream), pool_(make_pool(device)) {}
+    : device_(device), stream_(stream), pool_(make_pool(device)) {
+  if (pool_) LivePools::of_this_process().add(device, pool_.get());
+}
 
-MemoryPool::~MemoryPool() = default;
+MemoryPool::~MemoryPool() {
+  if (pool_) LivePools::of_this_process().remove(device_, pool_.get());
+}
+
+void MemoryPool::make_room() {
+  IDL_CUDA_CHECK(cudaStreamSynchronize(stream_));
+  LivePools::of_this_process().trim(device_);
+}
 
 cudaError_t MemoryPool::try_allocate(void** data, std::size_t bytes) {
   if (!pool_) {
@@ -52,14 +92,7 @@ void* MemoryPool::allocate(std::size_t bytes) {
   const DeviceGuard guard(device_);
   const std::size_t asked = std::max<std::size_t>(bytes, 1);
   void* data = nullptr;
-  cudaError_t status = try_allocate(&data, asked);
-  if (status == cudaErrorMemoryAllocation && pool_) {
-    // What the pool keeps in other sizes may be what is missing.
-    static_cast<void>(cudaGetLastError());
-    IDL_CUDA_CHECK(cudaStreamSynchronize(stream_));
-    IDL_CUDA_CHECK(cudaMemPoolTrimTo(pool_.get(), 0));
-    status = try_allocate(&data, asked);
-  }
+  const cudaError_t status = call_with_room([&] { return try_allocate(&data, asked); });
   check_allocation(status, device_, asked, "allocate", __FILE__, __LINE__);
   allocations_.fetch_add(1, std::memory_order_relaxed);
   const std::size_t in_use = bytes_in_use_.fetch_add(bytes, std::memory_order_relaxed) + bytes;

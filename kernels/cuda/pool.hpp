@@ -3,15 +3,24 @@
 
 #include <atomic>
 #include <cstddef>
+#include <source_location>
+#include <utility>
 
 #include "idl/context.hpp"
 #include "kernels/cuda/handle.hpp"
 
 namespace idl::cuda {
 
+/// Whether a call failed for want of memory. cuBLAS has more than one word for that.
+inline bool wants_memory(cudaError_t status) { return status == cudaErrorMemoryAllocation; }
+inline bool wants_memory(cublasStatus_t status) {
+  return status == CUBLAS_STATUS_ALLOC_FAILED || status == CUBLAS_STATUS_NOT_INITIALIZED;
+}
+
 /// Memory of one device in the order of one stream: what is released may be handed out again to
 /// later work of the stream while earlier work still uses it. Released memory is kept for the next
-/// request. Where the driver has no memory pools, plain cudaMalloc and cudaFree take their place,
+/// request; where the device has none left, every pool of this process gives back what it keeps.
+/// Where the driver has no memory pools, plain cudaMalloc and cudaFree take their place,
 /// which wait for the device.
 class MemoryPool {
  public:
@@ -26,9 +35,29 @@ class MemoryPool {
   /// From any thread.
   void release(void* data, std::size_t bytes) noexcept;
 
+  /// Waits for the stream and gives back what this pool and the others of the device keep without
+  /// using it; of others only what their streams have done with.
+  void make_room();
+  /// Makes a call that takes memory of the device by itself, and where there is none left once more
+  /// after make_room(). `name` is for errors. @throws OutOfMemory, DeviceError
+  template <class Call>
+  void check_with_room(const char* name, const Call& call,
+                       std::source_location place = std::source_location::current()) {
+    check_allocation(call_with_room(call), device_, 0, name, place.file_name(),
+                     static_cast<int>(place.line()));
+  }
+
   MemoryStatistics statistics() const noexcept;
 
  private:
+  template <class Call>
+  auto call_with_room(const Call& call) {
+    auto status = call();
+    if (!wants_memory(status)) return status;
+    static_cast<void>(cudaGetLastError());
+    make_room();
+    return call();
+  }
   cudaError_t try_allocate(void** data, std::size_t bytes);
 
   int device_;
