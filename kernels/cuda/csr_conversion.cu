@@ -46,7 +46,8 @@ __global__ void count_rows_kernel(ConstMatrixView<T> A, std::int64_t* row_offset
 /// row_offsets[0..rows] <- the running sums of the counts, nnz <- the last. One block.
 constexpr int k_scan_threads = 1024;
 
-__global__ void sum_up_rows_kernel(std::int64_t* row_offsets, index_t rows, std::int64_t* nnz) {
+__global__ void __launch_bounds__(k_scan_threads)
+    sum_up_rows_kernel(std::int64_t* row_offsets, index_t rows, std::int64_t* nnz) {
   __shared__ SharedArray<long long, k_scan_threads / k_warp> warp_sums;
   const int thread = static_cast<int>(threadIdx.x);
   const int lane = thread % k_warp;
