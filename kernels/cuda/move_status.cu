@@ -8,24 +8,26 @@ namespace idl::cuda {
 namespace {
 
 constexpr int k_threads = 256;
-constexpr int k_warps = k_threads / k_warp;
+// Of the one block that goes through all columns.
+constexpr int k_list_threads = 1024;
+constexpr int k_list_warps = k_list_threads / k_warp;
 constexpr auto k_running = static_cast<std::uint8_t>(SolveStatus::running);
 
 /// Columns in rounds of one per thread: each thread's place follows from the rounds before, the
 /// warps before its own, and the lanes before it.
-__global__ void list_running_kernel(ListRunning list) {
-  __shared__ SharedArray<int, k_warps> counts;
+__global__ void __launch_bounds__(k_list_threads) list_running_kernel(ListRunning list) {
+  __shared__ SharedArray<int, k_list_warps> counts;
   const int thread = static_cast<int>(threadIdx.x);
   const index_t m = list.status.size;
   index_t before = 0;
-  for (index_t first = 0; first < m; first += k_threads) {
+  for (index_t first = 0; first < m; first += k_list_threads) {
     const index_t j = first + thread;
     const bool running = j < m && list.status.data[j] == k_running;
     const unsigned ballot = __ballot_sync(k_full_warp, running ? 1 : 0);
     if (thread % k_warp == 0) counts[thread / k_warp] = __popc(ballot);
     __syncthreads();
     index_t place = before + __popc(ballot & ((1U << (thread % k_warp)) - 1U));
-    for (int warp = 0; warp < k_warps; ++warp) {
+    for (int warp = 0; warp < k_list_warps; ++warp) {
       const int count = counts[warp];
       if (warp < thread / k_warp) place += count;
       before += count;
@@ -37,7 +39,7 @@ __global__ void list_running_kernel(ListRunning list) {
   // What nobody filled; everything if there was no room for all.
   const index_t filled = before <= list.indices.size ? before : 0;
   __syncthreads();
-  for (index_t k = filled + thread; k < list.indices.size; k += k_threads)
+  for (index_t k = filled + thread; k < list.indices.size; k += k_list_threads)
     list.indices.data[k] = -1;
 }
 
@@ -72,7 +74,7 @@ __global__ void move_status_kernel(MoveStatus<T> move) {
 void list_running(const ListRunning& list, CUstream_st* stream) {
   if (list.indices.size == 0) return;
   const LaunchShape one_block = {
-      .grid = dim3(1), .block = dim3(static_cast<unsigned>(k_threads)), .shared_bytes = 0};
+      .grid = dim3(1), .block = dim3(static_cast<unsigned>(k_list_threads)), .shared_bytes = 0};
   launch(list_running_kernel, one_block, stream, list);
 }
 

@@ -13,6 +13,8 @@ namespace idl::cuda {
 namespace {
 
 constexpr int k_threads = 256;
+// Of the one block that goes through all columns.
+constexpr int k_block_threads = 1024;
 constexpr auto k_running = static_cast<std::uint8_t>(SolveStatus::running);
 constexpr auto k_converged = static_cast<std::uint8_t>(SolveStatus::converged);
 
@@ -32,13 +34,14 @@ __global__ void round_to_bfloat16_kernel(RoundToBFloat16 round, Entries<N> entri
   });
 }
 
-__global__ void begin_refinement_kernel(BeginRefinement begin, float infinity) {
-  __shared__ SharedArray<std::int32_t, k_threads / k_warp> shared;
+__global__ void __launch_bounds__(k_block_threads)
+    begin_refinement_kernel(BeginRefinement begin, float infinity) {
+  __shared__ SharedArray<std::int32_t, k_block_threads / k_warp> shared;
   const float contraction = begin.contraction.size > 0 ? begin.contraction.data[0] : 0.0F;
   const StoppingRule<float> rule = {step_factor(begin.certified, contraction), begin.absolute,
                                     begin.relative, 0.0F, 0};
   std::int32_t active = 0;
-  for (index_t j = threadIdx.x; j < begin.status.size; j += k_threads) {
+  for (index_t j = threadIdx.x; j < begin.status.size; j += k_block_threads) {
     const bool runs = begin.status.data[j] == k_running;
     begin.inner.status.data[j] = runs ? k_running : k_converged;
     if (!runs) continue;
@@ -48,7 +51,7 @@ __global__ void begin_refinement_kernel(BeginRefinement begin, float infinity) {
     begin.inner.stalled.data[j] = 0;
     active += 1;
   }
-  active = block_reduce<k_threads>(active, Plus{}, shared);
+  active = block_reduce<k_block_threads>(active, Plus{}, shared);
   if (threadIdx.x == 0) begin.inner.active.data[0] = active;
 }
 
@@ -95,7 +98,7 @@ void round_to_bfloat16(const RoundToBFloat16& round, CUstream_st* stream) {
 
 void begin_refinement(const BeginRefinement& begin, CUstream_st* stream) {
   const LaunchShape one_block = {
-      .grid = dim3(1), .block = dim3(static_cast<unsigned>(k_threads)), .shared_bytes = 0};
+      .grid = dim3(1), .block = dim3(static_cast<unsigned>(k_block_threads)), .shared_bytes = 0};
   launch(begin_refinement_kernel, one_block, stream, begin, std::numeric_limits<float>::infinity());
 }
 

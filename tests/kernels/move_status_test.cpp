@@ -49,7 +49,7 @@ TYPED_TEST(MoveStatusTest, ListsNoneWhereThereIsNoRoomForAll) {
 }
 
 TYPED_TEST(MoveStatusTest, ListsManyColumns) {
-  std::vector<std::uint8_t> status(1000);
+  std::vector<std::uint8_t> status(2500);  // more than two rounds of a block
   std::vector<std::int32_t> expected;
   for (std::size_t j = 0; j < status.size(); ++j) {
     status[j] = j % 7 == 3 || j % 11 == 0 ? 0 : 1;

@@ -141,6 +141,22 @@ TYPED_TEST(RefinementKernels, RunningColumnsEnterWithTheLargerOfBothTargets) {
   EXPECT_NEAR(targets[2], 0.005 / 6, 1e-8);
 }
 
+TYPED_TEST(RefinementKernels, ManyRunningColumnsAreCounted) {
+  constexpr index_t k_count = 2500;  // more than two rounds of a block
+  const auto inner = this->inner(k_count, 77);
+  const std::vector<double> ones(k_count, 1.0);
+  this->run(BeginRefinement{.status = this->statuses(k_count, {1, 1023, 1024, 2499}),
+                            .step_norms = this->reals(ones),
+                            .state_norms = this->reals(ones),
+                            .inner = inner,
+                            .absolute = 0.001F,
+                            .relative = 0.002F});
+  EXPECT_EQ(this->fetch_vector(inner.active), std::vector<std::int32_t>{k_count - 4});
+  const auto status = this->fetch_vector(inner.status);
+  EXPECT_EQ(status[1024], 1);
+  EXPECT_EQ(status[2498], 0);
+}
+
 TYPED_TEST(RefinementKernels, ColumnsLeaveAtTheirTargetWithNanOrWithoutProgress) {
   const auto inner = this->inner(5, 4);
   upload<std::uint8_t>(this->context(), std::vector<std::uint8_t>{0, 0, 0, 0, 1}, inner.status);
