@@ -81,6 +81,10 @@ void report_failure(cudaError_t status, const char* call) noexcept {
 
 void report_failure(cublasStatus_t status, const char* call) noexcept {
   if (status == CUBLAS_STATUS_SUCCESS) return;
+  // cuBLAS has no word for the end of the process.
+  int device = 0;
+  if (cudaGetDevice(&device) == cudaErrorCudartUnloading) return;
+  clear_sticky_error();
   std::fprintf(stderr, "idl: error: %s failed: %s\n", call, cublasGetStatusString(status));
 }
 
