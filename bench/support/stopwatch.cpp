@@ -19,7 +19,9 @@ struct Stopwatch::Events {
   cudaEvent_t begin = nullptr;
   cudaEvent_t end = nullptr;
 
-  Events() {
+  /// Events belong to a device; those of another than the stream's cannot be recorded in it.
+  explicit Events(int device) {
+    check(cudaSetDevice(device), "cudaSetDevice");
     check(cudaEventCreate(&begin), "cudaEventCreate");
     check(cudaEventCreate(&end), "cudaEventCreate");
   }
@@ -48,6 +50,7 @@ struct Stopwatch::Events {
 #else
 
 struct Stopwatch::Events {
+  explicit Events(int) {}
   void start(CUstream_st*) {}
   double stop(CUstream_st*) { return 0.0; }
 };
@@ -65,7 +68,7 @@ double now() {
 
 Stopwatch::Stopwatch(Context& context, Cache cache) : context_(&context) {
   if (context.device().kind != DeviceKind::cuda) return;
-  events_ = std::make_unique<Events>();
+  events_ = std::make_unique<Events>(context.device().index);
   if (cache == Cache::cold) flushed_ = Matrix<float>(context, 1 << 14, 1 << 12);
 }
 
