@@ -43,7 +43,7 @@ else()
     string(APPEND IDL_PC_PRIVATE " ${OpenMP_CXX_FLAGS}")
   endif()
   if(IDL_HAVE_CUDA)
-    string(APPEND IDL_PC_PRIVATE " -L${CUDAToolkit_LIBRARY_DIR} -lcublas -lcublasLt -lcusparse"
+    string(APPEND IDL_PC_PRIVATE " -L${CUDAToolkit_LIBRARY_DIR} -lcublas -lcublasLt"
            " -lcudart_static -ldl -lrt")
   endif()
 endif()

@@ -31,7 +31,7 @@ class IDL_EXPORT NotSupported : public Error {
   using Error::Error;
 };
 
-/// A call into CUDA, cuBLAS or cuSPARSE failed.
+/// A call into CUDA or cuBLAS failed.
 class IDL_EXPORT DeviceError : public Error {
  public:
   /// @param library  "CUDA", "cuBLAS", ...
