@@ -8,11 +8,13 @@ Needs numpy alone; the file is written by hand."""
 import json
 import struct
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
 KAPPA = 0.95
 OUTPUTS = 10
+BLOCK_ROWS = 256
 
 
 def project_rows(A, radius):
@@ -22,6 +24,23 @@ def project_rows(A, radius):
     thresholds = (np.cumsum(descending, axis=1) - radius) / np.arange(1, A.shape[1] + 1)
     theta = np.maximum(thresholds.max(axis=1, keepdims=True), 0)
     return np.sign(A) * np.maximum(magnitudes - theta, 0)
+
+
+def projected_normals(random, states):
+    """In blocks of rows, side by side: a large matrix would take minutes and much memory at once."""
+    A = np.empty((states, states), "<f4")
+
+    def project(first, block):
+        A[first:first + len(block)] = project_rows(block, KAPPA)
+
+    with ThreadPoolExecutor() as pool:
+        blocks = []
+        for first in range(0, states, BLOCK_ROWS):
+            rows = min(BLOCK_ROWS, states - first)
+            blocks.append(pool.submit(project, first, random.standard_normal((rows, states))))
+        for block in blocks:
+            block.result()
+    return A
 
 
 def write_safetensors(path, tensors, metadata):
@@ -42,14 +61,13 @@ def write_safetensors(path, tensors, metadata):
 def main():
     states, inputs = int(sys.argv[1]), int(sys.argv[2])
     random = np.random.default_rng(int(sys.argv[4]) if len(sys.argv) > 4 else 1)
-    A = project_rows(random.standard_normal((states, states)), KAPPA)
     tensors = {
-        "A": A,
+        "A": projected_normals(random, states),
         "B": random.standard_normal((states, inputs)) / np.sqrt(inputs),
         "C": random.standard_normal((OUTPUTS, states)) / np.sqrt(states),
         "D": random.standard_normal((OUTPUTS, inputs)) / np.sqrt(inputs),
     }
-    tensors = {name: array.astype("<f4") for name, array in tensors.items()}
+    tensors = {name: array.astype("<f4", copy=False) for name, array in tensors.items()}
     metadata = {"idl_format_version": "1", "format": "pt", "activation": "relu", "alpha": "0",
                 "well_posedness": "inf_norm_ball", "kappa": str(KAPPA), "bias": "false",
                 "no_D": "false", "step": "0"}
