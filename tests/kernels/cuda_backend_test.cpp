@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <memory>
 #include <numeric>
+#include <stop_token>
+#include <thread>
 #include <vector>
 
 #include "idl/context.hpp"
@@ -141,6 +143,27 @@ TEST_F(CudaBackendTest, TransfersMoveTheirPiecesOnly) {
     ASSERT_EQ(all[i], expected) << "byte " << i;
   }
   backend().release(memory, k_pitch * k_height);
+}
+
+TEST_F(CudaBackendTest, ContextsComeAndGoWhileOthersCapture) {
+  const Matrix<float> A = filled(64, 64, 0.5F);
+  Matrix<float> C = filled(64, 64, 0.0F);
+  context().synchronize();
+  const std::jthread others([](const std::stop_token& end) {
+    while (!end.stop_requested()) Context(Device::cuda()).synchronize();
+  });
+  for (int round = 0; round < 50; ++round) {
+    backend().compile({Gemm<float>{.A = A, .B = A, .C = C}, Fill<float>{.Y = C}})->launch();
+  }
+  context().synchronize();
+}
+
+TEST_F(CudaBackendTest, AProductMayBeTheFirstThatAThreadAsksOfCuda) {
+  const Matrix<float> A = filled(8, 8, 0.5F);
+  Matrix<float> C = filled(8, 8, 0.0F);
+  context().synchronize();
+  std::jthread([&] { backend().run(Gemm<float>{.A = A, .B = A, .C = C}); }).join();
+  EXPECT_EQ(download(context(), C), std::vector<float>(64, 2.0F));
 }
 
 TEST_F(CudaBackendTest, MemoryThatIsNotThereIsAnErrorThatPasses) {
