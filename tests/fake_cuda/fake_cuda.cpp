@@ -10,8 +10,8 @@
 namespace idl::fake {
 
 State& state() {
-  static State one;
-  return one;
+  static State* const one = new State;
+  return *one;
 }
 
 ThreadState& this_thread() {

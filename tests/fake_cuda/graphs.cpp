@@ -8,6 +8,19 @@ using idl::fake::state;
 
 namespace {
 
+cudaGraph_t make_graph() {
+  auto* graph = new CUgraph_st;
+  const std::lock_guard lock(state().mutex);
+  state().graphs.insert(graph);
+  return graph;
+}
+
+void delete_graph(cudaGraph_t graph) {
+  const std::lock_guard lock(state().mutex);
+  state().graphs.erase(graph);
+  delete graph;
+}
+
 cudaError_t begin_capture(const char* name, cudaStream_t stream, cudaGraph_t graph) {
   {
     const std::lock_guard lock(state().mutex);
@@ -21,7 +34,7 @@ cudaError_t begin_capture(const char* name, cudaStream_t stream, cudaGraph_t gra
 }  // namespace
 
 cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode) {
-  return begin_capture("cudaStreamBeginCapture", stream, new CUgraph_st);
+  return begin_capture("cudaStreamBeginCapture", stream, make_graph());
 }
 cudaError_t cudaStreamBeginCaptureToGraph(cudaStream_t stream, cudaGraph_t graph,
                                           const cudaGraphNode_t*, const cudaGraphEdgeData*, size_t,
@@ -46,12 +59,12 @@ cudaError_t cudaStreamIsCapturing(cudaStream_t stream, cudaStreamCaptureStatus* 
 }
 
 cudaError_t cudaGraphCreate(cudaGraph_t* graph, unsigned) {
-  *graph = new CUgraph_st;
+  *graph = make_graph();
   return cuda_call("cudaGraphCreate");
 }
 cudaError_t cudaGraphDestroy(cudaGraph_t graph) {
-  delete graph->body;
-  delete graph;
+  if (graph->body != nullptr) delete_graph(graph->body);
+  delete_graph(graph);
   return cuda_call("cudaGraphDestroy");
 }
 cudaError_t cudaGraphGetNodes(cudaGraph_t graph, cudaGraphNode_t* nodes, size_t* count) {
@@ -71,7 +84,7 @@ cudaError_t cudaGraphConditionalHandleCreate(cudaGraphConditionalHandle* handle,
 cudaError_t cudaGraphAddNode(cudaGraphNode_t* node, cudaGraph_t graph, const cudaGraphNode_t*,
                              const cudaGraphEdgeData*, size_t, cudaGraphNodeParams* parameters) {
   *node = nullptr;
-  graph->body = new CUgraph_st;
+  graph->body = make_graph();
   graph->nodes += 1;
   parameters->conditional.phGraph_out = &graph->body;
   return cuda_call("cudaGraphAddNode");

@@ -36,6 +36,7 @@ struct State {
   std::map<std::string, Failure> failures;
   std::map<std::string, std::function<void()>> actions;
   std::set<cudaStream_t> capturing;
+  std::set<cudaGraph_t> graphs;  // those that are let go on purpose are no leaks
   int spoiled_captures = 0;
   int nodes_of_a_launch = 1;
   std::set<int> devices_in_use;
@@ -47,6 +48,7 @@ struct ThreadState {
   int bound = -1;
 };
 
+/// Lives until the process ends.
 State& state();
 ThreadState& this_thread();
 
