@@ -5,8 +5,7 @@
 
 namespace idl::cuda {
 
-/// Makes `device` the thread's current one for a scope, and longer where nobody in this process has
-/// used the one before: going back would take memory of a device that is not asked for.
+/// Makes `device` the thread's current one for a scope.
 class DeviceGuard {
  public:
   /// @throws DeviceError
