@@ -74,51 +74,6 @@ std::array<MatrixView<T>*, 5> history_of(AndersonMix<T>& mix) {
   return {&mix.Y, &mix.F_even, &mix.G_even, &mix.F_odd, &mix.G_odd};
 }
 
-/// Columns [first, first + count) of everything that an update works on.
-template <class T>
-PicardUpdate<T> columns_of(PicardUpdate<T> u, index_t first, index_t count) {
-  u.S = u.S.columns(first, count);
-  u.Z = u.Z.columns(first, count);
-  u.X = u.X.columns(first, count);
-  u.step_norms = u.step_norms.range(first, count);
-  u.state_norms = u.state_norms.range(first, count);
-  u.status = u.status.range(first, count);
-  return u;
-}
-template <class T>
-AdjointUpdate<T> columns_of(AdjointUpdate<T> u, index_t first, index_t count) {
-  u.W = u.W.columns(first, count);
-  u.G = u.G.columns(first, count);
-  u.Psi = u.Psi.columns(first, count);
-  u.V = u.V.columns(first, count);
-  u.step_norms = u.step_norms.range(first, count);
-  u.state_norms = u.state_norms.range(first, count);
-  u.status = u.status.range(first, count);
-  return u;
-}
-template <class T>
-UpdateStatus<T> columns_of(UpdateStatus<T> u, index_t first, index_t count) {
-  u.step_norms = u.step_norms.range(first, count);
-  u.state_norms = u.state_norms.range(first, count);
-  u.columns.status = u.columns.status.range(first, count);
-  u.columns.iterations = u.columns.iterations.range(first, count);
-  u.columns.best_steps = u.columns.best_steps.range(first, count);
-  u.columns.stalled = u.columns.stalled.range(first, count);
-  return u;
-}
-template <class T>
-AndersonMix<T> columns_of(AndersonMix<T> mix, index_t first, index_t count) {
-  mix.X = mix.X.columns(first, count);
-  for (MatrixView<T>* view : history_of(mix)) *view = view->columns(first, count);
-  mix.accepted = mix.accepted.range(first, count);
-  mix.points = mix.points.range(first, count);
-  mix.fallbacks = mix.fallbacks.range(first, count);
-  mix.step_norms = mix.step_norms.range(first, count);
-  mix.status = mix.status.range(first, count);
-  mix.iterations = mix.iterations.range(first, count);
-  return mix;
-}
-
 /// The columns that one thread works on at a time, in buffers that stay in its cache: a slot holds
 /// all that belongs to a column, and takes the next one when its own has stopped.
 template <class T, class Update>
@@ -130,6 +85,7 @@ class ColumnSlots {
     const std::size_t count = static_cast<std::size_t>(slots);
     column_.resize(count);
     done_.resize(count);
+    fresh_.reserve(count);
     running_.reserve(count);
     status_.assign(count, k_stopped);
     for (auto* list : {&iterations_, &stalled_, &points_, &fallbacks_}) list->resize(count);
@@ -147,21 +103,13 @@ class ColumnSlots {
     const FlushSubnormals flush;
     std::int32_t unfinished = 0;
     std::ranges::fill(column_, std::nullopt);
-    while (true) {
+    do {
+      fresh_.clear();
       running_.clear();
-      for (index_t slot = 0; slot < slots_; ++slot) {
-        const auto s = static_cast<std::size_t>(slot);
-        while (!is_at_work(s, most)) {
-          if (column_[s]) unfinished += put_back(slot);
-          column_[s] = queue.take();
-          if (!column_[s]) break;
-          take(slot, most);
-        }
-        if (column_[s]) running_.push_back(slot);
-      }
-      if (running_.empty()) return unfinished;
+      for (index_t slot = 0; slot < slots_; ++slot) unfinished += fill(slot, queue, most);
       iterate();
-    }
+    } while (!fresh_.empty() || !running_.empty());
+    return unfinished;
   }
 
  private:
@@ -173,10 +121,27 @@ class ColumnSlots {
     return column_[s] && status_[s] == k_running && done_[s] < most;
   }
 
-  /// One iteration of all slots that run, a few columns at a time: a block of rows of theirs is
-  /// updated before the product of the next.
+  /// Sees to it that the slot holds a column that runs, or that the queue is empty. Returns how
+  /// many columns have left it that still run.
+  std::int32_t fill(index_t slot, ColumnQueue& queue, std::int32_t most) {
+    const auto s = static_cast<std::size_t>(slot);
+    std::int32_t unfinished = 0;
+    while (!is_at_work(s, most)) {
+      if (column_[s]) unfinished += put_back(slot);
+      column_[s] = queue.take();
+      if (!column_[s]) return unfinished;
+      take(slot);
+    }
+    (loop_.from_zero && done_[s] == 0 ? fresh_ : running_).push_back(slot);
+    return unfinished;
+  }
+
+  /// One iteration of all slots. Those at a state of zero have a product of zero; of the others a
+  /// few columns at a time are multiplied, and a block of their rows updated before the product of
+  /// the next.
   void iterate() {
     const RowSweep<T, Update>& sweep = work_.sweep;
+    update_columns(sweep.update, fresh_);
     const std::span<const index_t> running = running_;
     for (std::size_t first = 0; first < running.size(); first += k_together) {
       const auto columns = running.subspan(first, std::min(k_together, running.size() - first));
@@ -188,7 +153,8 @@ class ColumnSlots {
     }
     execute(work_.decision, scratch_);
     if (work_.mix) execute(*work_.mix, scratch_);
-    for (const index_t slot : running_) ++done_[static_cast<std::size_t>(slot)];
+    for (const auto* slots : {&fresh_, &running_})
+      for (const index_t slot : *slots) ++done_[static_cast<std::size_t>(slot)];
   }
 
   PanelColumns<T> product_columns(std::span<const index_t> slots) const {
@@ -202,22 +168,13 @@ class ColumnSlots {
     return columns;
   }
 
-  /// From a state of zero, whose product is zero.
-  void iterate_from_zero(index_t slot) {
-    execute(columns_of(work_.sweep.update, slot, 1), scratch_);
-    execute(columns_of(work_.decision, slot, 1), scratch_);
-    if (work_.mix) execute(columns_of(*work_.mix, slot, 1), scratch_);
-    ++done_[static_cast<std::size_t>(slot)];
-  }
-
-  /// Puts the column into its slot; from zero it is started and iterated for the first time.
-  void take(index_t slot, std::int32_t most) {
+  /// Puts the column into its slot; from zero it is started.
+  void take(index_t slot) {
     const auto s = static_cast<std::size_t>(slot);
     const index_t j = *column_[s];
     done_[s] = 0;
     if (loop_.from_zero) {
       start(slot, j);
-      if (most > 0) iterate_from_zero(slot);
       return;
     }
     const ColumnStatus<T>& from = loop_.decision.columns;
@@ -364,7 +321,7 @@ class ColumnSlots {
   std::vector<Update> updates_;                 ///< of the blocks of rows
   std::vector<std::optional<index_t>> column_;  ///< of the batch, in each slot
   std::vector<std::int32_t> done_;              ///< iterations since it is there
-  std::vector<index_t> running_;
+  std::vector<index_t> fresh_, running_;
   std::vector<std::uint8_t> status_;
   std::vector<std::int32_t> iterations_, stalled_, points_, fallbacks_;
   std::vector<T> best_steps_, step_norms_, state_norms_, accepted_;
