@@ -140,9 +140,13 @@ class BestWork(TorchWork):
         self.A.data.copy_(project_rows(self.A.data, case.kappa))
 
     def make_optimizer(self):
-        # With `capturable` the count of steps stays on the GPU.
-        return torch.optim.Adam(self.parameters(), lr=self.case.learning_rate, fused=True,
-                                capturable=self.device.type == "cuda")
+        rate = self.case.learning_rate
+        try:
+            # With `capturable` the count of steps stays on the GPU.
+            return torch.optim.Adam(self.parameters(), lr=rate, fused=True,
+                                    capturable=self.device.type == "cuda")
+        except RuntimeError:  # before 2.4 on a GPU only
+            return torch.optim.Adam(self.parameters(), lr=rate, foreach=True)
 
     def loop(self, step, m):
         key = (step is self.forward_step, m)

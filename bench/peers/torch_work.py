@@ -73,7 +73,8 @@ class TorchWork(Work):
         for U, labels in self.batches:
             U = U.to(self.device, non_blocking=True)
             labels = labels.to(self.device, non_blocking=True)
-            self.optimizer.zero_grad()
+            # Before 2.0 the default was to zero them in place, also those that are an answer.
+            self.optimizer.zero_grad(set_to_none=True)
             loss = torch.nn.functional.cross_entropy(self.forward(U.T).T, labels)
             loss.backward()
             if not gradients:
