@@ -46,8 +46,8 @@ void check_shape(const ModelShape& shape) {
   check(shape.outputs, "outputs");
 }
 
-/// Columns solved at a time. On the CPU a few tiles of the loop for each thread, whose state stays
-/// in the cache; on a GPU as many as fill it.
+/// Columns solved at a time. On the CPU enough for each thread to take many, few enough for what is
+/// in front of the loop and behind it to stay in the cache; on a GPU as many as fill it.
 index_t tile_columns(Device device) { return device.kind == DeviceKind::cpu ? 1024 : 65536; }
 
 template <class E>

@@ -10,7 +10,8 @@ namespace idl::cpu {
 /// thread" behind it where it does not multiply with OpenMP's threads; "BLAS" where it is silent.
 std::string blas_description();
 
-/// The widest vectors of the kernels that the BLAS has chosen for this machine, in ascending order.
+/// The widest vectors of the kernels that the BLAS has chosen for this machine, in ascending order;
+/// `unknown` above all, so that it is never taken for narrower than others.
 enum class BlasVectors : std::uint8_t { narrow, avx2, avx512, unknown };
 
 /// A BLAS that is older than the processor may take kernels from long before both of them.

@@ -20,8 +20,8 @@ constexpr std::size_t k_cached_bytes = std::size_t(1) << 20;
 /// the cache.
 constexpr index_t k_slots = 16;
 
-/// What the sequence must be to be taken apart: one product, one update, one decision, on one
-/// batch.
+/// What the sequence must be to be taken apart: steps that work column by column, on one batch,
+/// and one decision.
 struct Inspection {
   std::size_t matrix_bytes = 0;
   std::optional<index_t> samples;
@@ -120,6 +120,10 @@ std::unique_ptr<ColumnLoop> make_loop(Sequence steps, index_t samples, int threa
   auto sweep = leading_sweep<T, Update>(steps);
   if (!sweep || !PackedGemm<T>::fits(sweep->product) ||
       !std::ranges::all_of(sweep->first_rows, PackedGemm<T>::begins_at))
+    return nullptr;
+  const Gemm<T>& product = sweep->product;
+  if (product.B.data != state_of(sweep->update).data ||
+      product.C.data != product_of(sweep->update).data)
     return nullptr;
   const std::size_t next = 2 * sweep->first_rows.size();
   const std::size_t behind = steps.size() - next;

@@ -14,9 +14,9 @@ namespace idl::cpu {
 ///     while (some column is running) for each step: all columns
 /// is the same as, for each column, while (it is running) for each step: this column. Each thread
 /// works on a few columns at a time (kernels/cpu/column_slots.hpp) and takes the next one as soon
-/// as one of them has stopped. That way threads meet once per solve instead of several times per
-/// iteration, what they work on stays in the cache of their core, and no product goes on for a
-/// column that has stopped.
+/// as one of them has stopped. That way threads meet twice per solve, when A is packed and at the
+/// end, instead of several times per iteration, what they work on stays in the cache of their core,
+/// and no product goes on for a column that has stopped.
 class ColumnLoop {
  public:
   virtual ~ColumnLoop() = default;

@@ -35,6 +35,8 @@ class ColumnQueue {
  public:
   explicit ColumnQueue(index_t columns) : columns_(columns) {}
   std::optional<index_t> take() {
+    // Many ask an empty queue again and again, and a write would take the line from each other.
+    if (next_.load(std::memory_order_relaxed) >= columns_) return std::nullopt;
     const index_t next = next_.fetch_add(1, std::memory_order_relaxed);
     return next < columns_ ? std::optional<index_t>(next) : std::nullopt;
   }
@@ -102,6 +104,7 @@ class ColumnSlots {
   std::int32_t run(ColumnQueue& queue, std::int32_t most) {
     const FlushSubnormals flush;
     std::int32_t unfinished = 0;
+    unused_ = 0;
     std::ranges::fill(column_, std::nullopt);
     do {
       fresh_.clear();
@@ -261,8 +264,9 @@ class ColumnSlots {
     Update& update = work_.sweep.update;
     const index_t rows = state_of(update).rows;
     const index_t ld = (rows + k_line - 1) / k_line * k_line;
-    constexpr index_t k_most_views = 9;
-    const index_t entries = k_most_views * ld * slots_;
+    const auto views = static_cast<index_t>(2 + given_to(update).size() +
+                                            (work_.mix ? history_of(*work_.mix).size() : 0));
+    const index_t entries = views * ld * slots_;
     T* next = memory_.take<T>(static_cast<std::size_t>(entries));
     std::fill_n(next, entries, T(0));
     const auto own = [&] {
@@ -325,8 +329,8 @@ class ColumnSlots {
   std::vector<std::uint8_t> status_;
   std::vector<std::int32_t> iterations_, stalled_, points_, fallbacks_;
   std::vector<T> best_steps_, step_norms_, state_norms_, accepted_;
-  std::vector<T*> given_;  ///< where the slots' forcing, or G and Ψ, are written
-  std::int32_t unused_ = 0;
+  std::vector<T*> given_;    ///< where the slots' forcing, or G and Ψ, are written
+  std::int32_t unused_ = 0;  ///< the slots' `active`, which nobody looks at
   Scratch memory_;
   Scratch scratch_;
 };

@@ -129,11 +129,11 @@ T* packed_at(const Round& part, T* packed, index_t panel) {
   return packed + panel * k_panel_rows<T> * part.length;
 }
 
-/// The panels for which `wanted` holds.
-template <class T, class Wanted>
-void pack_round(const Gemm<T>& g, const Round& part, T* packed, const Wanted& wanted) {
-  parallel_for(panels_of<T>(part), k_panel_rows<T> * part.length, [&](index_t panel) {
-    if (!wanted(panel)) return;
+/// The panels from `first` on.
+template <class T>
+void pack_round(const Gemm<T>& g, const Round& part, index_t first, T* packed) {
+  parallel_for(panels_of<T>(part) - first, k_panel_rows<T> * part.length, [&](index_t k) {
+    const index_t panel = first + k;
     pack_panel(g, part, part.row + panel * k_panel_rows<T>, rows_of<T>(part, panel),
                packed_at(part, packed, panel));
   });
@@ -201,15 +201,13 @@ bool takes_unpacked(const Gemm<T>& g) {
 
 template <class T>
 void pack_and_multiply_round(const Gemm<T>& g, const Round& part, T* packed) {
-  const bool unpacked = takes_unpacked(g);
-  const auto as_it_lies = [&](index_t panel) {
-    return unpacked && rows_of<T>(part, panel) == k_panel_rows<T>;
-  };
-  pack_round(g, part, packed, [&](index_t panel) { return !as_it_lies(panel); });
+  // As they lie: whole panels only, which come first.
+  const index_t as_they_lie = takes_unpacked(g) ? part.rows / k_panel_rows<T> : 0;
+  pack_round(g, part, as_they_lie, packed);
   multiply_round(g, part, [&](index_t panel) {
     const index_t row = part.row + panel * k_panel_rows<T>;
-    return as_it_lies(panel) ? Panel<T>{g.A.data + row + part.k * g.A.ld, g.A.ld}
-                             : Panel<T>{packed_at(part, packed, panel), k_panel_rows<T>};
+    return panel < as_they_lie ? Panel<T>{g.A.data + row + part.k * g.A.ld, g.A.ld}
+                               : Panel<T>{packed_at(part, packed, panel), k_panel_rows<T>};
   });
 }
 

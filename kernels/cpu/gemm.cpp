@@ -62,12 +62,12 @@ double flops(const auto& g) {
   return 2.0 * static_cast<double>(g.C.rows) * static_cast<double>(g.C.cols) * k;
 }
 
-// Whether the loops of this library outrun the BLAS: where the vectors that it takes are narrower
-// than the machine's, and in small products. Against AVX2 kernels they do by 1.6 to 1.9 with
-// AVX-512, and against SSE3 kernels, which OpenBLAS 0.3.21 takes on processors that are younger
-// than it, by 4 to 5; against kernels with the same vectors two threads take 5 to 12 % less time
-// below 2e8 operations, and a training step of n = 100 18 % less. Except for a few columns with Aᵀ,
-// whose packing is not worth it then.
+// Whether the loops of this library outrun the BLAS. They do where the vectors that it takes are
+// narrower than the machine's: by 1.6 to 1.9 with AVX-512 against AVX2 kernels, by 4 to 5 against
+// SSE3 kernels, which OpenBLAS 0.3.21 takes on processors that are younger than it. And they do in
+// small products where the vectors are the same: with two threads, solves take up to 12 % and a
+// training step of n = 100 16 % less time. Not for a few columns with Aᵀ, whose packing is not
+// worth it then.
 template <class T>
 bool outruns_blas(const Gemm<T>& g) {
   static const BlasVectors own = own_vectors();

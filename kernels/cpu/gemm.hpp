@@ -9,7 +9,8 @@ namespace idl::cpu {
 
 /// Gemm with its own loops, for 64-bit sizes and any transposition. Each entry of C is summed over
 /// k in ascending order in runs of a fixed length (kernels/cpu/panel_product.hpp): its bits do not
-/// depend on the other columns, on the number of threads or on the width of the machine's vectors.
+/// depend on the other columns, on the number of threads or, among machines with fused
+/// multiply-add, on the width of the vectors.
 template <class T>
 void fixed_order_gemm(const Gemm<T>& gemm, Scratch& scratch);
 

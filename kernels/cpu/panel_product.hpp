@@ -9,7 +9,7 @@ namespace idl::cpu {
 template <class T>
 inline constexpr index_t k_panel_rows = 128 / static_cast<index_t>(sizeof(T));
 
-/// As many columns are given to a panel at a time: twice what fills the registers.
+/// At most as many columns are given to a panel at a time: some times what fills the registers.
 inline constexpr index_t k_panel_columns = 16;
 
 /// k_panel_rows rows of op(A): the entries of a column are neighbours, columns `along_k` apart.

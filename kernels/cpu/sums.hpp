@@ -36,7 +36,7 @@ struct LaneSums {
 
   Pack<T, W> sums[64 / W] = {};
 
-  /// Halves added to halves, then the entries beyond the last full set of lanes by the caller.
+  /// Halves added to halves. The entries beyond the last full set of lanes are the caller's.
   __attribute__((always_inline)) inline T total() const {
     Pack<T, W> folded[64 / W];
     for (index_t p = 0; p < k_packs; ++p) folded[p] = sums[p];

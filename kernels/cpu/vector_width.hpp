@@ -70,6 +70,8 @@ void with_widest_vectors(const F& f) {
 
 #else
 
+inline VectorSet widest_vectors() { return VectorSet::baseline; }
+
 template <class F>
 void with_widest_vectors(const F& f) {
   f(VectorBytes<16>{});

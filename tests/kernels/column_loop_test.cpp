@@ -25,7 +25,8 @@ class ColumnLoopTest : public KernelTest<C> {
 
   /// Whole: by compile_while. Otherwise step by step over all columns, while the host looks.
   Answer solve(bool whole, bool adjoint, index_t n, index_t m, std::int32_t most,
-               bool mixed = false, bool in_blocks = false, Element alpha = Element(1)) {
+               bool mixed = false, bool in_blocks = false, Element alpha = Element(1),
+               bool with_nan = false) {
     RandomValues random(5);
     Backend& backend = *this->context().backend();
     const auto A = this->view(n, n, random.matrix_of_norm(n, 0.9));
@@ -35,6 +36,8 @@ class ColumnLoopTest : public KernelTest<C> {
       for (std::size_t i = 0; i < static_cast<std::size_t>(n); ++i)
         forcing[i + j * static_cast<std::size_t>(n)] *=
             std::pow(10.0, -static_cast<double>(j * 7 % 9));
+    for (std::size_t j = 2; with_nan && j < static_cast<std::size_t>(m); j += 5)
+      forcing[j * static_cast<std::size_t>(n) + 1] = k_nan;
     const auto Z = this->view(n, m, forcing);
     const auto Psi = this->view(n, m, random.uniforms(n * m, 0.0, 1.0));
     const auto X = this->view(n, m, 0.0);
@@ -165,6 +168,22 @@ TYPED_TEST(ColumnLoopTest, AProductWithAFactorGivesTheBitsOfALoopOverAllColumns)
     EXPECT_TRUE(expected == this->solve(true, adjoint, 33, 40, 300, false, false, 0.5));
     EXPECT_FALSE(expected == this->solve(true, adjoint, 33, 40, 300));
   }
+}
+
+TYPED_TEST(ColumnLoopTest, ColumnsThatDivergeLeaveNothingToThoseThatTakeTheirPlace) {
+  for (const bool adjoint : {false, true})
+    for (const bool in_blocks : {false, true}) {
+      const auto expected = this->solve(false, adjoint, 75, 120, 300, true, in_blocks, 1, true);
+      const auto answer = this->solve(true, adjoint, 75, 120, 300, true, in_blocks, 1, true);
+      const auto diverged = static_cast<std::uint8_t>(SolveStatus::diverged);
+      EXPECT_EQ(std::count(answer.status.begin(), answer.status.end(), diverged), 24);
+      EXPECT_EQ(answer.status, expected.status);
+      EXPECT_EQ(answer.iterations, expected.iterations);
+      for (std::size_t j = 0; j < answer.status.size(); ++j) {
+        if (answer.status[j] == diverged) continue;
+        for (std::size_t i = 75 * j; i < 75 * (j + 1); ++i) ASSERT_EQ(answer.X[i], expected.X[i]);
+      }
+    }
 }
 
 TYPED_TEST(ColumnLoopTest, StopsInTheMiddleWithColumnsThatStillRun) {
