@@ -27,7 +27,7 @@ class DeviceLock {
 
  private:
   static std::shared_mutex& mutex() {
-    static std::shared_mutex one;
+    static auto& one = *new std::shared_mutex;  // never destroyed: Contexts may end last
     return one;
   }
 

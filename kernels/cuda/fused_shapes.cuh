@@ -85,10 +85,13 @@ class FormChoice {
   /// by itself, and a block's iteration is shortest.
   template <class... Forms>
   void take_best() const {
-    const index_t fewest = std::min({Forms::rounds(m_, multiprocessors_)...});
+    // 0 rounds: the device cannot run it.
+    index_t fewest = 0;
+    for (const index_t rounds : {Forms::rounds(m_, multiprocessors_)...})
+      if (rounds > 0 && (fewest == 0 || rounds < fewest)) fewest = rounds;
     bool taken = false;
     const auto take = [&](auto form) {
-      if (taken || form.rounds(m_, multiprocessors_) > fewest) return;
+      if (taken || form.rounds(m_, multiprocessors_) != fewest) return;
       taken = true;
       act_(form);
     };

@@ -6,6 +6,7 @@
 #include <array>
 #include <atomic>
 #include <cstddef>
+#include <optional>
 #include <type_traits>
 
 #include "kernels/cuda/check.hpp"
@@ -52,8 +53,8 @@ void launch(void (*kernel)(Parameters...), const LaunchShape& shape, CUstream_st
   }
 }
 
-/// most_clusters(), asked of the current device.
-inline int ask_most_clusters(const void* kernel, const LaunchShape& shape) {
+/// most_clusters(), asked of the current device; nothing where it does not answer.
+inline std::optional<int> ask_most_clusters(const void* kernel, const LaunchShape& shape) {
   constexpr unsigned k_portable = 8;
   cudaFuncAttributes attributes = {};
   IDL_CUDA_CHECK(cudaFuncGetAttributes(&attributes, kernel));
@@ -69,7 +70,7 @@ inline int ask_most_clusters(const void* kernel, const LaunchShape& shape) {
   }
   if (status == cudaSuccess) return count;
   static_cast<void>(cudaGetLastError());
-  return 0;
+  return std::nullopt;
 }
 
 /// How many clusters of the kernel, whose launches differ in their number alone, the current device
@@ -83,9 +84,13 @@ int most_clusters(const LaunchShape& shape) {
   const auto* kernel = reinterpret_cast<const void*>(k_kernel);
   int device = 0;
   IDL_CUDA_CHECK(cudaGetDevice(&device));
-  if (device >= k_remembered) return ask_most_clusters(kernel, shape);
+  if (device >= k_remembered) return ask_most_clusters(kernel, shape).value_or(0);
   std::atomic<int>& answer = answers[static_cast<std::size_t>(device)];
-  if (answer == 0) answer = ask_most_clusters(kernel, shape) + 1;
+  if (answer == 0) {
+    const std::optional<int> asked = ask_most_clusters(kernel, shape);
+    if (!asked) return 0;  // memory may have been short
+    answer = *asked + 1;
+  }
   return answer - 1;
 }
 

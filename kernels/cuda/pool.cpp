@@ -39,7 +39,8 @@ DevicePool make_pool(int device) {
 class LivePools {
  public:
   static LivePools& of_this_process() {
-    static LivePools pools;
+    // Never destroyed: Contexts of static lifetime may give theirs up at the very end.
+    static auto& pools = *new LivePools;
     return pools;
   }
 

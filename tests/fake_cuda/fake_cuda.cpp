@@ -55,7 +55,6 @@ void reset() {
   s.actions.clear();
   s.spoiled_captures = 0;
   s.nodes_of_a_launch = 1;
-  s.devices_in_use.clear();
   this_thread() = {};
 }
 
@@ -90,11 +89,6 @@ int spoiled_captures() {
 void set_nodes_of_a_launch(int nodes) {
   const std::lock_guard lock(state().mutex);
   state().nodes_of_a_launch = nodes;
-}
-
-std::set<int> devices_in_use() {
-  const std::lock_guard lock(state().mutex);
-  return state().devices_in_use;
 }
 
 int bound_device() { return this_thread().bound; }

@@ -5,7 +5,6 @@
 #include <cuda_runtime_api.h>
 
 #include <functional>
-#include <set>
 #include <string>
 
 /// CUDA and cuBLAS as far as the CUDA backend calls them, without a device: memory is the host's,
@@ -35,8 +34,6 @@ int spoiled_captures();
 /// How many graph nodes a kernel becomes in a capture.
 void set_nodes_of_a_launch(int nodes);
 
-/// Devices whose primary context was made, by cudaSetDevice or by the first use of device 0.
-std::set<int> devices_in_use();
 /// The device to which cudaSetDevice has bound this thread; -1 for none.
 int bound_device();
 

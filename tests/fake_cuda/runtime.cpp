@@ -35,13 +35,6 @@ cudaError_t destroy(const char* name, H handle) {
   return cuda_call(name);
 }
 
-// What the driver says about primary contexts: CUresult cuDevicePrimaryCtxGetState(...).
-int primary_context_state(int device, unsigned* flags, int* active) {
-  *flags = 0;
-  *active = idl::fake::devices_in_use().contains(device) ? 1 : 0;
-  return call("cuDevicePrimaryCtxGetState");
-}
-
 }  // namespace
 
 cudaError_t cudaGetLastError() { return cudaSuccess; }
@@ -59,10 +52,6 @@ cudaError_t cudaGetDevice(int* device) {
 }
 cudaError_t cudaSetDevice(int device) {
   this_thread() = {device, device};
-  {
-    const std::lock_guard lock(state().mutex);
-    state().devices_in_use.insert(device);
-  }
   return cuda_call("cudaSetDevice");
 }
 cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int) {
@@ -79,15 +68,6 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int) {
 cudaError_t cudaDriverGetVersion(int* version) {
   *version = 13000;
   return cudaSuccess;
-}
-cudaError_t cudaGetDriverEntryPointByVersion(const char* symbol, void** function, unsigned,
-                                             unsigned long long,
-                                             cudaDriverEntryPointQueryResult* result) {
-  const bool known = std::strcmp(symbol, "cuDevicePrimaryCtxGetState") == 0;
-  *function = known ? reinterpret_cast<void*>(&primary_context_state) : nullptr;
-  if (result != nullptr)
-    *result = known ? cudaDriverEntryPointSuccess : cudaDriverEntryPointSymbolNotFound;
-  return cuda_call("cudaGetDriverEntryPointByVersion");
 }
 
 cudaError_t cudaMalloc(void** data, size_t bytes) { return give("cudaMalloc", data, bytes); }

@@ -39,7 +39,6 @@ struct State {
   std::set<cudaGraph_t> graphs;  // those that are let go on purpose are no leaks
   int spoiled_captures = 0;
   int nodes_of_a_launch = 1;
-  std::set<int> devices_in_use;
   void* last_pinned = nullptr;
 };
 
