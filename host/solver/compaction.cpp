@@ -5,38 +5,13 @@
 #include <vector>
 
 #include "host/solver/iteration.hpp"
+#include "kernels/loop_updates.hpp"
 
 namespace idl::solver {
 namespace {
 
 /// More halvings would save an eighth of the products at most.
 constexpr std::size_t k_most_levels = 3;
-
-// What the two kinds of updates call by different names.
-template <class T>
-MatrixView<T>& state_of(PicardUpdate<T>& update) {
-  return update.X;
-}
-template <class T>
-MatrixView<T>& state_of(AdjointUpdate<T>& update) {
-  return update.V;
-}
-template <class T>
-ConstMatrixView<T>& product_of(PicardUpdate<T>& update) {
-  return update.S;
-}
-template <class T>
-ConstMatrixView<T>& product_of(AdjointUpdate<T>& update) {
-  return update.W;
-}
-template <class T>
-std::vector<ConstMatrixView<T>*> held_by(PicardUpdate<T>& update) {
-  return {&update.Z};
-}
-template <class T>
-std::vector<ConstMatrixView<T>*> held_by(AdjointUpdate<T>& update) {
-  return {&update.G, &update.Psi};
-}
 
 /// The loop over the columns that `indices` names among those of the level above.
 template <class T>
@@ -71,7 +46,7 @@ std::unique_ptr<Level<T>> make_level(Context& context, const Sequence& above, Up
   };
   const MatrixView<T> state_above = state_of(update);
   state_of(update) = move_here(state_above);
-  for (ConstMatrixView<T>* held : held_by(update)) *held = move_here(*held);
+  for (ConstMatrixView<T>* held : given_to(update)) *held = move_here(*held);
   level->gather.push_back(entries);
   level->scatter = {
       ScatterColumns<T>{.X = state_of(update), .indices = level->indices, .Y = state_above}};

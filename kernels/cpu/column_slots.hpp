@@ -16,6 +16,7 @@
 #include "kernels/cpu/flush_subnormals.hpp"
 #include "kernels/cpu/gemm.hpp"
 #include "kernels/cpu/scratch.hpp"
+#include "kernels/loop_updates.hpp"
 #include "kernels/row_blocks.hpp"
 
 namespace idl::cpu {
@@ -46,31 +47,6 @@ class ColumnQueue {
   std::atomic<index_t> next_ = 0;
 };
 
-// What the two kinds of updates call by different names.
-template <class T>
-MatrixView<T>& state_of(PicardUpdate<T>& u) {
-  return u.X;
-}
-template <class T>
-MatrixView<T>& state_of(AdjointUpdate<T>& u) {
-  return u.V;
-}
-template <class T>
-ConstMatrixView<T>& product_of(PicardUpdate<T>& u) {
-  return u.S;
-}
-template <class T>
-ConstMatrixView<T>& product_of(AdjointUpdate<T>& u) {
-  return u.W;
-}
-template <class T>
-std::array<ConstMatrixView<T>*, 1> given_to(PicardUpdate<T>& u) {
-  return {&u.Z};
-}
-template <class T>
-std::array<ConstMatrixView<T>*, 2> given_to(AdjointUpdate<T>& u) {
-  return {&u.G, &u.Psi};
-}
 template <class T>
 std::array<MatrixView<T>*, 5> history_of(AndersonMix<T>& mix) {
   return {&mix.Y, &mix.F_even, &mix.G_even, &mix.F_odd, &mix.G_odd};
