@@ -14,16 +14,16 @@
 namespace idl::cpu {
 namespace {
 
-/// A shares the cache of a core with the columns at work.
+/// An A of this size shares the cache of a core with the columns at work.
 constexpr std::size_t k_cached_bytes = std::size_t(1) << 20;
-/// Columns that a thread works on at a time: enough for A to be read seldom, few enough to stay in
-/// the cache.
+/// Columns that a thread works on at a time: few enough to stay in the cache, and enough for A to
+/// be read seldom, which where it comes from farther away takes more of them.
 constexpr index_t k_slots = 16;
+constexpr index_t k_slots_beside_large = 64;
 
 /// What the sequence must be to be taken apart: steps that work column by column, on one batch,
 /// and one decision.
 struct Inspection {
-  std::size_t matrix_bytes = 0;
   std::optional<index_t> samples;
   VectorView<std::int32_t> active;
   bool separable = true;
@@ -36,7 +36,6 @@ struct Inspection {
   void operator()(const Gemm<T>& gemm) {
     separable = separable && !gemm.transpose_B;
     batch_of(gemm.C.cols);
-    matrix_bytes += static_cast<std::size_t>(gemm.A.rows * gemm.A.cols) * sizeof(T);
   }
   template <class T>
   void operator()(const PicardUpdate<T>& update) {
@@ -71,8 +70,11 @@ class SeparableLoop final : public ColumnLoop {
  public:
   SeparableLoop(const ColumnSteps<T, Update>& steps, index_t samples, int threads)
       : steps_(steps), samples_(samples) {
+    const ConstMatrixView<T>& A = steps.sweep.product.A;
+    const bool cached = static_cast<std::size_t>(A.rows * A.cols) * sizeof(T) <= k_cached_bytes;
     const index_t most = std::min<index_t>(threads, samples);
-    const index_t slots = std::min(k_slots, (samples + most - 1) / most);
+    const index_t slots =
+        std::min(cached ? k_slots : k_slots_beside_large, (samples + most - 1) / most);
     for (index_t thread = 0; thread < most; ++thread)
       slots_.push_back(std::make_unique<ColumnSlots<T, Update>>(steps, product_, slots));
   }
@@ -146,7 +148,7 @@ std::unique_ptr<ColumnLoop> ColumnLoop::make(const Sequence& sequence,
   for (const Primitive& step : sequence) std::visit(inspection, step);
   const index_t samples = inspection.samples.value_or(0);
   if (sequence.empty() || !inspection.separable || inspection.active.data != active.data ||
-      inspection.matrix_bytes > k_cached_bytes || samples < 2)
+      samples < 2)
     return nullptr;
   const auto made = [&]<class T>(T) {
     auto loop = make_loop<T, PicardUpdate<T>>(sequence, samples, threads, from_zero);

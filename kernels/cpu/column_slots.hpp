@@ -115,18 +115,17 @@ class ColumnSlots {
     return unfinished;
   }
 
-  /// One iteration of all slots. Those at a state of zero have a product of zero; of the others a
-  /// few columns at a time are multiplied, and a block of their rows updated before the product of
-  /// the next.
+  /// One iteration of all slots. Those at a state of zero have a product of zero. Of the others a
+  /// block of rows after the other is multiplied, a few columns at a time, and updated before the
+  /// product of the next block.
   void iterate() {
     const RowSweep<T, Update>& sweep = work_.sweep;
     update_columns(sweep.update, fresh_);
     const std::span<const index_t> running = running_;
-    for (std::size_t first = 0; first < running.size(); first += k_together) {
-      const auto columns = running.subspan(first, std::min(k_together, running.size() - first));
-      const PanelColumns<T> product = product_columns(columns);
-      for (std::size_t b = 0; b < updates_.size(); ++b) {
-        product_.multiply(sweep.first_rows[b], sweep.rows_from(b), product);
+    for (std::size_t b = 0; b < updates_.size(); ++b) {
+      for (std::size_t first = 0; first < running.size(); first += k_together) {
+        const auto columns = running.subspan(first, std::min(k_together, running.size() - first));
+        product_.multiply(sweep.first_rows[b], sweep.rows_from(b), product_columns(columns));
         update_columns(updates_[b], columns);
       }
     }
