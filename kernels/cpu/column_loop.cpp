@@ -83,7 +83,7 @@ class SeparableLoop final : public ColumnLoop {
     std::int32_t& active = *steps_.decision.columns.active.data;
     if (!steps_.from_zero && (active == 0 || max_iterations == 0)) return;
     product_.prepare(steps_.sweep.product);
-    ColumnQueue queue(samples_);
+    ColumnQueue queue(samples_, static_cast<index_t>(slots_.size()));
     std::exception_ptr error;
     std::int32_t running = 0;
 #pragma omp parallel num_threads(static_cast <int>(slots_.size())) reduction(+ : running)
@@ -92,7 +92,8 @@ class SeparableLoop final : public ColumnLoop {
       for (index_t panel = 0; panel < product_.panels(); ++panel) product_.pack(panel);
       // An exception must not leave the parallel region.
       try {
-        running += slots_[static_cast<std::size_t>(thread_number())]->run(queue, max_iterations);
+        const index_t thread = thread_number();
+        running += slots_[static_cast<std::size_t>(thread)]->run(queue, thread, max_iterations);
       } catch (...) {
 #pragma omp critical(idl_column_loop)
         error = std::current_exception();

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <cstdint>
 #include <limits>
+#include <new>
 #include <optional>
 #include <span>
 #include <utility>
@@ -21,6 +22,8 @@
 
 namespace idl::cpu {
 
+inline constexpr std::size_t k_cache_line = 64;
+
 /// The steps of a ColumnLoop.
 template <class T, class Update>
 struct ColumnSteps {
@@ -31,20 +34,36 @@ struct ColumnSteps {
   std::optional<AndersonMix<T>> mix{};
 };
 
-/// The columns that no thread has taken yet.
+/// The columns that no thread has taken yet. Each thread has a range of its own, so that threads
+/// seldom write to neighbouring places, and takes from the others' when that is empty.
 class ColumnQueue {
  public:
-  explicit ColumnQueue(index_t columns) : columns_(columns) {}
-  std::optional<index_t> take() {
-    // Many ask an empty queue again and again, and a write would take the line from each other.
-    if (next_.load(std::memory_order_relaxed) >= columns_) return std::nullopt;
-    const index_t next = next_.fetch_add(1, std::memory_order_relaxed);
-    return next < columns_ ? std::optional<index_t>(next) : std::nullopt;
+  ColumnQueue(index_t columns, index_t threads) : ranges_(static_cast<std::size_t>(threads)) {
+    for (index_t thread = 0; thread < threads; ++thread) {
+      Range& range = ranges_[static_cast<std::size_t>(thread)];
+      range.next = columns * thread / threads;
+      range.end = columns * (thread + 1) / threads;
+    }
+  }
+
+  std::optional<index_t> take(index_t thread) {
+    const std::size_t own = static_cast<std::size_t>(thread);
+    for (std::size_t k = 0; k < ranges_.size(); ++k) {
+      Range& range = ranges_[(own + k) % ranges_.size()];
+      // Many ask an empty range again and again, and a write would take the line from each other.
+      if (range.next.load(std::memory_order_relaxed) >= range.end) continue;
+      const index_t next = range.next.fetch_add(1, std::memory_order_relaxed);
+      if (next < range.end) return next;
+    }
+    return std::nullopt;
   }
 
  private:
-  index_t columns_;
-  std::atomic<index_t> next_ = 0;
+  struct alignas(k_cache_line) Range {
+    std::atomic<index_t> next = 0;
+    index_t end = 0;
+  };
+  std::vector<Range> ranges_;
 };
 
 template <class T>
@@ -52,10 +71,36 @@ std::array<MatrixView<T>*, 5> history_of(AndersonMix<T>& mix) {
   return {&mix.Y, &mix.F_even, &mix.G_even, &mix.F_odd, &mix.G_odd};
 }
 
+/// Whole cache lines, which no other thread writes to.
+template <class Value>
+struct LineAllocator {
+  using value_type = Value;
+  LineAllocator() = default;
+  template <class Other>
+  LineAllocator(const LineAllocator<Other>&) {}
+
+  Value* allocate(std::size_t count) {
+    return static_cast<Value*>(::operator new(whole_lines(count), k_line));
+  }
+  void deallocate(Value* data, std::size_t) noexcept { ::operator delete(data, k_line); }
+  template <class Other>
+  bool operator==(const LineAllocator<Other>&) const {
+    return true;
+  }
+
+ private:
+  static constexpr std::align_val_t k_line{k_cache_line};
+  static std::size_t whole_lines(std::size_t count) {
+    return (count * sizeof(Value) + k_cache_line - 1) / k_cache_line * k_cache_line;
+  }
+};
+template <class Value>
+using Lines = std::vector<Value, LineAllocator<Value>>;
+
 /// The columns that one thread works on at a time, in buffers that stay in its cache: a slot holds
 /// all that belongs to a column, and takes the next one when its own has stopped.
 template <class T, class Update>
-class ColumnSlots {
+class alignas(k_cache_line) ColumnSlots {
  public:
   /// `product` has packed A by the time of run().
   ColumnSlots(const ColumnSteps<T, Update>& loop, const PackedGemm<T>& product, index_t slots)
@@ -77,8 +122,9 @@ class ColumnSlots {
 
   /// Iterates columns of the queue until it is empty, each until it stops, at most `most` times.
   /// Returns how many are still running then.
-  std::int32_t run(ColumnQueue& queue, std::int32_t most) {
+  std::int32_t run(ColumnQueue& queue, index_t thread, std::int32_t most) {
     const FlushSubnormals flush;
+    thread_ = thread;
     std::int32_t unfinished = 0;
     unused_ = 0;
     std::ranges::fill(column_, std::nullopt);
@@ -107,7 +153,7 @@ class ColumnSlots {
     std::int32_t unfinished = 0;
     while (!is_at_work(s, most)) {
       if (column_[s]) unfinished += put_back(slot);
-      column_[s] = queue.take();
+      column_[s] = queue.take(thread_);
       if (!column_[s]) return unfinished;
       take(slot);
     }
@@ -297,13 +343,14 @@ class ColumnSlots {
   const PackedGemm<T>& product_;
   ColumnSteps<T, Update> work_;  ///< on the slots
   index_t slots_;
-  std::vector<Update> updates_;                 ///< of the blocks of rows
-  std::vector<std::optional<index_t>> column_;  ///< of the batch, in each slot
-  std::vector<std::int32_t> done_;              ///< iterations since it is there
-  std::vector<index_t> fresh_, running_;
-  std::vector<std::uint8_t> status_;
-  std::vector<std::int32_t> iterations_, stalled_, points_, fallbacks_;
-  std::vector<T> best_steps_, step_norms_, state_norms_, accepted_;
+  index_t thread_ = 0;
+  std::vector<Update> updates_;           ///< of the blocks of rows
+  Lines<std::optional<index_t>> column_;  ///< of the batch, in each slot
+  Lines<std::int32_t> done_;              ///< iterations since it is there
+  Lines<index_t> fresh_, running_;
+  Lines<std::uint8_t> status_;
+  Lines<std::int32_t> iterations_, stalled_, points_, fallbacks_;
+  Lines<T> best_steps_, step_norms_, state_norms_, accepted_;
   std::vector<T*> given_;    ///< where the slots' forcing, or G and Ψ, are written
   std::int32_t unused_ = 0;  ///< the slots' `active`, which nobody looks at
   Scratch memory_;

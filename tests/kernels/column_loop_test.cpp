@@ -162,6 +162,14 @@ TYPED_TEST(ColumnLoopTest, GivesTheBitsOfALoopOverAllColumnsWhereRowsFillWholeLi
     }
 }
 
+TYPED_TEST(ColumnLoopTest, GivesTheBitsOfALoopOverAllColumnsWhereALeavesTheCache) {
+  for (const bool adjoint : {false, true}) {
+    const auto expected = this->solve(false, adjoint, 520, 150, 300, true, true);
+    EXPECT_EQ(expected.active[0], 0);
+    EXPECT_TRUE(expected == this->solve(true, adjoint, 520, 150, 300, true, true));
+  }
+}
+
 TYPED_TEST(ColumnLoopTest, AProductWithAFactorGivesTheBitsOfALoopOverAllColumns) {
   for (const bool adjoint : {false, true}) {
     const auto expected = this->solve(false, adjoint, 33, 40, 300, false, false, 0.5);
