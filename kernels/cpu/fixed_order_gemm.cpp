@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
-#include <utility>
+#include <type_traits>
 
 #include "kernels/cpu/gemm.hpp"
 #include "kernels/cpu/panel_product.hpp"
@@ -20,14 +20,17 @@ constexpr index_t k_run = 1024;
 constexpr index_t k_panels = 64;
 // Packed panels of this size stay in the second-level cache beside a range of columns.
 constexpr index_t k_cached_bytes = index_t(512) << 10;
-// Columns of op(B) that one task takes, about.
+// Columns of op(B) that one task takes, about, and of which the evenly shared are multiples.
 constexpr index_t k_task_columns = 32;
+constexpr index_t k_even_columns = 4;
 // From this number of columns on packing pays; later for a panel of whole cache lines, the lines of
 // several columns of which share a page.
 constexpr index_t k_packing_columns = 16;
 constexpr index_t k_packing_columns_of_lines = 128;
 constexpr index_t k_line_bytes = 64;
 constexpr index_t k_sharing_bytes = 2048;
+// Columns of op(A) that one task packs: several lines of each row, where they lie along the rows.
+constexpr index_t k_packed_together = 128;
 // Multiplications and additions that count as one element of parallel_for's work.
 constexpr index_t k_operations = 16;
 
@@ -57,27 +60,51 @@ struct Round {
   index_t length;
 };
 
+/// Rows that a packed panel has room for: a half for few.
 template <class T>
-void pack_panel(const Gemm<T>& g, const Round& part, index_t row, index_t rows, T* out) {
-  constexpr index_t k_rows = k_panel_rows<T>;
-  if (rows < k_rows) std::fill_n(out, k_rows * part.length, T(0));
+index_t packed_rows(index_t rows) {
+  return rows <= k_panel_rows<T> / 2 ? k_panel_rows<T> / 2 : k_panel_rows<T>;
+}
+
+/// count <= k_panel_rows entries: lengths that are known make a few moves in place of a call.
+template <class T>
+void copy_entries(const T* from, index_t count, T* to) {
+  if (count == k_panel_rows<T>) {
+    std::memcpy(to, from, k_panel_rows<T> * sizeof(T));
+    return;
+  }
+  const auto move = [&]<index_t Entries>(std::integral_constant<index_t, Entries>) {
+    if ((count & Entries) == 0) return;
+    std::memcpy(to, from, Entries * sizeof(T));
+    from += Entries;
+    to += Entries;
+  };
+  static_assert(k_panel_rows<T> <= 32);
+  move(std::integral_constant<index_t, 16>());
+  move(std::integral_constant<index_t, 8>());
+  move(std::integral_constant<index_t, 4>());
+  move(std::integral_constant<index_t, 2>());
+  move(std::integral_constant<index_t, 1>());
+}
+
+/// Columns [begin, end) of the part of op(A), of its rows [row, row + rows).
+template <class T>
+void pack_panel(const Gemm<T>& g, const Round& part, index_t row, index_t rows, index_t begin,
+                index_t end, T* panel) {
+  const index_t width = packed_rows<T>(rows);
+  if (rows < width) std::fill(panel + begin * width, panel + end * width, T(0));
   if (!g.transpose_A) {
     const T* from = g.A.data + row + part.k * g.A.ld;
-    for (index_t k = 0; k < part.length; ++k) {
-      // A length that is known makes this two moves instead of a call.
-      rows == k_rows ? std::memcpy(out + k * k_rows, from + k * g.A.ld, k_rows * sizeof(T))
-                     : std::memcpy(out + k * k_rows, from + k * g.A.ld,
-                                   static_cast<std::size_t>(rows) * sizeof(T));
-    }
+    for (index_t k = begin; k < end; ++k) copy_entries(from + k * g.A.ld, rows, panel + k * width);
     return;
   }
   // A cache line of each row of op(A) at a time.
   constexpr auto k_line = static_cast<index_t>(64 / sizeof(T));
   const T* from = g.A.data + row * g.A.ld + part.k;
-  for (index_t k0 = 0; k0 < part.length; k0 += k_line) {
-    const index_t end = std::min(part.length, k0 + k_line);
+  for (index_t k0 = begin; k0 < end; k0 += k_line) {
+    const index_t k1 = std::min(end, k0 + k_line);
     for (index_t i = 0; i < rows; ++i) {
-      for (index_t k = k0; k < end; ++k) out[k * k_rows + i] = from[i * g.A.ld + k];
+      for (index_t k = k0; k < k1; ++k) panel[k * width + i] = from[i * g.A.ld + k];
     }
   }
 }
@@ -132,10 +159,13 @@ T* packed_at(const Round& part, T* packed, index_t panel) {
 /// The panels from `first` on.
 template <class T>
 void pack_round(const Gemm<T>& g, const Round& part, index_t first, T* packed) {
-  parallel_for(panels_of<T>(part) - first, k_panel_rows<T> * part.length, [&](index_t k) {
-    const index_t panel = first + k;
-    pack_panel(g, part, part.row + panel * k_panel_rows<T>, rows_of<T>(part, panel),
-               packed_at(part, packed, panel));
+  const index_t pieces = (part.length + k_packed_together - 1) / k_packed_together;
+  const index_t count = (panels_of<T>(part) - first) * pieces;
+  parallel_for(count, k_panel_rows<T> * std::min(part.length, k_packed_together), [&](index_t k) {
+    const index_t panel = first + k / pieces;
+    const index_t begin = k % pieces * k_packed_together;
+    pack_panel(g, part, part.row + panel * k_panel_rows<T>, rows_of<T>(part, panel), begin,
+               std::min(part.length, begin + k_packed_together), packed_at(part, packed, panel));
   });
 }
 
@@ -145,29 +175,40 @@ void pack_round(const Gemm<T>& g, const Round& part, index_t first, T* packed) {
 struct Tasks {
   index_t panels;
   index_t ranges;
-  index_t columns;  ///< of a range
+  index_t columns;
   bool panels_stay;
 
-  std::pair<index_t, index_t> operator[](index_t task) const {
-    if (panels_stay) return {task % panels, task / panels};
-    return {task / ranges, task % ranges};
+  struct Task {
+    index_t panel;
+    index_t begin;  ///< of the columns
+    index_t end;
+  };
+  Task operator[](index_t task) const {
+    if (!panels_stay) {
+      const index_t begin = task % ranges * k_task_columns;
+      return {task / ranges, begin, std::min(columns, begin + k_task_columns)};
+    }
+    const index_t range = task / panels;
+    return {task % panels, even_bound(range), even_bound(range + 1)};
+  }
+  index_t even_bound(index_t range) const {
+    const index_t units = (columns + k_even_columns - 1) / k_even_columns;
+    return std::min(columns, range * units / ranges * k_even_columns);
   }
 };
 
 template <class T>
 Tasks tasks_of(const Round& part, index_t m) {
-  Tasks tasks{
-      .panels = panels_of<T>(part), .ranges = 0, .columns = k_task_columns, .panels_stay = false};
+  Tasks tasks{.panels = panels_of<T>(part), .ranges = 0, .columns = m, .panels_stay = false};
   tasks.panels_stay =
       tasks.panels * k_panel_rows<T> * part.length * static_cast<index_t>(sizeof(T)) <=
       k_cached_bytes;
   if (tasks.panels_stay) {
-    const index_t rounds =
-        (m + k_task_columns * thread_count() - 1) / (k_task_columns * thread_count());
-    const index_t even = (m + rounds * thread_count() - 1) / (rounds * thread_count());
-    tasks.columns = std::max<index_t>((even + 3) / 4 * 4, 4);
+    const index_t threads = thread_count();
+    tasks.ranges = (m + k_task_columns * threads - 1) / (k_task_columns * threads) * threads;
+  } else {
+    tasks.ranges = (m + k_task_columns - 1) / k_task_columns;
   }
-  tasks.ranges = (m + tasks.columns - 1) / tasks.columns;
   return tasks;
 }
 
@@ -178,13 +219,12 @@ void multiply_round(const Gemm<T>& g, const Round& part, const PanelAt& panel_at
   const index_t along_k = g.transpose_B ? g.B.ld : 1;
   const Source<T> b{g.B.data + part.k * along_k, along_k, g.transpose_B ? 1 : g.B.ld};
   const Tasks tasks = tasks_of<T>(part, m);
-  const index_t work = k_panel_rows<T> * part.length * std::min(m, tasks.columns) / k_operations;
+  const index_t work = k_panel_rows<T> * part.length * std::min(m, k_task_columns) / k_operations;
   parallel_for(tasks.panels * tasks.ranges, work, [&](index_t task) {
-    const auto [panel, range] = tasks[task];
-    const index_t begin = range * tasks.columns;
+    const auto [panel, begin, end] = tasks[task];
     const Target<T> c{g.C.data + part.row + panel * k_panel_rows<T>, g.C.ld,
                       rows_of<T>(part, panel), g.alpha, part.k == 0 ? g.beta : T(1)};
-    multiply_columns(panel_at(panel), b, part.length, c, begin, std::min(m, begin + tasks.columns));
+    multiply_columns(panel_at(panel), b, part.length, c, begin, end);
   });
 }
 
@@ -206,8 +246,9 @@ void pack_and_multiply_round(const Gemm<T>& g, const Round& part, T* packed) {
   pack_round(g, part, as_they_lie, packed);
   multiply_round(g, part, [&](index_t panel) {
     const index_t row = part.row + panel * k_panel_rows<T>;
-    return panel < as_they_lie ? Panel<T>{g.A.data + row + part.k * g.A.ld, g.A.ld}
-                               : Panel<T>{packed_at(part, packed, panel), k_panel_rows<T>};
+    return panel < as_they_lie
+               ? Panel<T>{g.A.data + row + part.k * g.A.ld, g.A.ld}
+               : Panel<T>{packed_at(part, packed, panel), packed_rows<T>(rows_of<T>(part, panel))};
   });
 }
 
@@ -258,7 +299,7 @@ index_t PackedGemm<T>::panels() const {
 template <class T>
 void PackedGemm<T>::pack(index_t panel) {
   const Round whole{0, source_.C.rows, 0, inner_size(source_)};
-  pack_panel(source_, whole, panel * k_panel_rows<T>, rows_of<T>(whole, panel),
+  pack_panel(source_, whole, panel * k_panel_rows<T>, rows_of<T>(whole, panel), 0, whole.length,
              packed_at(whole, packed_, panel));
 }
 
@@ -266,9 +307,12 @@ template <class T>
 void PackedGemm<T>::multiply(index_t row, index_t rows, PanelColumns<T> columns) const {
   const index_t length = inner_size(source_);
   for (index_t c = 0; c < columns.count; ++c) columns.sums[c] += row;
-  for (index_t done = 0; done < rows; done += k_panel_rows<T>) {
-    multiply_panel({packed_ + (row + done) * length, k_panel_rows<T>},
-                   std::min(k_panel_rows<T>, rows - done), length, columns);
+  const index_t end = std::min(source_.C.rows, row + rows);
+  for (index_t first = row; first < end; first += k_panel_rows<T>) {
+    // The panel may hold more rows than are asked for.
+    const index_t held = std::min(k_panel_rows<T>, source_.C.rows - first);
+    multiply_panel({packed_ + first * length, packed_rows<T>(held)}, std::min(held, end - first),
+                   length, columns);
     for (index_t c = 0; c < columns.count; ++c) columns.sums[c] += k_panel_rows<T>;
   }
 }
