@@ -1,14 +1,36 @@
 // SPDX-License-Identifier: MIT
+#include <algorithm>
 #include <limits>
 
 #include "kernels/cpu/execute.hpp"
 #include "kernels/cpu/parallel.hpp"
+#include "kernels/cpu/vector_width.hpp"
 #include "kernels/math/elementary.hpp"
 #include "kernels/math/extrema.hpp"
 #include "kernels/math/losses.hpp"
 
 namespace idl::cpu {
 namespace {
+
+/// Σ exp(y_i − max), and the terms where there is a place for them. In full vectors: with ten
+/// classes one holds all of a column.
+template <class T>
+double sum_of_terms(const T* y, index_t q, T max, T* terms) {
+  constexpr index_t k_lanes = 64 / static_cast<index_t>(sizeof(T));
+  double sum = 0;
+  with_widest_vectors([&, max ](auto) __attribute__((always_inline)) {
+    for (index_t i = 0; i < q; i += k_lanes) {
+      const index_t count = std::min(k_lanes, q - i);
+      T lanes[64 / sizeof(T)];
+      std::fill_n(lanes, k_lanes, max);
+      std::copy_n(y + i, count, lanes);
+      for (index_t l = 0; l < k_lanes; ++l) lanes[l] = elementary::exp(lanes[l] - max);
+      for (index_t l = 0; l < count; ++l) sum += static_cast<double>(lanes[l]);
+      if (terms != nullptr) std::copy_n(lanes, count, terms + i);
+    }
+  });
+  return sum;
+}
 
 template <class T>
 void loss_of_column(const SoftmaxCrossEntropy<T>& loss, index_t j) {
@@ -25,15 +47,12 @@ void loss_of_column(const SoftmaxCrossEntropy<T>& loss, index_t j) {
   if (loss.correct.size > 0) loss.correct.data[j] = known && best == label ? T(1) : T(0);
 
   const T max = known ? y[best] : k_nan;
-  double exact_sum = 0;
-  for (index_t i = 0; i < q; ++i) exact_sum += static_cast<double>(elementary::exp(y[i] - max));
-  const T sum = static_cast<T>(exact_sum);
+  T* dy = loss.dY.cols > 0 ? loss.dY.data + j * loss.dY.ld : nullptr;
+  const T sum = static_cast<T>(sum_of_terms(y, q, max, dy));
   loss.losses.data[j] = known ? cross_entropy(y[label], max, sum) : k_nan;
-  if (loss.dY.cols == 0) return;
-  T* dy = loss.dY.data + j * loss.dY.ld;
-  for (index_t i = 0; i < q; ++i) {
-    dy[i] = cross_entropy_derivative(y[i], max, sum, i == label, loss.scale);
-  }
+  if (dy == nullptr) return;
+  for (index_t i = 0; i < q; ++i)
+    dy[i] = cross_entropy_derivative(dy[i], sum, i == label, loss.scale);
 }
 
 }  // namespace

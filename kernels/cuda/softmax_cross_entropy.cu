@@ -43,7 +43,7 @@ __global__ void softmax_cross_entropy_kernel(SoftmaxCrossEntropy<T> loss, T nan)
   if (loss.dY.cols == 0) return;
   T* dy = loss.dY.data + j * loss.dY.ld;
   for (index_t i = Team::rank(); i < q; i += Threads) {
-    dy[i] = cross_entropy_derivative(y[i], max, sum, i == label, loss.scale);
+    dy[i] = cross_entropy_derivative(std::exp(y[i] - max), sum, i == label, loss.scale);
   }
 }
 

@@ -4,7 +4,6 @@
 #include <cmath>
 #include <cstdint>
 
-#include "kernels/math/elementary.hpp"
 #include "kernels/math/host_device.hpp"
 
 /// The element functions of SoftmaxCrossEntropy and SquaredError.
@@ -16,10 +15,10 @@ IDL_HOST_DEVICE inline T cross_entropy(T logit_of_label, T max, T sum) {
   return std::log(sum) - (logit_of_label - max);
 }
 
-/// scale·(exp(Y_i − max)/sum − [i is the label]).
+/// scale·(term/sum − [i is the label]) with term = exp(Y_i − max).
 template <class T>
-IDL_HOST_DEVICE inline T cross_entropy_derivative(T logit, T max, T sum, bool is_label, T scale) {
-  return scale * (elementary::exp(logit - max) / sum - (is_label ? T(1) : T(0)));
+IDL_HOST_DEVICE inline T cross_entropy_derivative(T term, T sum, bool is_label, T scale) {
+  return scale * (term / sum - (is_label ? T(1) : T(0)));
 }
 
 /// Whether `label` names one of q classes.
