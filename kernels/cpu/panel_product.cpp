@@ -11,8 +11,13 @@
 namespace idl::cpu {
 namespace {
 
+// Steps that a panel which is not packed is fetched ahead the first time that it is read: its lines
+// lie too far apart for the processor to foresee, and after an optimiser's step many of them are in
+// the cache of another core.
+constexpr index_t k_ahead = 24;
+
 // Columns [first, first + Columns) times `Packs` packs of the panel's rows from `row` on.
-template <class T, std::size_t W, std::size_t Packs, std::size_t Columns>
+template <class T, std::size_t W, std::size_t Packs, std::size_t Columns, bool Fetch>
 __attribute__((always_inline)) inline void multiply_tile(const Panel<T>& panel, index_t row,
                                                          index_t length,
                                                          const PanelColumns<T>& columns,
@@ -24,6 +29,10 @@ __attribute__((always_inline)) inline void multiply_tile(const Panel<T>& panel, 
   const T* from = panel.data + row;
   const index_t along_k = columns.along_k;
   for (index_t k = 0; k < length; ++k) {
+    if constexpr (Fetch) {
+      for (std::size_t p = 0; p < Packs; ++p)
+        __builtin_prefetch(from + k_ahead * panel.along_k + p * k_lanes);
+    }
     Pack<T, W> a[Packs];
     for (std::size_t p = 0; p < Packs; ++p) load<T, W>(a[p], from + p * k_lanes);
     for (std::size_t c = 0; c < Columns; ++c) {
@@ -46,10 +55,12 @@ __attribute__((always_inline)) inline void multiply_rows(const Panel<T>& panel, 
                                                          index_t first) {
   constexpr auto k_lanes = static_cast<index_t>(W / sizeof(T));
   for (index_t row = 0; row < rows; row += 2 * k_lanes) {
-    if (rows - row > k_lanes) {
-      multiply_tile<T, W, 2, Columns>(panel, row, length, columns, first);
+    if (rows - row <= k_lanes) {
+      multiply_tile<T, W, 1, Columns, false>(panel, row, length, columns, first);
+    } else if (first == 0 && panel.along_k > k_panel_rows<T>) {
+      multiply_tile<T, W, 2, Columns, true>(panel, row, length, columns, first);
     } else {
-      multiply_tile<T, W, 1, Columns>(panel, row, length, columns, first);
+      multiply_tile<T, W, 2, Columns, false>(panel, row, length, columns, first);
     }
   }
 }
