@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <algorithm>
 
+#include "kernels/cpu/copy_few.hpp"
 #include "kernels/cpu/execute.hpp"
 #include "kernels/cpu/parallel.hpp"
 #include "kernels/cpu/vector_width.hpp"
@@ -12,29 +13,41 @@ namespace {
 // A root and two divisions make an entry worth several plain ones.
 constexpr index_t k_work_of_entry = 4;
 
-// Full vectors, then the entries that are left in one more: one by one their roots and divisions
-// would take as long as those of all others together in a column of 100.
 template <class T>
-void adam_column(const AdamFactors<T>& factors, T* __restrict M, const T* __restrict dM,
-                 T* __restrict m1, T* __restrict m2, index_t rows) {
-  constexpr index_t k_lanes = 64 / static_cast<index_t>(sizeof(T));
+__attribute__((always_inline)) inline void adam_entries(const AdamFactors<T>& factors,
+                                                        T* __restrict M, const T* __restrict dM,
+                                                        T* __restrict m1, T* __restrict m2,
+                                                        index_t count) {
+  for (index_t i = 0; i < count; ++i) adam_entry(factors, M[i], dM[i], m1[i], m2[i]);
+}
+
+template <class T>
+inline constexpr index_t k_lanes = 64 / static_cast<index_t>(sizeof(T));
+
+// Full vectors, then what is left in one more: one by one the roots and divisions of a few entries
+// would take as long as those of all others together in a column of 100. It holds the last entries
+// and, to be full, some that the others hold too, as they were before.
+template <class T>
+void adam_column(const AdamFactors<T>& of_step, T* M, const T* dM, T* m1, T* m2, index_t rows) {
   with_widest_vectors([=](auto) __attribute__((always_inline)) {
-    index_t i = 0;
-    for (; i + k_lanes <= rows; i += k_lanes) {
-      for (index_t l = i; l < i + k_lanes; ++l) adam_entry(factors, M[l], dM[l], m1[l], m2[l]);
+    const AdamFactors<T> factors = of_step;  // which then cannot change with M
+    const index_t full = rows / k_lanes<T> * k_lanes<T>;
+    if (full == rows) {
+      adam_entries(factors, M, dM, m1, m2, rows);
+      return;
     }
-    if (i == rows) return;
-    const index_t left = rows - i;
-    T rest[4][64 / sizeof(T)] = {};
-    std::copy_n(M + i, left, rest[0]);
-    std::copy_n(dM + i, left, rest[1]);
-    std::copy_n(m1 + i, left, rest[2]);
-    std::copy_n(m2 + i, left, rest[3]);
-    for (index_t l = 0; l < k_lanes; ++l)
-      adam_entry(factors, rest[0][l], rest[1][l], rest[2][l], rest[3][l]);
-    std::copy_n(rest[0], left, M + i);
-    std::copy_n(rest[2], left, m1 + i);
-    std::copy_n(rest[3], left, m2 + i);
+    const index_t count = std::min(rows, k_lanes<T>);
+    const index_t first = rows - count;
+    T last[4][k_lanes<T>] = {};
+    copy_few<k_lanes<T>>(M + first, count, last[0]);
+    copy_few<k_lanes<T>>(dM + first, count, last[1]);
+    copy_few<k_lanes<T>>(m1 + first, count, last[2]);
+    copy_few<k_lanes<T>>(m2 + first, count, last[3]);
+    adam_entries(factors, M, dM, m1, m2, full);
+    adam_entries(factors, last[0], last[1], last[2], last[3], k_lanes<T>);
+    copy_few<k_lanes<T>>(last[0], count, M + first);
+    copy_few<k_lanes<T>>(last[2], count, m1 + first);
+    copy_few<k_lanes<T>>(last[3], count, m2 + first);
   });
 }
 

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include <algorithm>
 #include <cstdint>
-#include <cstring>
-#include <type_traits>
 
+#include "kernels/cpu/copy_few.hpp"
 #include "kernels/cpu/gemm.hpp"
 #include "kernels/cpu/panel_product.hpp"
 #include "kernels/cpu/parallel.hpp"
@@ -66,36 +65,17 @@ index_t packed_rows(index_t rows) {
   return rows <= k_panel_rows<T> / 2 ? k_panel_rows<T> / 2 : k_panel_rows<T>;
 }
 
-/// count <= k_panel_rows entries: lengths that are known make a few moves in place of a call.
-template <class T>
-void copy_entries(const T* from, index_t count, T* to) {
-  if (count == k_panel_rows<T>) {
-    std::memcpy(to, from, k_panel_rows<T> * sizeof(T));
-    return;
-  }
-  const auto move = [&]<index_t Entries>(std::integral_constant<index_t, Entries>) {
-    if ((count & Entries) == 0) return;
-    std::memcpy(to, from, Entries * sizeof(T));
-    from += Entries;
-    to += Entries;
-  };
-  static_assert(k_panel_rows<T> <= 32);
-  move(std::integral_constant<index_t, 16>());
-  move(std::integral_constant<index_t, 8>());
-  move(std::integral_constant<index_t, 4>());
-  move(std::integral_constant<index_t, 2>());
-  move(std::integral_constant<index_t, 1>());
-}
-
 /// Columns [begin, end) of the part of op(A), of its rows [row, row + rows).
 template <class T>
 void pack_panel(const Gemm<T>& g, const Round& part, index_t row, index_t rows, index_t begin,
                 index_t end, T* panel) {
+  constexpr index_t k_rows = k_panel_rows<T>;
   const index_t width = packed_rows<T>(rows);
   if (rows < width) std::fill(panel + begin * width, panel + end * width, T(0));
   if (!g.transpose_A) {
     const T* from = g.A.data + row + part.k * g.A.ld;
-    for (index_t k = begin; k < end; ++k) copy_entries(from + k * g.A.ld, rows, panel + k * width);
+    for (index_t k = begin; k < end; ++k)
+      copy_few<k_rows>(from + k * g.A.ld, rows, panel + k * width);
     return;
   }
   // A cache line of each row of op(A) at a time.
