@@ -4,6 +4,7 @@
 #include "kernels/cpu/copy_few.hpp"
 #include "kernels/cpu/execute.hpp"
 #include "kernels/cpu/parallel.hpp"
+#include "kernels/cpu/prefetch.hpp"
 #include "kernels/cpu/vector_width.hpp"
 #include "kernels/math/adam.hpp"
 
@@ -28,8 +29,10 @@ inline constexpr index_t k_lanes = 64 / static_cast<index_t>(sizeof(T));
 // would take as long as those of all others together in a column of 100. It holds the last entries
 // and, to be full, some that the others hold too, as they were before.
 template <class T>
-void adam_column(const AdamFactors<T>& of_step, T* M, const T* dM, T* m1, T* m2, index_t rows) {
+void adam_column(const AdamFactors<T>& of_step, T* M, const T* dM, T* m1, T* m2, index_t rows,
+                 const T* M_ahead) {
   with_widest_vectors([=](auto) __attribute__((always_inline)) {
+    prefetch_for_writing(M_ahead, rows);
     const AdamFactors<T> factors = of_step;  // which then cannot change with M
     const index_t full = rows / k_lanes<T> * k_lanes<T>;
     if (full == rows) {
@@ -58,7 +61,7 @@ void execute(const AdamUpdate<T>& u, Scratch&) {
   const AdamFactors<T> factors = with_schedule(adam_factors(u), u.schedule);
   parallel_for(u.M.cols, u.M.rows * k_work_of_entry, [&](index_t j) {
     adam_column(factors, u.M.data + j * u.M.ld, u.dM.data + j * u.dM.ld, u.m1.data + j * u.m1.ld,
-                u.m2.data + j * u.m2.ld, u.M.rows);
+                u.m2.data + j * u.m2.ld, u.M.rows, column_to_prefetch(u.M, j));
   });
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "kernels/cpu/execute.hpp"
 #include "kernels/cpu/parallel.hpp"
+#include "kernels/cpu/prefetch.hpp"
 #include "kernels/cpu/vector_width.hpp"
 #include "kernels/math/adam.hpp"
 
@@ -8,10 +9,19 @@ namespace idl::cpu {
 namespace {
 
 template <class T>
-void sgd_column(const SgdFactors<T>& factors, T* __restrict M, const T* __restrict dM,
-                T* __restrict velocity, index_t rows) {
+__attribute__((always_inline)) inline void sgd_entries(const SgdFactors<T>& factors,
+                                                       T* __restrict M, const T* __restrict dM,
+                                                       T* __restrict velocity, index_t count) {
+  for (index_t i = 0; i < count; ++i) sgd_entry(factors, M[i], dM[i], velocity[i]);
+}
+
+template <class T>
+void sgd_column(const SgdFactors<T>& of_step, T* M, const T* dM, T* velocity, index_t rows,
+                const T* M_ahead) {
   with_widest_vectors([=](auto) __attribute__((always_inline)) {
-    for (index_t i = 0; i < rows; ++i) sgd_entry(factors, M[i], dM[i], velocity[i]);
+    prefetch_for_writing(M_ahead, rows);
+    const SgdFactors<T> factors = of_step;  // which then cannot change with M
+    sgd_entries(factors, M, dM, velocity, rows);
   });
 }
 
@@ -22,7 +32,7 @@ void execute(const SgdUpdate<T>& u, Scratch&) {
   const SgdFactors<T> factors = with_schedule(sgd_factors(u), u.schedule);
   parallel_for(u.M.cols, u.M.rows, [&](index_t j) {
     sgd_column(factors, u.M.data + j * u.M.ld, u.dM.data + j * u.dM.ld,
-               u.velocity.data + j * u.velocity.ld, u.M.rows);
+               u.velocity.data + j * u.velocity.ld, u.M.rows, column_to_prefetch(u.M, j));
   });
 }
 

@@ -44,14 +44,15 @@ inline VectorSet widest_vectors() {
   return widest;
 }
 
+// A processor without prefetchw that is new enough for AVX2 takes it for a no-operation.
 template <class F>
-__attribute__((target("avx512f,avx512vl,avx512bw,avx512dq,fma"))) void call_with_avx512(
+__attribute__((target("avx512f,avx512vl,avx512bw,avx512dq,fma,prfchw"))) void call_with_avx512(
     const F& f) {
   f(VectorBytes<64>{});
 }
 
 template <class F>
-__attribute__((target("avx2,fma"))) void call_with_avx2(const F& f) {
+__attribute__((target("avx2,fma,prfchw"))) void call_with_avx2(const F& f) {
   f(VectorBytes<32>{});
 }
 
