@@ -17,10 +17,14 @@ namespace {
 constexpr index_t k_run = 1024;
 // Panels packed at a time: bounds the scratch memory.
 constexpr index_t k_panels = 64;
-// Packed panels of this size stay in the second-level cache beside a range of columns.
-constexpr index_t k_cached_bytes = index_t(512) << 10;
-// Columns of op(B) that one task takes, about, and of which the evenly shared are multiples.
+// Packed panels of this size stay in the second-level cache beside a range of columns, and all
+// columns of this size beside a panel.
+constexpr index_t k_panels_bytes = index_t(512) << 10;
+constexpr index_t k_columns_bytes = index_t(1) << 20;
+// Columns of op(B) that one task takes, about, and where neither stays: 512 KiB of them, for which
+// the panels come from farther away. What is shared evenly are multiples of a few.
 constexpr index_t k_task_columns = 32;
+constexpr index_t k_many_task_columns = 128;
 constexpr index_t k_even_columns = 4;
 // From this number of columns on packing pays; later for a panel of whole cache lines, the lines of
 // several columns of which share a page.
@@ -30,7 +34,8 @@ constexpr index_t k_line_bytes = 64;
 constexpr index_t k_sharing_bytes = 2048;
 // Columns of op(A) that one task packs: several lines of each row, where they lie along the rows.
 constexpr index_t k_packed_together = 128;
-// Multiplications and additions that count as one element of parallel_for's work.
+// Multiplications and additions that count as one element of parallel_for's work; an entry of the
+// result counts as two more.
 constexpr index_t k_operations = 16;
 
 // op(B) as pointer and steps.
@@ -149,14 +154,14 @@ void pack_round(const Gemm<T>& g, const Round& part, index_t first, T* packed) {
   });
 }
 
-/// A round cut into panels times ranges of columns. Neighbouring tasks share what stays in the
-/// cache: a panel or, where all of them do, a range of columns. Then each thread gets as many
-/// columns as the others, while the last panel is often a short one.
+/// A round cut into panels times ranges of columns. Neighbouring tasks share a panel where all
+/// columns stay in the cache, which spares threads the others' panels; otherwise they share a range
+/// of columns, and each thread gets as many columns as the others.
 struct Tasks {
   index_t panels;
-  index_t ranges;
   index_t columns;
-  bool panels_stay;
+  index_t ranges;
+  bool columns_stay;
 
   struct Task {
     index_t panel;
@@ -164,14 +169,11 @@ struct Tasks {
     index_t end;
   };
   Task operator[](index_t task) const {
-    if (!panels_stay) {
-      const index_t begin = task % ranges * k_task_columns;
-      return {task / ranges, begin, std::min(columns, begin + k_task_columns)};
-    }
-    const index_t range = task / panels;
-    return {task % panels, even_bound(range), even_bound(range + 1)};
+    const index_t range = columns_stay ? task % ranges : task / panels;
+    return {columns_stay ? task / ranges : task % panels, bound(range), bound(range + 1)};
   }
-  index_t even_bound(index_t range) const {
+  /// Where a range begins: all are equally wide, but for multiples.
+  index_t bound(index_t range) const {
     const index_t units = (columns + k_even_columns - 1) / k_even_columns;
     return std::min(columns, range * units / ranges * k_even_columns);
   }
@@ -179,17 +181,16 @@ struct Tasks {
 
 template <class T>
 Tasks tasks_of(const Round& part, index_t m) {
-  Tasks tasks{.panels = panels_of<T>(part), .ranges = 0, .columns = m, .panels_stay = false};
-  tasks.panels_stay =
-      tasks.panels * k_panel_rows<T> * part.length * static_cast<index_t>(sizeof(T)) <=
-      k_cached_bytes;
-  if (tasks.panels_stay) {
-    const index_t threads = thread_count();
-    tasks.ranges = (m + k_task_columns * threads - 1) / (k_task_columns * threads) * threads;
-  } else {
-    tasks.ranges = (m + k_task_columns - 1) / k_task_columns;
-  }
-  return tasks;
+  const index_t column_bytes = part.length * static_cast<index_t>(sizeof(T));
+  const index_t panels = panels_of<T>(part);
+  const bool panels_stay = panels * k_panel_rows<T> * column_bytes <= k_panels_bytes;
+  const bool columns_stay = !panels_stay && m * column_bytes <= k_columns_bytes;
+  const index_t most = panels_stay || columns_stay ? k_task_columns : k_many_task_columns;
+  const index_t sharing = columns_stay ? 1 : thread_count();
+  return {.panels = panels,
+          .columns = m,
+          .ranges = (m + most * sharing - 1) / (most * sharing) * sharing,
+          .columns_stay = columns_stay};
 }
 
 /// Multiplies the panels, which panel_at(index) finds, with all columns.
@@ -199,7 +200,8 @@ void multiply_round(const Gemm<T>& g, const Round& part, const PanelAt& panel_at
   const index_t along_k = g.transpose_B ? g.B.ld : 1;
   const Source<T> b{g.B.data + part.k * along_k, along_k, g.transpose_B ? 1 : g.B.ld};
   const Tasks tasks = tasks_of<T>(part, m);
-  const index_t work = k_panel_rows<T> * part.length * std::min(m, k_task_columns) / k_operations;
+  const index_t work =
+      k_panel_rows<T> * (m / tasks.ranges + 1) * (part.length + 2 * k_operations) / k_operations;
   parallel_for(tasks.panels * tasks.ranges, work, [&](index_t task) {
     const auto [panel, begin, end] = tasks[task];
     const Target<T> c{g.C.data + part.row + panel * k_panel_rows<T>, g.C.ld,
