@@ -38,12 +38,17 @@ constexpr index_t k_packed_together = 128;
 // result counts as two more.
 constexpr index_t k_operations = 16;
 
-// op(B) as pointer and steps.
+// op(B), in groups of k_panel_columns columns.
 template <class T>
 struct Source {
   const T* data;
   index_t along_k;
   index_t along_columns;
+  index_t along_groups;
+
+  const T* column(index_t j) const {
+    return data + j / k_panel_columns * along_groups + j % k_panel_columns * along_columns;
+  }
 };
 
 template <class T>
@@ -117,7 +122,7 @@ void multiply_columns(const Panel<T>& panel, const Source<T>& b, index_t length,
                             .sums = {},
                             .count = std::min(k_panel_columns, end - first)};
     for (index_t k = 0; k < columns.count; ++k) {
-      columns.factors[k] = b.data + (first + k) * b.along_columns;
+      columns.factors[k] = b.column(first + k);
       columns.sums[k] = in_place ? c.data + (first + k) * c.ld : sums + k * k_panel_rows<T>;
     }
     multiply_panel(panel, c.rows, length, columns);
@@ -195,10 +200,9 @@ Tasks tasks_of(const Round& part, index_t m) {
 
 /// Multiplies the panels, which panel_at(index) finds, with all columns.
 template <class T, class PanelAt>
-void multiply_round(const Gemm<T>& g, const Round& part, const PanelAt& panel_at) {
+void multiply_round(const Gemm<T>& g, const Round& part, const Source<T>& b,
+                    const PanelAt& panel_at) {
   const index_t m = g.C.cols;
-  const index_t along_k = g.transpose_B ? g.B.ld : 1;
-  const Source<T> b{g.B.data + part.k * along_k, along_k, g.transpose_B ? 1 : g.B.ld};
   const Tasks tasks = tasks_of<T>(part, m);
   const index_t work =
       k_panel_rows<T> * (m / tasks.ranges + 1) * (part.length + 2 * k_operations) / k_operations;
@@ -208,6 +212,32 @@ void multiply_round(const Gemm<T>& g, const Round& part, const PanelAt& panel_at
                       rows_of<T>(part, panel), g.alpha, part.k == 0 ? g.beta : T(1)};
     multiply_columns(panel_at(panel), b, part.length, c, begin, end);
   });
+}
+
+/// Whether Bᵀ is packed: the entries of one of its columns lie far apart, and more than a few
+/// panels read them.
+template <class T>
+bool packs_columns(const Gemm<T>& g) {
+  constexpr index_t k_few_panels = 16;
+  return g.transpose_B && g.C.rows > k_few_panels * k_panel_rows<T>;
+}
+
+/// Rows [k, k + length) of op(B), packed where that is worth it.
+template <class T>
+Source<T> columns_of(const Gemm<T>& g, index_t k, index_t length, T* packed) {
+  if (!g.transpose_B) return {g.B.data + k, 1, g.B.ld, k_panel_columns * g.B.ld};
+  const T* from = g.B.data + k * g.B.ld;
+  if (!packs_columns(g)) return {from, g.B.ld, 1, k_panel_columns};
+  const index_t along_groups = length * k_panel_columns;
+  const index_t groups = (g.C.cols + k_panel_columns - 1) / k_panel_columns;
+  parallel_for(groups, along_groups, [&](index_t group) {
+    const index_t first = group * k_panel_columns;
+    const index_t count = std::min(k_panel_columns, g.C.cols - first);
+    T* to = packed + group * along_groups;
+    for (index_t row = 0; row < length; ++row)
+      copy_few<k_panel_columns>(from + row * g.B.ld + first, count, to + row * k_panel_columns);
+  });
+  return {packed, k_panel_columns, 1, along_groups};
 }
 
 /// Whether whole panels of op(A) are multiplied as they lie.
@@ -222,11 +252,11 @@ bool takes_unpacked(const Gemm<T>& g) {
 }
 
 template <class T>
-void pack_and_multiply_round(const Gemm<T>& g, const Round& part, T* packed) {
+void pack_and_multiply_round(const Gemm<T>& g, const Round& part, const Source<T>& b, T* packed) {
   // As they lie: whole panels only, which come first.
   const index_t as_they_lie = takes_unpacked(g) ? part.rows / k_panel_rows<T> : 0;
   pack_round(g, part, as_they_lie, packed);
-  multiply_round(g, part, [&](index_t panel) {
+  multiply_round(g, part, b, [&](index_t panel) {
     const index_t row = part.row + panel * k_panel_rows<T>;
     return panel < as_they_lie
                ? Panel<T>{g.A.data + row + part.k * g.A.ld, g.A.ld}
@@ -247,12 +277,16 @@ void fixed_order_gemm(const Gemm<T>& g, Scratch& scratch) {
   const index_t r = g.C.rows;
   const index_t inner = inner_size(g);
   const index_t panels = std::min(k_panels, (r + k_rows - 1) / k_rows);
-  T* packed = scratch.take<T>(static_cast<std::size_t>(panels * k_rows * std::min(k_run, inner)));
+  const index_t run = std::min(k_run, inner);
+  const index_t panel_entries = panels * k_rows * run;
+  const index_t groups = (g.C.cols + k_panel_columns - 1) / k_panel_columns;
+  const index_t column_entries = packs_columns(g) ? groups * k_panel_columns * run : 0;
+  T* packed = scratch.take<T>(static_cast<std::size_t>(panel_entries + column_entries));
   for (index_t k = 0; k < inner; k += k_run) {
-    for (index_t row = 0; row < r; row += panels * k_rows) {
-      pack_and_multiply_round(
-          g, {row, std::min(r - row, panels * k_rows), k, std::min(k_run, inner - k)}, packed);
-    }
+    const index_t length = std::min(k_run, inner - k);
+    const Source<T> b = columns_of(g, k, length, packed + panel_entries);
+    for (index_t row = 0; row < r; row += panels * k_rows)
+      pack_and_multiply_round(g, {row, std::min(r - row, panels * k_rows), k, length}, b, packed);
   }
 }
 

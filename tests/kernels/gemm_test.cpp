@@ -55,6 +55,36 @@ TYPED_TEST(GemmTest, IntegersAreExactForEveryTranspositionAndShape) {
   EXPECT_TRUE(this->frames_untouched());
 }
 
+// Whatever stays in a cache: the panels of A, the columns of B, or neither, in one run over k or
+// two.
+TYPED_TEST(GemmTest, IntegersAreExactInLargeProducts) {
+  using T = typename TypeParam::Scalar;
+  for (const auto& [r, k, m] :
+       {std::array<index_t, 3>{130, 150, 300}, {600, 300, 200}, {530, 1100, 310}, {300, 700, 700}})
+    for (const bool tB : {false, true}) {
+      std::vector<double> A(static_cast<std::size_t>(r * k));
+      std::vector<double> B(static_cast<std::size_t>(k * m));
+      for (double& a : A) a = static_cast<double>(this->random_.integer(-4, 4));
+      for (double& b : B) b = static_cast<double>(this->random_.integer(-4, 4));
+      const auto C = this->view(r, m, k_nan);
+      this->run(Gemm<T>{.A = this->view(r, k, A),
+                        .B = this->view(tB ? m : k, tB ? k : m, B),
+                        .C = C,
+                        .transpose_B = tB,
+                        .batch_invariant = !tB});
+      const std::vector<double> values = this->fetch_double(C);
+      for (const index_t j : {index_t(0), index_t(17), m / 2, m - 1})
+        for (index_t i = 0; i < r; ++i) {
+          double exact = 0;
+          for (index_t l = 0; l < k; ++l)
+            exact += A[static_cast<std::size_t>(i + l * r)] *
+                     B[static_cast<std::size_t>(tB ? j + l * m : l + j * k)];
+          ASSERT_EQ(values[static_cast<std::size_t>(i + j * r)], exact)
+              << r << " " << k << " " << m << ": " << i << ", " << j;
+        }
+    }
+}
+
 TYPED_TEST(GemmTest, RandomProductsStayWithinTheRoundingBound) {
   using T = typename TypeParam::Scalar;
   const index_t r = 100, k = 257, m = 65;
