@@ -110,6 +110,7 @@ class alignas(k_cache_line) ColumnSlots {
     done_.resize(count);
     fresh_.reserve(count);
     running_.reserve(count);
+    groups_.reserve((count + k_together - 1) / k_together);
     status_.assign(count, k_stopped);
     for (auto* list : {&iterations_, &stalled_, &points_, &fallbacks_}) list->resize(count);
     for (auto* list : {&best_steps_, &step_norms_, &state_norms_, &accepted_}) list->resize(count);
@@ -162,18 +163,18 @@ class alignas(k_cache_line) ColumnSlots {
   }
 
   /// One iteration of all slots. Those at a state of zero have a product of zero. Of the others a
-  /// block of rows after the other is multiplied, a few columns at a time, and updated before the
-  /// product of the next block.
+  /// block of rows after the other is multiplied and updated before the product of the next block.
   void iterate() {
     const RowSweep<T, Update>& sweep = work_.sweep;
     update_columns(sweep.update, fresh_);
     const std::span<const index_t> running = running_;
+    groups_.clear();
+    for (std::size_t first = 0; first < running.size(); first += k_together)
+      groups_.push_back(
+          product_columns(running.subspan(first, std::min(k_together, running.size() - first))));
     for (std::size_t b = 0; b < updates_.size(); ++b) {
-      for (std::size_t first = 0; first < running.size(); first += k_together) {
-        const auto columns = running.subspan(first, std::min(k_together, running.size() - first));
-        product_.multiply(sweep.first_rows[b], sweep.rows_from(b), product_columns(columns));
-        update_columns(updates_[b], columns);
-      }
+      product_.multiply(sweep.first_rows[b], sweep.rows_from(b), groups_);
+      update_columns(updates_[b], running);
     }
     execute(work_.decision, scratch_);
     if (work_.mix) execute(*work_.mix, scratch_);
@@ -348,6 +349,7 @@ class alignas(k_cache_line) ColumnSlots {
   Lines<std::optional<index_t>> column_;  ///< of the batch, in each slot
   Lines<std::int32_t> done_;              ///< iterations since it is there
   Lines<index_t> fresh_, running_;
+  Lines<PanelColumns<T>> groups_;  ///< of those running
   Lines<std::uint8_t> status_;
   Lines<std::int32_t> iterations_, stalled_, points_, fallbacks_;
   Lines<T> best_steps_, step_norms_, state_norms_, accepted_;

@@ -21,6 +21,8 @@ constexpr index_t k_panels = 64;
 // columns of this size beside a panel.
 constexpr index_t k_panels_bytes = index_t(512) << 10;
 constexpr index_t k_columns_bytes = index_t(1) << 20;
+// A larger op(A) is not kept packed: the memory of a second one is too much.
+constexpr double k_most_packed_bytes = 256.0 * 1024 * 1024;
 // Columns of op(B) that one task takes, about, and where neither stays: 512 KiB of them, for which
 // the panels come from farther away. What is shared evenly are multiples of a few.
 constexpr index_t k_task_columns = 32;
@@ -264,6 +266,24 @@ void pack_and_multiply_round(const Gemm<T>& g, const Round& part, const Source<T
   });
 }
 
+/// What a run over k behind the first adds to the sums.
+template <class T>
+void add_product(const Panel<T>& panel, index_t rows, index_t k, index_t length,
+                 const PanelColumns<T>& columns) {
+  alignas(64) T sums[k_panel_columns * k_panel_rows<T>];
+  PanelColumns<T> of_run = columns;
+  of_run.first_row = 0;
+  for (index_t c = 0; c < columns.count; ++c) {
+    of_run.factors[c] += k * columns.along_k;
+    of_run.sums[c] = sums + c * k_panel_rows<T>;
+  }
+  multiply_panel(panel, rows, length, of_run);
+  for (index_t c = 0; c < columns.count; ++c) {
+    T* to = columns.sums[c] + columns.first_row;
+    for (index_t i = 0; i < rows; ++i) to[i] += of_run.sums[c][i];
+  }
+}
+
 template <class T>
 index_t inner_size(const Gemm<T>& g) {
   return g.transpose_A ? g.A.rows : g.A.cols;
@@ -292,7 +312,8 @@ void fixed_order_gemm(const Gemm<T>& g, Scratch& scratch) {
 
 template <class T>
 bool PackedGemm<T>::fits(const Gemm<T>& g) {
-  return g.C.rows > 0 && inner_size(g) > 0 && inner_size(g) <= k_run && !g.transpose_B &&
+  const auto bytes = static_cast<double>(g.C.rows) * static_cast<double>(inner_size(g)) * sizeof(T);
+  return g.C.rows > 0 && inner_size(g) > 0 && bytes <= k_most_packed_bytes && !g.transpose_B &&
          g.alpha == T(1) && g.beta == T(0);
 }
 
@@ -320,16 +341,23 @@ void PackedGemm<T>::pack(index_t panel) {
 }
 
 template <class T>
-void PackedGemm<T>::multiply(index_t row, index_t rows, PanelColumns<T> columns) const {
-  const index_t length = inner_size(source_);
-  for (index_t c = 0; c < columns.count; ++c) columns.sums[c] += row;
+void PackedGemm<T>::multiply(index_t row, index_t rows, std::span<PanelColumns<T>> groups) const {
+  const index_t inner = inner_size(source_);
   const index_t end = std::min(source_.C.rows, row + rows);
   for (index_t first = row; first < end; first += k_panel_rows<T>) {
     // The panel may hold more rows than are asked for.
-    const index_t held = std::min(k_panel_rows<T>, source_.C.rows - first);
-    multiply_panel({packed_ + first * length, packed_rows<T>(held)}, std::min(held, end - first),
-                   length, columns);
-    for (index_t c = 0; c < columns.count; ++c) columns.sums[c] += k_panel_rows<T>;
+    const index_t width = packed_rows<T>(std::min(k_panel_rows<T>, source_.C.rows - first));
+    const index_t count = std::min(k_panel_rows<T>, end - first);
+    const T* panel = packed_ + first * inner;
+    for (PanelColumns<T>& columns : groups) {
+      columns.first_row = first;
+      multiply_panel({panel, width}, count, std::min(k_run, inner), columns);
+    }
+    for (index_t k = k_run; k < inner; k += k_run) {
+      const Panel<T> run = {panel + k * width, width};
+      for (const PanelColumns<T>& columns : groups)
+        add_product(run, count, k, std::min(k_run, inner - k), columns);
+    }
   }
 }
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <span>
+
 #include "kernels/cpu/panel_product.hpp"
 #include "kernels/cpu/scratch.hpp"
 #include "kernels/primitives.hpp"
@@ -37,7 +39,7 @@ class PackedGemm {
 
   /// Rows [row, row + rows) of these columns, in the calling thread. The sums lie in whole columns
   /// with room for a multiple of k_panel_rows/2.
-  void multiply(index_t row, index_t rows, PanelColumns<T> columns) const;
+  void multiply(index_t row, index_t rows, std::span<PanelColumns<T>> groups) const;
 
  private:
   Scratch scratch_;

@@ -42,7 +42,7 @@ __attribute__((always_inline)) inline void multiply_tile(const Panel<T>& panel, 
     from += panel.along_k;
   }
   for (std::size_t c = 0; c < Columns; ++c) {
-    T* sums = (columns.sums + first)[c] + row;
+    T* sums = (columns.sums + first)[c] + columns.first_row + row;
     for (std::size_t p = 0; p < Packs; ++p) store<T, W>(acc[c][p], sums + p * k_lanes);
   }
 }
