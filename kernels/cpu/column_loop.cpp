@@ -19,7 +19,7 @@ constexpr std::size_t k_cached_bytes = std::size_t(1) << 20;
 /// Columns that a thread works on at a time: few enough to stay in the cache, and enough for A to
 /// be read seldom, which where it comes from farther away takes more of them.
 constexpr index_t k_slots = 16;
-constexpr index_t k_slots_beside_large = 64;
+constexpr index_t k_slots_beside_large = 128;
 
 /// What the sequence must be to be taken apart: steps that work column by column, on one batch,
 /// and one decision.
