@@ -9,6 +9,7 @@
 #include <new>
 #include <optional>
 #include <span>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -111,6 +112,7 @@ class alignas(k_cache_line) ColumnSlots {
     fresh_.reserve(count);
     running_.reserve(count);
     groups_.reserve((count + k_together - 1) / k_together);
+    if (k_joins_lanes) norms_.resize(count);
     status_.assign(count, k_stopped);
     for (auto* list : {&iterations_, &stalled_, &points_, &fallbacks_}) list->resize(count);
     for (auto* list : {&best_steps_, &step_norms_, &state_norms_, &accepted_}) list->resize(count);
@@ -142,6 +144,7 @@ class alignas(k_cache_line) ColumnSlots {
   static constexpr auto k_running = static_cast<std::uint8_t>(SolveStatus::running);
   static constexpr auto k_stopped = static_cast<std::uint8_t>(SolveStatus::converged);
   static constexpr auto k_together = static_cast<std::size_t>(k_panel_columns);
+  static constexpr bool k_joins_lanes = std::is_same_v<Update, PicardUpdate<T>>;
 
   bool is_at_work(std::size_t s, std::int32_t most) const {
     return column_[s] && status_[s] == k_running && done_[s] < most;
@@ -166,7 +169,7 @@ class alignas(k_cache_line) ColumnSlots {
   /// block of rows after the other is multiplied and updated before the product of the next block.
   void iterate() {
     const RowSweep<T, Update>& sweep = work_.sweep;
-    update_columns(sweep.update, fresh_);
+    update(sweep.update, fresh_);
     const std::span<const index_t> running = running_;
     groups_.clear();
     for (std::size_t first = 0; first < running.size(); first += k_together)
@@ -174,12 +177,24 @@ class alignas(k_cache_line) ColumnSlots {
           product_columns(running.subspan(first, std::min(k_together, running.size() - first))));
     for (std::size_t b = 0; b < updates_.size(); ++b) {
       product_.multiply(sweep.first_rows[b], sweep.rows_from(b), groups_);
-      update_columns(updates_[b], running);
+      update(updates_[b], running);
+    }
+    if constexpr (k_joins_lanes) {
+      settle_norms<T>(sweep.update, fresh_, norms_);
+      settle_norms<T>(sweep.update, running, norms_);
     }
     execute(work_.decision, scratch_);
     if (work_.mix) execute(*work_.mix, scratch_);
     for (const auto* slots : {&fresh_, &running_})
       for (const index_t slot : *slots) ++done_[static_cast<std::size_t>(slot)];
+  }
+
+  void update(const Update& block, std::span<const index_t> slots) {
+    if constexpr (k_joins_lanes) {
+      update_columns<T>(block, slots, norms_);
+    } else {
+      update_columns(block, slots);
+    }
   }
 
   PanelColumns<T> product_columns(std::span<const index_t> slots) const {
@@ -350,6 +365,7 @@ class alignas(k_cache_line) ColumnSlots {
   Lines<std::int32_t> done_;              ///< iterations since it is there
   Lines<index_t> fresh_, running_;
   Lines<PanelColumns<T>> groups_;  ///< of those running
+  Lines<NormLanes<T>> norms_;
   Lines<std::uint8_t> status_;
   Lines<std::int32_t> iterations_, stalled_, points_, fallbacks_;
   Lines<T> best_steps_, step_norms_, state_norms_, accepted_;

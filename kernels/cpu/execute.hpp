@@ -3,6 +3,7 @@
 
 #include <span>
 
+#include "kernels/cpu/norm_lanes.hpp"
 #include "kernels/cpu/scratch.hpp"
 #include "kernels/primitives.hpp"
 
@@ -76,9 +77,16 @@ void execute(const FillRandom<T>& fill, Scratch& scratch);
 template <class T>
 void execute(const ArgmaxColumns<T>& argmax, Scratch& scratch);
 
-/// The update of these columns, which are all running, in the calling thread.
+/// The update of these columns, which are all running, in the calling thread. They are whole cache
+/// lines; behind the entries of a state are zeros, which they stay. The norms of a PicardUpdate are
+/// joined in `norms`, and are those of the columns when they have been settled.
 template <class T>
-void update_columns(const PicardUpdate<T>& update, std::span<const index_t> columns);
+void update_columns(const PicardUpdate<T>& update, std::span<const index_t> columns,
+                    std::span<NormLanes<T>> norms);
+template <class T>
+void settle_norms(const PicardUpdate<T>& update, std::span<const index_t> columns,
+                  std::span<const NormLanes<T>> norms);
+/// Those of an AdjointUpdate are sums, in the order of its blocks.
 template <class T>
 void update_columns(const AdjointUpdate<T>& update, std::span<const index_t> columns);
 

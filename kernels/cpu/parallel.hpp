@@ -55,7 +55,7 @@ void parallel_for(index_t count, [[maybe_unused]] index_t work_each, const F& bo
 #pragma omp parallel
     {
       const FlushSubnormals flush;
-#pragma omp for schedule(static)
+#pragma omp for schedule(static) nowait
       for (index_t i = 0; i < count; ++i) body(i);
     }
     return;

@@ -59,8 +59,9 @@ void loss_of_column(const SoftmaxCrossEntropy<T>& loss, index_t j) {
 
 template <class T>
 void execute(const SoftmaxCrossEntropy<T>& loss, Scratch&) {
-  constexpr index_t k_work_of_exp = 16;
-  parallel_for(loss.Y.cols, loss.Y.rows * k_work_of_exp,
+  // An exponential, a division and the search for the largest; ten classes take 0.1 us.
+  constexpr index_t k_work_of_entry = 72;
+  parallel_for(loss.Y.cols, loss.Y.rows * k_work_of_entry,
                [&](index_t j) { loss_of_column(loss, j); });
 }
 
