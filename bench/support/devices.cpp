@@ -18,23 +18,6 @@ std::vector<Registration>& list() {
   return registrations;
 }
 
-/// The shortest of several runs, in seconds.
-template <class Work>
-double shortest(Context& context, Work&& work) {
-  Stopwatch watch(context, Cache::warm);
-  work();
-  double best = 1e300;
-  double total = 0.0;
-  for (int k = 0; k < 5 || total < 0.25; ++k) {
-    watch.start();
-    work();
-    const double seconds = watch.stop();
-    best = std::min(best, seconds);
-    total += seconds;
-  }
-  return best;
-}
-
 template <class T>
 Rates measure_rates(Device device) {
   Context context(device);
@@ -48,7 +31,8 @@ Rates measure_rates(Device device) {
     backend.run(FillRandom<T>{.A = A, .seed = 1});
     auto C = Matrix<T>::zeros(context, n, n);
     const double size = static_cast<double>(n);
-    const double seconds = shortest(context, [&] { backend.run(Gemm<T>{.A = A, .B = A, .C = C}); });
+    const double seconds =
+        shortest(context, 0.25, [&] { backend.run(Gemm<T>{.A = A, .B = A, .C = C}); });
     result.flops = std::max(result.flops, 2.0 * size * size * size / seconds);
   }
   {
@@ -57,7 +41,7 @@ Rates measure_rates(Device device) {
     const auto X = Matrix<T>::zeros(context, 4096, cols);
     auto Y = Matrix<T>::zeros(context, 4096, cols);
     result.bytes = 2.0 * 4096.0 * static_cast<double>(cols) * sizeof(T) /
-                   shortest(context, [&] { backend.run(CopyMatrix<T>{.X = X, .Y = Y}); });
+                   shortest(context, 0.25, [&] { backend.run(CopyMatrix<T>{.X = X, .Y = Y}); });
   }
   return result;
 }

@@ -4,6 +4,7 @@
 #include <benchmark/benchmark.h>
 
 #include <algorithm>
+#include <limits>
 #include <memory>
 #include <vector>
 
@@ -40,6 +41,24 @@ inline double median(std::vector<double> values) {
   const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
   std::nth_element(values.begin(), middle, values.end());
   return *middle;
+}
+
+/// The shortest of several runs with warm caches, which take `total` seconds together at least.
+template <class Work>
+double shortest(Context& context, double total, Work&& work) {
+  constexpr int k_least_runs = 5;
+  Stopwatch watch(context, Cache::warm);
+  work();
+  double best = std::numeric_limits<double>::infinity();
+  double spent = 0.0;
+  for (int k = 0; k < k_least_runs || spent < total; ++k) {
+    watch.start();
+    work();
+    const double seconds = watch.stop();
+    best = std::min(best, seconds);
+    spent += seconds;
+  }
+  return best;
 }
 
 /// Runs a case as often as Google Benchmark asks for (UseManualTime), after one run that is not

@@ -55,6 +55,47 @@ void check_gradient(Context& context, const ImplicitModel<T>& model, BatchStep<T
                 std::to_string(square));
 }
 
+/// C = op(A)·op(B), r×m with k terms a sum.
+struct Product {
+  index_t r;
+  index_t k;
+  index_t m;
+  double times = 1.0;
+  bool transpose_A = false;
+  bool transpose_B = false;
+};
+
+template <class T>
+double seconds_of(Context& context, const Product& product) {
+  constexpr double k_total = 0.05;
+  const auto filled = [&](index_t rows, index_t cols, std::uint64_t seed) {
+    auto matrix = Matrix<T>::zeros(context, rows, cols);
+    context.backend()->run(FillRandom<T>{.A = matrix, .seed = seed});
+    return matrix;
+  };
+  const auto& [r, k, m, times, transpose_A, transpose_B] = product;
+  const auto A = transpose_A ? filled(k, r, 1) : filled(r, k, 1);
+  const auto B = transpose_B ? filled(m, k, 2) : filled(k, m, 2);
+  auto C = Matrix<T>::zeros(context, r, m);
+  const auto program = context.backend()->compile(
+      {Gemm<T>{.A = A, .B = B, .C = C, .transpose_A = transpose_A, .transpose_B = transpose_B}});
+  return times * shortest(context, k_total, [&] { program->launch(); });
+}
+
+/// The products of a step: Z, AX in the loop, Y; G, AX for Ψ, AᵀV in the loop; dM. The first
+/// iteration of each loop has none.
+template <class T>
+double products_seconds(Context& context, const Size& size, double forward, double backward) {
+  const auto [n, p, q, m] = size;
+  double seconds = 0.0;
+  for (const Product& product :
+       {Product{n, p, m}, Product{n, n, m, forward}, Product{q, n + p, m},
+        Product{n, q, m, 1.0, true}, Product{n, n, m, backward - 1.0, true},
+        Product{n + q, m, n + p, 1.0, false, true}})
+    seconds += seconds_of<T>(context, product);
+  return seconds;
+}
+
 template <class T>
 void train_step(benchmark::State& state, Device device, const Problem& problem) {
   Context context(device);
@@ -90,6 +131,7 @@ void train_step(benchmark::State& state, Device device, const Problem& problem) 
   state.counters["forward_iterations"] = forward;
   state.counters["adjoint_iterations"] = backward;
   state.counters["of_limit"] = limit_seconds<T>(device, flops, bytes) / seconds;
+  state.counters["of_products"] = products_seconds<T>(context, size, forward, backward) / seconds;
   state.counters["samples_per_second"] = m / seconds;
 }
 
