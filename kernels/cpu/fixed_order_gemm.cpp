@@ -253,6 +253,24 @@ bool takes_unpacked(const Gemm<T>& g) {
   return !g.transpose_A && few;
 }
 
+/// A product with less than a panel: each thread packs it for itself, which takes no longer than to
+/// fetch it from the cache of another core.
+template <class T>
+void multiply_single_panel(const Gemm<T>& g, const Round& part, const Source<T>& b, T* packed) {
+  const index_t m = g.C.cols;
+  const Target<T> c{g.C.data + part.row, g.C.ld, part.rows, g.alpha, part.k == 0 ? g.beta : T(1)};
+  const index_t threads = thread_count();
+  const index_t work = packed_rows<T>(part.rows) * part.length * (m / threads + 1) / k_operations;
+  parallel_for(threads, work, [&](index_t thread) {
+    const index_t begin = m * thread / threads;
+    const index_t end = m * (thread + 1) / threads;
+    if (begin == end) return;
+    T* panel = packed + thread * k_panel_rows<T> * part.length;
+    pack_panel(g, part, part.row, part.rows, 0, part.length, panel);
+    multiply_columns({panel, packed_rows<T>(part.rows)}, b, part.length, c, begin, end);
+  });
+}
+
 template <class T>
 void pack_and_multiply_round(const Gemm<T>& g, const Round& part, const Source<T>& b, T* packed) {
   // As they lie: whole panels only, which come first.
@@ -296,7 +314,8 @@ void fixed_order_gemm(const Gemm<T>& g, Scratch& scratch) {
   constexpr index_t k_rows = k_panel_rows<T>;
   const index_t r = g.C.rows;
   const index_t inner = inner_size(g);
-  const index_t panels = std::min(k_panels, (r + k_rows - 1) / k_rows);
+  const bool single = r < k_rows && !g.transpose_A;
+  const index_t panels = single ? thread_count() : std::min(k_panels, (r + k_rows - 1) / k_rows);
   const index_t run = std::min(k_run, inner);
   const index_t panel_entries = panels * k_rows * run;
   const index_t groups = (g.C.cols + k_panel_columns - 1) / k_panel_columns;
@@ -305,6 +324,10 @@ void fixed_order_gemm(const Gemm<T>& g, Scratch& scratch) {
   for (index_t k = 0; k < inner; k += k_run) {
     const index_t length = std::min(k_run, inner - k);
     const Source<T> b = columns_of(g, k, length, packed + panel_entries);
+    if (single) {
+      multiply_single_panel(g, {0, r, k, length}, b, packed);
+      continue;
+    }
     for (index_t row = 0; row < r; row += panels * k_rows)
       pack_and_multiply_round(g, {row, std::min(r - row, panels * k_rows), k, length}, b, packed);
   }
