@@ -111,10 +111,17 @@ void store_column(const T* sums, const Target<T>& c, index_t column) {
   }
 }
 
+// A panel whose first rows are not meant.
+template <class T>
+struct PanelEnd {
+  Panel<T> panel;
+  index_t skipped = 0;
+};
+
 // One panel times the columns [begin, end).
 template <class T>
-void multiply_columns(const Panel<T>& panel, const Source<T>& b, index_t length, const Target<T>& c,
-                      index_t begin, index_t end) {
+void multiply_columns(const PanelEnd<T>& rows, const Source<T>& b, index_t length,
+                      const Target<T>& c, index_t begin, index_t end) {
   alignas(64) T sums[k_panel_columns * k_panel_rows<T>];
   // There is room for the panel's rows, and nothing is to be done with the sums.
   const bool in_place = c.rows == k_panel_rows<T> && c.alpha == T(1) && c.beta == T(0);
@@ -127,9 +134,9 @@ void multiply_columns(const Panel<T>& panel, const Source<T>& b, index_t length,
       columns.factors[k] = b.column(first + k);
       columns.sums[k] = in_place ? c.data + (first + k) * c.ld : sums + k * k_panel_rows<T>;
     }
-    multiply_panel(panel, c.rows, length, columns);
+    multiply_panel(rows.panel, rows.skipped + c.rows, length, columns);
     for (index_t k = 0; k < columns.count && !in_place; ++k)
-      store_column(columns.sums[k], c, first + k);
+      store_column(columns.sums[k] + rows.skipped, c, first + k);
   }
 }
 
@@ -148,13 +155,12 @@ T* packed_at(const Round& part, T* packed, index_t panel) {
   return packed + panel * k_panel_rows<T> * part.length;
 }
 
-/// The panels from `first` on.
 template <class T>
-void pack_round(const Gemm<T>& g, const Round& part, index_t first, T* packed) {
+void pack_round(const Gemm<T>& g, const Round& part, T* packed) {
   const index_t pieces = (part.length + k_packed_together - 1) / k_packed_together;
-  const index_t count = (panels_of<T>(part) - first) * pieces;
-  parallel_for(count, k_panel_rows<T> * std::min(part.length, k_packed_together), [&](index_t k) {
-    const index_t panel = first + k / pieces;
+  const index_t work = k_panel_rows<T> * std::min(part.length, k_packed_together);
+  parallel_for(panels_of<T>(part) * pieces, work, [&](index_t k) {
+    const index_t panel = k / pieces;
     const index_t begin = k % pieces * k_packed_together;
     pack_panel(g, part, part.row + panel * k_panel_rows<T>, rows_of<T>(part, panel), begin,
                std::min(part.length, begin + k_packed_together), packed_at(part, packed, panel));
@@ -242,7 +248,7 @@ Source<T> columns_of(const Gemm<T>& g, index_t k, index_t length, T* packed) {
   return {packed, k_panel_columns, 1, along_groups};
 }
 
-/// Whether whole panels of op(A) are multiplied as they lie.
+/// Whether op(A), of a panel at least, is multiplied as it lies.
 template <class T>
 bool takes_unpacked(const Gemm<T>& g) {
   const index_t step = g.A.ld * static_cast<index_t>(sizeof(T));
@@ -267,20 +273,25 @@ void multiply_single_panel(const Gemm<T>& g, const Round& part, const Source<T>&
     if (begin == end) return;
     T* panel = packed + thread * k_panel_rows<T> * part.length;
     pack_panel(g, part, part.row, part.rows, 0, part.length, panel);
-    multiply_columns({panel, packed_rows<T>(part.rows)}, b, part.length, c, begin, end);
+    multiply_columns({{panel, packed_rows<T>(part.rows)}}, b, part.length, c, begin, end);
   });
 }
 
 template <class T>
 void pack_and_multiply_round(const Gemm<T>& g, const Round& part, const Source<T>& b, T* packed) {
-  // As they lie: whole panels only, which come first.
-  const index_t as_they_lie = takes_unpacked(g) ? part.rows / k_panel_rows<T> : 0;
-  pack_round(g, part, as_they_lie, packed);
+  if (takes_unpacked(g)) {
+    multiply_round(g, part, b, [&](index_t panel) {
+      // The last one begins earlier, so as to be whole.
+      const index_t rows = rows_of<T>(part, panel);
+      const index_t skipped = packed_rows<T>(rows) - rows;
+      const index_t row = part.row + panel * k_panel_rows<T> - skipped;
+      return PanelEnd<T>{{g.A.data + row + part.k * g.A.ld, g.A.ld}, skipped};
+    });
+    return;
+  }
+  pack_round(g, part, packed);
   multiply_round(g, part, b, [&](index_t panel) {
-    const index_t row = part.row + panel * k_panel_rows<T>;
-    return panel < as_they_lie
-               ? Panel<T>{g.A.data + row + part.k * g.A.ld, g.A.ld}
-               : Panel<T>{packed_at(part, packed, panel), packed_rows<T>(rows_of<T>(part, panel))};
+    return PanelEnd<T>{{packed_at(part, packed, panel), packed_rows<T>(rows_of<T>(part, panel))}};
   });
 }
 
