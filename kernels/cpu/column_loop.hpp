@@ -13,17 +13,16 @@ namespace idl::cpu {
 /// Picard and adjoint iteration never look from one column to another, so the loop
 ///     while (some column is running) for each step: all columns
 /// is the same as, for each column, while (it is running) for each step: this column. Each thread
-/// works on a few columns at a time (kernels/cpu/column_slots.hpp) and takes the next one as soon
-/// as one of them has stopped. That way threads meet twice per solve, when A is packed and at the
-/// end, instead of several times per iteration, what they work on stays in the cache of their core,
-/// and no product goes on for a column that has stopped.
+/// works on some columns at a time (kernels/cpu/column_slots.hpp) and takes the next one as soon as
+/// one of them has stopped. That way threads meet twice per solve, when A is packed and at the end,
+/// instead of several times per iteration, what they work on stays in the cache of their core, and
+/// no product goes on for a column that has stopped.
 class ColumnLoop {
  public:
   virtual ~ColumnLoop() = default;
 
-  /// Empty unless every step of the sequence works column by column and it is worth it: A must fit
-  /// into a core's cache, since all of it is read for a few columns at a time.
-  /// `from_zero`: of a whole solve (Backend::compile_from_zero).
+  /// Empty unless every step of the sequence works column by column and A may be kept packed
+  /// (PackedGemm::fits). `from_zero`: of a whole solve (Backend::compile_from_zero).
   static std::unique_ptr<ColumnLoop> make(const Sequence& sequence,
                                           VectorView<const std::int32_t> active, int threads,
                                           bool from_zero);

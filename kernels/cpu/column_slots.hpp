@@ -16,7 +16,7 @@
 #include "idl/solver.hpp"
 #include "kernels/cpu/execute.hpp"
 #include "kernels/cpu/flush_subnormals.hpp"
-#include "kernels/cpu/gemm.hpp"
+#include "kernels/cpu/packed_gemm.hpp"
 #include "kernels/cpu/scratch.hpp"
 #include "kernels/loop_updates.hpp"
 #include "kernels/row_blocks.hpp"

@@ -4,7 +4,7 @@
 
 #include "kernels/cpu/copy_few.hpp"
 #include "kernels/cpu/gemm.hpp"
-#include "kernels/cpu/panel_product.hpp"
+#include "kernels/cpu/packed_panels.hpp"
 #include "kernels/cpu/parallel.hpp"
 
 // op(A) is taken in panels of k_panel_rows rows: packed, so that a panel is contiguous along its
@@ -13,16 +13,12 @@
 namespace idl::cpu {
 namespace {
 
-// A panel of this many columns of op(A), 128 KiB, stays in the second-level cache.
-constexpr index_t k_run = 1024;
 // Panels packed at a time: bounds the scratch memory.
 constexpr index_t k_panels = 64;
 // Packed panels of this size stay in the second-level cache beside a range of columns, and all
 // columns of this size beside a panel.
 constexpr index_t k_panels_bytes = index_t(512) << 10;
 constexpr index_t k_columns_bytes = index_t(1) << 20;
-// A larger op(A) is not kept packed: the memory of a second one is too much.
-constexpr double k_most_packed_bytes = 256.0 * 1024 * 1024;
 // Columns of op(B) that one task takes, about, and where neither stays: 512 KiB of them, for which
 // the panels come from farther away. What is shared evenly are multiples of a few.
 constexpr index_t k_task_columns = 32;
@@ -70,36 +66,6 @@ struct Round {
   index_t k;
   index_t length;
 };
-
-/// Rows that a packed panel has room for: a half for few.
-template <class T>
-index_t packed_rows(index_t rows) {
-  return rows <= k_panel_rows<T> / 2 ? k_panel_rows<T> / 2 : k_panel_rows<T>;
-}
-
-/// Columns [begin, end) of the part of op(A), of its rows [row, row + rows).
-template <class T>
-void pack_panel(const Gemm<T>& g, const Round& part, index_t row, index_t rows, index_t begin,
-                index_t end, T* panel) {
-  constexpr index_t k_rows = k_panel_rows<T>;
-  const index_t width = packed_rows<T>(rows);
-  if (rows < width) std::fill(panel + begin * width, panel + end * width, T(0));
-  if (!g.transpose_A) {
-    const T* from = g.A.data + row + part.k * g.A.ld;
-    for (index_t k = begin; k < end; ++k)
-      copy_few<k_rows>(from + k * g.A.ld, rows, panel + k * width);
-    return;
-  }
-  // A cache line of each row of op(A) at a time.
-  constexpr auto k_line = static_cast<index_t>(64 / sizeof(T));
-  const T* from = g.A.data + row * g.A.ld + part.k;
-  for (index_t k0 = begin; k0 < end; k0 += k_line) {
-    const index_t k1 = std::min(end, k0 + k_line);
-    for (index_t i = 0; i < rows; ++i) {
-      for (index_t k = k0; k < k1; ++k) panel[k * width + i] = from[i * g.A.ld + k];
-    }
-  }
-}
 
 template <class T>
 void store_column(const T* sums, const Target<T>& c, index_t column) {
@@ -162,8 +128,9 @@ void pack_round(const Gemm<T>& g, const Round& part, T* packed) {
   parallel_for(panels_of<T>(part) * pieces, work, [&](index_t k) {
     const index_t panel = k / pieces;
     const index_t begin = k % pieces * k_packed_together;
-    pack_panel(g, part, part.row + panel * k_panel_rows<T>, rows_of<T>(part, panel), begin,
-               std::min(part.length, begin + k_packed_together), packed_at(part, packed, panel));
+    pack_panel(g, part.row + panel * k_panel_rows<T>, rows_of<T>(part, panel), part.k + begin,
+               std::min(part.length - begin, k_packed_together),
+               packed_at(part, packed, panel) + begin * packed_rows<T>(rows_of<T>(part, panel)));
   });
 }
 
@@ -272,7 +239,7 @@ void multiply_single_panel(const Gemm<T>& g, const Round& part, const Source<T>&
     const index_t end = m * (thread + 1) / threads;
     if (begin == end) return;
     T* panel = packed + thread * k_panel_rows<T> * part.length;
-    pack_panel(g, part, part.row, part.rows, 0, part.length, panel);
+    pack_panel(g, part.row, part.rows, part.k, part.length, panel);
     multiply_columns({{panel, packed_rows<T>(part.rows)}}, b, part.length, c, begin, end);
   });
 }
@@ -293,29 +260,6 @@ void pack_and_multiply_round(const Gemm<T>& g, const Round& part, const Source<T
   multiply_round(g, part, b, [&](index_t panel) {
     return PanelEnd<T>{{packed_at(part, packed, panel), packed_rows<T>(rows_of<T>(part, panel))}};
   });
-}
-
-/// What a run over k behind the first adds to the sums.
-template <class T>
-void add_product(const Panel<T>& panel, index_t rows, index_t k, index_t length,
-                 const PanelColumns<T>& columns) {
-  alignas(64) T sums[k_panel_columns * k_panel_rows<T>];
-  PanelColumns<T> of_run = columns;
-  of_run.first_row = 0;
-  for (index_t c = 0; c < columns.count; ++c) {
-    of_run.factors[c] += k * columns.along_k;
-    of_run.sums[c] = sums + c * k_panel_rows<T>;
-  }
-  multiply_panel(panel, rows, length, of_run);
-  for (index_t c = 0; c < columns.count; ++c) {
-    T* to = columns.sums[c] + columns.first_row;
-    for (index_t i = 0; i < rows; ++i) to[i] += of_run.sums[c][i];
-  }
-}
-
-template <class T>
-index_t inner_size(const Gemm<T>& g) {
-  return g.transpose_A ? g.A.rows : g.A.cols;
 }
 
 }  // namespace
@@ -344,59 +288,6 @@ void fixed_order_gemm(const Gemm<T>& g, Scratch& scratch) {
   }
 }
 
-template <class T>
-bool PackedGemm<T>::fits(const Gemm<T>& g) {
-  const auto bytes = static_cast<double>(g.C.rows) * static_cast<double>(inner_size(g)) * sizeof(T);
-  return g.C.rows > 0 && inner_size(g) > 0 && bytes <= k_most_packed_bytes && !g.transpose_B &&
-         g.alpha == T(1) && g.beta == T(0);
-}
-
-template <class T>
-bool PackedGemm<T>::begins_at(index_t row) {
-  return row % k_panel_rows<T> == 0;
-}
-
-template <class T>
-void PackedGemm<T>::prepare(const Gemm<T>& g) {
-  source_ = g;
-  packed_ = scratch_.take<T>(static_cast<std::size_t>(panels() * k_panel_rows<T> * inner_size(g)));
-}
-
-template <class T>
-index_t PackedGemm<T>::panels() const {
-  return panels_of<T>({0, source_.C.rows, 0, inner_size(source_)});
-}
-
-template <class T>
-void PackedGemm<T>::pack(index_t panel) {
-  const Round whole{0, source_.C.rows, 0, inner_size(source_)};
-  pack_panel(source_, whole, panel * k_panel_rows<T>, rows_of<T>(whole, panel), 0, whole.length,
-             packed_at(whole, packed_, panel));
-}
-
-template <class T>
-void PackedGemm<T>::multiply(index_t row, index_t rows, std::span<PanelColumns<T>> groups) const {
-  const index_t inner = inner_size(source_);
-  const index_t end = std::min(source_.C.rows, row + rows);
-  for (index_t first = row; first < end; first += k_panel_rows<T>) {
-    // The panel may hold more rows than are asked for.
-    const index_t width = packed_rows<T>(std::min(k_panel_rows<T>, source_.C.rows - first));
-    const index_t count = std::min(k_panel_rows<T>, end - first);
-    const T* panel = packed_ + first * inner;
-    for (PanelColumns<T>& columns : groups) {
-      columns.first_row = first;
-      multiply_panel({panel, width}, count, std::min(k_run, inner), columns);
-    }
-    for (index_t k = k_run; k < inner; k += k_run) {
-      const Panel<T> run = {panel + k * width, width};
-      for (const PanelColumns<T>& columns : groups)
-        add_product(run, count, k, std::min(k_run, inner - k), columns);
-    }
-  }
-}
-
-template class PackedGemm<float>;
-template class PackedGemm<double>;
 template void fixed_order_gemm(const Gemm<float>&, Scratch&);
 template void fixed_order_gemm(const Gemm<double>&, Scratch&);
 
