@@ -2,9 +2,13 @@
 #pragma once
 
 #include <algorithm>
+#include <cstddef>
 
 #include "kernels/cpu/copy_few.hpp"
+#include "kernels/cpu/magnitude.hpp"
 #include "kernels/cpu/panel_product.hpp"
+#include "kernels/cpu/sums.hpp"
+#include "kernels/cpu/vector_width.hpp"
 #include "kernels/primitives.hpp"
 
 namespace idl::cpu {
@@ -25,28 +29,65 @@ index_t packed_rows(index_t rows) {
   return rows <= k_panel_rows<T> / 2 ? k_panel_rows<T> / 2 : k_panel_rows<T>;
 }
 
+/// `to` <- the transpose of a square block with as many rows as a pack has lanes.
+template <class T, std::size_t W>
+__attribute__((always_inline)) inline void transpose_block(const T* from, index_t from_ld, T* to,
+                                                           index_t to_ld) {
+  constexpr std::size_t k_lanes = W / sizeof(T);
+  Pack<Magnitude<T>, W> first, second;
+  for (std::size_t l = 0; l < k_lanes; ++l) {
+    first[l] = static_cast<Magnitude<T>>(l / 2 + l % 2 * k_lanes);
+    second[l] = first[l] + static_cast<Magnitude<T>>(k_lanes / 2);
+  }
+  Pack<T, W> rows[k_lanes];
+  for (std::size_t r = 0; r < k_lanes; ++r)
+    load<T, W>(rows[r], from + static_cast<index_t>(r) * from_ld);
+  // Each time the lanes of one half of the rows come between those of the other.
+  for (std::size_t done = 1; done < k_lanes; done *= 2) {
+    Pack<T, W> next[k_lanes];
+    for (std::size_t r = 0; r < k_lanes / 2; ++r) {
+      next[2 * r] = __builtin_shuffle(rows[r], rows[r + k_lanes / 2], first);
+      next[2 * r + 1] = __builtin_shuffle(rows[r], rows[r + k_lanes / 2], second);
+    }
+    for (std::size_t r = 0; r < k_lanes; ++r) rows[r] = next[r];
+  }
+  for (std::size_t r = 0; r < k_lanes; ++r)
+    store<T, W>(rows[r], to + static_cast<index_t>(r) * to_ld);
+}
+
+/// panel(l·width + i) <- from(i·ld + l) for i < rows, l < length: in square blocks, and what is
+/// left over one by one.
+template <class T>
+void pack_transposed(const T* from, index_t ld, index_t rows, index_t length, T* panel,
+                     index_t width) {
+  with_widest_vectors([=](auto bytes) __attribute__((always_inline)) {
+    constexpr auto k_lanes = static_cast<index_t>(bytes() / sizeof(T));
+    const index_t whole_rows = rows / k_lanes * k_lanes;
+    const index_t whole_length = length / k_lanes * k_lanes;
+    for (index_t l = 0; l < whole_length; l += k_lanes) {
+      for (index_t i = 0; i < whole_rows; i += k_lanes)
+        transpose_block<T, bytes()>(from + i * ld + l, ld, panel + l * width + i, width);
+    }
+    for (index_t i = 0; i < rows; ++i) {
+      for (index_t l = i < whole_rows ? whole_length : 0; l < length; ++l)
+        panel[l * width + i] = from[i * ld + l];
+    }
+  });
+}
+
 /// Rows [row, row + rows) of op(A) from its column k on, `length` columns, as a panel: with zeros
 /// where it has room for more rows.
 template <class T>
 void pack_panel(const Gemm<T>& g, index_t row, index_t rows, index_t k, index_t length, T* panel) {
-  constexpr index_t k_rows = k_panel_rows<T>;
   const index_t width = packed_rows<T>(rows);
   if (rows < width) std::fill_n(panel, length * width, T(0));
-  if (!g.transpose_A) {
-    const T* from = g.A.data + row + k * g.A.ld;
-    for (index_t l = 0; l < length; ++l)
-      copy_few<k_rows>(from + l * g.A.ld, rows, panel + l * width);
+  if (g.transpose_A) {
+    pack_transposed(g.A.data + row * g.A.ld + k, g.A.ld, rows, length, panel, width);
     return;
   }
-  // A cache line of each row of op(A) at a time.
-  constexpr auto k_line = static_cast<index_t>(64 / sizeof(T));
-  const T* from = g.A.data + row * g.A.ld + k;
-  for (index_t first = 0; first < length; first += k_line) {
-    const index_t end = std::min(length, first + k_line);
-    for (index_t i = 0; i < rows; ++i) {
-      for (index_t l = first; l < end; ++l) panel[l * width + i] = from[i * g.A.ld + l];
-    }
-  }
+  const T* from = g.A.data + row + k * g.A.ld;
+  for (index_t l = 0; l < length; ++l)
+    copy_few<k_panel_rows<T>>(from + l * g.A.ld, rows, panel + l * width);
 }
 
 }  // namespace idl::cpu
