@@ -20,6 +20,9 @@ constexpr std::size_t k_cached_bytes = std::size_t(1) << 20;
 /// be read seldom, which where it comes from farther away takes more of them.
 constexpr index_t k_slots = 16;
 constexpr index_t k_slots_beside_large = 128;
+/// With fewer columns a thread, it takes longer for each of them to read all of a large A than for
+/// all to read their part: n = 4096 with 2 columns each took 2.4 times as long.
+constexpr index_t k_least_beside_large = 8;
 
 /// What the sequence must be to be taken apart: steps that work column by column, on one batch,
 /// and one decision.
@@ -65,16 +68,21 @@ struct Inspection {
   }
 };
 
+template <class T>
+bool stays_in_cache(const Gemm<T>& product) {
+  const ConstMatrixView<T>& A = product.A;
+  return static_cast<std::size_t>(A.rows * A.cols) * sizeof(T) <= k_cached_bytes;
+}
+
 template <class T, class Update>
 class SeparableLoop final : public ColumnLoop {
  public:
   SeparableLoop(const ColumnSteps<T, Update>& steps, index_t samples, int threads)
       : steps_(steps), samples_(samples) {
-    const ConstMatrixView<T>& A = steps.sweep.product.A;
-    const bool cached = static_cast<std::size_t>(A.rows * A.cols) * sizeof(T) <= k_cached_bytes;
     const index_t most = std::min<index_t>(threads, samples);
     const index_t slots =
-        std::min(cached ? k_slots : k_slots_beside_large, (samples + most - 1) / most);
+        std::min(stays_in_cache(steps.sweep.product) ? k_slots : k_slots_beside_large,
+                 (samples + most - 1) / most);
     for (index_t thread = 0; thread < most; ++thread)
       slots_.push_back(std::make_unique<ColumnSlots<T, Update>>(steps, product_, slots));
   }
@@ -125,6 +133,7 @@ std::unique_ptr<ColumnLoop> make_loop(Sequence steps, index_t samples, int threa
       !std::ranges::all_of(sweep->first_rows, PackedGemm<T>::begins_at))
     return nullptr;
   const Gemm<T>& product = sweep->product;
+  if (!stays_in_cache(product) && samples < k_least_beside_large * threads) return nullptr;
   if (product.B.data != state_of(sweep->update).data ||
       product.C.data != product_of(sweep->update).data)
     return nullptr;

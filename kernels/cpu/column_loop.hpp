@@ -21,8 +21,9 @@ class ColumnLoop {
  public:
   virtual ~ColumnLoop() = default;
 
-  /// Empty unless every step of the sequence works column by column and A may be kept packed
-  /// (PackedGemm::fits). `from_zero`: of a whole solve (Backend::compile_from_zero).
+  /// Empty unless every step of the sequence works column by column, A may be kept packed
+  /// (PackedGemm::fits), and there are enough columns for each thread to read all of it.
+  /// `from_zero`: of a whole solve (Backend::compile_from_zero).
   static std::unique_ptr<ColumnLoop> make(const Sequence& sequence,
                                           VectorView<const std::int32_t> active, int threads,
                                           bool from_zero);

@@ -172,9 +172,9 @@ TYPED_TEST(ColumnLoopTest, GivesTheBitsOfALoopOverAllColumnsWhereALeavesTheCache
 
 TYPED_TEST(ColumnLoopTest, GivesTheBitsOfALoopOverAllColumnsWhereSumsAreMadeInTwoRuns) {
   for (const bool adjoint : {false, true}) {
-    const auto expected = this->solve(false, adjoint, 1050, 20, 300, false, true);
+    const auto expected = this->solve(false, adjoint, 1050, 40, 300, false, true);
     EXPECT_EQ(expected.active[0], 0);
-    EXPECT_TRUE(expected == this->solve(true, adjoint, 1050, 20, 300, false, true));
+    EXPECT_TRUE(expected == this->solve(true, adjoint, 1050, 40, 300, false, true));
   }
 }
 
