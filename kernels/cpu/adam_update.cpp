@@ -11,7 +11,7 @@
 namespace idl::cpu {
 namespace {
 
-// A root and two divisions make an entry worth several plain ones.
+// A root and a division make an entry worth several plain ones.
 constexpr index_t k_work_of_entry = 4;
 
 template <class T>
