@@ -3,9 +3,9 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <utility>
 
 #include "kernels/cpu/copy_few.hpp"
-#include "kernels/cpu/magnitude.hpp"
 #include "kernels/cpu/panel_product.hpp"
 #include "kernels/cpu/sums.hpp"
 #include "kernels/cpu/vector_width.hpp"
@@ -29,16 +29,23 @@ index_t packed_rows(index_t rows) {
   return rows <= k_panel_rows<T> / 2 ? k_panel_rows<T> / 2 : k_panel_rows<T>;
 }
 
+/// result <- a and b lane by lane in turns, from lane First of each on.
+template <std::size_t First, class Lanes, std::size_t... L>
+__attribute__((always_inline)) inline void interleave(const Lanes& a, const Lanes& b, Lanes& result,
+                                                      std::index_sequence<L...>) {
+#if __has_builtin(__builtin_shufflevector)
+  result = __builtin_shufflevector(a, b, (First + L / 2 + L % 2 * sizeof...(L))...);
+#else
+  ((result[L] = (L % 2 == 0 ? a : b)[First + L / 2]), ...);
+#endif
+}
+
 /// `to` <- the transpose of a square block with as many rows as a pack has lanes.
 template <class T, std::size_t W>
 __attribute__((always_inline)) inline void transpose_block(const T* from, index_t from_ld, T* to,
                                                            index_t to_ld) {
   constexpr std::size_t k_lanes = W / sizeof(T);
-  Pack<Magnitude<T>, W> first, second;
-  for (std::size_t l = 0; l < k_lanes; ++l) {
-    first[l] = static_cast<Magnitude<T>>(l / 2 + l % 2 * k_lanes);
-    second[l] = first[l] + static_cast<Magnitude<T>>(k_lanes / 2);
-  }
+  constexpr std::make_index_sequence<k_lanes> k_all;
   Pack<T, W> rows[k_lanes];
   for (std::size_t r = 0; r < k_lanes; ++r)
     load<T, W>(rows[r], from + static_cast<index_t>(r) * from_ld);
@@ -46,8 +53,8 @@ __attribute__((always_inline)) inline void transpose_block(const T* from, index_
   for (std::size_t done = 1; done < k_lanes; done *= 2) {
     Pack<T, W> next[k_lanes];
     for (std::size_t r = 0; r < k_lanes / 2; ++r) {
-      next[2 * r] = __builtin_shuffle(rows[r], rows[r + k_lanes / 2], first);
-      next[2 * r + 1] = __builtin_shuffle(rows[r], rows[r + k_lanes / 2], second);
+      interleave<0>(rows[r], rows[r + k_lanes / 2], next[2 * r], k_all);
+      interleave<k_lanes / 2>(rows[r], rows[r + k_lanes / 2], next[2 * r + 1], k_all);
     }
     for (std::size_t r = 0; r < k_lanes; ++r) rows[r] = next[r];
   }
