@@ -232,13 +232,15 @@ template <class T>
 void multiply_single_panel(const Gemm<T>& g, const Round& part, const Source<T>& b, T* packed) {
   const index_t m = g.C.cols;
   const Target<T> c{g.C.data + part.row, g.C.ld, part.rows, g.alpha, part.k == 0 ? g.beta : T(1)};
-  const index_t threads = thread_count();
-  const index_t work = packed_rows<T>(part.rows) * part.length * (m / threads + 1) / k_operations;
-  parallel_for(threads, work, [&](index_t thread) {
-    const index_t begin = m * thread / threads;
-    const index_t end = m * (thread + 1) / threads;
-    if (begin == end) return;
-    T* panel = packed + thread * k_panel_rows<T> * part.length;
+  const index_t most =
+      std::min<index_t>(thread_count(), (m + k_panel_columns - 1) / k_panel_columns);
+  const index_t work = packed_rows<T>(part.rows) * part.length * (m / most + 1) / k_operations;
+  // One thread alone packs once.
+  const index_t shares = worth_threads(most, work) ? most : 1;
+  parallel_for(shares, work, [&](index_t share) {
+    const index_t begin = m * share / shares;
+    const index_t end = m * (share + 1) / shares;
+    T* panel = packed + share * k_panel_rows<T> * part.length;
     pack_panel(g, part.row, part.rows, part.k, part.length, panel);
     multiply_columns({{panel, packed_rows<T>(part.rows)}}, b, part.length, c, begin, end);
   });

@@ -43,15 +43,23 @@ inline bool in_parallel() {
 /// machine with other work it costs: the first has to wait until the second gets its turn.
 inline constexpr index_t k_parallel_work = 65536;
 
+/// Whether parallel_for shares `count` bodies of `work_each` elements among threads.
+inline bool worth_threads([[maybe_unused]] index_t count, [[maybe_unused]] index_t work_each) {
+#ifdef _OPENMP
+  return count > 1 && work_each > 0 && count >= (k_parallel_work + work_each - 1) / work_each &&
+         !in_parallel();
+#else
+  return false;
+#endif
+}
+
 /// body(i) for i in [0, count), in parallel where count·work_each elements are worth it. The bodies
 /// must be independent; then results do not depend on the number of threads. Bodies do not throw,
 /// and know no subnormal numbers.
 template <class F>
 void parallel_for(index_t count, [[maybe_unused]] index_t work_each, const F& body) {
 #ifdef _OPENMP
-  const bool worth_it =
-      count > 1 && work_each > 0 && count >= (k_parallel_work + work_each - 1) / work_each;
-  if (worth_it && !in_parallel()) {
+  if (worth_threads(count, work_each)) {
 #pragma omp parallel
     {
       const FlushSubnormals flush;
