@@ -25,6 +25,7 @@ import dataclasses
 import os
 import pathlib
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -102,7 +103,14 @@ class Runner:
         self.folder = folder
         self.environment = dict(os.environ, PYTHONPATH=str(HERE / "stand_in"),
                                 OMP_WAIT_POLICY="passive", PYTHONDONTWRITEBYTECODE="1")
-        for variable, value in (("PATH", pathlib.Path(arguments.idl).parent),
+        # Documents call python3, the first of which on the PATH may lack NumPy.
+        programs = folder / "bin"
+        programs.mkdir()
+        python = programs / "python3"
+        python.write_text(f"#!/bin/sh\nexec {shlex.quote(arguments.python)} \"$@\"\n",
+                          encoding="utf-8")
+        python.chmod(0o755)
+        for variable, value in (("PATH", f"{programs}:{pathlib.Path(arguments.idl).parent}"),
                                 ("LD_LIBRARY_PATH", pathlib.Path(arguments.library).parent)):
             before = os.environ.get(variable)
             self.environment[variable] = f"{value}:{before}" if before else str(value)
