@@ -43,8 +43,7 @@ else()
     string(APPEND IDL_PC_PRIVATE " ${OpenMP_CXX_FLAGS}")
   endif()
   if(IDL_HAVE_CUDA)
-    string(APPEND IDL_PC_PRIVATE " -L${CUDAToolkit_LIBRARY_DIR} -lcublas -lcublasLt"
-           " -lcudart_static -ldl -lrt")
+    string(APPEND IDL_PC_PRIVATE " -L${CUDAToolkit_LIBRARY_DIR} -lcudart_static -ldl -lrt")
   endif()
 endif()
 # The way from the .pc file back to the prefix, so that the installed tree may be moved.

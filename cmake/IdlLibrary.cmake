@@ -77,7 +77,10 @@ if(IDL_OPENMP)
 endif()
 if(IDL_HAVE_CUDA)
   idl_add_objects(idl_kernels_cuda ${_kernels_cuda})
-  set(_idl_cuda_libraries CUDA::cudart_static CUDA::cublas CUDA::cublasLt)
+  set(_idl_cuda_libraries CUDA::cudart_static)
+  # cuBLASLt is loaded when it is first needed, and last of all looked for where the toolkit is.
+  set_source_files_properties("${_root}/kernels/cuda/cublas_lt.cpp" PROPERTIES COMPILE_DEFINITIONS
+                              IDL_CUBLAS_FOLDER="${CUDAToolkit_LIBRARY_DIR}")
   if(TARGET idl_kernels_cuda)
     target_link_libraries(idl_kernels_cuda PRIVATE ${_idl_cuda_libraries})
   endif()

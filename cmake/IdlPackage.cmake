@@ -33,7 +33,7 @@ if(IDL_HAVE_CUDA)
   set(CPACK_DEBIAN_PACKAGE_RECOMMENDS
       "libcublas-${CUDAToolkit_VERSION_MAJOR}-${CUDAToolkit_VERSION_MINOR}")
   string(APPEND CPACK_PACKAGE_DESCRIPTION
-         "\n\nIt needs cuBLAS of CUDA ${CUDAToolkit_VERSION_MAJOR}, also on machines without a GPU.")
+         "\n\nOn a GPU it needs cuBLAS of CUDA ${CUDAToolkit_VERSION_MAJOR}.")
 endif()
 # The packages whose libraries are linked, with the versions they need, by the linked files
 # themselves; the library's soname for packages that link it; ldconfig after installation.

@@ -31,10 +31,10 @@ class IDL_EXPORT NotSupported : public Error {
   using Error::Error;
 };
 
-/// A call into CUDA or cuBLAS failed.
+/// A call into CUDA or cuBLASLt failed, or that library could not be loaded.
 class IDL_EXPORT DeviceError : public Error {
  public:
-  /// @param library  "CUDA", "cuBLAS", ...
+  /// @param library  "CUDA", "cuBLASLt", ...
   /// @param call     the expression that failed
   /// @param code     the library's name of the status, for example "cudaErrorIllegalAddress"
   /// @param place    file:line

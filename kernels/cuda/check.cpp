@@ -7,6 +7,7 @@
 
 #include "idl/device.hpp"
 #include "idl/error.hpp"
+#include "kernels/cuda/cublas_lt.hpp"
 
 namespace idl::cuda {
 namespace {
@@ -22,7 +23,7 @@ std::string explain(cudaError_t status) {
   return std::string(cudaGetErrorName(status)) + ": " + cudaGetErrorString(status);
 }
 
-std::string explain(cublasStatus_t status) { return cublasGetStatusString(status); }
+std::string explain(cublasStatus_t status) { return cublas_lt().GetStatusString(status); }
 
 void clear_sticky_error() noexcept { static_cast<void>(cudaGetLastError()); }
 
@@ -51,7 +52,7 @@ void check(cublasStatus_t status, const char* call, const char* file, int line) 
   if (status == CUBLAS_STATUS_SUCCESS) [[likely]]
     return;
   clear_sticky_error();
-  throw DeviceError("cuBLAS", call, explain(status), place(file, line));
+  throw DeviceError("cuBLASLt", call, explain(status), place(file, line));
 }
 
 void check_allocation(cudaError_t status, int device, std::size_t bytes, const char* call,
@@ -85,7 +86,7 @@ void report_failure(cublasStatus_t status, const char* call) noexcept {
   int device = 0;
   if (cudaGetDevice(&device) == cudaErrorCudartUnloading) return;
   clear_sticky_error();
-  std::fprintf(stderr, "idl: error: %s failed: %s\n", call, cublasGetStatusString(status));
+  std::fprintf(stderr, "idl: error: %s failed: %s\n", call, cublas_lt().GetStatusString(status));
 }
 
 }  // namespace idl::cuda

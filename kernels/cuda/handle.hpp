@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <cublasLt.h>
-#include <cublas_v2.h>
 #include <cuda_runtime_api.h>
 
 #include <cstddef>
@@ -10,6 +8,7 @@
 
 #include "kernels/cuda/capture_lock.hpp"
 #include "kernels/cuda/check.hpp"
+#include "kernels/cuda/cublas_lt.hpp"
 
 /// CUDA's objects as small move-only values. Each is empty until it is made; destructors never
 /// throw.
@@ -58,16 +57,25 @@ auto destroy_alone(H handle) noexcept {
   return Destroy(handle);
 }
 
+/// By a function of cuBLASLt, which is loaded, since it has made the handle.
+template <auto Function, class H>
+cublasStatus_t destroy_by(H handle) noexcept {
+  return (cublas_lt().*Function)(handle);
+}
+
 using Stream = Handle<cudaStream_t, cudaStreamDestroy>;
 using Event = Handle<cudaEvent_t, cudaEventDestroy>;
 using Graph = Handle<cudaGraph_t, cudaGraphDestroy>;
 using GraphExec = Handle<cudaGraphExec_t, cudaGraphExecDestroy>;
 using DevicePool = Handle<cudaMemPool_t, cudaMemPoolDestroy>;
-using Blas = Handle<cublasHandle_t, destroy_alone<cublasDestroy, cublasHandle_t>>;
-using BlasLt = Handle<cublasLtHandle_t, destroy_alone<cublasLtDestroy, cublasLtHandle_t>>;
-using MatmulDescriptor = Handle<cublasLtMatmulDesc_t, cublasLtMatmulDescDestroy>;
-using MatmulPreference = Handle<cublasLtMatmulPreference_t, cublasLtMatmulPreferenceDestroy>;
-using MatrixLayout = Handle<cublasLtMatrixLayout_t, cublasLtMatrixLayoutDestroy>;
+template <class H, auto Function>
+using LtHandle = Handle<H, destroy_by<Function, H>>;
+using BlasLt =
+    Handle<cublasLtHandle_t,
+           destroy_alone<destroy_by<&CublasLt::Destroy, cublasLtHandle_t>, cublasLtHandle_t>>;
+using MatmulDescriptor = LtHandle<cublasLtMatmulDesc_t, &CublasLt::MatmulDescDestroy>;
+using MatmulPreference = LtHandle<cublasLtMatmulPreference_t, &CublasLt::MatmulPreferenceDestroy>;
+using MatrixLayout = LtHandle<cublasLtMatrixLayout_t, &CublasLt::MatrixLayoutDestroy>;
 
 /// A stream that neither waits for the default stream nor is waited for.
 inline Stream make_stream() {

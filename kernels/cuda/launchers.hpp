@@ -23,9 +23,10 @@ struct TransposedPattern {
 /// Working memory of reduce, in doubles; 16-byte aligned.
 inline constexpr index_t k_reduce_scratch = 1024;
 
-/// The batch-invariant form of Gemm; also right for k = 0.
+/// The batch-invariant form of Gemm; also right for k = 0, and for all that the library refuses.
 template <class T>
 void gemm_in_fixed_order(const Gemm<T>& gemm, CUstream_st* stream);
+void gemm_in_fixed_order(const LowGemm& gemm, CUstream_st* stream);
 /// `transposed` is used, and needed, with transpose_A only.
 template <class T>
 void spmm(const Spmm<T>& spmm, const TransposedPattern& transposed, CUstream_st* stream);

@@ -13,7 +13,7 @@ namespace idl::cuda {
 
 /// Gemm by cuBLASLt in true float32 or float64 (no TF32), and LowGemm, with a workspace of its own,
 /// so that it may be captured into graphs and repeats its bits. What cuBLASLt recommends for a
-/// shape is asked once and kept; where it has nothing, cuBLAS takes over.
+/// shape is asked once and kept; where it has nothing, gemm_in_fixed_order takes over.
 class LibraryGemm {
  public:
   /// `device` must be current and that of `pool`, which gives the workspace and must outlive this
@@ -56,25 +56,16 @@ class LibraryGemm {
     MatrixLayout A;
     MatrixLayout B;
     MatrixLayout C;
-    std::optional<cublasLtMatmulAlgo_t> algorithm;  ///< none: cuBLAS takes over
+    std::optional<cublasLtMatmulAlgo_t> algorithm;
   };
 
   template <class T>
   static Shape shape_of(const Gemm<T>& gemm);
   static Shape shape_of(const LowGemm& gemm);
-  template <class Product>
-  void prepare_plan(const Product& gemm);
   Plan make_plan(const Shape& shape) const;
   const Plan& plan_for(const Shape& shape);
-  template <class T>
-  void run_by_blas(const Gemm<T>& gemm, const Shape& shape, cudaStream_t stream);
-  void run_by_blas(const LowGemm& gemm, const Shape& shape, cudaStream_t stream);
-  void make_blas();
-  void give_blas(cudaStream_t stream);
 
-  MemoryPool& pool_;
   BlasLt lt_;
-  Blas blas_;  // made when it is first needed
   PoolMemory workspace_;
   std::map<Shape, Plan> plans_;
 };

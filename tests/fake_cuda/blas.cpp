@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
-// cuBLAS and cuBLASLt. The declarations are those of their headers.
-#include <cublasLt.h>
-
+// cuBLASLt. The declarations are those of its header.
+#include "kernels/cuda/cublas_lt.hpp"
 #include "tests/fake_cuda/state.hpp"
 
 using idl::fake::blas_call;
@@ -30,40 +29,9 @@ cublasStatus_t multiply(const char* name, cudaStream_t stream) {
 
 }  // namespace
 
-const char* cublasGetStatusString(cublasStatus_t) { return "planned by a test"; }
+const char* cublasLtGetStatusString(cublasStatus_t) { return "planned by a test"; }
 
 // Both wait for the device.
-cublasStatus_t cublasCreate_v2(cublasHandle_t* handle) {
-  idl::fake::spoil_captures();
-  return make("cublasCreate", handle);
-}
-cublasStatus_t cublasDestroy_v2(cublasHandle_t handle) {
-  idl::fake::spoil_captures();
-  return destroy("cublasDestroy", handle);
-}
-cublasStatus_t cublasSetStream_v2(cublasHandle_t, cudaStream_t) {
-  return blas_call("cublasSetStream");
-}
-cublasStatus_t cublasSetWorkspace_v2(cublasHandle_t, void*, size_t) {
-  return blas_call("cublasSetWorkspace");
-}
-cublasStatus_t cublasGemmEx_64(cublasHandle_t, cublasOperation_t, cublasOperation_t, int64_t,
-                               int64_t, int64_t, const void*, const void*, cudaDataType, int64_t,
-                               const void*, cudaDataType, int64_t, const void*, void*, cudaDataType,
-                               int64_t, cublasComputeType_t, cublasGemmAlgo_t) {
-  return blas_call("cublasGemmEx");
-}
-cublasStatus_t cublasSgemm_v2_64(cublasHandle_t, cublasOperation_t, cublasOperation_t, int64_t,
-                                 int64_t, int64_t, const float*, const float*, int64_t,
-                                 const float*, int64_t, const float*, float*, int64_t) {
-  return blas_call("cublasSgemm");
-}
-cublasStatus_t cublasDgemm_v2_64(cublasHandle_t, cublasOperation_t, cublasOperation_t, int64_t,
-                                 int64_t, int64_t, const double*, const double*, int64_t,
-                                 const double*, int64_t, const double*, double*, int64_t) {
-  return blas_call("cublasDgemm");
-}
-
 cublasStatus_t cublasLtCreate(cublasLtHandle_t* handle) {
   idl::fake::spoil_captures();
   return make("cublasLtCreate", handle);
@@ -117,3 +85,26 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t, cublasLtMatmulDesc_t, const void
                               cudaStream_t stream) {
   return multiply("cublasLtMatmul", stream);
 }
+
+// In the place of the library that would be loaded.
+namespace idl::cuda {
+
+const CublasLt& cublas_lt() {
+  static constexpr CublasLt k_fakes = {
+      .Create = cublasLtCreate,
+      .Destroy = cublasLtDestroy,
+      .GetStatusString = cublasLtGetStatusString,
+      .Matmul = cublasLtMatmul,
+      .MatmulAlgoGetHeuristic = cublasLtMatmulAlgoGetHeuristic,
+      .MatmulDescCreate = cublasLtMatmulDescCreate,
+      .MatmulDescDestroy = cublasLtMatmulDescDestroy,
+      .MatmulDescSetAttribute = cublasLtMatmulDescSetAttribute,
+      .MatmulPreferenceCreate = cublasLtMatmulPreferenceCreate,
+      .MatmulPreferenceDestroy = cublasLtMatmulPreferenceDestroy,
+      .MatmulPreferenceSetAttribute = cublasLtMatmulPreferenceSetAttribute,
+      .MatrixLayoutCreate = cublasLtMatrixLayoutCreate,
+      .MatrixLayoutDestroy = cublasLtMatrixLayoutDestroy};
+  return k_fakes;
+}
+
+}  // namespace idl::cuda

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <cublas_v2.h>
+#include <cublasLt.h>
 #include <cuda_runtime_api.h>
 
 #include <functional>
 #include <string>
 
-/// CUDA and cuBLAS as far as the CUDA backend calls them, without a device: memory is the host's,
+/// CUDA and cuBLASLt as far as the CUDA backend calls them, without a device: memory is the host's,
 /// kernels do nothing, captures are kept count of, and calls fail where a test says so. It shows
 /// what the backend's own code does with its handles, and nothing about the real libraries.
 namespace idl::fake {

@@ -28,6 +28,11 @@ class Plans : public testing::Test {
   Gemm<float> product(index_t inner) {
     return {.A = A_.view().columns(0, inner), .B = B_.view().block(0, 0, inner, 2), .C = C_};
   }
+  Gemm<float> transposed_product() {
+    Gemm<float> product = {.A = C_.view(), .B = C_.view(), .C = A_.view().columns(0, 3)};
+    product.transpose_B = true;
+    return product;
+  }
   /// Products of the `count` shapes behind `first`.
   Sequence products(index_t first, index_t count) {
     Sequence sequence;
@@ -65,6 +70,16 @@ TEST_F(Plans, OfJoinedProgramsAreThereWhenTheyAreCaptured) {
 TEST_F(Plans, OfAShapeAreAskedForOnce) {
   for (int i = 0; i < 3; ++i) backend().run(product(5));
   EXPECT_EQ(asked(), 1);
+}
+
+TEST_F(Plans, ThatTheLibraryDoesNotHaveLeaveTheProductToOurKernel) {
+  fake::fail("cublasLtMatmulAlgoGetHeuristic", CUBLAS_STATUS_NOT_SUPPORTED, 2);
+  backend().compile({product(5), transposed_product()});
+  EXPECT_EQ(asked(), 2);
+  EXPECT_EQ(fake::calls("cublasLtMatmul"), 0);
+  EXPECT_EQ(fake::calls("cudaLaunchKernel"), 2);
+  backend().run(product(6));
+  EXPECT_EQ(fake::calls("cublasLtMatmul"), 1);
 }
 
 TEST_F(Plans, DoNotPileUp) {
