@@ -14,7 +14,7 @@ namespace idl::cuda {
 namespace {
 
 void check_code_for(int device) {
-  const cudaError_t status = load_loop_kernels();
+  const cudaError_t status = load_publish_active();
   if (status == cudaErrorNoKernelImageForDevice || status == cudaErrorInvalidDeviceFunction ||
       status == cudaErrorUnsupportedPtxVersion) {
     static_cast<void>(cudaGetLastError());
@@ -27,7 +27,12 @@ void check_code_for(int device) {
 void check_stream(int device, CUstream_st* stream) {
 #if CUDART_VERSION >= 12080
   int owner = 0;
-  IDL_CUDA_CHECK(cudaStreamGetDevice(stream, &owner));
+  const cudaError_t status = cudaStreamGetDevice(stream, &owner);
+  if (status == cudaErrorCallRequiresNewerDriver) {
+    static_cast<void>(cudaGetLastError());
+    return;  // the first work on it will tell
+  }
+  IDL_CUDA_CHECK(status);
   IDL_CHECK(owner == device, "the stream belongs to " + to_string(Device::cuda(owner)) +
                                  ", the context is on " + to_string(Device::cuda(device)));
 #else

@@ -280,6 +280,12 @@ std::optional<bool> conditional_nodes_work(const ProgramHome& home) {
   int driver = 0;
   IDL_CUDA_CHECK(cudaDriverGetVersion(&driver));
   if (driver < 12040) return false;
+  const cudaError_t loaded = load_conditional_kernels();
+  if (loaded != cudaSuccess) {
+    static_cast<void>(cudaGetLastError());
+    if (wants_memory(loaded)) return {};
+    return false;
+  }
   const cudaStream_t stream = home.capture_stream;
   const PinnedMemory counters(2 * sizeof(std::int32_t));
   auto* seen = static_cast<volatile std::int32_t*>(counters.data());

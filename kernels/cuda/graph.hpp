@@ -57,7 +57,7 @@ std::unique_ptr<Program> join_programs(const ProgramHome& home,
 inline constexpr std::int32_t k_block_iterations = 8;
 
 /// Whether conditional WHILE nodes work here: builds a loop of two iterations, runs it and counts.
-/// Nothing is known where others have spoiled all attempts.
+/// Nothing is known where others have spoiled all attempts, or memory was short.
 std::optional<bool> conditional_nodes_work(const ProgramHome& home);
 
 }  // namespace idl::cuda

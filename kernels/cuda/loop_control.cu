@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Kernels of one thread; a few nanoseconds of work each.
+// Kernels of one thread; a few nanoseconds of work each. They call cudaGraphSetConditional, and a
+// driver that does not know that function loads nothing of what this file becomes; so no other
+// kernel is here.
 #include "kernels/cuda/loop_control.hpp"
 
 #include "kernels/cuda/launch.hpp"
@@ -20,12 +22,6 @@ __global__ void end_iteration_kernel(ConditionalLoop loop) {
                           *loop.active > loop.until && done < loop.max_iterations ? 1U : 0U);
 }
 
-__global__ void publish_active_kernel(const std::int32_t* active,
-                                      volatile std::int32_t* published) {
-  *published = *active;
-  __threadfence_system();
-}
-
 LaunchShape one_thread() { return {.grid = dim3(1), .block = dim3(1), .shared_bytes = 0}; }
 
 }  // namespace
@@ -38,15 +34,10 @@ void end_iteration(const ConditionalLoop& loop, cudaStream_t stream) {
   launch(end_iteration_kernel, one_thread(), stream, loop);
 }
 
-void publish_active(const std::int32_t* active, std::int32_t* published, cudaStream_t stream) {
-  launch(publish_active_kernel, one_thread(), stream, active, published);
-}
-
-cudaError_t load_loop_kernels() noexcept {
+cudaError_t load_conditional_kernels() noexcept {
   cudaFuncAttributes ignored = {};
   cudaError_t status = cudaFuncGetAttributes(&ignored, begin_loop_kernel);
   if (status == cudaSuccess) status = cudaFuncGetAttributes(&ignored, end_iteration_kernel);
-  if (status == cudaSuccess) status = cudaFuncGetAttributes(&ignored, publish_active_kernel);
   return status;
 }
 

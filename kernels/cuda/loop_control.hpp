@@ -23,11 +23,14 @@ void begin_loop(const ConditionalLoop& loop, cudaStream_t stream);
 /// max_iterations.
 void end_iteration(const ConditionalLoop& loop, cudaStream_t stream);
 
+/// Loads both, which could fail under capture. Drivers without conditional nodes do not load them.
+cudaError_t load_conditional_kernels() noexcept;
+
 /// Writes active[0] where the host can see it (page-locked memory, by the device's address).
 void publish_active(const std::int32_t* active, std::int32_t* published, cudaStream_t stream);
 
-/// Loads these kernels, which could fail under capture. The status tells whether this build holds
-/// code for the current device.
-cudaError_t load_loop_kernels() noexcept;
+/// Loads that one, which every driver does. The status tells whether this build holds code for the
+/// current device.
+cudaError_t load_publish_active() noexcept;
 
 }  // namespace idl::cuda

@@ -55,6 +55,8 @@ void reset() {
   s.actions.clear();
   s.spoiled_captures = 0;
   s.nodes_of_a_launch = 1;
+  s.not_loaded.clear();
+  s.driver = CUDART_VERSION;
   this_thread() = {};
 }
 
@@ -89,6 +91,24 @@ int spoiled_captures() {
 void set_nodes_of_a_launch(int nodes) {
   const std::lock_guard lock(state().mutex);
   state().nodes_of_a_launch = nodes;
+}
+
+void set_driver(int version) {
+  const std::lock_guard lock(state().mutex);
+  state().driver = version;
+}
+
+void fail_to_load(const std::string& kernel, cudaError_t status) {
+  const std::lock_guard lock(state().mutex);
+  for (const auto& [address, known] : state().kernels) {
+    if (known.name.find(kernel) != std::string::npos) state().not_loaded[known.module] = status;
+  }
+}
+
+cudaError_t load(const void* kernel) {
+  const std::lock_guard lock(state().mutex);
+  const auto found = state().not_loaded.find(state().kernels[kernel].module);
+  return found == state().not_loaded.end() ? cudaSuccess : found->second;
 }
 
 int bound_device() { return this_thread().bound; }

@@ -34,6 +34,12 @@ int spoiled_captures();
 /// How many graph nodes a kernel becomes in a capture.
 void set_nodes_of_a_launch(int nodes);
 
+/// What cudaDriverGetVersion says from here on.
+void set_driver(int version);
+/// The kernels of the source file that holds `kernel` cannot be loaded from here on: a question
+/// about them and their launch fail with `status`.
+void fail_to_load(const std::string& kernel, cudaError_t status);
+
 /// The device to which cudaSetDevice has bound this thread; -1 for none.
 int bound_device();
 

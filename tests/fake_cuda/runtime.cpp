@@ -8,6 +8,7 @@
 using idl::fake::call;
 using idl::fake::cuda_call;
 using idl::fake::enqueue;
+using idl::fake::load;
 using idl::fake::state;
 using idl::fake::this_thread;
 
@@ -66,7 +67,8 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int) {
   return cudaSuccess;
 }
 cudaError_t cudaDriverGetVersion(int* version) {
-  *version = 13000;
+  const std::lock_guard lock(state().mutex);
+  *version = state().driver;
   return cudaSuccess;
 }
 
@@ -118,7 +120,7 @@ cudaError_t cudaStreamDestroy(cudaStream_t stream) {
 }
 cudaError_t cudaStreamGetDevice(cudaStream_t stream, int* device) {
   *device = stream->device;
-  return cudaSuccess;
+  return cuda_call("cudaStreamGetDevice");
 }
 cudaError_t cudaStreamSynchronize(cudaStream_t) { return cuda_call("cudaStreamSynchronize"); }
 cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t, unsigned) {
@@ -134,15 +136,18 @@ cudaError_t cudaEventRecord(cudaEvent_t, cudaStream_t stream) {
 cudaError_t cudaEventQuery(cudaEvent_t) { return cuda_call("cudaEventQuery"); }
 cudaError_t cudaEventSynchronize(cudaEvent_t) { return cuda_call("cudaEventSynchronize"); }
 
-cudaError_t cudaLaunchKernel(const void*, dim3, dim3, void**, size_t, cudaStream_t stream) {
-  return enqueue("cudaLaunchKernel", stream);
+cudaError_t cudaLaunchKernel(const void* kernel, dim3, dim3, void**, size_t, cudaStream_t stream) {
+  const cudaError_t status = load(kernel);
+  return status == cudaSuccess ? enqueue("cudaLaunchKernel", stream) : status;
 }
-cudaError_t cudaLaunchKernelExC(const cudaLaunchConfig_t* config, const void*, void**) {
-  return enqueue("cudaLaunchKernelExC", config->stream);
+cudaError_t cudaLaunchKernelExC(const cudaLaunchConfig_t* config, const void* kernel, void**) {
+  const cudaError_t status = load(kernel);
+  return status == cudaSuccess ? enqueue("cudaLaunchKernelExC", config->stream) : status;
 }
-cudaError_t cudaFuncGetAttributes(cudaFuncAttributes* attributes, const void*) {
+cudaError_t cudaFuncGetAttributes(cudaFuncAttributes* attributes, const void* kernel) {
   *attributes = {};
-  return cuda_call("cudaFuncGetAttributes");
+  const cudaError_t status = load(kernel);
+  return status == cudaSuccess ? cuda_call("cudaFuncGetAttributes") : status;
 }
 cudaError_t cudaFuncSetAttribute(const void*, cudaFuncAttribute, int) { return cudaSuccess; }
 cudaError_t cudaOccupancyMaxActiveClusters(int* count, const void*, const cudaLaunchConfig_t*) {
@@ -157,11 +162,13 @@ cudaError_t cudaOccupancyMaxActiveBlocksPerMultiprocessorWithFlags(int* count, c
 
 // What nvcc's code calls before main() and around a launch.
 extern "C" {
-void** __cudaRegisterFatBinary(void*) { return nullptr; }
+void** __cudaRegisterFatBinary(void* code) { return static_cast<void**>(code); }
 void __cudaRegisterFatBinaryEnd(void**) {}
 void __cudaUnregisterFatBinary(void**) {}
-void __cudaRegisterFunction(void**, const char*, char*, const char*, int, uint3*, uint3*, dim3*,
-                            dim3*, int*) {}
+void __cudaRegisterFunction(void** module, const char* kernel, char*, const char* name, int, uint3*,
+                            uint3*, dim3*, dim3*, int*) {
+  state().kernels[kernel] = {module, name};
+}
 void __cudaRegisterVar(void**, char*, char*, const char*, int, size_t, int, int) {}
 unsigned __cudaPushCallConfiguration(dim3, dim3, size_t, CUstream_st*) { return 0; }
 cudaError_t __cudaPopCallConfiguration(dim3*, dim3*, size_t*, void*) { return cudaSuccess; }

@@ -24,9 +24,8 @@ class SpoiledCapture : public testing::Test {
 
   Backend& backend() { return *context_.backend(); }
   Sequence step() { return {AddScaled<float>{.X = X_, .Y = Y_}}; }
-  std::unique_ptr<Program> compile_loop() {
-    return backend().compile_while(step(), active_.view(), 10);
-  }
+  std::unique_ptr<Program> compile_loop() { return backend().compile_while(step(), active(), 10); }
+  VectorView<const std::int32_t> active() const { return active_.view(); }
 
   /// The next `times` calls of `name` in a capture come with a wait for the device elsewhere.
   static void spoil(const std::string& name, int times) {
@@ -91,6 +90,44 @@ TEST_F(SpoiledCapture, SaysNothingAboutConditionalNodes) {
 }
 
 using ConditionalNodes = SpoiledCapture;
+
+// Drivers before 12.4 load nothing of a file whose kernels call cudaGraphSetConditional.
+TEST_F(ConditionalNodes, ThatADriverDoesNotKnowAreReplacedByBlocksAndNothingElseIsMissed) {
+  for (const int driver : {12020, 13000}) {
+    fake::set_driver(driver);
+    fake::fail_to_load("begin_loop_kernel", cudaErrorSharedObjectSymbolNotFound);
+    Context context(Device::cuda(0));
+    Backend& backend = *context.backend();
+    const auto loop = backend.compile_while(step(), active(), 10);
+    ASSERT_NE(loop, nullptr);
+    *static_cast<std::int32_t*>(fake::last_pinned()) = 1;
+    const int launched = fake::calls("cudaGraphLaunch");
+    loop->launch();
+    EXPECT_EQ(fake::calls("cudaGraphLaunch") - launched, 2) << "a block of 8, and one of 2";
+    backend.choose_loop_strategy(LoopStrategy::conditional_node);
+    EXPECT_THROW(backend.compile_while(step(), active(), 10), NotSupported);
+  }
+}
+
+TEST_F(ConditionalNodes, AreAskedForAgainWhereMemoryWasShort) {
+  fake::fail("cudaFuncGetAttributes", cudaErrorMemoryAllocation);
+  EXPECT_NE(compile_loop(), nullptr);
+  EXPECT_EQ(fake::calls("cudaGraphAddNode"), 0);
+  EXPECT_NE(compile_loop(), nullptr);
+  EXPECT_EQ(fake::calls("cudaGraphAddNode"), 2);
+}
+
+TEST_F(ConditionalNodes, AndAQuestionThatAnOldDriverCannotAnswerAreNoReasonToRefuseAStream) {
+  cudaStream_t stream = nullptr;
+  cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking);
+  fake::fail("cudaStreamGetDevice", cudaErrorCallRequiresNewerDriver);
+  {
+    const Context context({.device = Device::cuda(0), .stream = stream});
+    EXPECT_EQ(context.stream(), stream);
+  }
+  EXPECT_THROW(Context({.device = Device::cuda(1), .stream = stream}), InvalidArgument);
+  cudaStreamDestroy(stream);
+}
 
 TEST_F(ConditionalNodes, ThatCannotBeMadeAreReplacedByBlocks) {
   // The start of a loop becomes more nodes than a loop can begin with.

@@ -30,8 +30,17 @@ struct Failure {
   int times = 0;
 };
 
+/// A kernel as nvcc's code announces it before main().
+struct Kernel {
+  void** module = nullptr;  ///< one per source file
+  std::string name;         ///< mangled
+};
+
 struct State {
   std::mutex mutex;
+  std::map<const void*, Kernel> kernels;     // by what stands for them on the host
+  std::map<void**, cudaError_t> not_loaded;  // modules
+  int driver = 0;
   std::map<std::string, int> calls;
   std::map<std::string, Failure> failures;
   std::map<std::string, std::function<void()>> actions;
@@ -55,6 +64,9 @@ ThreadState& this_thread();
 int call(const char* name);
 cudaError_t cuda_call(const char* name);
 cublasStatus_t blas_call(const char* name);
+
+/// Whether the module of a kernel can be loaded.
+cudaError_t load(const void* kernel);
 
 /// A call that gives work to a stream.
 cudaError_t enqueue(const char* name, cudaStream_t stream);
