@@ -97,7 +97,8 @@ IDL_C_EXPORT const char* idl_last_error(void);
 
 /**
  * @param device  "auto", "cpu", "cuda" or "cuda:K"
- * @param stream  a cudaStream_t that orders the work, or NULL for a stream of its own
+ * @param stream  a cudaStream_t that orders the work, or NULL for a stream of its own (not CUDA's
+ *                default stream, with which that is not ordered)
  */
 IDL_C_EXPORT idl_status idl_context_create(const char* device, void* stream, idl_context** context);
 /** NULL is allowed. Trainers made with the context are destroyed before it. */

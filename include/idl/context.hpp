@@ -20,7 +20,10 @@ struct ContextOptions {
   /// where the work is done.
   Device device = best_device();
   /// Work is ordered on this stream of the caller's, which must outlive the Context. nullptr: the
-  /// Context makes a stream of its own. CUDA's default stream cannot be borrowed.
+  /// Context makes a stream of its own. CUDA's default streams cannot be borrowed:
+  /// cudaStreamLegacy and cudaStreamPerThread are refused, and a null handle, CUDA's other name of
+  /// the legacy one, means the Context's own. That stream neither waits for the default stream nor
+  /// is waited for; wait_for(nullptr) and record_for(nullptr) order the two.
   CUstream_st* stream = nullptr;
   LogCallback log{};  ///< none: warnings and errors go to standard error
 };
