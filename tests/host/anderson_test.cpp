@@ -3,6 +3,7 @@
 
 #include <cmath>
 #include <cstddef>
+#include <limits>
 
 #include "tests/host/dense_oracle.hpp"
 #include "tests/host/models_test.hpp"
@@ -150,10 +151,13 @@ TYPED_TEST(Anderson, CountsIterationsAsPicardDoesAtTheLimitsAndFromAStart) {
         model.predict(this->context(), U.view(), this->options(acceleration), solved.X.view());
     EXPECT_EQ(again.report.iterations, std::vector<std::int32_t>(5, 1));
   }
-  // Two evaluations from zero are two Picard steps.
+  // Two evaluations from zero are two Picard steps, though the kernel for small solves sums A X in
+  // another order. |Z| <= 4 and |A|∞ = 0.9: two sums of 8 products below 3.6 differ by at most
+  // 8·3.6 ε, and the rounding of X < 8 adds 8 ε.
   EXPECT_EQ(X[0], X[3]);
   EXPECT_EQ(X[1], X[4]);
-  EXPECT_EQ(X[2], X[5]);
+  EXPECT_LE(max_difference(X[2], X[5]),
+            37 * std::numeric_limits<typename TypeParam::Scalar>::epsilon());
   this->take_warnings();
 }
 
