@@ -176,6 +176,34 @@ class FusedLoopTest : public KernelTest<C> {
     }
   }
 
+  /// Some columns of a batch of m, which share blocks and clusters, against the same ones alone.
+  void expect_bits_of_columns_alone(bool adjoint, index_t n, index_t m, std::int32_t most) {
+    const auto size = static_cast<std::size_t>(n);
+    const auto count = static_cast<std::size_t>(m);
+    const std::vector<double> A = contraction(n);
+    const std::vector<double> held =
+        this->rounded(this->random_.uniforms(static_cast<index_t>(2 * size * count), -1.0, 1.0));
+    const std::vector<double> start(size * count, 0.25);
+    const Activation activation = {.kind = ActivationKind::tanh};
+    const auto piece = [&](const std::vector<double>& all, std::size_t column) {
+      const auto first = all.begin() + static_cast<std::ptrdiff_t>(column * size);
+      return std::vector<double>(first, first + static_cast<std::ptrdiff_t>(size));
+    };
+    const auto batch =
+        solve(LoopStrategy::fused, adjoint, n, m, A, held, start, activation, {}, most);
+    for (const std::size_t j : {std::size_t{0}, count / 2 - 1, count - 1}) {
+      std::vector<double> own = piece(held, j);
+      const std::vector<double> slope = piece(held, j + count);
+      own.insert(own.end(), slope.begin(), slope.end());
+      const auto alone =
+          solve(LoopStrategy::fused, adjoint, n, 1, A, own, piece(start, j), activation, {}, most);
+      EXPECT_EQ(alone.X, piece(batch.X, j)) << "column " << j << " of " << n << "x" << m;
+      EXPECT_EQ(alone.iterations[0], batch.iterations[j]);
+      EXPECT_EQ(alone.steps[0], batch.steps[j]);
+      EXPECT_EQ(alone.norms[0], batch.norms[j]);
+    }
+  }
+
   /// Rounding of n terms of a contraction by 0.9, which amplifies by 1/(1 − 0.9).
   static double tolerance(index_t n) {
     return 10.0 * (static_cast<double>(n) + 8) * KernelTest<C>::unit();
@@ -260,31 +288,12 @@ TYPED_TEST(FusedLoopTest, EveryActivationIsTheGenericOne) {
 }
 
 TYPED_TEST(FusedLoopTest, ColumnsHaveTheSameBitsInAnyBatch) {
-  const index_t n = 100;
-  const index_t m = 13;  // four columns per block; alone, a block each
-  const auto size = static_cast<std::size_t>(n);
-  const std::vector<double> A = this->contraction(n);
-  for (const bool adjoint : {false, true}) {
-    const std::vector<double> held = this->rounded(this->random_.uniforms(
-        static_cast<index_t>(2 * size * static_cast<std::size_t>(m)), -1.0, 1.0));
-    const std::vector<double> start(size * static_cast<std::size_t>(m), 0.25);
-    const auto batch = this->solve(LoopStrategy::fused, adjoint, n, m, A, held, start, k_tanh);
-    for (const std::size_t j : {0U, 5U, 12U}) {
-      const auto piece = [&](const std::vector<double>& all, std::size_t column) {
-        const auto first = all.begin() + static_cast<std::ptrdiff_t>(column * size);
-        return std::vector<double>(first, first + static_cast<std::ptrdiff_t>(size));
-      };
-      std::vector<double> own = piece(held, j);
-      const std::vector<double> slope = piece(held, j + static_cast<std::size_t>(m));
-      own.insert(own.end(), slope.begin(), slope.end());
-      const auto alone =
-          this->solve(LoopStrategy::fused, adjoint, n, 1, A, own, piece(start, j), k_tanh);
-      EXPECT_EQ(alone.X, piece(batch.X, j));
-      EXPECT_EQ(alone.iterations[0], batch.iterations[j]);
-      EXPECT_EQ(alone.steps[0], batch.steps[j]);
-      EXPECT_EQ(alone.norms[0], batch.norms[j]);
-    }
-  }
+  for (const bool adjoint : {false, true}) this->expect_bits_of_columns_alone(adjoint, 100, 13, 60);
+  // On a device of 132 multiprocessors, where so many columns are four a block, two and two;
+  // doubles four, one and one.
+  this->expect_bits_of_columns_alone(true, 64, 300, 2);
+  this->expect_bits_of_columns_alone(false, 128, 300, 2);
+  this->expect_bits_of_columns_alone(false, this->k_above_block == 209 ? 192 : 144, 150, 2);
 }
 
 TYPED_TEST(FusedLoopTest, StoppedColumnsAndOneWithNaNHarmNoOther) {
@@ -343,20 +352,14 @@ TYPED_TEST(FusedLoopTest, ClustersStopEachColumnByItself) {
 
 TYPED_TEST(FusedLoopTest, ClustersGiveAColumnTheSameBitsInAnyBatch) {
   if (!this->clusters_run()) GTEST_SKIP() << "the device has no clusters of blocks";
-  // In the emulation four columns per cluster of floats; alone, one.
-  const index_t n = sizeof(typename TypeParam::Scalar) == 4 ? 289 : this->k_above_block;
-  const index_t m = 5;
-  const auto size = static_cast<std::ptrdiff_t>(n);
-  const std::vector<double> A = this->contraction(n);
-  const std::vector<double> held = this->rounded(this->random_.uniforms(n * m, -1.0, 1.0));
-  const std::vector<double> zeros(held.size(), 0.0);
-  const auto batch = this->solve(LoopStrategy::fused, false, n, m, A, held, zeros, k_tanh, {}, 4);
-  const std::vector<double> own(held.begin() + 3 * size, held.begin() + 4 * size);
-  const auto alone = this->solve(LoopStrategy::fused, false, n, 1, A, own,
-                                 std::vector<double>(own.size(), 0.0), k_tanh, {}, 4);
-  EXPECT_EQ(alone.X, std::vector<double>(batch.X.begin() + 3 * size, batch.X.begin() + 4 * size));
-  EXPECT_EQ(alone.steps[0], batch.steps[3]);
-  EXPECT_EQ(alone.norms[0], batch.norms[3]);
+  if (sizeof(typename TypeParam::Scalar) == 8)
+    return this->expect_bits_of_columns_alone(false, this->k_above_block, 5, 4);
+  // Floats are two columns a cluster, four, two and two, both on a device that runs two clusters at
+  // a time and on one that runs 66, 32, 32 and 16.
+  this->expect_bits_of_columns_alone(false, 256, 80, 2);
+  this->expect_bits_of_columns_alone(false, 320, 80, 2);
+  this->expect_bits_of_columns_alone(true, 384, 40, 2);
+  this->expect_bits_of_columns_alone(false, 512, 20, 2);
 }
 
 TYPED_TEST(FusedLoopTest, StopsAtTheLimitOfIterations) {
