@@ -8,6 +8,7 @@
 #include "kernels/cuda/device_guard.hpp"
 #include "kernels/cuda/factory.hpp"
 #include "kernels/cuda/fused_loop.hpp"
+#include "kernels/cuda/leading_dimension.hpp"
 #include "kernels/cuda/read_back.hpp"
 #include "kernels/validate.hpp"
 
@@ -93,13 +94,7 @@ void CudaBackend::release(void* data, std::size_t bytes) noexcept {
 MemoryStatistics CudaBackend::memory() const noexcept { return state_->pool.statistics(); }
 
 index_t CudaBackend::leading_dimension(index_t rows, std::size_t element_size) const noexcept {
-  constexpr index_t k_access = 16;
-  constexpr index_t k_sector = 32;
-  const auto size = static_cast<index_t>(element_size);
-  const index_t bytes = rows * size;
-  if (bytes <= k_access) return std::max<index_t>(rows, 1);
-  const index_t unit = bytes < 8 * k_sector ? k_access : k_sector;
-  return (bytes + unit - 1) / unit * unit / size;
+  return cuda::leading_dimension(rows, element_size);
 }
 
 void* CudaBackend::allocate_host(std::size_t bytes) {
@@ -220,14 +215,11 @@ int CudaBackend::multiprocessors() const {
 std::unique_ptr<Program> CudaBackend::compile_from_zero(const Sequence& sequence,
                                                         VectorView<const std::int32_t> active,
                                                         std::int32_t max_iterations) {
-  const bool forced = loop_strategy_ == LoopStrategy::fused;
-  if (!forced && loop_strategy_ != LoopStrategy::automatic) return nullptr;
   validate_all(sequence);
   const DeviceGuard guard(device_);
-  const auto fused =
-      FusedLoop::match_from_zero(sequence, active, multiprocessors(), max_iterations);
-  if (!fused || !(forced || fused->worthwhile())) return nullptr;
-  return compile_fused_loop(home(), sequence, *fused, max_iterations);
+  const auto fused = FusedLoop::choose_from_zero(loop_strategy_, sequence, active,
+                                                 multiprocessors(), max_iterations);
+  return fused ? compile_fused_loop(home(), sequence, *fused, max_iterations) : nullptr;
 }
 
 std::unique_ptr<Program> CudaBackend::compile_while(Sequence sequence,
@@ -243,16 +235,9 @@ std::unique_ptr<Program> CudaBackend::compile_while(Sequence sequence,
   validate_all(sequence);
   if (max_iterations == 0) return std::make_unique<EmptyProgram>(std::move(sequence));
   const DeviceGuard guard(device_);
-  // A kernel runs all columns to their ends.
-  const bool may_fuse = until == 0;
-  if (may_fuse &&
-      (loop_strategy_ == LoopStrategy::automatic || loop_strategy_ == LoopStrategy::fused)) {
-    const bool forced = loop_strategy_ == LoopStrategy::fused;
-    const auto fused = FusedLoop::match(sequence, active, multiprocessors());
-    if (fused && (forced || fused->worthwhile()))
-      return compile_fused_loop(home(), std::move(sequence), *fused, max_iterations);
-    if (forced) throw NotSupported("this loop cannot run as one kernel");
-  }
+  if (const auto fused =
+          FusedLoop::choose(loop_strategy_, sequence, active, multiprocessors(), until))
+    return compile_fused_loop(home(), std::move(sequence), *fused, max_iterations);
   if (use_conditional_nodes()) {
     try {
       return compile_conditional_loop(home(), sequence, active.data, max_iterations, until);

@@ -32,8 +32,6 @@ class CudaBackend final : public ForEachPrimitive<CudaRunEach>,
   void* allocate(std::size_t bytes) override;
   void release(void* data, std::size_t bytes) noexcept override;
   MemoryStatistics memory() const noexcept override;
-  /// Columns start on 16 bytes, for packed loads, and on 32, a sector of memory, where they are
-  /// long enough for the padding not to matter.
   index_t leading_dimension(index_t rows, std::size_t element_size) const noexcept override;
 
   void* allocate_host(std::size_t bytes) override;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "kernels/cuda/fused_loop.hpp"
 
+#include "idl/error.hpp"
+
 namespace idl::cuda {
 namespace {
 
@@ -108,6 +110,27 @@ std::optional<FusedLoop> FusedLoop::match_from_zero(const Sequence& sequence,
   if (!fits) return std::nullopt;
   loop->from_zero_ = true;
   return loop;
+}
+
+std::optional<FusedLoop> FusedLoop::choose(LoopStrategy strategy, const Sequence& sequence,
+                                           VectorView<const std::int32_t> active,
+                                           int multiprocessors, std::int32_t until) {
+  const bool forced = strategy == LoopStrategy::fused;
+  if (until != 0 || (!forced && strategy != LoopStrategy::automatic)) return std::nullopt;
+  const auto loop = match(sequence, active, multiprocessors);
+  if (forced && !loop) throw NotSupported("this loop cannot run as one kernel");
+  return loop && (forced || loop->worthwhile()) ? loop : std::nullopt;
+}
+
+std::optional<FusedLoop> FusedLoop::choose_from_zero(LoopStrategy strategy,
+                                                     const Sequence& sequence,
+                                                     VectorView<const std::int32_t> active,
+                                                     int multiprocessors,
+                                                     std::int32_t max_iterations) {
+  const bool forced = strategy == LoopStrategy::fused;
+  if (!forced && strategy != LoopStrategy::automatic) return std::nullopt;
+  const auto loop = match_from_zero(sequence, active, multiprocessors, max_iterations);
+  return loop && (forced || loop->worthwhile()) ? loop : std::nullopt;
 }
 
 bool FusedLoop::worthwhile() const {

@@ -6,7 +6,7 @@
 #include <variant>
 
 #include "idl/context.hpp"
-#include "kernels/primitives.hpp"
+#include "kernels/backend.hpp"
 
 namespace idl::cuda {
 
@@ -50,6 +50,19 @@ class FusedLoop {
   /// Whether it is likely to be faster than a loop of products over all columns, or the bits must
   /// not depend on how many columns there are.
   bool worthwhile() const;
+
+  /// match(), if `strategy` is `fused`, or `automatic` and it is worthwhile. A kernel runs all
+  /// columns to their ends, so not where the loop ends at `until` > 0 running ones.
+  /// @throws NotSupported where it is `fused` and this loop cannot run so
+  static std::optional<FusedLoop> choose(LoopStrategy strategy, const Sequence& sequence,
+                                         VectorView<const std::int32_t> active, int multiprocessors,
+                                         std::int32_t until);
+
+  /// The same of match_from_zero(), for which there is always another way.
+  static std::optional<FusedLoop> choose_from_zero(LoopStrategy strategy, const Sequence& sequence,
+                                                   VectorView<const std::int32_t> active,
+                                                   int multiprocessors,
+                                                   std::int32_t max_iterations);
 
   /// Enqueues the loop: while a column is running, at most max_iterations times.
   void launch(std::int32_t max_iterations, CUstream_st* stream) const;

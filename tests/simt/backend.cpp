@@ -9,6 +9,7 @@
 #include "idl/error.hpp"
 #include "kernels/cuda/factory.hpp"
 #include "kernels/cuda/fused_loop.hpp"
+#include "kernels/cuda/leading_dimension.hpp"
 #include "kernels/cuda/loop_control.hpp"
 #include "kernels/validate.hpp"
 
@@ -56,9 +57,6 @@ class StraightProgram final : public Program {
   std::shared_ptr<SimtBackend> backend_;
   cuda::Steps steps_;
 };
-
-/// Of few multiprocessors, so that small batches show both ways of sharing columns out.
-constexpr int k_multiprocessors = 4;
 
 class FusedProgram final : public Program {
  public:
@@ -118,11 +116,8 @@ class WhileProgram final : public Program {
 
 std::string SimtBackend::describe() const { return cuda::describe_cuda_device(0); }
 
-/// As the CUDA backend: columns start on 16 bytes.
 index_t SimtBackend::leading_dimension(index_t rows, std::size_t element_size) const noexcept {
-  const auto elements = static_cast<index_t>(16 / element_size);
-  return rows <= elements ? std::max<index_t>(rows, 1)
-                          : (rows + elements - 1) / elements * elements;
+  return cuda::leading_dimension(rows, element_size);
 }
 
 void SimtBackend::upload(const Transfer& transfer) {
@@ -158,10 +153,9 @@ std::unique_ptr<Program> SimtBackend::compile(Sequence sequence) {
 std::unique_ptr<Program> SimtBackend::compile_from_zero(const Sequence& sequence,
                                                         VectorView<const std::int32_t> active,
                                                         std::int32_t max_iterations) {
-  if (strategy_ != LoopStrategy::fused) return nullptr;
   validate_all(sequence);
-  const auto loop =
-      cuda::FusedLoop::match_from_zero(sequence, active, k_multiprocessors, max_iterations);
+  const auto loop = cuda::FusedLoop::choose_from_zero(strategy_, sequence, active,
+                                                      k_multiprocessors, max_iterations);
   if (!loop) return nullptr;
   return std::make_unique<FusedProgram>(shared_from_this(), sequence, *loop, max_iterations);
 }
@@ -177,12 +171,10 @@ std::unique_ptr<Program> SimtBackend::compile_while(Sequence sequence,
   validate_all(sequence);
   if (strategy_ == LoopStrategy::block_replay)
     throw NotSupported("the emulation has no graphs to replay");
-  if (strategy_ == LoopStrategy::fused && until == 0) {
-    const auto loop = cuda::FusedLoop::match(sequence, active, k_multiprocessors);
-    if (!loop) throw NotSupported("this loop cannot run as one kernel");
+  if (const auto loop =
+          cuda::FusedLoop::choose(strategy_, sequence, active, k_multiprocessors, until))
     return std::make_unique<FusedProgram>(shared_from_this(), std::move(sequence), *loop,
                                           max_iterations);
-  }
   return std::make_unique<WhileProgram>(shared_from_this(), std::move(sequence), active.data,
                                         max_iterations, until);
 }

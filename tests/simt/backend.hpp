@@ -6,6 +6,7 @@
 
 #include "kernels/backend.hpp"
 #include "kernels/cuda/steps.hpp"
+#include "tests/simt/device.hpp"
 
 namespace idl::simt {
 
@@ -51,9 +52,9 @@ class SimtBackend final : public ForEachPrimitive<SimtRunEach>,
   std::unique_ptr<Program> compile_from_zero(const Sequence& sequence,
                                              VectorView<const std::int32_t> active,
                                              std::int32_t max_iterations) override;
-  /// `automatic` is the conditional node: every access of the fused kernels to shared memory is
-  /// watched, which takes long.
-  void choose_loop_strategy(LoopStrategy strategy) override { strategy_ = strategy; }
+  void choose_loop_strategy(LoopStrategy strategy) override {
+    strategy_ = strategy == LoopStrategy::automatic ? k_automatic : strategy;
+  }
 
   template <class P>
   void run_checked(const P& primitive);
@@ -64,7 +65,7 @@ class SimtBackend final : public ForEachPrimitive<SimtRunEach>,
  private:
   void validate_all(const Sequence& sequence) const;
 
-  LoopStrategy strategy_ = LoopStrategy::automatic;
+  LoopStrategy strategy_ = k_automatic;
   cuda::MemoryPool pool_;
   cuda::MemoryPool host_pool_;
   cuda::LibraryGemm products_;

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "tests/simt/device.hpp"
 #include "tests/simt/dice.hpp"
 #include "tests/simt/fiber.hpp"
 #include "tests/simt/grid.hpp"
@@ -60,7 +61,8 @@ struct Thread {
 struct Block {
   explicit Block(std::size_t shared_bytes)
       : dynamic((shared_bytes + sizeof(uint4) - 1) / sizeof(uint4)),
-        histories((shared_bytes + k_dynamic_grain - 1) / k_dynamic_grain) {}
+        histories(k_watches_shared_memory ? (shared_bytes + k_dynamic_grain - 1) / k_dynamic_grain
+                                          : 0) {}
 
   uint3 index{};
   std::uint64_t serial = 0;

@@ -7,6 +7,7 @@
 #include <type_traits>
 
 #include "kernels/cuda/check.hpp"
+#include "tests/simt/device.hpp"
 
 /// Takes the place of kernels/cuda/launch.hpp in the emulation.
 namespace idl::cuda {
@@ -25,10 +26,9 @@ void launch(void (*kernel)(Parameters...), const LaunchShape& shape, CUstream_st
                  [&] { kernel(arguments...); });
 }
 
-/// As few as let small batches show both what is worth it and what is not.
 template <auto>
-int most_clusters(const LaunchShape&) {
-  return 2;
+int most_clusters(const LaunchShape& shape) {
+  return simt::most_clusters(shape.cluster);
 }
 
 }  // namespace idl::cuda

@@ -4,6 +4,7 @@
 #include <cuda_runtime_api.h>
 
 #include "kernels/primitives.hpp"
+#include "tests/simt/device.hpp"
 #include "tests/simt/grid.hpp"
 
 /// Takes the place of kernels/cuda/library_gemm.hpp in the emulation: cuBLAS has no kernels of
@@ -22,12 +23,12 @@ class LibraryGemm {
     const index_t inner = g.transpose_A ? g.A.rows : g.A.cols;
     for (index_t j = 0; j < g.C.cols; ++j) {
       for (index_t i = 0; i < g.C.rows; ++i) {
-        float sum = 0;
-        for (index_t l = 0; l < inner; ++l) {
-          const BFloat16 a = g.transpose_A ? g.A.data[l + i * g.A.ld] : g.A.data[i + l * g.A.ld];
-          sum += to_float(a) * to_float(g.B.data[l + j * g.B.ld]);
-        }
-        g.C.data[i + j * g.C.ld] = sum;
+        g.C.data[i + j * g.C.ld] = simt::sum_of_products<float>(
+            inner,
+            [&](index_t l) {
+              return to_float(g.A.data[g.transpose_A ? l + i * g.A.ld : i + l * g.A.ld]);
+            },
+            [&](index_t l) { return to_float(g.B.data[l + j * g.B.ld]); });
       }
     }
   }
@@ -38,12 +39,10 @@ class LibraryGemm {
     const index_t inner = g.transpose_A ? g.A.rows : g.A.cols;
     for (index_t j = 0; j < g.C.cols; ++j) {
       for (index_t i = 0; i < g.C.rows; ++i) {
-        T sum = T(0);
-        for (index_t l = 0; l < inner; ++l) {
-          const T a = g.transpose_A ? g.A.data[l + i * g.A.ld] : g.A.data[i + l * g.A.ld];
-          const T b = g.transpose_B ? g.B.data[j + l * g.B.ld] : g.B.data[l + j * g.B.ld];
-          sum += a * b;
-        }
+        const T sum = simt::sum_of_products<T>(
+            inner,
+            [&](index_t l) { return g.A.data[g.transpose_A ? l + i * g.A.ld : i + l * g.A.ld]; },
+            [&](index_t l) { return g.B.data[g.transpose_B ? j + l * g.B.ld : l + j * g.B.ld]; });
         T& c = g.C.data[i + j * g.C.ld];
         c = g.beta == T(0) ? g.alpha * sum : g.alpha * sum + g.beta * c;
       }
