@@ -19,6 +19,11 @@ struct Colour {
   friend bool operator==(Colour, Colour) = default;
 };
 
+// What the pictures have in common.
+inline constexpr Colour k_white{255, 255, 255};
+inline constexpr Colour k_ink{38, 38, 38};
+inline constexpr Colour k_grey{110, 110, 110};
+
 enum class Align { left, centre, right };
 
 /// How text looks: the height of capitals in pixels, and the width of the strokes as a share of it.
@@ -27,6 +32,8 @@ struct TextStyle {
   Colour colour;
   double weight = 0.12;
 };
+
+inline constexpr TextStyle k_title{14, k_ink, 0.15};
 
 /// A picture that is drawn on. x to the right, y downwards, in pixels; the pixel (0, 0) covers
 /// [0, 1]×[0, 1]. What lies outside is cut off.

@@ -38,7 +38,7 @@ std::string duration(double seconds) {
 }
 
 /// "950", "12.3k", "1.2M".
-std::string short_number(double value) {
+std::string thousands(double value) {
   if (value < 1e3) return format("%.0f", value);
   if (value < 1e6) return format("%.1fk", value / 1e3);
   return format("%.1fM", value / 1e6);
@@ -58,7 +58,7 @@ std::string progress_line(const StepMetrics& metrics, std::int64_t epochs, doubl
       format(" loss %.4f", metrics.loss),
       format(" acc %.1f%%", 100.0 * metrics.accuracy),
       " left " + duration(left),
-      " " + short_number(rate) + "/s",
+      " " + thousands(rate) + "/s",
       format(" it %.1f+%.1f", metrics.forward_iterations, metrics.adjoint_iterations)};
   constexpr std::size_t k_smallest_bar = 6;
   constexpr std::size_t k_largest_bar = 30;
@@ -121,7 +121,7 @@ void ProgressBar::epoch(const EpochMetrics& metrics) {
     line += format("  test %.4f %.2f%%%s", metrics.test->loss, 100.0 * metrics.test->accuracy,
                    metrics.best ? "*" : " ");
   line += format("  it %.1f+%.1f", metrics.forward_iterations, metrics.adjoint_iterations) + "  " +
-          short_number(metrics.samples_per_second) + "/s";
+          thousands(metrics.samples_per_second) + "/s";
   if (metrics.not_converged > 0)
     line += format("  (%ld columns did not converge)", static_cast<long>(metrics.not_converged));
   std::cout << line << std::endl;

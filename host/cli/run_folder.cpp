@@ -17,6 +17,7 @@
 #include "host/cli/metrics_file.hpp"
 #include "host/cli/picture.hpp"
 #include "host/io/atomic_file.hpp"
+#include "host/io/binary_file.hpp"
 #include "idl/error.hpp"
 #include "idl/io.hpp"
 #include "idl/version.hpp"
@@ -75,8 +76,7 @@ void RunFolder::claim() {
   std::filesystem::create_directories(path_, error);
   if (error) throw IoError(path_.string(), "cannot be made: " + error.message());
   lock_ = ::open(path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (lock_ < 0)
-    throw IoError(path_.string(), "cannot be opened: " + std::generic_category().message(errno));
+  if (lock_ < 0) throw IoError(path_.string(), "cannot be opened: " + io::errno_text(errno));
   // Where the file system knows no locks on folders, people must take care themselves.
   IDL_CHECK(::flock(lock_, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK,
             "another training is at work in " + path_.string());

@@ -12,13 +12,9 @@
 namespace idl::cli {
 namespace {
 
-constexpr Colour k_white{255, 255, 255};
-constexpr Colour k_ink{38, 38, 38};
-constexpr Colour k_grey{110, 110, 110};
 constexpr Colour k_border{90, 90, 90};
 constexpr Colour k_red{214, 39, 40};
 
-constexpr TextStyle k_title{14, k_ink, 0.15};
 constexpr TextStyle k_letter{11.5, k_ink, 0.16};
 constexpr TextStyle k_label{9, k_grey, 0.125};
 

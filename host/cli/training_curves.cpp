@@ -15,9 +15,6 @@
 namespace idl::cli {
 namespace {
 
-constexpr Colour k_white{255, 255, 255};
-constexpr Colour k_ink{38, 38, 38};
-constexpr Colour k_grey{110, 110, 110};
 constexpr Colour k_grid{232, 232, 232};
 constexpr Colour k_line{150, 150, 150};
 
@@ -32,10 +29,9 @@ constexpr int k_panel_height = 350;
 constexpr int k_panel_top = 104;
 constexpr std::array k_panel_lefts = {80, 720};
 
-constexpr TextStyle k_title{14, k_ink, 0.15};
 constexpr TextStyle k_heading{11.5, k_ink, 0.15};
 constexpr TextStyle k_number{9, k_grey, 0.125};
-constexpr TextStyle k_label{9.5, k_ink, 0.125};
+constexpr TextStyle k_axis_label{9.5, k_ink, 0.125};
 
 struct Panel {
   const char* heading;
@@ -105,10 +101,10 @@ void draw_legend(Canvas& canvas, const Panel& panel, int left) {
   double right = left + k_panel_width;
   for (std::size_t i = panel.curves.size(); i-- > 0;) {
     const std::string text = legend_text(panel.curves[i], panel.in_percent);
-    const double width = text_width(text, k_label);
-    canvas.text({right - width, baseline}, text, k_label);
+    const double width = text_width(text, k_axis_label);
+    canvas.text({right - width, baseline}, text, k_axis_label);
     const double end = right - width - 4;
-    const double middle = baseline - k_label.size / 2;
+    const double middle = baseline - k_axis_label.size / 2;
     const Polyline sample = {{end - k_sample, middle}, {end, middle}};
     canvas.stroke(std::span(&sample, 1), 3, k_colours[i]);
     right = end - k_sample - k_space;
@@ -130,8 +126,8 @@ void draw_axes(Canvas& canvas, const Axis& x, const Axis& y, int left) {
   }
   canvas.fill(left - 1, k_panel_top, 1, k_panel_height, k_line);
   canvas.fill(left - 1, k_panel_top + k_panel_height, k_panel_width + 1, 1, k_line);
-  canvas.text({left + k_panel_width / 2.0, k_panel_top + k_panel_height + 42.0}, "epoch", k_label,
-              Align::centre);
+  canvas.text({left + k_panel_width / 2.0, k_panel_top + k_panel_height + 42.0}, "epoch",
+              k_axis_label, Align::centre);
 }
 
 void draw_curve(Canvas& canvas, const Curve& curve, const Axis& x, const Axis& y, int left,
@@ -167,7 +163,7 @@ void draw_panel(Canvas& canvas, const Panel& panel, int left) {
   if (!any) {
     canvas.frame(left, k_panel_top, k_panel_width, k_panel_height, k_grid);
     canvas.text({left + k_panel_width / 2.0, k_panel_top + k_panel_height / 2.0}, "no data",
-                k_label, Align::centre);
+                k_axis_label, Align::centre);
     return;
   }
   const Axis x = horizontal_axis(x_low, x_high);

@@ -19,7 +19,7 @@
 namespace idl {
 namespace {
 
-constexpr index_t k_classes = 10;
+constexpr index_t k_cifar10_classes = 10;
 constexpr std::size_t k_pixels = std::size_t{3} * 32 * 32;
 constexpr std::size_t k_record = 1 + k_pixels;
 constexpr std::size_t k_most_records = 10'000;
@@ -67,7 +67,7 @@ void append_file(const std::filesystem::path& path, Samples& samples) {
   for (std::size_t i = 0; i < count; ++i, ++sample) {
     file.read(i * k_record, record, "a record");
     const auto label = std::to_integer<std::int32_t>(record[0]);
-    if (label >= k_classes)
+    if (label >= k_cifar10_classes)
       throw IoError(file.path(), i * k_record, "a label of 0 to 9, not " + std::to_string(label));
     samples.labels[sample] = label;
     std::transform(record.begin() + 1, record.end(),
@@ -80,7 +80,7 @@ Dataset read_files(const std::filesystem::path& folder, std::span<const char* co
   Samples samples;
   for (const char* name : names) append_file(folder / name, samples);
   return Dataset::from_bytes(std::move(samples.pixels), std::move(samples.labels),
-                             static_cast<index_t>(k_pixels), k_classes);
+                             static_cast<index_t>(k_pixels), k_cifar10_classes);
 }
 
 }  // namespace
@@ -89,7 +89,7 @@ Dataset read_cifar10_file(const std::filesystem::path& path) {
   Samples samples;
   append_file(path, samples);
   return Dataset::from_bytes(std::move(samples.pixels), std::move(samples.labels),
-                             static_cast<index_t>(k_pixels), k_classes);
+                             static_cast<index_t>(k_pixels), k_cifar10_classes);
 }
 
 Dataset read_cifar10(const std::filesystem::path& folder, bool train) {

@@ -12,7 +12,7 @@
 namespace idl {
 namespace {
 
-constexpr index_t k_classes = 10;
+constexpr index_t k_mnist_classes = 10;
 
 /// folder/name, or folder/name.gz where only that exists.
 std::filesystem::path find_file(const std::filesystem::path& folder, const std::string& name) {
@@ -36,7 +36,7 @@ std::vector<std::int32_t> checked_labels(const io::Array& array,
                                          const std::filesystem::path& path) {
   std::vector<std::int32_t> labels = array.as<std::int32_t>();
   const auto bad = std::find_if(labels.begin(), labels.end(),
-                                [](std::int32_t label) { return label >= k_classes; });
+                                [](std::int32_t label) { return label >= k_mnist_classes; });
   if (bad != labels.end())
     throw IoError(path.string(), "label " + std::to_string(bad - labels.begin()) + " is " +
                                      std::to_string(*bad) + ", expected 0 to 9");
@@ -56,7 +56,7 @@ Dataset read_part(const std::filesystem::path& folder, const std::string& part) 
   std::vector<std::uint8_t> pixels(images.bytes.size());
   std::memcpy(pixels.data(), images.bytes.data(), pixels.size());
   return Dataset::from_bytes(std::move(pixels), checked_labels(labels, label_path),
-                             images.shape[1] * images.shape[2], k_classes);
+                             images.shape[1] * images.shape[2], k_mnist_classes);
 }
 
 }  // namespace

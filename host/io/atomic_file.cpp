@@ -11,13 +11,12 @@
 #include <cerrno>
 #include <system_error>
 
+#include "host/io/binary_file.hpp"
 #include "idl/error.hpp"
 #include "idl/io.hpp"
 
 namespace idl::io {
 namespace {
-
-std::string text_of(int error) { return std::generic_category().message(error); }
 
 /// The file that a chain of symbolic links ends at, even where that does not exist.
 std::filesystem::path follow_links(std::filesystem::path path) {
@@ -29,7 +28,7 @@ std::filesystem::path follow_links(std::filesystem::path path) {
     if (error) throw IoError(path.string(), "cannot be followed: " + error.message());
     path = path.parent_path() / next;  // which is `next` where that is absolute
   }
-  throw IoError(path.string(), "cannot be followed: " + text_of(ELOOP));
+  throw IoError(path.string(), "cannot be followed: " + errno_text(ELOOP));
 }
 
 std::filesystem::path folder_of(const std::filesystem::path& target) {
@@ -115,7 +114,7 @@ AtomicFile::~AtomicFile() {
 }
 
 void AtomicFile::fail(const std::string& what, int error) const {
-  throw IoError(target_.string(), what + ": " + text_of(error));
+  throw IoError(target_.string(), what + ": " + errno_text(error));
 }
 
 void AtomicFile::write(std::span<const std::byte> bytes) {

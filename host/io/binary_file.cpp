@@ -16,8 +16,6 @@
 namespace idl::io {
 namespace {
 
-std::string text_of(int error) { return std::generic_category().message(error); }
-
 std::string kind_of(mode_t mode) {
   if (S_ISDIR(mode)) return "is a folder";
   if (S_ISFIFO(mode)) return "is a pipe";
@@ -26,6 +24,8 @@ std::string kind_of(mode_t mode) {
 }
 
 }  // namespace
+
+std::string errno_text(int error) { return std::generic_category().message(error); }
 
 std::string byte_text(std::uint64_t count) {
   return std::to_string(count) + (count == 1 ? " byte" : " bytes");
@@ -36,13 +36,13 @@ BinaryFile::BinaryFile(const std::filesystem::path& path) : path_(path.string())
   do {
     descriptor_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
   } while (descriptor_ < 0 && errno == EINTR);
-  if (descriptor_ < 0) throw IoError(path_, "cannot be opened: " + text_of(errno));
+  if (descriptor_ < 0) throw IoError(path_, "cannot be opened: " + errno_text(errno));
 
   struct stat status {};
   if (::fstat(descriptor_, &status) != 0 || !S_ISREG(status.st_mode)) {
     const int error = errno;
     ::close(descriptor_);
-    throw IoError(path_, status.st_mode == 0 ? "cannot be examined: " + text_of(error)
+    throw IoError(path_, status.st_mode == 0 ? "cannot be examined: " + errno_text(error)
                                              : kind_of(status.st_mode) + ", not a file");
   }
   size_ = static_cast<std::uint64_t>(status.st_size);
@@ -66,8 +66,8 @@ void BinaryFile::read(std::uint64_t offset, std::span<std::byte> target,
                     "another " + byte_text(target.size() - done) + " of " + std::string(what) +
                         ", but the file ends");
     } else if (errno != EINTR) {
-      throw IoError(
-          path_, "cannot be read at byte " + std::to_string(offset + done) + ": " + text_of(errno));
+      throw IoError(path_, "cannot be read at byte " + std::to_string(offset + done) + ": " +
+                               errno_text(errno));
     }
   }
 }

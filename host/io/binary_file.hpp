@@ -10,6 +10,9 @@
 
 namespace idl::io {
 
+/// What an error number of the system means, in English.
+std::string errno_text(int error);
+
 /// "1 byte", "2 bytes", ...
 std::string byte_text(std::uint64_t count);
 

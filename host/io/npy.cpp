@@ -16,7 +16,7 @@ namespace {
 
 constexpr std::array k_magic = {std::byte{0x93}, std::byte{'N'}, std::byte{'U'},
                                 std::byte{'M'},  std::byte{'P'}, std::byte{'Y'}};
-constexpr std::uint64_t k_longest_header = 1U << 20U;  // 64 extents need not even 2 KiB
+constexpr std::uint64_t k_longest_dictionary = 1U << 20U;  // 64 extents need not even 2 KiB
 
 /// Reads what precedes the dictionary. @returns its length; `position` is moved to it.
 std::uint64_t read_preamble(const BinaryFile& file, std::uint64_t& position) {
@@ -37,7 +37,7 @@ std::uint64_t read_preamble(const BinaryFile& file, std::uint64_t& position) {
   std::uint32_t length = 0;
   std::memcpy(&length, length_bytes.data(), sizeof length);
   position = 8 + width;
-  const std::uint64_t most = std::min(file.size() - position, k_longest_header);
+  const std::uint64_t most = std::min(file.size() - position, k_longest_dictionary);
   if (length > most)
     throw IoError(
         file.path(), 8,

@@ -19,7 +19,7 @@ namespace idl::io {
 namespace {
 
 constexpr std::uint64_t k_length_bytes = 8;
-constexpr std::uint64_t k_longest_header = 100'000'000;  // the reference implementation's limit
+constexpr std::uint64_t k_longest_json = 100'000'000;  // the reference implementation's limit
 
 enum class Widening { none, f16, bf16 };
 
@@ -63,7 +63,7 @@ SafetensorsHeader read_header(const BinaryFile& file, std::uint64_t& data_begin)
   file.read(0, length_bytes, "the header's length");
   std::uint64_t length = 0;
   std::memcpy(&length, length_bytes.data(), sizeof length);
-  const std::uint64_t most = std::min(file.size() - k_length_bytes, k_longest_header);
+  const std::uint64_t most = std::min(file.size() - k_length_bytes, k_longest_json);
   if (length > most)
     throw IoError(
         file.path(), 0,
@@ -202,10 +202,9 @@ std::string header_text(const Safetensors& content, const std::vector<Placed>& t
     detail::throw_invalid_argument("a name or a metadata text is not valid UTF-8");
   }
   text.append((8 - text.size() % 8) % 8, ' ');
-  IDL_CHECK(text.size() <= k_longest_header,
+  IDL_CHECK(text.size() <= k_longest_json,
             "names and metadata make a header of " + std::to_string(text.size()) +
-                " bytes, more than the " + std::to_string(k_longest_header) +
-                " that readers accept");
+                " bytes, more than the " + std::to_string(k_longest_json) + " that readers accept");
   return text;
 }
 

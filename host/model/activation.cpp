@@ -28,7 +28,7 @@ constexpr std::array<Entry, 9> k_entries = {{
     {ActivationKind::identity, "identity"},
 }};
 
-constexpr auto k_kinds = [] {
+constexpr auto k_activation_kinds = [] {
   std::array<ActivationKind, k_entries.size()> kinds{};
   for (std::size_t i = 0; i < kinds.size(); ++i) kinds[i] = k_entries[i].kind;
   return kinds;
@@ -81,6 +81,6 @@ Activation parse_activation(std::string_view name) {
   detail::throw_invalid_argument("activation: '" + std::string(name) + "' is none of " + known);
 }
 
-std::span<const ActivationKind> all_activations() { return k_kinds; }
+std::span<const ActivationKind> all_activations() { return k_activation_kinds; }
 
 }  // namespace idl

@@ -16,8 +16,9 @@
 namespace idl {
 namespace {
 
-constexpr std::array k_kinds = {WellPosednessKind::none, WellPosednessKind::inf_norm_ball,
-                                WellPosednessKind::strictly_upper_triangular};
+constexpr std::array k_well_posedness_kinds = {WellPosednessKind::none,
+                                               WellPosednessKind::inf_norm_ball,
+                                               WellPosednessKind::strictly_upper_triangular};
 
 /// κ as T, never above κ itself, so that ‖A‖∞ <= κ holds in double too.
 template <class T>
@@ -42,7 +43,7 @@ std::string_view to_string(WellPosednessKind kind) {
 
 WellPosednessKind parse_well_posedness(std::string_view name) {
   std::string known;
-  for (const WellPosednessKind kind : k_kinds) {
+  for (const WellPosednessKind kind : k_well_posedness_kinds) {
     if (to_string(kind) == name) return kind;
     known += (known.empty() ? "" : ", ") + std::string(to_string(kind));
   }

@@ -6,9 +6,9 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
 #include <utility>
 
+#include "host/io/binary_file.hpp"
 #include "host/io/json_object.hpp"
 #include "idl/error.hpp"
 
@@ -16,7 +16,7 @@ namespace idl {
 namespace {
 
 [[noreturn]] void throw_system_error(const std::string& path, const std::string& what) {
-  throw IoError(path, what + ": " + std::strerror(errno));
+  throw IoError(path, what + ": " + io::errno_text(errno));
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include "kernels/cpu/parallel.hpp"
 #include "kernels/cpu/sums.hpp"
 #include "kernels/cpu/vector_width.hpp"
+#include "kernels/math/column_status.hpp"
 
 namespace idl::cpu {
 namespace {
@@ -71,7 +72,6 @@ void update_running(const AdjointUpdate<T>& u, std::span<const index_t> columns)
 
 template <class T>
 void execute(const AdjointUpdate<T>& u, Scratch&) {
-  constexpr auto k_running = static_cast<std::uint8_t>(SolveStatus::running);
   parallel_for(u.V.cols, u.V.rows, [&](index_t j) {
     if (u.status.data[j] == k_running) update_running(u, {&j, 1});
   });

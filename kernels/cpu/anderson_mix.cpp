@@ -8,6 +8,7 @@
 #include "kernels/cpu/parallel.hpp"
 #include "kernels/cpu/sums.hpp"
 #include "kernels/cpu/vector_width.hpp"
+#include "kernels/math/column_status.hpp"
 
 namespace idl::cpu {
 namespace {
@@ -87,7 +88,6 @@ __attribute__((always_inline)) inline void mix_entries(T* __restrict x, T* __res
 
 template <class T>
 void execute(const AndersonMix<T>& mix, Scratch&) {
-  constexpr auto k_running = static_cast<std::uint8_t>(SolveStatus::running);
   constexpr index_t k_passes = 3;
   const index_t n = mix.X.rows;
   const auto column_of = [](const MatrixView<T>& view, index_t j) {

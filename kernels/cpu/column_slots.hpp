@@ -19,6 +19,7 @@
 #include "kernels/cpu/packed_gemm.hpp"
 #include "kernels/cpu/scratch.hpp"
 #include "kernels/loop_updates.hpp"
+#include "kernels/math/column_status.hpp"
 #include "kernels/row_blocks.hpp"
 
 namespace idl::cpu {
@@ -113,7 +114,7 @@ class alignas(k_cache_line) ColumnSlots {
     running_.reserve(count);
     groups_.reserve((count + k_together - 1) / k_together);
     if (k_joins_lanes) norms_.resize(count);
-    status_.assign(count, k_stopped);
+    status_.assign(count, k_converged);
     for (auto* list : {&iterations_, &stalled_, &points_, &fallbacks_}) list->resize(count);
     for (auto* list : {&best_steps_, &step_norms_, &state_norms_, &accepted_}) list->resize(count);
     bind_columns();
@@ -141,8 +142,6 @@ class alignas(k_cache_line) ColumnSlots {
   }
 
  private:
-  static constexpr auto k_running = static_cast<std::uint8_t>(SolveStatus::running);
-  static constexpr auto k_stopped = static_cast<std::uint8_t>(SolveStatus::converged);
   static constexpr auto k_together = static_cast<std::size_t>(k_panel_columns);
   static constexpr bool k_joins_lanes = std::is_same_v<Update, PicardUpdate<T>>;
 
@@ -290,7 +289,7 @@ class alignas(k_cache_line) ColumnSlots {
     loop_.sweep.update.step_norms.data[j] = step_norms_[s];
     loop_.sweep.update.state_norms.data[j] = state_norms_[s];
     const std::int32_t running = status_[s] == k_running ? 1 : 0;
-    status_[s] = k_stopped;
+    status_[s] = k_converged;
     return running;
   }
 

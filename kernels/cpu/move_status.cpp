@@ -4,11 +4,10 @@
 
 #include "idl/solver.hpp"
 #include "kernels/cpu/execute.hpp"
+#include "kernels/math/column_status.hpp"
 
 namespace idl::cpu {
 namespace {
-
-constexpr auto k_running = static_cast<std::uint8_t>(SolveStatus::running);
 
 template <class T>
 void copy_entries(const ColumnEntries<T>& from, index_t source, const ColumnEntries<T>& to,
@@ -37,8 +36,7 @@ void execute(const MoveStatus<T>& move, Scratch&) {
   for (index_t k = 0; k < move.indices.size; ++k) {
     const index_t j = move.indices.data[k];
     if (j < 0 || j >= move.whole.columns.status.size) {
-      if (!move.back)
-        move.part.columns.status.data[k] = static_cast<std::uint8_t>(SolveStatus::converged);
+      if (!move.back) move.part.columns.status.data[k] = k_converged;
     } else if (move.back) {
       copy_entries(move.part, k, move.whole, j);
     } else {

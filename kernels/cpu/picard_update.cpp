@@ -8,6 +8,7 @@
 #include "kernels/cpu/parallel.hpp"
 #include "kernels/cpu/vector_width.hpp"
 #include "kernels/math/activations.hpp"
+#include "kernels/math/column_status.hpp"
 
 namespace idl::cpu {
 namespace {
@@ -86,7 +87,6 @@ T larger(T a, T b) {
 
 template <class T>
 void execute(const PicardUpdate<T>& u, Scratch&) {
-  constexpr auto k_running = static_cast<std::uint8_t>(SolveStatus::running);
   dispatch<T>(u.activation, [&](auto phi) {
     parallel_for(u.X.cols, u.X.rows * decltype(phi)::k_work, [&](index_t j) {
       if (u.status.data[j] != k_running) return;

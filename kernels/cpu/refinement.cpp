@@ -11,9 +11,6 @@
 namespace idl::cpu {
 namespace {
 
-constexpr auto k_running = static_cast<std::uint8_t>(SolveStatus::running);
-constexpr auto k_converged = static_cast<std::uint8_t>(SolveStatus::converged);
-
 void widen(const ConstMatrixView<BFloat16>& from, float* to) {
   parallel_for(from.cols, from.rows, [&](index_t j) {
     for (index_t i = 0; i < from.rows; ++i)

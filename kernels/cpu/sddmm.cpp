@@ -13,15 +13,15 @@ namespace idl::cpu {
 namespace {
 
 constexpr index_t k_samples = 64;
-constexpr index_t k_row_block = 64;
+constexpr index_t k_sampled_rows = 64;
 
 // to(i, :) <- X(i, first..first+count), padded with zeros to k_samples.
 template <class T>
 void transpose(const ConstMatrixView<T>& X, index_t first, index_t count, T* to) {
-  const index_t blocks = (X.rows + k_row_block - 1) / k_row_block;
-  parallel_for(blocks, k_row_block * k_samples, [&](index_t block) {
-    const index_t begin = block * k_row_block;
-    const index_t end = std::min(X.rows, begin + k_row_block);
+  const index_t blocks = (X.rows + k_sampled_rows - 1) / k_sampled_rows;
+  parallel_for(blocks, k_sampled_rows * k_samples, [&](index_t block) {
+    const index_t begin = block * k_sampled_rows;
+    const index_t end = std::min(X.rows, begin + k_sampled_rows);
     for (index_t j = 0; j < k_samples; ++j) {
       for (index_t i = begin; i < end; ++i) {
         to[i * k_samples + j] = j < count ? X.data[i + (first + j) * X.ld] : T(0);

@@ -12,7 +12,7 @@ void execute(const ResetStatus<T>& reset, Scratch&) {
   constexpr T k_infinity = std::numeric_limits<T>::infinity();
   const ColumnStatus<T>& columns = reset.columns;
   const index_t m = columns.status.size;
-  std::fill_n(columns.status.data, m, static_cast<std::uint8_t>(SolveStatus::running));
+  std::fill_n(columns.status.data, m, k_running);
   std::fill_n(columns.iterations.data, m, 0);
   std::fill_n(columns.best_steps.data, m, k_infinity);
   std::fill_n(columns.stalled.data, m, 0);
@@ -25,7 +25,6 @@ void execute(const ResetStatus<T>& reset, Scratch&) {
 
 template <class T>
 void execute(const UpdateStatus<T>& u, Scratch&) {
-  constexpr auto k_running = static_cast<std::uint8_t>(SolveStatus::running);
   const T contraction = u.contraction.size > 0 ? u.contraction.data[0] : T(0);
   const StoppingRule<T> rule{.factor = step_factor(u.certified, contraction),
                              .absolute = u.absolute,

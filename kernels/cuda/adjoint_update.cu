@@ -10,6 +10,7 @@
 #include "kernels/cuda/columns.cuh"
 #include "kernels/cuda/launchers.hpp"
 #include "kernels/cuda/pack.cuh"
+#include "kernels/math/column_status.hpp"
 #include "kernels/math/rounded.hpp"
 
 namespace idl::cuda {
@@ -24,7 +25,7 @@ __global__ void adjoint_update_kernel(AdjointUpdate<T> u) {
   __shared__ SharedArray<T, Team::k_shared> shared;
   const index_t j = Team::column();
   if (j >= u.V.cols) return;
-  if (u.status.data[j] != static_cast<std::uint8_t>(SolveStatus::running)) return;
+  if (u.status.data[j] != k_running) return;
 
   const T* __restrict__ w = u.W.data + j * u.W.ld;
   const T* __restrict__ g = u.G.data + j * u.G.ld;

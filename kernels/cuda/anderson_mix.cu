@@ -9,6 +9,7 @@
 #include "idl/solver.hpp"
 #include "kernels/cuda/columns.cuh"
 #include "kernels/cuda/launchers.hpp"
+#include "kernels/math/column_status.hpp"
 
 namespace idl::cuda {
 namespace {
@@ -19,7 +20,7 @@ __global__ void anderson_mix_kernel(AndersonMix<T> mix) {
   __shared__ SharedArray<T, Team::k_shared> shared;
   const index_t j = Team::column();
   if (j >= mix.X.cols) return;
-  if (mix.status.data[j] != static_cast<std::uint8_t>(SolveStatus::running)) return;
+  if (mix.status.data[j] != k_running) return;
 
   const index_t n = mix.X.rows;
   const std::int32_t points = mix.iterations.data[j] == 1 ? 0 : mix.points.data[j];

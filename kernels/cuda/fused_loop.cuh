@@ -46,16 +46,15 @@ struct FusedSolve {
 
 template <class T>
 __device__ inline bool is_running(const ColumnState<T>& column) {
-  return column.status == static_cast<std::uint8_t>(SolveStatus::running);
+  return column.status == k_running;
 }
 
 /// Where column j begins, the same in all threads of the block; stopped beyond the last one.
 template <class T>
 __device__ inline ColumnState<T> load_column(const FusedSolve<T>& solve, index_t j) {
   const ColumnStatus<T>& columns = solve.decision.columns;
-  if (j >= solve.X.cols) return {static_cast<std::uint8_t>(SolveStatus::converged), 0, T(0), 0};
-  if (solve.from_zero)
-    return {static_cast<std::uint8_t>(SolveStatus::running), 0, static_cast<T>(INFINITY), 0};
+  if (j >= solve.X.cols) return {k_converged, 0, T(0), 0};
+  if (solve.from_zero) return {k_running, 0, static_cast<T>(INFINITY), 0};
   return {columns.status.data[j], columns.iterations.data[j], columns.best_steps.data[j],
           columns.stalled.data[j]};
 }

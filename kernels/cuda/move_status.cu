@@ -3,6 +3,7 @@
 #include "idl/solver.hpp"
 #include "kernels/cuda/collectives.cuh"
 #include "kernels/cuda/launchers.hpp"
+#include "kernels/math/column_status.hpp"
 
 namespace idl::cuda {
 namespace {
@@ -11,7 +12,6 @@ constexpr int k_threads = 256;
 // Of the one block that goes through all columns.
 constexpr int k_list_threads = 1024;
 constexpr int k_list_warps = k_list_threads / k_warp;
-constexpr auto k_running = static_cast<std::uint8_t>(SolveStatus::running);
 
 /// Columns in rounds of one per thread: each thread's place follows from the rounds before, the
 /// warps before its own, and the lanes before it.
@@ -60,8 +60,7 @@ __global__ void move_status_kernel(MoveStatus<T> move) {
   if (k >= move.indices.size) return;
   const index_t j = move.indices.data[k];
   if (j < 0 || j >= move.whole.columns.status.size) {
-    if (!move.back)
-      move.part.columns.status.data[k] = static_cast<std::uint8_t>(SolveStatus::converged);
+    if (!move.back) move.part.columns.status.data[k] = k_converged;
   } else if (move.back) {
     copy_entries(move.part, k, move.whole, j);
   } else {

@@ -8,6 +8,7 @@
 #include "kernels/cuda/launchers.hpp"
 #include "kernels/cuda/pack.cuh"
 #include "kernels/math/activations.hpp"
+#include "kernels/math/column_status.hpp"
 #include "kernels/math/rounded.hpp"
 
 namespace idl::cuda {
@@ -19,7 +20,7 @@ __global__ void picard_update_kernel(PicardUpdate<T> u, Phi phi) {
   __shared__ SharedArray<Magnitude<T>, Team::k_shared> shared;
   const index_t j = Team::column();
   if (j >= u.X.cols) return;
-  if (u.status.data[j] != static_cast<std::uint8_t>(SolveStatus::running)) return;
+  if (u.status.data[j] != k_running) return;
 
   const T* __restrict__ s = u.S.data + j * u.S.ld;
   const T* __restrict__ z = u.Z.data + j * u.Z.ld;

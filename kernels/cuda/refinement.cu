@@ -15,8 +15,6 @@ namespace {
 constexpr int k_threads = 256;
 // Of the one block that goes through all columns.
 constexpr int k_block_threads = 1024;
-constexpr auto k_running = static_cast<std::uint8_t>(SolveStatus::running);
-constexpr auto k_converged = static_cast<std::uint8_t>(SolveStatus::converged);
 
 template <int N>
 __global__ void round_to_bfloat16_kernel(RoundToBFloat16 round, Entries<N> entries) {

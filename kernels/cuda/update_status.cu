@@ -13,7 +13,6 @@ namespace idl::cuda {
 namespace {
 
 constexpr int k_threads = 128;
-constexpr auto k_running = static_cast<std::uint8_t>(SolveStatus::running);
 
 LaunchShape one_thread_each(index_t columns) {
   return {.grid = dim3(static_cast<unsigned>((columns + k_threads - 1) / k_threads)),

@@ -12,6 +12,10 @@
 /// The decision of UpdateStatus for one column.
 namespace idl {
 
+/// SolveStatus as ColumnStatus<T> keeps it.
+inline constexpr auto k_running = static_cast<std::uint8_t>(SolveStatus::running);
+inline constexpr auto k_converged = static_cast<std::uint8_t>(SolveStatus::converged);
+
 /// One column's entries of ColumnStatus<T>.
 template <class T>
 struct ColumnState {
@@ -55,7 +59,7 @@ IDL_HOST_DEVICE inline ColumnState<T> next_column_state(ColumnState<T> column, T
     column.stalled += 1;
   }
   if (rule.factor * step <= rule.absolute + rule.relative * norm || step == T(0)) {
-    column.status = static_cast<std::uint8_t>(SolveStatus::converged);
+    column.status = k_converged;
   } else if (column.stalled >= k_stagnation_window && step <= rule.rounding * norm) {
     column.status = static_cast<std::uint8_t>(SolveStatus::stagnated);
   } else if (column.iterations >= rule.max_iterations) {
