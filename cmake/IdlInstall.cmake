@@ -2,14 +2,6 @@
 # find_package(idl_cuda) and pkg-config idl_cuda for whoever uses the installed library.
 include(CMakePackageConfigHelpers)
 
-# Exactly the public names leave the shared library; tests/install/symbols.sh checks it.
-if(BUILD_SHARED_LIBS AND NOT APPLE)
-  set(_exports "${PROJECT_BINARY_DIR}/exports.map")
-  configure_file("${PROJECT_SOURCE_DIR}/cmake/exports.map.in" "${_exports}" @ONLY)
-  target_link_options(idl_cuda PRIVATE "LINKER:--version-script=${_exports}")
-  set_property(TARGET idl_cuda APPEND PROPERTY LINK_DEPENDS "${_exports}")
-endif()
-
 set(_package_dir "${CMAKE_INSTALL_LIBDIR}/cmake/idl_cuda")
 install(
   TARGETS idl_cuda
@@ -17,8 +9,8 @@ install(
   LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}"
   ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}"
   RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}"
-  FILE_SET HEADERS DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}"
-  FILE_SET cuda_headers DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}")
+  INCLUDES DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}")
+install(DIRECTORY "${PROJECT_SOURCE_DIR}/include/idl" DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}")
 install(EXPORT idl_cuda-targets NAMESPACE idl:: DESTINATION "${_package_dir}")
 
 configure_package_config_file("${PROJECT_SOURCE_DIR}/cmake/idl_cudaConfig.cmake.in"
@@ -30,28 +22,38 @@ write_basic_package_version_file("${PROJECT_BINARY_DIR}/idl_cudaConfigVersion.cm
 install(FILES "${PROJECT_BINARY_DIR}/idl_cudaConfig.cmake"
               "${PROJECT_BINARY_DIR}/idl_cudaConfigVersion.cmake" DESTINATION "${_package_dir}")
 
-if(BUILD_SHARED_LIBS)
-  set(IDL_PC_CFLAGS "")
-  set(IDL_PC_PRIVATE "")
-else()
+set(IDL_PC_CFLAGS "")
+set(IDL_PC_LIBRARIES "")
+if(NOT IDL_BUILD_SHARED)
+  # Where there is no shared library, nobody has to say --static, nor to link by a C++ compiler.
   set(IDL_PC_CFLAGS " -DIDL_STATIC")
-  set(IDL_PC_PRIVATE "-lz -lpthread")
+  set(IDL_PC_LIBRARIES " -lz -lpthread")
   foreach(_library IN LISTS CBLAS_LIBRARIES)
-    string(APPEND IDL_PC_PRIVATE " ${_library}")
+    string(APPEND IDL_PC_LIBRARIES " ${_library}")
   endforeach()
   if(IDL_OPENMP)
-    string(APPEND IDL_PC_PRIVATE " ${OpenMP_CXX_FLAGS}")
+    string(APPEND IDL_PC_LIBRARIES " ${OpenMP_CXX_FLAGS}")
   endif()
   if(IDL_HAVE_CUDA)
-    string(APPEND IDL_PC_PRIVATE " -L${CUDAToolkit_LIBRARY_DIR} -lcudart_static -ldl -lrt")
+    string(APPEND IDL_PC_LIBRARIES " -L${CUDAToolkit_LIBRARY_DIR} -lcudart_static -ldl -lrt")
   endif()
+  foreach(_library IN LISTS _runtime)
+    string(APPEND IDL_PC_LIBRARIES " -l${_library}")
+  endforeach()
 endif()
-# The way from the .pc file back to the prefix, so that the installed tree may be moved.
-file(RELATIVE_PATH IDL_PC_PREFIX "/${CMAKE_INSTALL_LIBDIR}/pkgconfig" "/")
+# Folders below the prefix are told by the way from the .pc file, so that the installed tree may be
+# moved.
+string(REPLACE " " "\\ " IDL_PC_PREFIX "${CMAKE_INSTALL_PREFIX}")
+if(NOT IS_ABSOLUTE "${CMAKE_INSTALL_LIBDIR}")
+  file(RELATIVE_PATH IDL_PC_PREFIX "/${CMAKE_INSTALL_LIBDIR}/pkgconfig" "/")
+  string(PREPEND IDL_PC_PREFIX "\${pcfiledir}/")
+endif()
+foreach(_folder LIBDIR INCLUDEDIR)
+  string(REPLACE " " "\\ " IDL_PC_${_folder} "${CMAKE_INSTALL_${_folder}}")
+  if(NOT IS_ABSOLUTE "${IDL_PC_${_folder}}")
+    string(PREPEND IDL_PC_${_folder} "\${prefix}/")
+  endif()
+endforeach()
 configure_file("${PROJECT_SOURCE_DIR}/cmake/idl_cuda.pc.in" "${PROJECT_BINARY_DIR}/idl_cuda.pc"
                @ONLY)
 install(FILES "${PROJECT_BINARY_DIR}/idl_cuda.pc" DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
-
-if(PROJECT_IS_TOP_LEVEL)
-  include(IdlPackage)
-endif()

@@ -30,19 +30,21 @@ function(idl_add_objects name)
                                              "${PROJECT_SOURCE_DIR}")
   # No contraction to fused multiply-add, which would make the last bits a matter of the processor.
   target_compile_options(${name} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-ffp-contract=off>)
-  if(NOT BUILD_SHARED_LIBS)
+  # Nor inlining at link time, which would mix sources with and without contraction.
+  set_target_properties(${name} PROPERTIES INTERPROCEDURAL_OPTIMIZATION OFF)
+  if(NOT IDL_BUILD_SHARED)
     target_compile_definitions(${name} PRIVATE IDL_STATIC)
   endif()
   set(_idl_objects ${_idl_objects} ${name} PARENT_SCOPE)
 endfunction()
 
 set(_root "${PROJECT_SOURCE_DIR}")
-file(GLOB _kernels CONFIGURE_DEPENDS "${_root}/kernels/*.cpp")
-file(GLOB _kernels_cpu CONFIGURE_DEPENDS "${_root}/kernels/cpu/*.cpp")
-file(GLOB _kernels_cuda CONFIGURE_DEPENDS "${_root}/kernels/cuda/*.cu"
-     "${_root}/kernels/cuda/*.cpp")
-file(GLOB_RECURSE _host CONFIGURE_DEPENDS "${_root}/host/*.cpp")
-list(FILTER _host EXCLUDE REGEX "/host/cli/")
+idl_glob(_kernels kernels/*.cpp)
+idl_glob(_kernels_cpu kernels/cpu/*.cpp)
+idl_glob(_kernels_cuda kernels/cuda/*.cu kernels/cuda/*.cpp)
+idl_glob(_host host/*.cpp host/*/*.cpp)
+idl_glob(_program host/cli/*.cpp)
+list(REMOVE_ITEM _host ${_program})
 
 idl_add_objects(idl_kernels ${_kernels})
 if(TARGET idl_kernels AND IDL_HAVE_CUDA)
@@ -82,6 +84,8 @@ if(IDL_HAVE_CUDA)
   set_source_files_properties("${_root}/kernels/cuda/cublas_lt.cpp" PROPERTIES COMPILE_DEFINITIONS
                               IDL_CUBLAS_FOLDER="${CUDAToolkit_LIBRARY_DIR}")
   if(TARGET idl_kernels_cuda)
+    # A kernel takes minutes to compile; together they would wait for each other.
+    set_target_properties(idl_kernels_cuda PROPERTIES UNITY_BUILD OFF)
     target_link_libraries(idl_kernels_cuda PRIVATE ${_idl_cuda_libraries})
   endif()
   list(APPEND _idl_link_libraries ${_idl_cuda_libraries})
@@ -96,39 +100,44 @@ if(NOT _objects)
   set(_objects "${PROJECT_BINARY_DIR}/empty.cpp")
 endif()
 
-add_library(idl_cuda ${_objects})
-add_library(idl::idl_cuda ALIAS idl_cuda)
-file(GLOB_RECURSE _headers CONFIGURE_DEPENDS "${_root}/include/idl/*.hpp" "${_root}/include/idl/*.h")
-list(FILTER _headers EXCLUDE REGEX "/include/idl/cuda/")
-# dlpack.hpp needs the public header of DLPack; without it, it is installed but cannot be verified.
-find_path(DLPACK_INCLUDE_DIR dlpack/dlpack.h)
-mark_as_advanced(DLPACK_INCLUDE_DIR)
-set(_unverified_headers)
-if(NOT DLPACK_INCLUDE_DIR)
-  list(FILTER _headers EXCLUDE REGEX "/include/idl/dlpack.hpp$")
-  set(_unverified_headers "${_root}/include/idl/dlpack.hpp")
+set(_kind STATIC)
+if(IDL_BUILD_SHARED)
+  set(_kind SHARED)
 endif()
-file(GLOB_RECURSE _cuda_headers CONFIGURE_DEPENDS "${_root}/include/idl/cuda/*")
-target_sources(
-  idl_cuda
-  PUBLIC FILE_SET HEADERS BASE_DIRS "${_root}/include" FILES ${_headers}
-  PUBLIC FILE_SET cuda_headers TYPE HEADERS BASE_DIRS "${_root}/include" FILES ${_cuda_headers} ${_unverified_headers})
-target_compile_features(idl_cuda PUBLIC cxx_std_20)
-target_link_libraries(idl_cuda PRIVATE ${_idl_link_libraries})
+add_library(idl_cuda ${_kind} ${_objects})
+add_library(idl::idl_cuda ALIAS idl_cuda)
+target_include_directories(idl_cuda PUBLIC "$<BUILD_INTERFACE:${_root}/include>")
+if(PROJECT_IS_TOP_LEVEL OR "CXX" IN_LIST _languages)
+  target_compile_features(idl_cuda PUBLIC cxx_std_20)
+else()
+  # CMake cannot ask for a C++ where a parent has none; it uses the C interface.
+  target_compile_features(idl_cuda PUBLIC $<INSTALL_INTERFACE:cxx_std_20>)
+endif()
+# What a C compiler, which may link the static library, does not link by itself.
+set(_runtime "${CMAKE_CXX_IMPLICIT_LINK_LIBRARIES}")
+list(FILTER _runtime INCLUDE REGEX "^(stdc\\+\\+|c\\+\\+|m)$")
+target_link_libraries(idl_cuda PRIVATE ${_idl_link_libraries} ${_runtime})
 idl_configure_target(idl_cuda)
-if(NOT BUILD_SHARED_LIBS)
+# Linked with -ffast-math, it would make the processor flush subnormals in the whole process.
+target_link_options(idl_cuda PRIVATE -fno-fast-math)
+if(NOT IDL_BUILD_SHARED)
   target_compile_definitions(idl_cuda PUBLIC IDL_STATIC)
 elseif(NOT IDL_SANITIZE)
   target_link_options(idl_cuda PRIVATE LINKER:--no-undefined)
+endif()
+# Exactly the public names leave the shared library; tests/install/symbols.sh checks it.
+if(IDL_BUILD_SHARED AND NOT APPLE)
+  set(_exports "${PROJECT_BINARY_DIR}/exports.map")
+  configure_file("${PROJECT_SOURCE_DIR}/cmake/exports.map.in" "${_exports}" @ONLY)
+  # LINKER: would cut a path at its commas.
+  target_link_options(idl_cuda PRIVATE "SHELL:-Xlinker \"--version-script=${_exports}\"")
+  set_property(TARGET idl_cuda APPEND PROPERTY LINK_DEPENDS "${_exports}")
 endif()
 set_target_properties(
   idl_cuda
   PROPERTIES VERSION ${PROJECT_VERSION}
              SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR}
-             LINKER_LANGUAGE CXX
-             INSTALL_RPATH_USE_LINK_PATH ON
-             VERIFY_INTERFACE_HEADER_SETS ON
-             INTERFACE_HEADER_SETS_TO_VERIFY HEADERS)
+             LINKER_LANGUAGE CXX)
 
 add_library(idl_internal STATIC EXCLUDE_FROM_ALL ${_objects})
 idl_configure_target(idl_internal)
@@ -136,8 +145,6 @@ set_target_properties(idl_internal PROPERTIES LINKER_LANGUAGE CXX)
 target_compile_features(idl_internal PUBLIC cxx_std_20)
 target_include_directories(idl_internal PUBLIC "${_root}/include" "${_root}")
 target_link_libraries(idl_internal PUBLIC ${_idl_link_libraries} nlohmann_json::nlohmann_json)
-if(NOT BUILD_SHARED_LIBS)
+if(NOT IDL_BUILD_SHARED)
   target_compile_definitions(idl_internal PUBLIC IDL_STATIC)
 endif()
-
-include(IdlInstall)

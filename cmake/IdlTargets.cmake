@@ -27,6 +27,23 @@ if(IDL_FUZZ)
                     -fno-sanitize-recover=all -fno-omit-frame-pointer)
 endif()
 
+# idl_glob(variable pattern...): files below the project's folder, whose own name is no pattern.
+function(idl_glob variable)
+  string(REGEX REPLACE "[][*?]" "?" _root "${PROJECT_SOURCE_DIR}")
+  set(_patterns ${ARGN})
+  list(TRANSFORM _patterns PREPEND "${_root}/")
+  file(GLOB _files CONFIGURE_DEPENDS ${_patterns})
+  set(${variable} ${_files} PARENT_SCOPE)
+endfunction()
+
+# The flags of others may hold -ffast-math or -Ofast, under which NaN goes unseen and sums change
+# their order.
+set(_idl_arithmetic)
+if(NOT PROJECT_IS_TOP_LEVEL OR "${CMAKE_CXX_FLAGS} ${CMAKE_CXX_FLAGS_RELEASE}" MATCHES "math|fast")
+  set(_idl_arithmetic -fno-fast-math -fno-finite-math-only -fno-associative-math
+                      -fno-reciprocal-math -fsigned-zeros)
+endif()
+
 function(idl_configure_target target)
   target_compile_features(${target} PRIVATE cxx_std_20)
   set_target_properties(
@@ -43,7 +60,8 @@ function(idl_configure_target target)
     target_compile_options(${target} PRIVATE "$<$<COMPILE_LANGUAGE:CXX>:${_idl_warnings}>"
                                              "$<$<COMPILE_LANGUAGE:CUDA>:${_idl_cuda_warnings}>")
   endif()
-  target_compile_options(${target} PRIVATE "$<$<COMPILE_LANGUAGE:CXX>:${_idl_sanitize}>")
+  target_compile_options(
+    ${target} PRIVATE "$<$<COMPILE_LANGUAGE:CXX>:${_idl_arithmetic};${_idl_sanitize}>")
   target_link_options(${target} PRIVATE ${_idl_sanitize})
 endfunction()
 

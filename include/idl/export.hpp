@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#if __cplusplus < 202002L
+#error "libidl_cuda needs C++20: compile with -std=c++20 or later"
+#endif
+
 /// Marks the symbols that users may link against; everything else is hidden.
 #if defined(IDL_STATIC) || !defined(__GNUC__)
 #define IDL_EXPORT

@@ -115,7 +115,7 @@ in_scratch -i "$deb"
 step "use it there"
 [[ $("$root/usr/bin/idl" --version) == *"$version"* ]] || fail "idl has another version"
 "$here/symbols.sh" "$root/usr/lib/libidl_cuda.so" "$root/usr/include" "$version"
-"${CC:-cc}" -std=c99 -I"$root/usr/include" -c "$here/consumer/consumer.c" -o "$work/consumer.o"
+"${CC:-cc}" -std=c99 -I"$root/usr/include" -c "$here/consumer_c/consumer.c" -o "$work/consumer.o"
 "$cxx" "$work/consumer.o" -o "$work/consumer" -L"$root/usr/lib" -lidl_cuda
 LD_LIBRARY_PATH=$root/usr/lib "$work/consumer"
 

@@ -1,20 +1,12 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # Installs the library into a new folder, moves that folder, and uses it as its users do: by
-# find_package, by pkg-config, in C, from Python, header by header, and by the installed program.
+# find_package, by pkg-config, in C and every C++, from Python, header by header, and by the
+# installed program.
 #   run.sh BUILD_FOLDER CMAKE CXX VERSION
-set -euo pipefail
-
-build=$1 cmake=$2 cxx=$3 version=$4
-here=$(cd "$(dirname "$0")" && pwd)
-examples=$here/../../examples
-root=$(mktemp -d)
-trap 'rm -rf "$root"' EXIT
-step() { echo "== $1"; }
-fail() {
-  echo "run.sh: $1" >&2
-  exit 1
-}
+# shellcheck source=tests/install/plant.sh
+. "$(dirname "$0")/plant.sh"
+examples=$source/examples
 
 step "install, and move what was installed"
 "$cmake" --install "$build" --prefix "$root/first" >/dev/null
@@ -25,15 +17,24 @@ fi
 package=$(find "$root/installed" -name idl_cuda.pc)
 library=$(find "$root/installed" -name 'libidl_cuda.*' -not -name '*.pc' -print -quit)
 libraries=$(dirname "$library")
-static=()
-[[ -e $libraries/libidl_cuda.so ]] || static=(--static)
+shared=$libraries/libidl_cuda.so
 
-if [[ ${#static[@]} -eq 0 ]]; then
+if [[ -e $shared ]]; then
   step "soname and exported symbols"
-  "$here/symbols.sh" "$libraries/libidl_cuda.so" "$root/installed/include" "$version"
+  "$here/symbols.sh" "$shared" "$root/installed/include" "$version"
 fi
 
-step "a user's CMake project, each header by itself, and C"
+step "no run path"
+for file in "$shared" "$root/installed/bin/idl"; do
+  if [[ -e $file ]] && readelf -dW "$file" | grep -E 'R(UN)?PATH' >&2; then
+    fail "$file looks for libraries in the folders above"
+  fi
+done
+
+step "C, by CMake and by pkg-config"
+use_in_c "$root/installed"
+
+step "a user's CMake project, and each header by itself"
 "$cmake" -S "$here/consumer" -B "$root/by-cmake" -G Ninja -DCMAKE_CXX_COMPILER="$cxx" \
   -DCMAKE_PREFIX_PATH="$root/installed" -DCMAKE_BUILD_TYPE=Release >/dev/null
 # -fsyntax-only leaves no object behind; that is no failure.
@@ -41,17 +42,28 @@ step "a user's CMake project, each header by itself, and C"
   cat "$root/build.log" >&2
   fail "the user's project does not build"
 }
-for program in consumer everything consumer_c; do
+for program in consumer everything; do
   "$root/by-cmake/$program"
 done
 
-step "pkg-config"
+step "pkg-config, with C++20 and C++23, by every compiler here"
 PKG_CONFIG_PATH=$(dirname "$package")
 export PKG_CONFIG_PATH
 [[ $(pkg-config --modversion idl_cuda) == "$version" ]] || fail "idl_cuda.pc has another version"
-read -ra flags <<<"$(pkg-config "${static[@]}" --cflags --libs idl_cuda)"
-"$cxx" "$here/consumer/consumer.cpp" -o "$root/by-pkg-config" "${flags[@]}"
-LD_LIBRARY_PATH=$libraries "$root/by-pkg-config"
+flags=()
+eval "flags+=($(pkg-config --cflags --libs idl_cuda))"
+for compiler in "$cxx" clang++; do
+  command -v "$compiler" >/dev/null || continue
+  for standard in c++20 gnu++20 c++2b; do
+    "$compiler" "-std=$standard" -Wall -Wextra -Wpedantic -Werror "$here/consumer/consumer.cpp" \
+      -o "$root/by-pkg-config" "${flags[@]}"
+    LD_LIBRARY_PATH=$libraries "$root/by-pkg-config"
+  done
+done
+if text=$("$cxx" -std=c++17 -fsyntax-only "$here/consumer/consumer.cpp" "${flags[@]}" 2>&1); then
+  fail "C++17 is enough"
+fi
+[[ $text == *"libidl_cuda needs C++20"* ]] || fail "no clear error with C++17: $text"
 
 step "the examples, as a project of their own"
 "$cmake" -S "$examples" -B "$root/examples" -G Ninja -DCMAKE_CXX_COMPILER="$cxx" \
@@ -65,14 +77,14 @@ if [[ -x $root/installed/bin/idl ]]; then
 fi
 
 python=${IDL_TEST_PYTHON:-python3}
-if [[ ${#static[@]} -gt 0 ]]; then
+if [[ ! -e $shared ]]; then
   echo "the library is static: nothing for ctypes to load"
 elif ! "$python" -c 'import numpy' 2>/dev/null; then
   echo "$python has no numpy: the example for ctypes was left out"
 else
   step "ctypes"
-  "$python" "$examples/predict_with_ctypes.py" --library "$libraries/libidl_cuda.so" --device cpu
-  if text=$("$python" "$examples/predict_with_ctypes.py" --library "$libraries/libidl_cuda.so" \
+  "$python" "$examples/predict_with_ctypes.py" --library "$shared" --device cpu
+  if text=$("$python" "$examples/predict_with_ctypes.py" --library "$shared" \
     --device cpu "$root/absent.safetensors" 2>&1); then
     fail "a model that is not there was loaded"
   fi

@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# Reads the library and the program as unity builds, by unity/.
+#   unity.sh BUILD_FOLDER CMAKE CXX VERSION
+# shellcheck source=tests/install/plant.sh
+. "$(dirname "$0")/plant.sh"
+
+step "configure"
+quietly "$cmake" -S "$here/unity" -B "$root/build" -G Ninja -DCMAKE_CXX_COMPILER="$cxx" \
+  -DIDL_CUDA=OFF -DCMAKE_BUILD_TYPE=Release -DSOURCE="$source"
+mapfile -t objects < <("$cmake" --build "$root/build" -- -t targets all |
+  sed -n 's/\.o: CXX_COMPILER.*/.o/p')
+unity=0
+for object in "${objects[@]}"; do
+  [[ $object != */Unity/* ]] || unity=$((unity + 1))
+done
+# Of the kernels, of those of the CPU, of the host, of the program and of its main.
+[[ $unity -eq 5 ]] || fail "$unity unity sources, expected 5: ${objects[*]}"
+
+step "read"
+# -fsyntax-only leaves no object behind; that is no failure.
+"$cmake" --build "$root/build" --target "${objects[@]}"
