@@ -54,9 +54,9 @@ struct Sddmm {
 };
 
 /// Y q×m, labels m. losses_j = log Σ_i exp(Y_ij) − Y_{labels_j, j}; dY = scale·(softmax(Y) −
-/// onehot). correct_j (optional) is 1 where the largest Y_ij (the first of equals) is at labels_j,
-/// else 0. A label outside [0, q) makes the loss and its column of dY NaN. dY may have zero
-/// columns: then only losses are computed.
+/// onehot). correct_j (optional) is 1 where the largest Y_ij (the first of equals) is finite and at
+/// labels_j, else 0: a column that holds NaN or +inf is never right. A label outside [0, q) makes
+/// the loss and its column of dY NaN. dY may have zero columns: then only losses are computed.
 template <class T>
 struct SoftmaxCrossEntropy {
   ConstMatrixView<T> Y;
@@ -227,7 +227,8 @@ struct FillRandom {
   double scale = 1.0;
 };
 
-/// indices_j = the row of the largest X_ij, the first of equals; a NaN counts as largest.
+/// indices_j = the row of the largest X_ij, the first of equals; -1 where the column holds a NaN,
+/// which has no largest entry.
 template <class T>
 struct ArgmaxColumns {
   ConstMatrixView<T> X;

@@ -23,7 +23,8 @@ IDL_EXPORT LossKind parse_loss(std::string_view name);
 
 /// Mean softmax cross-entropy of Y (q×m) for integer labels in [0, q).
 /// losses: m entries, one per sample. dY (q×m): gradient of the mean, that is (softmax(Y) −
-/// onehot)/m. correct (size m or 0): 1 where the largest output is the label. Asynchronous.
+/// onehot)/m. correct (size m or 0): 1 where the largest output is finite and that of the label, so
+/// that a sample with NaN or +inf among its outputs counts as wrong. Asynchronous.
 template <class T>
 IDL_EXPORT void softmax_cross_entropy(Context& context, ConstMatrixView<T> Y,
                                       VectorView<const std::int32_t> labels, MatrixView<T> dY,

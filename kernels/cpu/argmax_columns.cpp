@@ -14,7 +14,7 @@ void execute(const ArgmaxColumns<T>& argmax, Scratch&) {
     for (index_t i = 1; i < argmax.X.rows; ++i) {
       if (beats(x[i], i, x[best], best)) best = i;
     }
-    argmax.indices.data[j] = static_cast<std::int32_t>(best);
+    argmax.indices.data[j] = x[best] == x[best] ? static_cast<std::int32_t>(best) : -1;
   });
 }
 

@@ -44,7 +44,8 @@ void loss_of_column(const SoftmaxCrossEntropy<T>& loss, index_t j) {
   for (index_t i = 1; i < q; ++i) {
     if (beats(y[i], i, y[best], best)) best = i;
   }
-  if (loss.correct.size > 0) loss.correct.data[j] = known && best == label ? T(1) : T(0);
+  if (loss.correct.size > 0)
+    loss.correct.data[j] = known && is_right(y[best], best, label) ? T(1) : T(0);
 
   const T max = known ? y[best] : k_nan;
   T* dy = loss.dY.cols > 0 ? loss.dY.data + j * loss.dY.ld : nullptr;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// indices_j = the row of the largest X_ij, the first of equals, a NaN counting as largest.
+// indices_j = the row of the largest X_ij, the first of equals; -1 where the column holds a NaN.
 //
 // A team of threads (columns.cuh) sweeps a column; each thread keeps the best of its entries and
 // the team the best of those. "Better" is a strict order, so the answer has one value. 1 read of
@@ -19,7 +19,8 @@ __global__ void argmax_columns_kernel(ArgmaxColumns<T> argmax) {
   if (j >= argmax.X.cols) return;
   const BestEntry<T> best =
       best_of_column<Threads>(argmax.X.data + j * argmax.X.ld, argmax.X.rows, shared);
-  if (Team::rank() == 0) argmax.indices.data[j] = static_cast<std::int32_t>(best.row);
+  if (Team::rank() != 0) return;
+  argmax.indices.data[j] = best.value == best.value ? static_cast<std::int32_t>(best.row) : -1;
 }
 
 template <int Threads, class T>

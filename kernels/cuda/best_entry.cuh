@@ -5,7 +5,7 @@
 #include "kernels/cuda/columns.cuh"
 #include "kernels/math/extrema.hpp"
 
-/// The largest entry of a column with its row, in the order of ArgmaxColumns.
+/// The largest entry of a column with its row, in the order of beats() (extrema.hpp).
 namespace idl::cuda {
 
 template <class T>

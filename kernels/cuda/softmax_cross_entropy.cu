@@ -37,7 +37,7 @@ __global__ void softmax_cross_entropy_kernel(SoftmaxCrossEntropy<T> loss, T nan)
   if (Team::rank() == 0) {
     loss.losses.data[j] = known ? cross_entropy(y[label], max, sum) : nan;
     if (loss.correct.size > 0) {
-      loss.correct.data[j] = known && best.row == label ? T(1) : T(0);
+      loss.correct.data[j] = known && is_right(best.value, best.row, label) ? T(1) : T(0);
     }
   }
   if (loss.dY.cols == 0) return;

@@ -19,8 +19,8 @@ IDL_HOST_DEVICE inline T larger(T a, T b) {
   return (b > a || b != b) ? b : a;
 }
 
-/// Whether (value, index) comes before (best, best_index) in the order of ArgmaxColumns: NaN above
-/// every number, larger values first, lower indices first among equals. A strict order, so the
+/// Whether (value, index) comes before (best, best_index): NaN above every number, so that it shows
+/// in the winner; larger values first, lower indices first among equals. A strict order, so the
 /// winner does not depend on the order of comparison.
 template <class T, class Index>
 IDL_HOST_DEVICE inline bool beats(T value, Index index, T best, Index best_index) {

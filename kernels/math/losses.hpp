@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdint>
 
+#include "kernels/math/extrema.hpp"
 #include "kernels/math/host_device.hpp"
 
 /// The element functions of SoftmaxCrossEntropy and SquaredError.
@@ -19,6 +20,12 @@ IDL_HOST_DEVICE inline T cross_entropy(T logit_of_label, T max, T sum) {
 template <class T>
 IDL_HOST_DEVICE inline T cross_entropy_derivative(T term, T sum, bool is_label, T scale) {
   return scale * (term / sum - (is_label ? T(1) : T(0)));
+}
+
+/// Whether a column whose largest entry is `largest`, in row `row`, tells its label.
+template <class T>
+IDL_HOST_DEVICE inline bool is_right(T largest, std::int64_t row, std::int32_t label) {
+  return row == label && is_finite(largest);
 }
 
 /// Whether `label` names one of q classes.

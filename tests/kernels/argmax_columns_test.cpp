@@ -17,9 +17,22 @@ class ArgmaxColumnsTest : public KernelTest<C> {
 };
 TYPED_TEST_SUITE(ArgmaxColumnsTest, AllCases, CaseNames);
 
-TYPED_TEST(ArgmaxColumnsTest, FirstOfEqualsAndNanAboveAll) {
-  EXPECT_EQ(this->argmax(3, 4, {1, 3, 3, -5, -6, -5, k_nan, 9, k_nan, 1, 2, k_nan}),
-            (std::vector<std::int32_t>{1, 0, 0, 2}));
+TYPED_TEST(ArgmaxColumnsTest, TakesTheFirstOfEqualsAndNoneWhereAnEntryIsNan) {
+  constexpr double k_inf = std::numeric_limits<double>::infinity();
+  EXPECT_EQ(this->argmax(3, 6,
+                         {1, 3, 3, -5, -6, -5, k_nan, 9, k_nan, 1, 2, k_nan, k_nan, k_nan, k_nan,
+                          -k_inf, k_inf, 1}),
+            (std::vector<std::int32_t>{1, 0, -1, -1, -1, 1}));
+}
+
+TYPED_TEST(ArgmaxColumnsTest, FindsANanWhereverItStandsInALongColumn) {
+  for (const index_t place : {0, 31, 32, 255, 256, 999}) {
+    auto X = this->rounded(this->random_.uniforms(2000, -1, 1));
+    X[static_cast<std::size_t>(1000 + place)] = k_nan;
+    const auto found = this->argmax(1000, 2, X);
+    EXPECT_GE(found[0], 0);
+    EXPECT_EQ(found[1], -1) << place;
+  }
 }
 
 TYPED_TEST(ArgmaxColumnsTest, EqualsTheNaiveSearchInEveryShape) {

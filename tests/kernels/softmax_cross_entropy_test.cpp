@@ -74,6 +74,25 @@ TYPED_TEST(SoftmaxCrossEntropyTest, FirstOfEqualsCountsAsLargest) {
   EXPECT_EQ(this->fetch_reals(correct), (std::vector<double>{0, 1}));
 }
 
+TYPED_TEST(SoftmaxCrossEntropyTest, ColumnsThatAreNotFiniteAreWrongWhateverTheirLabel) {
+  using T = typename TypeParam::Scalar;
+  constexpr double k_inf = std::numeric_limits<double>::infinity();
+  const std::vector<double> bad = {k_nan, k_nan, 1, k_nan, k_inf, 1, -k_inf, -k_inf, 1, 2};
+  for (const std::int32_t label : {0, 1}) {
+    const auto losses = this->reals(5);
+    const auto correct = this->reals(5);
+    this->run(SoftmaxCrossEntropy<T>{.Y = this->view(2, 5, bad),
+                                     .labels = this->vector(std::vector<std::int32_t>(5, label)),
+                                     .dY = this->view(2, 0),
+                                     .losses = losses,
+                                     .correct = correct});
+    EXPECT_EQ(this->fetch_reals(correct),
+              (std::vector<double>{0, 0, 0, 0, label == 1 ? 1.0 : 0.0}));
+    const auto loss = this->fetch_reals(losses);
+    for (std::size_t j = 0; j < 5; ++j) EXPECT_EQ(std::isfinite(loss[j]), j == 4) << j;
+  }
+}
+
 TYPED_TEST(SoftmaxCrossEntropyTest, LabelsOutsideMakeOnlyTheirColumnNan) {
   using T = typename TypeParam::Scalar;
   const auto dY = this->view(2, 3);
