@@ -82,6 +82,7 @@ struct SquaredError {
 ///   g = dM + weight_decay·M (plain)     or   M <- M − lr·weight_decay·M (decoupled, AdamW)
 ///   m1 <- β1 m1 + (1−β1) g;  m2 <- β2 m2 + (1−β2) g²
 ///   M <- M − lr/(1−β1ᵗ) · m1 / (sqrt(m2)/sqrt(1−β2ᵗ) + ε)
+/// Where an entry of dM is not finite, M, m1 and m2 keep theirs.
 template <class T>
 struct AdamUpdate {
   MatrixView<T> M;
@@ -99,10 +100,13 @@ struct AdamUpdate {
   /// (1 − lr·weight_decay if decoupled, else 1), which change from step to step; learning_rate and
   /// step are then not looked at.
   VectorView<const T> schedule{};
+  /// Optional, 1 element: becomes 1 where some entry of dM is not finite, else stays as it is.
+  VectorView<std::int32_t> left_out{};
 };
 
 /// g = dM + weight_decay·M;  velocity <- momentum·velocity + g;  M <- M − lr·velocity (PyTorch's
-/// SGD with dampening 0; `nesterov`: M <- M − lr·(g + momentum·velocity)).
+/// SGD with dampening 0; `nesterov`: M <- M − lr·(g + momentum·velocity)). Where an entry of dM is
+/// not finite, M and velocity keep theirs.
 template <class T>
 struct SgdUpdate {
   MatrixView<T> M;
@@ -113,6 +117,7 @@ struct SgdUpdate {
   double weight_decay = 0;
   bool nesterov = false;
   VectorView<const T> schedule{};  ///< optional, 1 element, on the device: lr, instead of the above
+  VectorView<std::int32_t> left_out{};  ///< as that of AdamUpdate
 };
 
 /// to_k <- values_k. The values travel with the call: nothing on the host has to stay unchanged.

@@ -22,6 +22,8 @@ void check(const AdamUpdate<T>& u, Device device) {
   checks.input("schedule", u.schedule);
   if (u.schedule.size > 0)
     checks.equal("schedule", u.schedule.size, "elements", "Adam", 3, "factors");
+  checks.output("left_out", u.left_out);
+  if (u.left_out.size > 0) checks.one_element("left_out", u.left_out);
   if (u.step < 1) checks.fail("step is " + std::to_string(u.step) + ", the first is 1");
   if (!is_decay_rate(u.beta1) || !is_decay_rate(u.beta2)) {
     checks.fail("beta1 is " + std::to_string(u.beta1) + " and beta2 " + std::to_string(u.beta2) +
@@ -41,6 +43,8 @@ void check(const SgdUpdate<T>& u, Device device) {
   checks.same_shape("velocity", u.velocity, "M", u.M);
   checks.input("schedule", u.schedule);
   if (u.schedule.size > 0) checks.one_element("schedule", u.schedule);
+  checks.output("left_out", u.left_out);
+  if (u.left_out.size > 0) checks.one_element("left_out", u.left_out);
   checks.apart();
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "idl/optimizer.hpp"
 
+#include <array>
 #include <cmath>
 #include <initializer_list>
 #include <numbers>
@@ -37,6 +38,7 @@ struct Buffers {
   MatrixView<T> first;
   MatrixView<T> second;
   VectorView<T> schedule;  ///< the factors of the step: the same sequence serves every time
+  VectorView<std::int32_t> left_out;
 };
 
 /// What changes from step to step, for step `step` >= 1.
@@ -72,7 +74,8 @@ Sequence update_steps(const OptimizerOptions& options, const Buffers<T>& buffers
                                     .momentum = options.momentum,
                                     .weight_decay = options.weight_decay,
                                     .nesterov = options.nesterov,
-                                    .schedule = buffers.schedule});
+                                    .schedule = buffers.schedule,
+                                    .left_out = buffers.left_out});
   } else {
     sequence.push_back(AdamUpdate<T>{.M = model.M(),
                                      .dM = dM,
@@ -83,7 +86,8 @@ Sequence update_steps(const OptimizerOptions& options, const Buffers<T>& buffers
                                      .epsilon = options.epsilon,
                                      .weight_decay = options.weight_decay,
                                      .decoupled = options.kind == OptimizerKind::adamw,
-                                     .schedule = buffers.schedule});
+                                     .schedule = buffers.schedule,
+                                     .left_out = buffers.left_out});
   }
   // In one sequence: a GPU does the update and the projection in one kernel.
   for (const Primitive& step : projection_steps(model)) sequence.push_back(step);
@@ -157,6 +161,14 @@ Optimizer<T>::Optimizer(Context& context, const ImplicitModel<T>& model,
   first_ = Matrix<T>::zeros(context, M.rows, M.cols);
   if (options.kind != OptimizerKind::sgd) second_ = Matrix<T>::zeros(context, M.rows, M.cols);
   schedule_ = Vector<T>(context, options.kind == OptimizerKind::sgd ? 1 : 3);
+  left_out_ = Vector<std::int32_t>::from_host(context, std::array<std::int32_t, 1>{0});
+}
+
+template <class T>
+bool Optimizer<T>::take_left_out(Context& context) {
+  if (download(context, left_out_).front() == 0) return false;
+  upload<std::int32_t>(context, std::array<std::int32_t, 1>{0}, left_out_.view());
+  return true;
 }
 
 template <class T>
@@ -169,14 +181,15 @@ template <class T>
 std::shared_ptr<Program> Optimizer<T>::compile(Context& context, ImplicitModel<T>& model,
                                                ConstMatrixView<T> dM) {
   return context.backend()->compile(
-      update_steps<T>(options_, {first_, second_, schedule_}, model, dM));
+      update_steps<T>(options_, {first_, second_, schedule_, left_out_}, model, dM));
 }
 
 template <class T>
 void Optimizer<T>::step(Context& context, ImplicitModel<T>& model, ConstMatrixView<T> dM,
                         double learning_rate_factor) {
   Sequence sequence = {store_schedule<T>(options_, schedule_, steps_ + 1, learning_rate_factor)};
-  for (const Primitive& step : update_steps<T>(options_, {first_, second_, schedule_}, model, dM))
+  for (const Primitive& step :
+       update_steps<T>(options_, {first_, second_, schedule_, left_out_}, model, dM))
     sequence.push_back(step);
   context.backend()->run_in_order(sequence);
   ++steps_;

@@ -69,10 +69,15 @@ class IDL_EXPORT Optimizer {
   /// Steps taken.
   std::int64_t steps() const { return steps_; }
 
-  /// One step, then the projection of the model. Asynchronous.
+  /// One step, then the projection of the model. Asynchronous. Where an entry of dM is not finite,
+  /// that of M and of the moments stays as it is, and take_left_out() tells.
   /// @param learning_rate_factor  from a Schedule
   void step(Context& context, ImplicitModel<T>& model, ConstMatrixView<T> dM,
             double learning_rate_factor = 1.0);
+
+  /// Whether, in the steps since the last call, an entry of dM was not finite and so left out. Waits
+  /// for the steps.
+  bool take_left_out(Context& context);
 
   /// For the library itself: the program of a step by dM with the projection behind it, whose
   /// launches each need prepare_step() before. It works on this object, on M and on dM.
@@ -92,7 +97,8 @@ class IDL_EXPORT Optimizer {
   OptimizerOptions options_;
   Matrix<T> first_;
   Matrix<T> second_;
-  Vector<T> schedule_;  // what changes from step to step
+  Vector<T> schedule_;             // what changes from step to step
+  Vector<std::int32_t> left_out_;  // 1 element
   std::int64_t steps_ = 0;
 };
 

@@ -3,6 +3,7 @@
 // the matrix.
 #include "kernels/cuda/entries.cuh"
 #include "kernels/cuda/launchers.hpp"
+#include "kernels/cuda/left_out.cuh"
 #include "kernels/math/adam.hpp"
 
 namespace idl::cuda {
@@ -18,10 +19,12 @@ __global__ void adam_update_kernel(AdamUpdate<T> u, AdamFactors<T> fixed, Entrie
     const Pack<T, W> dM = load_pack<W>(entry_of(u.dM, at) + part);
     Pack<T, W> m1 = load_pack<W>(entry_of(u.m1, at) + part);
     Pack<T, W> m2 = load_pack<W>(entry_of(u.m2, at) + part);
-    for (int e = 0; e < W; ++e) adam_entry(factors, M.x[e], dM.x[e], m1.x[e], m2.x[e]);
+    bool taken = true;
+    for (int e = 0; e < W; ++e) taken &= adam_entry(factors, M.x[e], dM.x[e], m1.x[e], m2.x[e]);
     store_pack(entry_of(u.M, at) + part, M);
     store_pack(entry_of(u.m1, at) + part, m1);
     store_pack(entry_of(u.m2, at) + part, m2);
+    if (!taken) note_left_out(u.left_out);
   });
 }
 

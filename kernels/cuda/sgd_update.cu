@@ -3,6 +3,7 @@
 // the matrix.
 #include "kernels/cuda/entries.cuh"
 #include "kernels/cuda/launchers.hpp"
+#include "kernels/cuda/left_out.cuh"
 #include "kernels/math/adam.hpp"
 
 namespace idl::cuda {
@@ -17,9 +18,11 @@ __global__ void sgd_update_kernel(SgdUpdate<T> u, SgdFactors<T> fixed, Entries<N
     Pack<T, W> M = load_pack<W>(entry_of(u.M, at) + part);
     const Pack<T, W> dM = load_pack<W>(entry_of(u.dM, at) + part);
     Pack<T, W> velocity = load_pack<W>(entry_of(u.velocity, at) + part);
-    for (int e = 0; e < W; ++e) sgd_entry(factors, M.x[e], dM.x[e], velocity.x[e]);
+    bool taken = true;
+    for (int e = 0; e < W; ++e) taken &= sgd_entry(factors, M.x[e], dM.x[e], velocity.x[e]);
     store_pack(entry_of(u.M, at) + part, M);
     store_pack(entry_of(u.velocity, at) + part, velocity);
+    if (!taken) note_left_out(u.left_out);
   });
 }
 

@@ -8,6 +8,7 @@
 #include "kernels/cuda/entries.cuh"
 #include "kernels/cuda/l1_rows.cuh"
 #include "kernels/cuda/launchers.hpp"
+#include "kernels/cuda/left_out.cuh"
 #include "kernels/math/adam.hpp"
 
 namespace idl::cuda {
@@ -39,7 +40,7 @@ struct Adam {
             u.m2.data[i + j * u.m2.ld]};
   }
   __device__ T operator()(index_t i, index_t j, Entry entry) const {
-    adam_entry(factors, entry.M, entry.dM, entry.m1, entry.m2);
+    if (!adam_entry(factors, entry.M, entry.dM, entry.m1, entry.m2)) note_left_out(u.left_out);
     u.m1.data[i + j * u.m1.ld] = entry.m1;
     u.m2.data[i + j * u.m2.ld] = entry.m2;
     return entry.M;
@@ -69,7 +70,7 @@ struct Sgd {
             u.velocity.data[i + j * u.velocity.ld]};
   }
   __device__ T operator()(index_t i, index_t j, Entry entry) const {
-    sgd_entry(factors, entry.M, entry.dM, entry.velocity);
+    if (!sgd_entry(factors, entry.M, entry.dM, entry.velocity)) note_left_out(u.left_out);
     u.velocity.data[i + j * u.velocity.ld] = entry.velocity;
     return entry.M;
   }

@@ -3,6 +3,7 @@
 
 #include <cmath>
 
+#include "kernels/math/extrema.hpp"
 #include "kernels/math/host_device.hpp"
 #include "kernels/math/rounded.hpp"
 #include "kernels/primitives.hpp"
@@ -51,16 +52,22 @@ IDL_HOST_DEVICE inline AdamFactors<T> with_schedule(AdamFactors<T> factors,
   return factors;
 }
 
-/// One entry of M, m1, m2 under the gradient entry dM.
+/// One entry of M, m1, m2 under the gradient entry dM; all stay where that is not finite.
+/// @returns whether it is
 template <class T>
-IDL_HOST_DEVICE inline void adam_entry(const AdamFactors<T>& f, T& M, T dM, T& m1, T& m2) {
+IDL_HOST_DEVICE inline bool adam_entry(const AdamFactors<T>& f, T& M, T dM, T& m1, T& m2) {
   using rounded::add;
   using rounded::multiply;
+  const bool taken = is_finite(dM);
   const T g = add(dM, multiply(f.weight_decay, M));
-  m1 = add(multiply(f.beta1, m1), multiply(f.one_minus_beta1, g));
-  m2 = add(multiply(f.beta2, m2), multiply(multiply(f.one_minus_beta2, g), g));
-  const T denominator = add(multiply(std::sqrt(m2), f.root_correction2), f.epsilon);
-  M = add(multiply(f.keep, M), -multiply(f.step_size, m1 / denominator));
+  const T first = add(multiply(f.beta1, m1), multiply(f.one_minus_beta1, g));
+  const T second = add(multiply(f.beta2, m2), multiply(multiply(f.one_minus_beta2, g), g));
+  const T denominator = add(multiply(std::sqrt(second), f.root_correction2), f.epsilon);
+  const T moved = add(multiply(f.keep, M), -multiply(f.step_size, first / denominator));
+  M = taken ? moved : M;
+  m1 = taken ? first : m1;
+  m2 = taken ? second : m2;
+  return taken;
 }
 
 template <class T>
@@ -84,15 +91,19 @@ IDL_HOST_DEVICE inline SgdFactors<T> with_schedule(SgdFactors<T> factors,
   return factors;
 }
 
-/// One entry of M and velocity under the gradient entry dM.
+/// As adam_entry, of M and velocity.
 template <class T>
-IDL_HOST_DEVICE inline void sgd_entry(const SgdFactors<T>& f, T& M, T dM, T& velocity) {
+IDL_HOST_DEVICE inline bool sgd_entry(const SgdFactors<T>& f, T& M, T dM, T& velocity) {
   using rounded::add;
   using rounded::multiply;
+  const bool taken = is_finite(dM);
   const T g = add(dM, multiply(f.weight_decay, M));
-  velocity = add(multiply(f.momentum, velocity), g);
-  const T direction = f.nesterov ? add(g, multiply(f.momentum, velocity)) : velocity;
-  M = add(M, -multiply(f.learning_rate, direction));
+  const T faster = add(multiply(f.momentum, velocity), g);
+  const T direction = f.nesterov ? add(g, multiply(f.momentum, faster)) : faster;
+  const T moved = add(M, -multiply(f.learning_rate, direction));
+  M = taken ? moved : M;
+  velocity = taken ? faster : velocity;
+  return taken;
 }
 
 }  // namespace idl

@@ -73,6 +73,49 @@ TYPED_TEST(AdamUpdateTest, FirstStepMovesByTheLearningRateAgainstTheGradient) {
   EXPECT_EQ(values[2], 1.0);
 }
 
+TYPED_TEST(AdamUpdateTest, GradientsThatAreNotFiniteLeaveTheirEntriesAloneAndAreTold) {
+  using T = typename TypeParam::Scalar;
+  constexpr double k_inf = std::numeric_limits<double>::infinity();
+  for (const index_t rows : {5, 16, 47}) {
+    const auto size = static_cast<std::size_t>(rows * 3);
+    const auto start = this->rounded(this->random_.uniforms(rows * 3, -1, 1));
+    const auto clean = this->rounded(this->random_.uniforms(rows * 3, -1, 1));
+    // Nothing, one entry in a full vector or in the rest of a column, all of a column.
+    for (const index_t bad : {index_t(-1), index_t(0), 2 * rows - 1, 3 * rows}) {
+      auto gradient = clean;
+      for (std::size_t e = 0; e < size; ++e) {
+        const auto entry = static_cast<index_t>(e);
+        if (entry == bad || (bad == 3 * rows && entry < rows))
+          gradient[e] = e % 3 == 0 ? k_nan : e % 3 == 1 ? k_inf : -k_inf;
+      }
+      const auto run = [&](const std::vector<double>& dM, VectorView<std::int32_t> left_out) {
+        const auto M = this->view(rows, 3, start);
+        const auto m1 = this->view(rows, 3, 0.25);
+        const auto m2 = this->view(rows, 3, 0.5);
+        this->run(AdamUpdate<T>{.M = M,
+                                .dM = this->view(rows, 3, dM),
+                                .m1 = m1,
+                                .m2 = m2,
+                                .learning_rate = 0.1,
+                                .weight_decay = 0.1,
+                                .left_out = left_out});
+        return std::vector{this->fetch_double(M), this->fetch_double(m1), this->fetch_double(m2)};
+      };
+      const auto left_out = this->vector(std::vector<std::int32_t>{0});
+      const auto found = run(gradient, left_out);
+      const auto usual = run(clean, {});
+      EXPECT_EQ(this->fetch_vector(left_out), std::vector<std::int32_t>{bad < 0 ? 0 : 1});
+      const std::vector<std::vector<double>> before = {start, std::vector<double>(size, 0.25),
+                                                       std::vector<double>(size, 0.5)};
+      for (std::size_t k = 0; k < 3; ++k)
+        for (std::size_t e = 0; e < size; ++e)
+          ASSERT_EQ(found[k][e], std::isfinite(gradient[e]) ? usual[k][e] : before[k][e])
+              << k << " " << e;
+      EXPECT_TRUE(this->frames_untouched());
+    }
+  }
+}
+
 TYPED_TEST(AdamUpdateTest, WrongShapesAndStepsAreRefused) {
   using T = typename TypeParam::Scalar;
   EXPECT_TRUE(holds(this->refusal_of(AdamUpdate<T>{.M = this->view(2, 3),
@@ -86,6 +129,13 @@ TYPED_TEST(AdamUpdateTest, WrongShapesAndStepsAreRefused) {
                                                    .m2 = this->view(2, 3),
                                                    .step = 0}),
                     {"step", "0"}));
+  EXPECT_TRUE(holds(
+      this->refusal_of(AdamUpdate<T>{.M = this->view(2, 3),
+                                     .dM = this->view(2, 3),
+                                     .m1 = this->view(2, 3),
+                                     .m2 = this->view(2, 3),
+                                     .left_out = this->vector(std::vector<std::int32_t>{0, 0})}),
+      {"left_out has 2 elements, expected 1"}));
 }
 
 }  // namespace

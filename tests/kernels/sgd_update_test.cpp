@@ -49,8 +49,40 @@ TYPED_TEST(SgdUpdateTest, MomentumNesterovAndDecayEqualPyTorchsDefinition) {
   }
 }
 
+TYPED_TEST(SgdUpdateTest, GradientsThatAreNotFiniteLeaveTheirEntriesAloneAndAreTold) {
+  using T = typename TypeParam::Scalar;
+  constexpr double k_inf = std::numeric_limits<double>::infinity();
+  for (const bool nesterov : {false, true}) {
+    const auto M = this->view(2, 3, 1.0);
+    const auto velocity = this->view(2, 3, 2.0);
+    const auto left_out = this->vector(std::vector<std::int32_t>{0});
+    const auto step = [&](const std::vector<double>& gradient) {
+      this->run(SgdUpdate<T>{.M = M,
+                             .dM = this->view(2, 3, gradient),
+                             .velocity = velocity,
+                             .learning_rate = 0.5,
+                             .momentum = 0.5,
+                             .nesterov = nesterov,
+                             .left_out = left_out});
+    };
+    step({k_nan, 1, k_inf, 1, -k_inf, 1});
+    // v = 0.5·2 + 1 = 2; M = 1 − 0.5·v, or with Nesterov 1 − 0.5·(1 + 0.5·v).
+    EXPECT_EQ(this->fetch_double(velocity), std::vector<double>(6, 2.0));
+    EXPECT_EQ(this->fetch_double(M), (std::vector<double>{1, 0, 1, 0, 1, 0}));
+    EXPECT_EQ(this->fetch_vector(left_out), std::vector<std::int32_t>{1});
+    step({0, 0, 0, 0, 0, 0});
+    EXPECT_EQ(this->fetch_vector(left_out), std::vector<std::int32_t>{1}) << "stays told";
+  }
+}
+
 TYPED_TEST(SgdUpdateTest, WrongShapesAreRefused) {
   using T = typename TypeParam::Scalar;
+  EXPECT_TRUE(holds(
+      this->refusal_of(SgdUpdate<T>{.M = this->view(2, 3),
+                                    .dM = this->view(2, 3),
+                                    .velocity = this->view(2, 3),
+                                    .left_out = this->vector(std::vector<std::int32_t>{0, 0})}),
+      {"left_out has 2 elements, expected 1"}));
   EXPECT_TRUE(
       holds(this->refusal_of(SgdUpdate<T>{
                 .M = this->view(2, 3), .dM = this->view(2, 3), .velocity = this->view(2, 4)}),

@@ -19,25 +19,28 @@ class UpdateAndProject : public KernelTest<C> {
 
   struct Parameters {
     std::vector<Element> M, m1, m2;
-    std::vector<std::int32_t> zeros;
+    std::vector<std::int32_t> zeros, left_out;
     bool operator==(const Parameters&) const = default;
   };
 
   /// Two steps. Some rows of A begin inside the ball and some outside.
   template <class Optimiser>
   Parameters train(bool together, const Sizes& shape, Optimiser optimiser,
-                   const std::vector<double>& start) {
+                   const std::vector<double>& start, const std::vector<index_t>& bad = {}) {
     const index_t rows = shape.n + shape.outputs, cols = shape.n + shape.inputs;
     RandomValues random(5);
     const auto M = this->view(rows, cols, start);
-    const auto dM = this->view(rows, cols, random.uniforms(rows * cols, -1, 1));
+    auto gradient = random.uniforms(rows * cols, -1, 1);
+    for (const index_t entry : bad) gradient[static_cast<std::size_t>(entry)] = k_nan;
+    const auto dM = this->view(rows, cols, gradient);
     const auto m1 = this->view(rows, cols, 0.0);
     const auto m2 = this->view(rows, cols, 0.0);
     const auto zeros =
         this->vector(std::vector<std::int32_t>(static_cast<std::size_t>(shape.n), -1));
+    const auto left_out = this->vector(std::vector<std::int32_t>{0});
     for (std::int64_t step = 1; step <= 2; ++step) {
       const Sequence steps = {
-          optimiser(M, dM, m1, m2, step),
+          optimiser(M, dM, m1, m2, left_out, step),
           ProjectRowsL1<Element>{
               .A = M.block(0, 0, shape.n, shape.n), .radius = Element(0.9), .zeros = zeros}};
       Backend& backend = *this->context().backend();
@@ -49,7 +52,8 @@ class UpdateAndProject : public KernelTest<C> {
       }
     }
     EXPECT_TRUE(this->frames_untouched());
-    return {this->fetch(M), this->fetch(m1), this->fetch(m2), this->fetch_vector(zeros)};
+    return {this->fetch(M), this->fetch(m1), this->fetch(m2), this->fetch_vector(zeros),
+            this->fetch_vector(left_out)};
   }
 
   std::vector<double> start(const Sizes& shape) {
@@ -63,20 +67,25 @@ class UpdateAndProject : public KernelTest<C> {
   }
 
   static auto adam() {
-    return [](auto M, auto dM, auto m1, auto m2, std::int64_t step) {
+    return [](auto M, auto dM, auto m1, auto m2, auto left_out, std::int64_t step) {
       return Primitive(AdamUpdate<Element>{.M = M,
                                            .dM = dM,
                                            .m1 = m1,
                                            .m2 = m2,
                                            .learning_rate = 1e-3,
                                            .weight_decay = 0.01,
-                                           .step = step});
+                                           .step = step,
+                                           .left_out = left_out});
     };
   }
   static auto sgd() {
-    return [](auto M, auto dM, auto velocity, auto, std::int64_t) {
-      return Primitive(SgdUpdate<Element>{
-          .M = M, .dM = dM, .velocity = velocity, .learning_rate = 1e-3, .momentum = 0.9});
+    return [](auto M, auto dM, auto velocity, auto, auto left_out, std::int64_t) {
+      return Primitive(SgdUpdate<Element>{.M = M,
+                                          .dM = dM,
+                                          .velocity = velocity,
+                                          .learning_rate = 1e-3,
+                                          .momentum = 0.9,
+                                          .left_out = left_out});
     };
   }
 };
@@ -107,6 +116,20 @@ TYPED_TEST(UpdateAndProject, RowsThatAreNotFiniteAreUpdatedAndNotProjected) {
       EXPECT_EQ(together.M[k], apart.M[k]);
     }
   }
+}
+
+TYPED_TEST(UpdateAndProject, GradientsThatAreNotFiniteAreLeftOutTogetherAsOneByOne) {
+  const Sizes shape{9, 4, 2};  // M is 11x13, A its leading 9x9
+  const auto start = this->start(shape);
+  for (const index_t bad : {2 * 11 + 3, 2 * 11 + 10, 10 * 11 + 4}) {  // in A, below A, beside A
+    const auto together = this->train(true, shape, this->adam(), start, {bad});
+    EXPECT_EQ(together.left_out, std::vector<std::int32_t>{1});
+    EXPECT_EQ(together.m1[static_cast<std::size_t>(bad)], 0);
+    EXPECT_TRUE(together == this->train(false, shape, this->adam(), start, {bad}));
+    EXPECT_TRUE(this->train(true, shape, this->sgd(), start, {bad}) ==
+                this->train(false, shape, this->sgd(), start, {bad}));
+  }
+  EXPECT_EQ(this->train(true, shape, this->adam(), start).left_out, std::vector<std::int32_t>{0});
 }
 
 /// A block elsewhere in M, or rows that are too long for a block of threads.

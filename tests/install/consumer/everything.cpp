@@ -40,8 +40,8 @@ void name_models() {
   using namespace idl;
   using Pass = BatchPass<T>;
   name(&ImplicitModel<T>::project, &ImplicitModel<T>::predict, &ImplicitModel<T>::clone,
-       &save_model<T>, &load_model<T>, &evaluate<T>, &Optimizer<T>::step, &Trainer<T>::resume,
-       &Trainer<T>::fit);
+       &save_model<T>, &load_model<T>, &evaluate<T>, &Optimizer<T>::step,
+       &Optimizer<T>::take_left_out, &Trainer<T>::resume, &Trainer<T>::fit);
   name(&Pass::samples, &Pass::U, &Pass::start_from, &Pass::forward, &Pass::forward_async, &Pass::X,
        &Pass::Y, &Pass::dY, &Pass::backward, &Pass::backward_async, &Pass::V, &Pass::dM, &Pass::dU,
        &Pass::fetch_forward_outcome, &Pass::fetch_backward_outcome, &Pass::Pending::get);
