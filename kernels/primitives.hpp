@@ -172,7 +172,6 @@ struct Reduce {
   VectorView<T> result;
   ReduceKind kind = ReduceKind::sum;
   T scale = T(1);
-  VectorView<const T> y{};  ///< optional, of x's size: result[1] is the same of it
 };
 
 /// Y <- Y + alpha X, one shape.

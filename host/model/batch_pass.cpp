@@ -260,7 +260,13 @@ typename BatchPass<T>::Outcome BatchPass<T>::Pending::get() {
   Outcome outcome;
   double total = 0.0;
   for (std::size_t j = 0; j < record.status.size(); ++j) {
-    ++outcome.counts[static_cast<std::size_t>(record.status[j])];
+    const SolveStatus status = record.status[j];
+    ++outcome.counts[static_cast<std::size_t>(status)];
+    const auto note_first = [j](index_t& first, bool holds) {
+      if (holds && first < 0) first = static_cast<index_t>(j);
+    };
+    note_first(outcome.first_not_converged, status != SolveStatus::converged);
+    note_first(outcome.first_diverged, status == SolveStatus::diverged);
     outcome.max_iterations_used = std::max(outcome.max_iterations_used, record.iterations[j]);
     total += record.iterations[j];
     // A NaN step is the worst, and stays it.

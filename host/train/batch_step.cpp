@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "host/train/batch_step.hpp"
 
+#include <cmath>
 #include <sstream>
 #include <utility>
 #include <vector>
@@ -9,6 +10,11 @@
 
 namespace idl {
 namespace {
+
+/// -1 is none.
+void note_first(index_t& first, index_t column) {
+  if (first < 0 || (column >= 0 && column < first)) first = column;
+}
 
 /// Adds a solve's outcome to the figures; one warning if some column did not converge.
 template <class Outcome>
@@ -27,6 +33,9 @@ double count(const Outcome& outcome, index_t samples, const char* what, const Co
     context.log(Severity::warning, text.str());
   }
   figures.not_converged += bad;
+  figures.diverged += columns(SolveStatus::diverged);
+  note_first(figures.first_not_converged, outcome.first_not_converged);
+  note_first(figures.first_diverged, outcome.first_diverged);
   return outcome.mean_iterations * static_cast<double>(samples);
 }
 
@@ -41,9 +50,7 @@ BatchStep<T>::BatchStep(Context& context, const ImplicitModel<T>& model, index_t
       pass_(context, model, samples, {.solver = solver, .backward = backward}),
       no_gradient_(context, model.shape().outputs, 0),
       labels_(context, samples),
-      losses_(context, samples),
-      correct_(context, samples),
-      sums_(context, 2) {
+      outcomes_(context, 2 * samples) {
   if (loss == LossKind::squared_error) {
     target_ = Matrix<T>(context, model.shape().outputs, samples);
     entropies_ = Vector<T>(context, samples);
@@ -51,7 +58,7 @@ BatchStep<T>::BatchStep(Context& context, const ImplicitModel<T>& model, index_t
   program_ = context.backend()->join(parts());
 }
 
-/// From the uploaded batch to the sums of the losses and dM: a GPU is given all of it at once.
+/// From the uploaded batch to the losses and dM: a GPU is given all of it at once.
 template <class T>
 std::vector<std::shared_ptr<Program>> BatchStep<T>::parts() {
   std::vector<std::shared_ptr<Program>> all = pass_.forward_parts();
@@ -96,14 +103,13 @@ Sequence BatchStep<T>::loss_sequence() {
   const MatrixView<T> gradient = backward_ ? pass_.dY() : no_gradient_.view();
   Sequence sequence;
   if (loss_ == LossKind::softmax_cross_entropy) {
-    sequence = {softmax_cross_entropy_step<T>(pass_.Y(), labels_.view(), gradient, losses_.view(),
-                                              correct_.view())};
+    sequence = {
+        softmax_cross_entropy_step<T>(pass_.Y(), labels_.view(), gradient, losses(), correct())};
   } else {
-    sequence = {squared_error_step<T>(pass_.Y(), target_.view(), gradient, losses_.view()),
+    sequence = {squared_error_step<T>(pass_.Y(), target_.view(), gradient, losses()),
                 softmax_cross_entropy_step<T>(pass_.Y(), labels_.view(), no_gradient_.view(),
-                                              entropies_.view(), correct_.view())};
+                                              entropies_.view(), correct())};
   }
-  sequence.push_back(Reduce<T>{.x = losses_, .result = sums_, .y = correct_});
   return sequence;
 }
 
@@ -114,17 +120,24 @@ typename BatchStep<T>::Pending BatchStep<T>::fetch() {
   pending.forward_ = pass_.fetch_forward_outcome();
   pending.has_backward_ = backward_;
   if (backward_) pending.backward_ = pass_.fetch_backward_outcome();
-  pending.sums_ = context_->backend()->read_back(sums_.data(), 2 * sizeof(T));
+  pending.losses_ = context_->backend()->read_back(
+      outcomes_.data(), static_cast<std::size_t>(outcomes_.size()) * sizeof(T));
   return pending;
 }
 
 template <class T>
 BatchFigures BatchStep<T>::Pending::get(const Context& context) {
-  const T* sums = static_cast<const T*>(sums_->wait());
+  const T* losses = static_cast<const T*>(losses_->wait());
+  const T* correct = losses + samples_;
   BatchFigures figures;
-  figures.loss_sum = static_cast<double>(sums[0]);
-  figures.correct = static_cast<double>(sums[1]);
   figures.samples = samples_;
+  for (index_t j = 0; j < samples_; ++j) {
+    figures.loss_sum += static_cast<double>(losses[j]);
+    figures.correct += static_cast<double>(correct[j]);
+    if (std::isfinite(losses[j])) continue;
+    ++figures.not_finite;
+    note_first(figures.first_not_finite, j);
+  }
   figures.forward_iterations = count(forward_.get(), samples_, "forward solve", context, figures);
   if (has_backward_)
     figures.adjoint_iterations =

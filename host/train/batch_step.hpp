@@ -17,7 +17,12 @@ struct BatchFigures {
   index_t samples = 0;
   double forward_iterations = 0;  ///< sum over the samples
   double adjoint_iterations = 0;
-  std::int64_t not_converged = 0;  ///< columns of either solve
+  std::int64_t not_converged = 0;    ///< columns of either solve
+  std::int64_t diverged = 0;         ///< columns of either solve
+  std::int64_t not_finite = 0;       ///< samples whose loss is not finite
+  index_t first_not_converged = -1;  ///< the lowest of these columns; -1: none
+  index_t first_diverged = -1;
+  index_t first_not_finite = -1;
 };
 
 /// Forward pass, loss and backward pass of batches of one size, without waiting.
@@ -44,14 +49,14 @@ class BatchStep {
   class Pending {
    public:
     /// Whether figures are on their way.
-    explicit operator bool() const { return sums_ != nullptr; }
+    explicit operator bool() const { return losses_ != nullptr; }
     /// Waits. Logs one warning per solve in which some column did not converge.
     BatchFigures get(const Context& context);
 
    private:
     friend class BatchStep<T>;
     index_t samples_ = 0;
-    std::unique_ptr<ReadBack> sums_;
+    std::unique_ptr<ReadBack> losses_;
     typename BatchPass<T>::Pending forward_;
     typename BatchPass<T>::Pending backward_;
     bool has_backward_ = false;
@@ -60,6 +65,8 @@ class BatchStep {
 
  private:
   Sequence loss_sequence();
+  VectorView<T> losses() { return outcomes_.view().range(0, samples()); }
+  VectorView<T> correct() { return outcomes_.view().range(samples(), samples()); }
   std::vector<std::shared_ptr<Program>> parts();
 
   Context* context_;
@@ -69,10 +76,8 @@ class BatchStep {
   Matrix<T> target_;
   Matrix<T> no_gradient_;
   Vector<std::int32_t> labels_;
-  Vector<T> losses_;
-  Vector<T> correct_;
+  Vector<T> outcomes_;   ///< the samples' losses, then whether each is right: one copy fetches both
   Vector<T> entropies_;  ///< where the loss is another one: a by-product of counting
-  Vector<T> sums_;       ///< of losses_ and correct_
   std::unique_ptr<Program> program_;
 };
 

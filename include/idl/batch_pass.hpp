@@ -34,7 +34,9 @@ struct BatchPassOptions {
 /// Sources: El Ghaoui et al. 2021, sections 2 and 6; derivation by implicit differentiation.
 /// The pass refers to the model, whose memory must outlive it; it sees parameters that change.
 /// dM is the plain gradient: zero in D with no_D, and zero on and below the diagonal of A where the
-/// model is strictly upper triangular.
+/// model is strictly upper triangular. A sample that is not finite, or whose solve diverged, is in
+/// the sums of dM like all others and makes them NaN; Optimizer::step leaves such entries out, and
+/// the report (or outcome) of the solves tells of the sample.
 template <class T>
 class IDL_EXPORT BatchPass {
  public:
@@ -80,6 +82,8 @@ class IDL_EXPORT BatchPass {
     std::int32_t max_iterations_used = 0;  ///< of any column
     double mean_iterations = 0;            ///< per column
     double worst_step = 0;                 ///< largest last step of a column; NaN if one is NaN
+    index_t first_not_converged = -1;      ///< lowest column without converged; -1: none
+    index_t first_diverged = -1;           ///< lowest column with diverged; -1: none
   };
   /// Starts fetching the outcome of the last forward (or backward) pass; Pending::get waits for it.
   class Pending;

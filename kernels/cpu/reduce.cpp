@@ -32,28 +32,25 @@ double max_of(const T* x, index_t n) {
   return static_cast<double>(max);
 }
 
-template <class T>
-T reduced(VectorView<const T> all_of_x, ReduceKind kind, T scale, Scratch& scratch) {
-  const index_t n = all_of_x.size;
-  if (n == 0) return T(0);
-  const bool is_sum = kind == ReduceKind::sum;
-  const index_t blocks = (n + k_block - 1) / k_block;
-  double* partial = scratch.take<double>(static_cast<std::size_t>(blocks));
-  parallel_for(blocks, k_block, [&](index_t block) {
-    const T* x = all_of_x.data + block * k_block;
-    const index_t count = std::min(k_block, n - block * k_block);
-    partial[block] = is_sum ? sum_of(x, count) : max_of(x, count);
-  });
-  const double all = is_sum ? sum_of(partial, blocks) : max_of(partial, blocks);
-  return static_cast<T>(static_cast<double>(scale) * all);
-}
-
 }  // namespace
 
 template <class T>
 void execute(const Reduce<T>& r, Scratch& scratch) {
-  r.result.data[0] = reduced(r.x, r.kind, r.scale, scratch);
-  if (r.y.size > 0) r.result.data[1] = reduced(r.y, r.kind, r.scale, scratch);
+  const index_t n = r.x.size;
+  if (n == 0) {
+    r.result.data[0] = T(0);
+    return;
+  }
+  const bool is_sum = r.kind == ReduceKind::sum;
+  const index_t blocks = (n + k_block - 1) / k_block;
+  double* partial = scratch.take<double>(static_cast<std::size_t>(blocks));
+  parallel_for(blocks, k_block, [&](index_t block) {
+    const T* x = r.x.data + block * k_block;
+    const index_t count = std::min(k_block, n - block * k_block);
+    partial[block] = is_sum ? sum_of(x, count) : max_of(x, count);
+  });
+  const double all = is_sum ? sum_of(partial, blocks) : max_of(partial, blocks);
+  r.result.data[0] = static_cast<T>(static_cast<double>(r.scale) * all);
 }
 
 template void execute(const Reduce<float>&, Scratch&);

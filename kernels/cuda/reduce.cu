@@ -4,7 +4,7 @@
 // The vector is cut into at most k_reduce_scratch equal pieces, whose number depends on the size
 // alone. One block per piece: each thread takes every 256th element, in double, and the block adds
 // its threads in a fixed tree. One more block combines the pieces in the same manner. 1 read of the
-// vector. Vectors of one piece, x and y, take one launch.
+// vector. A vector of one piece takes one launch.
 #include <cmath>
 
 #include "kernels/cuda/collectives.cuh"
@@ -21,25 +21,23 @@ struct Larger {
   __device__ double operator()(double a, double b) const { return larger(a, b); }
 };
 
-/// to[b] = scale·(op over the elements of piece b); a second row of the grid does the same of y,
-/// for one piece: to[1].
+/// to[b] = scale·(op over the elements of piece b).
 template <class T, class To, class Op>
-__global__ void reduce_kernel(const T* x, const T* y, index_t size, index_t piece, double scale,
-                              To* to, double nothing, Op op) {
+__global__ void reduce_kernel(const T* x, index_t size, index_t piece, double scale, To* to,
+                              double nothing, Op op) {
   __shared__ SharedArray<double, k_threads / k_warp> shared;
   const index_t first = static_cast<index_t>(blockIdx.x) * piece;
   const index_t last = size - first < piece ? size : first + piece;
-  const T* from = blockIdx.y == 0 ? x : y;
   double value = nothing;
   for (index_t i = first + static_cast<index_t>(threadIdx.x); i < last; i += k_threads) {
-    value = op(value, static_cast<double>(from[i]));
+    value = op(value, static_cast<double>(x[i]));
   }
   value = block_reduce<k_threads>(value, op, shared);
-  if (threadIdx.x == 0) to[blockIdx.x + blockIdx.y] = static_cast<To>(scale * value);
+  if (threadIdx.x == 0) to[blockIdx.x] = static_cast<To>(scale * value);
 }
 
-LaunchShape blocks(index_t count, unsigned vectors = 1) {
-  return {.grid = dim3(static_cast<unsigned>(count), vectors),
+LaunchShape blocks(index_t count) {
+  return {.grid = dim3(static_cast<unsigned>(count)),
           .block = dim3(static_cast<unsigned>(k_threads)),
           .shared_bytes = 0};
 }
@@ -51,18 +49,14 @@ void reduce_by(Op op, double nothing, const Reduce<T>& r, double* scratch, CUstr
   const index_t piece = even < k_least_piece ? k_least_piece : even;
   const index_t pieces = (r.x.size + piece - 1) / piece;
   if (pieces <= 1) {
-    launch(reduce_kernel<T, T, Op>, blocks(1, r.y.size > 0 ? 2 : 1), stream, r.x.data, r.y.data,
-           r.x.size, piece, scale, r.result.data, nothing, op);
+    launch(reduce_kernel<T, T, Op>, blocks(1), stream, r.x.data, r.x.size, piece, scale,
+           r.result.data, nothing, op);
     return;
   }
-  const auto reduce_pieces = [&](const T* x, T* result) {
-    launch(reduce_kernel<T, double, Op>, blocks(pieces), stream, x, nullptr, r.x.size, piece, 1.0,
-           scratch, nothing, op);
-    launch(reduce_kernel<double, T, Op>, blocks(1), stream, scratch, nullptr, pieces, pieces, scale,
-           result, nothing, op);
-  };
-  reduce_pieces(r.x.data, r.result.data);
-  if (r.y.size > 0) reduce_pieces(r.y.data, r.result.data + 1);
+  launch(reduce_kernel<T, double, Op>, blocks(pieces), stream, r.x.data, r.x.size, piece, 1.0,
+         scratch, nothing, op);
+  launch(reduce_kernel<double, T, Op>, blocks(1), stream, scratch, pieces, pieces, scale,
+         r.result.data, nothing, op);
 }
 
 }  // namespace

@@ -151,9 +151,17 @@ TYPED_TEST(BatchPassTest, HandsItsOutcomeOverWithoutAReport) {
     EXPECT_EQ(outcome.max_iterations_used, report.max_iterations_used());
     EXPECT_DOUBLE_EQ(outcome.mean_iterations, report.mean_iterations());
     EXPECT_FALSE(std::isfinite(outcome.worst_step));
+    EXPECT_EQ(outcome.first_diverged, 0);
+    EXPECT_EQ(outcome.first_not_converged, 0);
   };
   check(pending_forward.get(), forward);
   check(pending_backward.get(), backward);
+  this->U_[0] = 0.5;
+  auto clean = this->pass();
+  clean.forward_async();
+  const auto outcome = clean.fetch_forward_outcome().get();
+  EXPECT_EQ(outcome.first_diverged, -1);
+  EXPECT_EQ(outcome.first_not_converged, -1);
   EXPECT_THROW((void)typename BatchPass<T>::Pending().get(), InvalidArgument);
 }
 

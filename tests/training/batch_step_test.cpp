@@ -63,7 +63,7 @@ TYPED_TEST(BatchStepTest, IsOneProgramFromTheUploadedBatchToTheGradient) {
   const Sequence forward = {Gemm<T>{},         ResetStatus<T>{},  Fill<T>{},         Fill<T>{},
                             PicardUpdate<T>{}, UpdateStatus<T>{},  // the first iteration
                             Gemm<T>{},         PicardUpdate<T>{}, UpdateStatus<T>{}, Gemm<T>{}};
-  const Sequence loss = {SoftmaxCrossEntropy<T>{}, Reduce<T>{}};
+  const Sequence loss = {SoftmaxCrossEntropy<T>{}};
   const Sequence backward = {
       Gemm<T>{}, Gemm<T>{},          ActivationDerivative<T>{}, ResetStatus<T>{}, Fill<T>{},
       Fill<T>{}, AdjointUpdate<T>{}, UpdateStatus<T>{},  // the first iteration
