@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "host/cli/metrics_file.hpp"
 
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <sstream>
 #include <string>
@@ -17,14 +18,22 @@ EpochMetrics epoch_from(const nlohmann::json& line, const std::string& path) {
   const auto take = [&](const char* key, auto& value) {
     io::take_member(line, key, value, path, "a line of an epoch");
   };
+  // null is what a number that is not finite was written as.
+  const auto take_measurement = [&](const char* key, double& value) {
+    const auto found = line.find(key);
+    if (found != line.end() && found->is_null())
+      value = std::numeric_limits<double>::quiet_NaN();
+    else
+      take(key, value);
+  };
   take("epoch", metrics.epoch);
   take("step", metrics.step);
-  take("train_loss", metrics.train_loss);
-  take("train_accuracy", metrics.train_accuracy);
+  take_measurement("train_loss", metrics.train_loss);
+  take_measurement("train_accuracy", metrics.train_accuracy);
   if (line.contains("test_loss")) {
     metrics.test.emplace();
-    take("test_loss", metrics.test->loss);
-    take("test_accuracy", metrics.test->accuracy);
+    take_measurement("test_loss", metrics.test->loss);
+    take_measurement("test_accuracy", metrics.test->accuracy);
   }
   return metrics;
 }

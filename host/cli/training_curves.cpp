@@ -39,15 +39,20 @@ struct Panel {
   bool in_percent;
 };
 
-/// The least and the largest finite value, widened so that they differ; nothing where there is
-/// none.
+/// Whether a point has a place in a picture. Of larger numbers the differences may overflow.
+bool is_drawn(const Curve& curve, std::size_t i) {
+  constexpr double k_largest = 1e300;
+  return std::abs(curve.x[i]) <= k_largest && std::abs(curve.y[i]) <= k_largest;  // NaN is not
+}
+
+/// The least and the largest value that is drawn; nothing where there is none.
 bool find_range(const std::vector<Curve>& curves, std::vector<double> Curve::*values, double& low,
                 double& high) {
   low = std::numeric_limits<double>::infinity();
   high = -low;
   for (const Curve& curve : curves) {
     for (std::size_t i = 0; i < curve.x.size(); ++i) {
-      if (!std::isfinite(curve.x[i]) || !std::isfinite(curve.y[i])) continue;
+      if (!is_drawn(curve, i)) continue;
       low = std::min(low, (curve.*values)[i]);
       high = std::max(high, (curve.*values)[i]);
     }
@@ -87,9 +92,10 @@ std::string legend_text(const Curve& curve, bool in_percent) {
   if (curve.y.empty()) return curve.name;
   std::string text = curve.name + " " + value_text(curve.y.back(), in_percent);
   const double best =
-      std::accumulate(curve.y.begin(), curve.y.end(), curve.y.back(),
+      std::accumulate(curve.y.begin(), curve.y.end(), -std::numeric_limits<double>::infinity(),
                       [](double a, double b) { return b > a ? b : a; });  // NaN is not the best
-  if (in_percent && best > curve.y.back()) text += " (best " + value_text(best, in_percent) + ")";
+  if (in_percent && std::isfinite(best) && !(best <= curve.y.back()))
+    text += " (best " + value_text(best, in_percent) + ")";
   return text;
 }
 
@@ -136,7 +142,7 @@ void draw_curve(Canvas& canvas, const Curve& curve, const Axis& x, const Axis& y
   std::vector<Polyline> lines(1);
   std::vector<Polyline> markers;
   for (std::size_t i = 0; i < curve.x.size(); ++i) {
-    if (!std::isfinite(curve.x[i]) || !std::isfinite(curve.y[i])) {
+    if (!is_drawn(curve, i)) {
       lines.emplace_back();
       continue;
     }

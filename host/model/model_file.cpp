@@ -11,6 +11,8 @@
 #include <vector>
 
 #include "host/io/checked_size.hpp"
+#include "host/model/blocks.hpp"
+#include "host/model/non_finite.hpp"
 #include "idl/error.hpp"
 
 namespace idl {
@@ -26,24 +28,6 @@ constexpr std::array k_known_keys = {k_version_key, "format",         "activatio
 
 /// A training checkpoint is a model file with more metadata, whose keys begin with this.
 constexpr const char* k_training_prefix = "training.";
-
-/// Where a block lies in M.
-struct Block {
-  const char* name;
-  index_t row;
-  index_t col;
-  index_t rows;
-  index_t cols;
-};
-
-std::vector<Block> blocks_of(const ModelShape& shape, const ModelOptions& options) {
-  const index_t n = shape.states;
-  const index_t q = shape.outputs;
-  const index_t p = shape.inputs + (options.bias ? 1 : 0);
-  std::vector<Block> blocks = {{"A", 0, 0, n, n}, {"B", 0, n, n, p}, {"C", n, 0, q, n}};
-  if (!options.no_D) blocks.push_back({"D", n, n, q, p});
-  return blocks;
-}
 
 std::string shape_text(const std::vector<std::int64_t>& shape) {
   std::string text = "(";
@@ -230,7 +214,13 @@ void save_model(Context& context, const ImplicitModel<T>& model, const std::file
   // What is saved is feasible, also where parameters were changed since the last projection.
   ImplicitModel<T> feasible = model.clone(context);
   feasible.project(context);
-  const std::vector<T> M = download<T>(context, std::as_const(feasible).M());
+  const ConstMatrixView<T> parameters = std::as_const(feasible).M();
+  const std::string trouble =
+      non_finite_blocks<T>(context, parameters, "", model.shape(), model.options());
+  if (!trouble.empty())
+    throw NotFinite(path.string() + " was not written: of the model to save, " + trouble +
+                    " are not finite");
+  const std::vector<T> M = download<T>(context, parameters);
   io::Safetensors file;
   file.metadata = model_metadata(model.options(), step);
   put_blocks<T>(file, "", M, model.shape(), model.options());

@@ -35,6 +35,7 @@ Evaluation evaluate(Context& context, const ImplicitModel<T>& model, const Datas
   double iterations = 0.0;
   std::optional<BatchStep<T>> step;
   typename BatchStep<T>::Pending pending;
+  index_t pending_first = 0;
   // Figures are got one batch late, so that the device never waits for the host.
   const auto collect = [&] {
     if (!pending) return;
@@ -45,6 +46,12 @@ Evaluation evaluate(Context& context, const ImplicitModel<T>& model, const Datas
     correct += figures.correct;
     iterations += figures.forward_iterations;
     evaluation.not_converged += figures.not_converged;
+    evaluation.not_finite += figures.not_finite;
+    const auto note_first = [&](index_t& first, index_t column) {
+      if (first < 0 && column >= 0) first = pending_first + column;
+    };
+    note_first(evaluation.first_not_converged, figures.first_not_converged);
+    note_first(evaluation.first_not_finite, figures.first_not_finite);
   };
   for (index_t first = 0; first < data.size(); first += size) {
     const HostBatch<T>& batch = prefetcher.next();
@@ -57,6 +64,7 @@ Evaluation evaluate(Context& context, const ImplicitModel<T>& model, const Datas
     auto next = step->fetch();
     collect();
     pending = std::move(next);
+    pending_first = first;
   }
   collect();
   const auto samples = static_cast<double>(data.size());

@@ -95,6 +95,7 @@ void MetricsLog::write(const EpochMetrics& metrics) {
     line.add("test_loss", metrics.test->loss);
     line.add("test_accuracy", metrics.test->accuracy);
     line.add("test_not_converged", metrics.test->not_converged);
+    line.add("test_not_finite", metrics.test->not_finite);
   }
   line.add("best", metrics.best);
   line.add("learning_rate", metrics.learning_rate);

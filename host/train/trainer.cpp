@@ -6,6 +6,7 @@
 #include <cmath>
 #include <string>
 
+#include "host/model/non_finite.hpp"
 #include "host/solver/iteration.hpp"
 #include "host/train/batch_step.hpp"
 #include "host/train/checkpoint.hpp"
@@ -21,6 +22,26 @@ constexpr std::int64_t k_steps_per_metrics_line = 50;
 
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+/// " (its feature 3 is nan)" where the data are to blame, else nothing.
+std::string spoiled_feature(const Dataset& data, index_t sample) {
+  std::vector<double> features(static_cast<std::size_t>(data.features()));
+  data.copy_sample<double>(sample, features);
+  for (std::size_t i = 0; i < features.size(); ++i)
+    if (!std::isfinite(features[i]))
+      return " (its feature " + std::to_string(i) + " is " + std::to_string(features[i]) + ")";
+  return "";
+}
+
+/// What whoever gets an error may rely on.
+std::string untouched(std::int64_t saved_steps) {
+  return saved_steps < 0 ? "; no checkpoint had been written"
+                         : "; the files of step " + std::to_string(saved_steps) + " are untouched";
+}
+
+bool is_finite(const EpochMetrics& metrics) {
+  return std::isfinite(metrics.train_loss) && (!metrics.test || std::isfinite(metrics.test->loss));
 }
 
 template <class T>
@@ -70,12 +91,15 @@ struct Trainer<T>::State {
   struct InFlight {
     typename BatchStep<T>::Pending pending;
     StepMetrics metrics;
+    index_t batch;  ///< of the epoch, 0 for the first
   };
 
   bool run_epoch();
   void launch_step(index_t batch);
   BatchStep<T>& step_for(index_t samples);
   void collect();
+  [[noreturn]] void fail(const StepMetrics& step, index_t batch, const BatchFigures& figures);
+  void require_finite();
   void finish_epoch(Clock::time_point start, std::int64_t samples_before);
   void checkpoint();
 
@@ -92,6 +116,7 @@ struct Trainer<T>::State {
   std::optional<BatchStep<T>> last_step_;  ///< of the smaller batch that ends an epoch
   std::optional<InFlight> in_flight_;
   TrainingPosition position_;
+  std::int64_t saved_steps_ = -1;  ///< those of the checkpoint on the disk; -1: none
   MetricsLog metrics_log_;
   Clock::time_point last_collected_;
 };
@@ -120,7 +145,8 @@ void Trainer<T>::State::launch_step(index_t batch) {
                 {.epoch = position_.epoch + 1,
                  .step = position_.steps,
                  .steps_per_epoch = batches_,
-                 .learning_rate = options_.optimizer.learning_rate * factor}};
+                 .learning_rate = options_.optimizer.learning_rate * factor},
+                batch};
   position_.batch = batch + 1;
   collect();
   in_flight_ = std::move(next);
@@ -132,14 +158,12 @@ void Trainer<T>::State::collect() {
   if (!in_flight_) return;
   const BatchFigures figures = in_flight_->pending.get(context_);
   StepMetrics metrics = in_flight_->metrics;
+  const index_t batch = in_flight_->batch;
   in_flight_.reset();
   prefetcher_.release();
   const auto samples = static_cast<double>(figures.samples);
-  if (!std::isfinite(figures.loss_sum))
-    throw Error("training: the loss is not finite at step " + std::to_string(metrics.step) +
-                " (epoch " + std::to_string(metrics.epoch) +
-                "); a smaller learning rate may help; files of earlier steps are untouched");
   position_.loss_sum += figures.loss_sum;
+  if (figures.diverged > 0 || !std::isfinite(position_.loss_sum)) fail(metrics, batch, figures);
   position_.correct += figures.correct;
   position_.forward_iterations += figures.forward_iterations;
   position_.adjoint_iterations += figures.adjoint_iterations;
@@ -156,11 +180,58 @@ void Trainer<T>::State::collect() {
   if (options_.on_step) options_.on_step(metrics);
 }
 
+/// Of the batch's samples, names one in which the trouble is.
+template <class T>
+void Trainer<T>::State::fail(const StepMetrics& step, index_t batch, const BatchFigures& figures) {
+  const bool of_loss = figures.not_finite > 0;
+  const index_t column = of_loss ? figures.first_not_finite : figures.first_diverged;
+  std::string text = "training: step " + std::to_string(step.step) + " (epoch " +
+                     std::to_string(step.epoch) + ", batch " + std::to_string(batch + 1) + " of " +
+                     std::to_string(batches_) + "): ";
+  if (column < 0) {
+    text += "the sum of the losses is not finite";
+  } else {
+    const std::vector<std::int32_t> order =
+        epoch_order(options_.seed, step.epoch - 1, train_.size(), options_.shuffle);
+    const std::int32_t sample = order[static_cast<std::size_t>(batch * batch_size_ + column)];
+    const std::string samples = std::to_string(figures.samples) + " samples ";
+    text += of_loss ? "the loss of " + std::to_string(figures.not_finite) + " of " + samples +
+                          "is not finite"
+                    : std::to_string(figures.diverged) + " solves of " + samples +
+                          "diverged (they are not finite)";
+    text += ", the first is sample " + std::to_string(sample) + " of the data" +
+            spoiled_feature(train_, sample);
+  }
+  throw NotFinite(text + "; a smaller learning rate may help" + untouched(saved_steps_));
+}
+
+/// What is saved is finite, or is not saved.
+template <class T>
+void Trainer<T>::State::require_finite() {
+  std::string trouble;
+  const auto look = [&](ConstMatrixView<T> M, const char* prefix) {
+    const std::string found =
+        non_finite_blocks<T>(context_, M, prefix, model_.shape(), model_.options());
+    if (!found.empty()) trouble += (trouble.empty() ? "" : ", ") + found;
+  };
+  look(std::as_const(model_).M(), "");
+  look(optimizer_.first_moment(), "first_moment.");
+  look(optimizer_.second_moment(), "second_moment.");
+  if (optimizer_.take_left_out(context_))
+    trouble +=
+        std::string(trouble.empty() ? "" : ", ") + "entries of gradients, which were left out,";
+  if (trouble.empty()) return;
+  throw NotFinite("training: after step " + std::to_string(position_.steps) + " (epoch " +
+                  std::to_string(position_.epoch + 1) + ") " + trouble +
+                  " are not finite; a smaller learning rate may help" + untouched(saved_steps_));
+}
+
 template <class T>
 void Trainer<T>::State::checkpoint() {
   if (options_.folder.empty()) return;
   position_.metrics_length = metrics_log_.sync();
   write_checkpoint(context_, model_, optimizer_, options_, train_, position_);
+  saved_steps_ = position_.steps;
 }
 
 /// Runs the rest of the epoch under way; false if it was stopped.
@@ -174,6 +245,7 @@ bool Trainer<T>::State::run_epoch() {
   for (index_t batch = position_.batch; batch < batches_; ++batch) {
     if (options_.stop_requested && options_.stop_requested()) {
       collect();
+      require_finite();
       if (!options_.folder.empty())
         save_model(context_, model_, options_.folder / "last.safetensors", position_.steps);
       checkpoint();
@@ -184,10 +256,12 @@ bool Trainer<T>::State::run_epoch() {
     if (!last && options_.checkpoint_interval > 0 &&
         position_.steps % options_.checkpoint_interval == 0) {
       collect();
+      require_finite();
       checkpoint();
     }
   }
   collect();
+  require_finite();
   finish_epoch(start, samples_before);
   return true;
 }
@@ -213,8 +287,15 @@ void Trainer<T>::State::finish_epoch(Clock::time_point start, std::int64_t sampl
   if (test_ != nullptr)
     metrics.test = evaluate(context_, model_, *test_, options_.loss, batch_size_, options_.solver);
   const double accuracy = metrics.test ? metrics.test->accuracy : metrics.train_accuracy;
-  metrics.best = accuracy > position_.best_accuracy;
-  position_.best_accuracy = std::max(position_.best_accuracy, accuracy);
+  metrics.best = is_finite(metrics) && accuracy > position_.best_accuracy;
+  if (metrics.best) position_.best_accuracy = accuracy;
+  if (metrics.test && metrics.test->not_finite > 0)
+    context_.log(Severity::warning, "epoch " + std::to_string(metrics.epoch) + ": the loss of " +
+                                        std::to_string(metrics.test->not_finite) + " of " +
+                                        std::to_string(metrics.test->samples) +
+                                        " test samples is not finite, the first of them sample " +
+                                        std::to_string(metrics.test->first_not_finite) +
+                                        "; they count as wrong, and the epoch not as the best");
   position_ = TrainingPosition{.epoch = position_.epoch + 1,
                                .steps = position_.steps,
                                .best_accuracy = position_.best_accuracy};
@@ -233,6 +314,7 @@ template <class T>
 void Trainer<T>::State::resume() {
   IDL_CHECK(!options_.folder.empty(), "Trainer: there is no folder to resume from");
   position_ = read_checkpoint(context_, model_, optimizer_, options_, train_);
+  saved_steps_ = position_.steps;
 }
 
 template <class T>

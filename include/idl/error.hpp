@@ -69,6 +69,13 @@ class IDL_EXPORT IoError : public Error {
   IoError(std::string_view path, std::uint64_t offset, std::string_view expectation);
 };
 
+/// Training met numbers that are not finite (a loss, an adjoint, a parameter, a moment), or a model
+/// that holds some was to be saved; the text names them. What was on the disk is untouched.
+class IDL_EXPORT NotFinite : public Error {
+ public:
+  using Error::Error;
+};
+
 namespace detail {
 [[noreturn]] IDL_EXPORT void throw_invalid_argument(const std::string& text);
 }  // namespace detail

@@ -134,7 +134,8 @@ struct LoadOptions {
 /// Writes A (n,n), B (n,p'), C (q,n), D (q,p'; absent with no_D) row-major, as the original PyTorch
 /// package's ImplicitModel.load_state_dict takes them, with the options as metadata. Atomic.
 /// @param step  number of optimiser steps behind these parameters, kept as metadata
-/// @throws IoError
+/// @throws NotFinite (a parameter is NaN or infinite: load_model would refuse the file; what was
+///         there before stays), IoError
 template <class T>
 IDL_EXPORT void save_model(Context& context, const ImplicitModel<T>& model,
                            const std::filesystem::path& path, std::int64_t step = 0);

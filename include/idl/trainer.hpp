@@ -20,11 +20,16 @@ namespace idl {
 
 /// What one pass over the test set gave.
 struct Evaluation {
-  double loss = 0;           ///< mean over the samples
-  double accuracy = 0;       ///< share of samples whose largest output is the label, in [0, 1]
-  std::int64_t samples = 0;  ///< number of samples
+  double loss = 0;  ///< mean over the samples; not finite where one of them has no finite loss
+  /// Share of samples whose largest output is the label, in [0, 1]; outputs that are not finite
+  /// are wrong.
+  double accuracy = 0;
+  std::int64_t samples = 0;        ///< number of samples
   std::int64_t not_converged = 0;  ///< samples that met no stopping rule
   double mean_iterations = 0;      ///< of the state's solve, per sample
+  std::int64_t not_finite = 0;     ///< samples whose loss is not finite
+  index_t first_not_converged = -1;  ///< the first of the samples in not_converged; -1: none
+  index_t first_not_finite = -1;     ///< the first of the samples in not_finite; -1: none
 };
 
 /// Evaluates a model over a whole data set in batches (the last may be smaller).
@@ -59,7 +64,9 @@ struct EpochMetrics {
   std::int64_t not_converged = 0;  ///< columns of either solve that met no stopping rule
   double seconds = 0;              ///< of the epoch's training, since resuming where it was resumed
   double samples_per_second = 0;   ///< of the epoch's training
-  bool best = false;               ///< the best accuracy so far: on the test set where there is one
+  /// The best accuracy so far, on the test set where there is one; never with a loss that is not
+  /// finite.
+  bool best = false;
 };
 
 /// How a Trainer trains.
@@ -113,8 +120,14 @@ class IDL_EXPORT Trainer {
   /// @throws IoError, InvalidArgument where it was written with other options that change results
   void resume();
 
-  /// Runs to the last epoch or until stop_requested. @throws Error where the loss is not finite
-  /// (checkpoints stay as they were), IoError
+  /// Runs to the last epoch or until stop_requested. Before anything is saved, and at the end of
+  /// every epoch, parameters and moments are looked at on the device.
+  /// @throws NotFinite where a sample's loss is not finite or a solve of it diverged (the text names
+  ///         epoch, step and sample), or where parameters or moments are not (it names the tensors
+  ///         and counts their entries). Nothing is saved then: the files are those of the last good
+  ///         step that was saved, from which resume() goes on. The model keeps what it was, as far
+  ///         as gradients that are not finite go: the optimiser leaves such entries out.
+  /// @throws IoError
   TrainingEnd fit();
 
  private:

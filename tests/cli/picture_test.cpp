@@ -148,6 +148,21 @@ TEST(TrainingCurves, AValueThatIsNotFiniteInterruptsTheCurve) {
   EXPECT_GT(broken.count(k_blue, 80, 280), 0);
 }
 
+TEST(TrainingCurves, ValuesTooLargeForAnAxisAreGapsAndLargeOnesAreDrawn) {
+  const TemporaryFolder folder;
+  auto epochs = ten_epochs();
+  for (EpochMetrics& metrics : epochs) metrics.test.reset();
+  epochs[4].train_loss = std::numeric_limits<double>::max();
+  epochs[5].train_loss = std::numeric_limits<double>::lowest();
+  write_training_curves_png(folder / "f.png", training_curves("", epochs));
+  EXPECT_EQ(Png(folder / "f.png").count(k_blue, 320, 360), 0);
+  EXPECT_GT(Png(folder / "f.png").count(k_blue, 80, 280), 0);
+  epochs[4].train_loss = 9e299;
+  epochs[5].train_loss = -9e299;
+  write_training_curves_png(folder / "f.png", training_curves("", epochs));
+  EXPECT_GT(Png(folder / "f.png").count(k_blue, 320, 360), 0);
+}
+
 TEST(TrainingCurves, WorksWithoutAnyData) {
   const TemporaryFolder folder;
   write_training_curves_png(folder / "f.png", training_curves("nothing", {}));

@@ -541,6 +541,7 @@ def metrics_files():
     yield "valid_nothing", b""
     yield "valid_epochs", lines(step, EPOCH, {**EPOCH, "epoch": 2})
     yield "valid_no_test", epoch(test_loss=None, test_accuracy=None)
+    yield "valid_not_finite", lines({**EPOCH, "train_loss": None, "test_loss": None})
     yield "valid_cut_line", lines(EPOCH) + lines(EPOCH)[:50]
     yield "valid_other_lines", lines(1, "epoch", ["epoch"], {}, {"event": 5}, {"event": None}, {"event": ["epoch"]})
     yield "valid_no_text", bytes(range(256))

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: MIT
+#include "host/model/non_finite.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "host/model/blocks.hpp"
+#include "kernels/backend.hpp"
+
+namespace idl {
+namespace {
+
+/// The largest absolute value is not finite where some entry is not.
+template <class T>
+bool all_finite(Context& context, ConstMatrixView<T> M) {
+  Vector<T> norms(context, M.cols);
+  Vector<T> largest(context, 1);
+  context.backend()->run_in_order(
+      {ColumnNorms<T>{.X = M, .norms = norms, .kind = NormKind::inf},
+       Reduce<T>{.x = norms, .result = largest, .kind = ReduceKind::max}});
+  return std::isfinite(download(context, largest).front());
+}
+
+}  // namespace
+
+template <class T>
+std::string non_finite_blocks(Context& context, ConstMatrixView<T> M, const std::string& prefix,
+                              const ModelShape& shape, const ModelOptions& options) {
+  std::string text;
+  if (M.rows == 0 || all_finite(context, M)) return text;
+  for (const Block& block : blocks_of(shape, options)) {
+    const std::vector<T> values =
+        download(context, M.block(block.row, block.col, block.rows, block.cols));
+    const auto count =
+        std::count_if(values.begin(), values.end(), [](T value) { return !std::isfinite(value); });
+    if (count > 0)
+      text += (text.empty() ? "" : ", ") + std::to_string(count) + " of " +
+              std::to_string(values.size()) + " entries of " + prefix + block.name;
+  }
+  return text;
+}
+
+template std::string non_finite_blocks(Context&, ConstMatrixView<float>, const std::string&,
+                                       const ModelShape&, const ModelOptions&);
+template std::string non_finite_blocks(Context&, ConstMatrixView<double>, const std::string&,
+                                       const ModelShape&, const ModelOptions&);
+
+}  // namespace idl
