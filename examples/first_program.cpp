@@ -19,4 +19,5 @@ int main() {
     std::cout << "sample " << j << ": " << to_string(prediction.report.status[j]) << " after "
               << prediction.report.iterations[j]
               << " iterations, |x - x*| <= " << prediction.report.error_bound[j] << "\n";
+  return prediction.report.all_converged() ? 0 : 1;
 }

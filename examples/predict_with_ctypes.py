@@ -197,8 +197,14 @@ def run(arguments, model_path):
                   f"{model.outputs} outputs")
             Y, _, reports = model.predict(U)
             for j, report in enumerate(reports):
+                most_likely = Y[j].argmax() if np.isfinite(Y[j]).all() else "unknown"
                 print(f"sample {j}: {SOLVE_STATUS[report.status]} after {report.iterations} "
-                      f"iterations, |x - x*| <= {report.error_bound:.3g}, class {Y[j].argmax()}")
+                      f"iterations, |x - x*| <= {report.error_bound:.3g}, class {most_likely}")
+            bad = [j for j, report in enumerate(reports)
+                   if SOLVE_STATUS[report.status] != "converged"]
+            if bad:
+                sys.exit(f"predict_with_ctypes: {len(bad)} of {len(U)} samples did not converge, "
+                         f"the first is sample {bad[0]}")
             labels = np.arange(len(U)) % model.outputs
             loss, accuracy = model.train_step(U, labels)
             after, _ = model.train_step(U, labels, learning_rate=0.0)

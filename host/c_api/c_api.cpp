@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include "idl/c_api.h"
 
+#include <algorithm>
+#include <cmath>
 #include <span>
 #include <vector>
 
 #include "host/c_api/handles.hpp"
+#include "host/model/shortfall.hpp"
 #include "idl/loss.hpp"
 #include "idl/version.hpp"
 
@@ -102,8 +105,13 @@ void predict(Context& context, const ImplicitModel<T>& model, std::int64_t m, co
   deliver(context, prediction.Y, Y, ldy, memory);
   if (X != nullptr) deliver(context, prediction.X, X, ldx, memory);
   context.synchronize();
-  if (reports == nullptr) return;
   const SolveReport& report = prediction.report;
+  if (reports == nullptr) {  // who is not told by them is told by the status
+    const std::vector<T> outputs = download(context, prediction.Y);
+    const Shortfall shortfall = shortfall_of(report, std::span<const T>(outputs));
+    if (shortfall.any()) throw NotConverged(shortfall.text());
+    return;
+  }
   for (std::size_t j = 0; j < report.status.size(); ++j)
     reports[j] = {.status = static_cast<std::int32_t>(report.status[j]),
                   .iterations = report.iterations[j],
@@ -115,10 +123,33 @@ void predict(Context& context, const ImplicitModel<T>& model, std::int64_t m, co
 }
 
 template <class T>
-double mean(Context& context, const Vector<T>& values) {
+double mean(const std::vector<T>& values) {
   double sum = 0.0;
-  for (const T value : download(context, values)) sum += static_cast<double>(value);
+  for (const T value : values) sum += static_cast<double>(value);
   return sum / static_cast<double>(values.size());
+}
+
+/// Waits for the step. @throws NotFinite where it, or one before that was not waited for, met
+/// numbers that are not finite
+template <class T>
+void tell_outcome(TrainingState<T>& state, double* loss, double* accuracy) {
+  Context& context = state.context;
+  const std::vector<T> losses = download(context, state.losses);
+  if (loss != nullptr) *loss = mean(losses);
+  if (accuracy != nullptr) *accuracy = mean(download(context, state.correct));
+  const auto is_bad = [](T value) { return !std::isfinite(value); };
+  const auto bad = std::count_if(losses.begin(), losses.end(), is_bad);
+  const bool left_out = state.optimizer.take_left_out(context);
+  if (bad > 0) {
+    const auto first = std::find_if(losses.begin(), losses.end(), is_bad) - losses.begin();
+    throw NotFinite("training step: the loss of " + std::to_string(bad) + " of " +
+                    std::to_string(losses.size()) + " samples is not finite, the first is sample " +
+                    std::to_string(first) + "; gradients that are not finite were left out");
+  }
+  if (left_out)
+    throw NotFinite(
+        "training step: gradients of this step or of one before were not finite; they were left "
+        "out");
 }
 
 template <class T>
@@ -147,8 +178,7 @@ void train_step(TrainingState<T>& state, const void* U, std::int64_t ldu,
                            state.correct);
   state.pass.backward_async();
   state.optimizer.step(context, state.model, state.pass.dM());
-  if (loss != nullptr) *loss = mean(context, state.losses);
-  if (accuracy != nullptr) *accuracy = mean(context, state.correct);
+  if (loss != nullptr || accuracy != nullptr) tell_outcome(state, loss, accuracy);
 }
 
 template <class T>

@@ -37,6 +37,12 @@ struct TrainingState {
   Vector<T> correct;
 };
 
+/// Ends a call that gave its answers as IDL_STATUS_NOT_CONVERGED.
+class NotConverged : public Error {
+ public:
+  using Error::Error;
+};
+
 /// The text that idl_last_error() gives on this thread.
 std::string& last_error();
 
@@ -55,6 +61,10 @@ idl_status guarded(Body&& body) noexcept {
     return IDL_STATUS_OK;
   } catch (const InvalidArgument& error) {
     return failed(IDL_STATUS_INVALID_ARGUMENT, error.what());
+  } catch (const NotFinite& error) {
+    return failed(IDL_STATUS_NOT_FINITE, error.what());
+  } catch (const NotConverged& error) {
+    return failed(IDL_STATUS_NOT_CONVERGED, error.what());
   } catch (const NotSupported& error) {
     return failed(IDL_STATUS_NOT_SUPPORTED, error.what());
   } catch (const DeviceError& error) {

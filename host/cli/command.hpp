@@ -5,6 +5,7 @@
 #include <iostream>
 #include <string>
 
+#include "host/model/shortfall.hpp"
 #include "idl/device.hpp"
 #include "idl/error.hpp"
 
@@ -12,9 +13,12 @@ namespace idl::cli {
 
 /// Exit statuses of the program.
 inline constexpr int k_success = 0;
-inline constexpr int k_failure = 1;      ///< the device failed, or the loss is not finite
+inline constexpr int k_failure = 1;      ///< the device failed, or a training met numbers that are
+                                         ///< not finite
 inline constexpr int k_bad_input = 2;    ///< a wrong flag or size, a file that cannot be read or
                                          ///< written; files that were whole still are
+inline constexpr int k_unconverged = 3;  ///< all was written, but some sample did not converge or
+                                         ///< has outputs that are not finite
 inline constexpr int k_signalled = 128;  ///< plus the signal's number (130: Ctrl-C): stopped by it,
                                          ///< after writing a checkpoint
 
@@ -30,6 +34,14 @@ inline void flush_answer() {
   if (!std::cout.flush()) throw IoError("standard output", "cannot be written");
 }
 
+/// The exit status of a command that gave all its answers; tells on standard error what is amiss.
+inline int status_of(const Shortfall& shortfall, bool allowed) {
+  if (!shortfall.any()) return k_success;
+  std::cerr << "idl: " << shortfall.text() << (allowed ? "" : " (--allow-unconverged accepts that)")
+            << std::endl;
+  return allowed ? k_success : k_unconverged;
+}
+
 /// Calls body.operator()<float>() or <double>() as `precision`, "f32" or "f64", says.
 template <class Body>
 auto with_precision(const std::string& precision, Body&& body) {
@@ -40,6 +52,10 @@ auto with_precision(const std::string& precision, Body&& body) {
 /// The flags that several commands share.
 inline void add_device_flag(CLI::App& command, std::string& device) {
   command.add_option("--device", device, "auto, cpu, cuda or cuda:K")->capture_default_str();
+}
+inline void add_allow_unconverged_flag(CLI::App& command, bool& allowed) {
+  command.add_flag("--allow-unconverged", allowed,
+                   "End with 0, not 3, where a sample did not converge or is not finite");
 }
 inline void add_sweep_flag(CLI::App& command, std::string& sweep) {
   command

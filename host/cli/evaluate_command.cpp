@@ -18,14 +18,30 @@ struct EvaluateSettings {
   std::string precision = "f32";
   std::int64_t batch = 500;
   bool json = false;
+  bool allow_unconverged = false;
   std::string sweep = "automatic";
   std::string acceleration = "automatic";
   std::string arithmetic = "full";
   SolverOptions solver;
 };
 
+/// What nlohmann/json makes of a loss that is not finite is null.
+void print_json(const EvaluateSettings& settings, const Context& context,
+                const Evaluation& evaluation, double seconds) {
+  const nlohmann::ordered_json json = {{"model", settings.model},
+                                       {"device", to_string(context.device())},
+                                       {"samples", evaluation.samples},
+                                       {"accuracy", evaluation.accuracy},
+                                       {"loss", evaluation.loss},
+                                       {"mean_iterations", evaluation.mean_iterations},
+                                       {"not_converged", evaluation.not_converged},
+                                       {"not_finite", evaluation.not_finite},
+                                       {"seconds", seconds}};
+  std::cout << json.dump(2) << "\n";
+}
+
 template <class T>
-void evaluate_model(const EvaluateSettings& settings) {
+int evaluate_model(const EvaluateSettings& settings) {
   const DatasetPair data = read_dataset(settings.data);
   Context context(parse_device(settings.device));
   const ImplicitModel<T> model = load_model<T>(context, settings.model, {.allow_unproven = true});
@@ -35,23 +51,22 @@ void evaluate_model(const EvaluateSettings& settings) {
   const double seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   if (settings.json) {
-    const nlohmann::ordered_json json = {{"model", settings.model},
-                                         {"device", to_string(context.device())},
-                                         {"samples", evaluation.samples},
-                                         {"accuracy", evaluation.accuracy},
-                                         {"loss", evaluation.loss},
-                                         {"mean_iterations", evaluation.mean_iterations},
-                                         {"not_converged", evaluation.not_converged},
-                                         {"seconds", seconds}};
-    std::cout << json.dump(2) << "\n";
-    return;
+    print_json(settings, context, evaluation, seconds);
+  } else {
+    std::cout << "test accuracy " << std::fixed << std::setprecision(2)
+              << 100.0 * evaluation.accuracy << " %, loss " << std::setprecision(4)
+              << evaluation.loss << " on " << evaluation.samples << " samples ("
+              << std::setprecision(1) << evaluation.mean_iterations << " iterations per sample, "
+              << evaluation.not_converged << " not converged, " << std::setprecision(2) << seconds
+              << " s on " << to_string(context.device()) << ")\n";
   }
-  std::cout << "test accuracy " << std::fixed << std::setprecision(2) << 100.0 * evaluation.accuracy
-            << " %, loss " << std::setprecision(4) << evaluation.loss << " on "
-            << evaluation.samples << " samples (" << std::setprecision(1)
-            << evaluation.mean_iterations << " iterations per sample, " << evaluation.not_converged
-            << " not converged, " << std::setprecision(2) << seconds << " s on "
-            << to_string(context.device()) << ")\n";
+  flush_answer();
+  return status_of({.samples = evaluation.samples,
+                    .not_converged = evaluation.not_converged,
+                    .first_not_converged = evaluation.first_not_converged,
+                    .not_finite = evaluation.not_finite,
+                    .first_not_finite = evaluation.first_not_finite},
+                   settings.allow_unconverged);
 }
 
 }  // namespace
@@ -73,13 +88,13 @@ void add_evaluate(CLI::App& app, int& status) {
   add_device_flag(*command, settings->device);
   add_precision_flag(*command, settings->precision);
   command->add_flag("--json", settings->json, "Print JSON");
+  add_allow_unconverged_flag(*command, settings->allow_unconverged);
   command->callback([settings, &status] {
     settings->solver.sweep = parse_sweep(settings->sweep);
     settings->solver.acceleration = parse_acceleration(settings->acceleration);
     settings->solver.precision = parse_precision(settings->arithmetic);
-    with_precision(settings->precision, [&]<class T>() { evaluate_model<T>(*settings); });
-    flush_answer();
-    status = k_success;
+    status = with_precision(settings->precision,
+                            [&]<class T>() { return evaluate_model<T>(*settings); });
   });
 }
 

@@ -38,6 +38,10 @@ int run(int argc, char** argv) {
       "idl");
   app.formatter(std::make_shared<HelpFormatter>());
   app.require_subcommand(1);
+  app.footer(
+      "Exit status: 0 success; 1 the device failed, or a training met numbers that are\n"
+      "not finite; 2 wrong input; 3 predict or evaluate did its work, but some sample\n"
+      "did not converge or is not finite; 128+N stopped by signal N, with a checkpoint.");
   app.set_version_flag("--version", version_text, "Show the version and the devices found");
   int status = k_success;
   add_train(app, status);

@@ -26,6 +26,7 @@ struct PredictSettings {
   std::string acceleration = "automatic";
   std::string arithmetic = "full";
   bool certified = false;
+  bool allow_unconverged = false;
 };
 
 /// JSON has no infinity: a bound that is not finite becomes null.
@@ -68,19 +69,20 @@ Matrix<T> read_input(Context& context, const std::string& path, index_t inputs) 
 }
 
 template <class T>
-void write_columns(Context& context, const Matrix<T>& matrix, const std::string& path) {
-  const std::vector<T> values = download(context, matrix);
+void write_columns(const std::vector<T>& values, const Matrix<T>& matrix, const std::string& path) {
   io::write_npy(path, io::Array::from<T>({matrix.cols(), matrix.rows()}, std::span(values)));
 }
 
 template <class T>
-void predict(const PredictSettings& settings) {
+int predict(const PredictSettings& settings) {
   Context context(parse_device(settings.device));
   const ImplicitModel<T> model = load_model<T>(context, settings.model, {.allow_unproven = true});
   const Matrix<T> U = read_input<T>(context, settings.input, model.shape().inputs);
   const Prediction<T> prediction = model.predict(context, U, settings.solver);
-  write_columns(context, prediction.Y, settings.output);
-  if (!settings.state.empty()) write_columns(context, prediction.X, settings.state);
+  const std::vector<T> Y = download(context, prediction.Y);
+  write_columns(Y, prediction.Y, settings.output);
+  if (!settings.state.empty())
+    write_columns(download(context, prediction.X), prediction.X, settings.state);
   const SolveReport& report = prediction.report;
   if (!settings.report.empty()) {
     const std::string text = report_json(report, settings).dump(1) + "\n";
@@ -89,6 +91,7 @@ void predict(const PredictSettings& settings) {
   std::cout << "predicted " << U.cols() << " samples on " << to_string(context.device()) << ": "
             << report.count(SolveStatus::converged) << " converged, " << report.mean_iterations()
             << " iterations per sample, error bound " << report.worst_error_bound() << "\n";
+  return status_of(shortfall_of(report, std::span<const T>(Y)), settings.allow_unconverged);
 }
 
 }  // namespace
@@ -120,6 +123,7 @@ void add_predict(CLI::App& app, int& status) {
   add_arithmetic_flag(*command, settings->arithmetic);
   command->add_flag("--batch-invariant", settings->solver.batch_invariant,
                     "Same bits for a sample in whatever batch");
+  add_allow_unconverged_flag(*command, settings->allow_unconverged);
   add_device_flag(*command, settings->device);
   add_precision_flag(*command, settings->precision);
   command->callback([settings, &status] {
@@ -127,8 +131,7 @@ void add_predict(CLI::App& app, int& status) {
     settings->solver.acceleration = parse_acceleration(settings->acceleration);
     settings->solver.precision = parse_precision(settings->arithmetic);
     if (settings->certified) settings->solver.forward.rule = StopRule::certified_bound;
-    with_precision(settings->precision, [&]<class T>() { predict<T>(*settings); });
-    status = k_success;
+    status = with_precision(settings->precision, [&]<class T>() { return predict<T>(*settings); });
   });
 }
 

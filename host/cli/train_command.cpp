@@ -120,6 +120,28 @@ void print_start(const TrainCall& call, const Context& context, const DatasetPai
             << "run folder: " << call.out << std::endl;
 }
 
+/// Trains; an error that ends it is not shown behind a progress bar.
+template <class T>
+TrainingEnd fit(Trainer<T>& trainer, ProgressBar& bar) {
+  try {
+    const TrainingEnd end = trainer.fit();
+    bar.clear();
+    return end;
+  } catch (...) {
+    bar.clear();
+    throw;
+  }
+}
+
+/// A trained model whose outputs are not finite is no success.
+int status_of_last(const std::optional<Evaluation>& test) {
+  if (!test || test->not_finite == 0) return k_success;
+  std::cerr << "idl: after the last epoch the outputs of " << test->not_finite << " of "
+            << test->samples << " test samples are not finite, the first is sample "
+            << test->first_not_finite << std::endl;
+  return k_failure;
+}
+
 void check_free(const TrainCall& call, const RunFolder& folder) {
   IDL_CHECK(call.resume || call.overwrite || !folder.has_run(),
             call.out + " holds a run already; --resume goes on with it, --overwrite removes it");
@@ -150,9 +172,11 @@ int train(const CLI::App& command, TrainCall& call, RunFolder& folder) {
   TrainerOptions options = trainer_options(settings);
   options.folder = folder.path();
   options.on_step = [&](const StepMetrics& metrics) { bar.step(metrics); };
+  std::optional<Evaluation> last_test;
   options.on_epoch = [&](const EpochMetrics& metrics) {
     bar.epoch(metrics);
     digest.next_epoch();
+    last_test = metrics.test;
   };
   options.stop_requested = [] { return interrupt_received() != 0; };
   Trainer<T> trainer(context, model, data.train, &data.test, std::move(options));
@@ -165,12 +189,11 @@ int train(const CLI::App& command, TrainCall& call, RunFolder& folder) {
   if (call.overwrite && !call.resume) folder.remove_run();
   folder.write_config(settings, describe(context.device()), data, model.shape());
   print_start(call, context, data, model.shape(), goes_on);
-  const TrainingEnd end = trainer.fit();
-  bar.clear();
+  const TrainingEnd end = fit(trainer, bar);
   folder.write_results(context, model);
   if (end == TrainingEnd::finished) {
     if (!call.quiet) std::cout << "finished; the run is in " << call.out << std::endl;
-    return k_success;
+    return status_of_last(last_test);
   }
   std::cout << "stopped; go on with: idl train --resume --out " << call.out << std::endl;
   return k_signalled + interrupt_received();

@@ -35,7 +35,12 @@ typedef enum idl_status {
   IDL_STATUS_DEVICE_ERROR = 3,     /**< CUDA or one of its libraries failed */
   IDL_STATUS_OUT_OF_MEMORY = 4,    /**< on the host or on the device */
   IDL_STATUS_IO_ERROR = 5,         /**< a file cannot be read, written or understood */
-  IDL_STATUS_ERROR = 6             /**< anything else */
+  IDL_STATUS_ERROR = 6,            /**< anything else */
+  IDL_STATUS_NOT_CONVERGED = 7,    /**< the answers are there, but some sample did not converge or
+                                        has outputs that are not finite, and no reports were asked
+                                        for that would tell which */
+  IDL_STATUS_NOT_FINITE = 8        /**< a training step met numbers that are not finite and left
+                                        them out, or a model that holds some was not written */
 } idl_status;
 
 /** The element type of a model and of all its arrays. */
@@ -120,7 +125,10 @@ IDL_C_EXPORT idl_status idl_model_create(idl_context* context, idl_precision pre
 /** Loads a safetensors file: ours, or a state_dict of the original PyTorch package. */
 IDL_C_EXPORT idl_status idl_model_load(idl_context* context, const char* path,
                                        idl_precision precision, idl_model** model);
-/** Writes the model as safetensors, atomically. */
+/**
+ * Writes the model as safetensors, atomically. IDL_STATUS_NOT_FINITE, and what was there before
+ * stays, where a parameter is NaN or infinite.
+ */
 IDL_C_EXPORT idl_status idl_model_save(idl_context* context, const idl_model* model,
                                        const char* path);
 /** NULL is allowed. */
@@ -131,7 +139,10 @@ IDL_C_EXPORT idl_status idl_model_sizes(const idl_model* model, int64_t* states,
 
 /**
  * Solves X = φ(AX + BU) for the m columns of U and evaluates Y = CX + DU. Waits for the result.
- * A sample that does not converge is no failure: its report says so.
+ * A sample that does not converge is no failure: its report says so, by its status, and the call
+ * returns IDL_STATUS_OK. Without reports it returns IDL_STATUS_NOT_CONVERGED where some sample did
+ * not converge or has outputs that are not finite; Y and X are written all the same, and
+ * idl_last_error() says how many samples and which is the first.
  * @param U        p×m, leading dimension ldu >= p, elements of the model's precision
  * @param Y        q×m, ldy >= q
  * @param X        n×m, ldx >= n, or NULL
@@ -154,7 +165,11 @@ IDL_C_EXPORT idl_status idl_trainer_create(idl_context* context, idl_model* mode
 /** NULL is allowed. Neither the model nor the context is destroyed. */
 IDL_C_EXPORT void idl_trainer_destroy(idl_trainer* trainer);
 /**
- * One step: forward, softmax cross-entropy, adjoint, Adam, projection.
+ * One step: forward, softmax cross-entropy, adjoint, Adam, projection. Gradients that are not
+ * finite (those of a batch in which one sample holds a NaN are, as a rule, all of them) are left
+ * out: the parameters stay what they were. The call then returns IDL_STATUS_NOT_FINITE, with *loss
+ * and *accuracy written (a sample that is not finite counts as wrong); without loss and accuracy it
+ * does not wait, and the next call that does tells.
  * @param U         p×m, leading dimension ldu >= p
  * @param labels    m class numbers in [0, q)
  * @param loss      mean loss before the step, or NULL; asking for it waits for the step

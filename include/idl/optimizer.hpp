@@ -75,8 +75,8 @@ class IDL_EXPORT Optimizer {
   void step(Context& context, ImplicitModel<T>& model, ConstMatrixView<T> dM,
             double learning_rate_factor = 1.0);
 
-  /// Whether, in the steps since the last call, an entry of dM was not finite and so left out. Waits
-  /// for the steps.
+  /// Whether, in the steps since the last call, an entry of dM was not finite and so left out.
+  /// Waits for the steps.
   bool take_left_out(Context& context);
 
   /// For the library itself: the program of a step by dM with the projection behind it, whose

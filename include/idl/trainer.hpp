@@ -24,10 +24,10 @@ struct Evaluation {
   /// Share of samples whose largest output is the label, in [0, 1]; outputs that are not finite
   /// are wrong.
   double accuracy = 0;
-  std::int64_t samples = 0;        ///< number of samples
-  std::int64_t not_converged = 0;  ///< samples that met no stopping rule
-  double mean_iterations = 0;      ///< of the state's solve, per sample
-  std::int64_t not_finite = 0;     ///< samples whose loss is not finite
+  std::int64_t samples = 0;          ///< number of samples
+  std::int64_t not_converged = 0;    ///< samples that met no stopping rule
+  double mean_iterations = 0;        ///< of the state's solve, per sample
+  std::int64_t not_finite = 0;       ///< samples whose loss is not finite
   index_t first_not_converged = -1;  ///< the first of the samples in not_converged; -1: none
   index_t first_not_finite = -1;     ///< the first of the samples in not_finite; -1: none
 };
@@ -122,11 +122,11 @@ class IDL_EXPORT Trainer {
 
   /// Runs to the last epoch or until stop_requested. Before anything is saved, and at the end of
   /// every epoch, parameters and moments are looked at on the device.
-  /// @throws NotFinite where a sample's loss is not finite or a solve of it diverged (the text names
-  ///         epoch, step and sample), or where parameters or moments are not (it names the tensors
-  ///         and counts their entries). Nothing is saved then: the files are those of the last good
-  ///         step that was saved, from which resume() goes on. The model keeps what it was, as far
-  ///         as gradients that are not finite go: the optimiser leaves such entries out.
+  /// @throws NotFinite where a sample's loss is not finite or a solve of it diverged (the text
+  ///         names epoch, step and sample), or where parameters or moments are not (it names the
+  ///         tensors and counts their entries). Nothing is saved then: the files are those of the
+  ///         last good step that was saved, from which resume() goes on. Entries of gradients that
+  ///         are not finite are left out by the optimiser, so that one sample spoils no model.
   /// @throws IoError
   TrainingEnd fit();
 

@@ -92,16 +92,24 @@ TEST_F(Program, TrainsEvaluatesExplainsAndPredicts) {
   }
 }
 
-TEST_F(Program, TellsBoundsThatAreNotFiniteAsNull) {
+TEST_F(Program, TellsSamplesThatAreNotFiniteByNullsAndItsStatus) {
   ASSERT_EQ(run_program(train("run", "1")).status, 0);
   std::vector<float> values(2 * 16, 0.5F);
   values[3] = std::numeric_limits<float>::quiet_NaN();
   io::write_npy(folder_ / "U.npy", io::Array::from<float>({2, 16}, values));
-  const ProgramResult result =
-      run_program({"predict", "--model", path("run/best.safetensors"), "--input", path("U.npy"),
-                   "--output", path("Y.npy"), "--report", path("report.json"), "--device", "cpu"});
-  ASSERT_EQ(result.status, 0) << result.err;
-  EXPECT_NE(result.err.find("1 of 2 columns did not converge"), std::string::npos) << result.err;
+  std::vector<std::string> arguments = {"predict",     "--model",     path("run/best.safetensors"),
+                                        "--input",     path("U.npy"), "--output",
+                                        path("Y.npy"), "--report",    path("report.json"),
+                                        "--device",    "cpu"};
+  const ProgramResult result = run_program(arguments);
+  EXPECT_EQ(result.status, 3) << result.err;
+  EXPECT_NE(result.err.find("idl: 1 of 2 samples did not converge, the first is sample 0; 1 of 2 "
+                            "samples have outputs that are not finite, the first is sample 0"),
+            std::string::npos)
+      << result.err;
+  EXPECT_TRUE(std::filesystem::exists(folder_ / "Y.npy"));
+  arguments.emplace_back("--allow-unconverged");
+  EXPECT_EQ(run_program(arguments).status, 0);
   const nlohmann::json report = nlohmann::json::parse(read_text(folder_ / "report.json"));
   EXPECT_EQ(report["samples"][0]["status"], "diverged");
   EXPECT_TRUE(report["samples"][0]["error_bound"].is_null());

@@ -173,6 +173,68 @@ TYPED_TEST(CApiTest, TrainsAsCppTrains) {
             download<T>(this->context(), std::as_const(model).M()));
 }
 
+TYPED_TEST(CApiTest, SamplesThatDoNotConvergeAreTold) {
+  using T = typename TypeParam::Scalar;
+  std::vector<T> U = this->inputs();
+  U[2 * k_p] = std::numeric_limits<T>::quiet_NaN();
+  std::vector<T> Y(k_q * k_m, T(-7));
+  std::vector<idl_sample_report> reports(k_m);
+  const auto predict = [&](idl_sample_report* told) {
+    return idl_model_predict(this->c_context_.get(), this->c_model_.get(), k_m, U.data(), k_p,
+                             Y.data(), k_q, nullptr, 0, IDL_MEMORY_HOST, nullptr, told);
+  };
+  EXPECT_EQ(predict(reports.data()), IDL_STATUS_OK);
+  EXPECT_EQ(reports[2].status, IDL_SOLVE_DIVERGED);
+  EXPECT_EQ(reports[1].status, IDL_SOLVE_CONVERGED);
+  const std::vector<T> with_reports = Y;
+  Y.assign(Y.size(), T(-7));
+  EXPECT_EQ(predict(nullptr), IDL_STATUS_NOT_CONVERGED);
+  EXPECT_TRUE(holds(idl_last_error(), {"1 of 6 samples did not converge, the first is sample 2"}));
+  EXPECT_TRUE(same_bits(Y, with_reports));
+  U[2 * k_p] = T(0);
+  EXPECT_EQ(predict(nullptr), IDL_STATUS_OK);
+}
+
+TYPED_TEST(CApiTest, ASampleThatIsNotFiniteDoesNotSpoilTheModel) {
+  using T = typename TypeParam::Scalar;
+  const std::vector<T> good = this->inputs();
+  std::vector<T> bad = good;
+  bad[4 * k_p + 1] = std::numeric_limits<T>::infinity();
+  const std::vector<std::int32_t> labels = {0, 1, 2, 0, 1, 2};
+  const TemporaryFolder folder;
+  const auto saved = [&](const char* name) {
+    const std::string path = (folder / name).string();
+    EXPECT_EQ(idl_model_save(this->c_context_.get(), this->c_model_.get(), path.c_str()),
+              IDL_STATUS_OK)
+        << idl_last_error();
+    return read_text(path);
+  };
+  idl_trainer* made = nullptr;
+  ASSERT_EQ(
+      idl_trainer_create(this->c_context_.get(), this->c_model_.get(), k_m, 1e-2, nullptr, &made),
+      IDL_STATUS_OK);
+  const std::unique_ptr<idl_trainer, Destroy> trainer(made);
+  const auto step = [&](const std::vector<T>& U, double* loss, double* accuracy) {
+    return idl_trainer_step(trainer.get(), U.data(), k_p, labels.data(), IDL_MEMORY_HOST, loss,
+                            accuracy);
+  };
+  const std::string before = saved("before.safetensors");
+  double loss = 0.0, accuracy = -1.0;
+  EXPECT_EQ(step(bad, &loss, &accuracy), IDL_STATUS_NOT_FINITE);
+  EXPECT_TRUE(holds(idl_last_error(), {"the loss of 1 of 6 samples", "the first is sample 4"}));
+  EXPECT_FALSE(std::isfinite(loss));
+  EXPECT_LE(accuracy, 5.0 / 6.0);
+  EXPECT_EQ(saved("after.safetensors"), before);
+
+  // Without figures the call does not wait; the next one that does tells.
+  EXPECT_EQ(step(bad, nullptr, nullptr), IDL_STATUS_OK);
+  EXPECT_EQ(step(good, &loss, nullptr), IDL_STATUS_NOT_FINITE);
+  EXPECT_TRUE(holds(idl_last_error(), {"gradients of this step or of one before"}));
+  EXPECT_TRUE(std::isfinite(loss));
+  EXPECT_EQ(step(good, &loss, nullptr), IDL_STATUS_OK);
+  EXPECT_NE(saved("trained.safetensors"), before);
+}
+
 TYPED_TEST(CApiTest, LoadsWhatItSaves) {
   const TemporaryFolder folder;
   const std::string path = (folder / "model.safetensors").string();
