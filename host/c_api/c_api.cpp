@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -37,6 +38,31 @@ SolverOptions solver_options(const idl_solver_options* options) {
 }
 
 namespace {
+
+/// "bias is 7, it may be 1, -1 or 0".
+std::optional<bool> choice(std::int32_t value, const char* name) {
+  IDL_CHECK(value >= -1 && value <= 1, std::string(name) + " is " + std::to_string(value) +
+                                           ", it may be 1 (yes), -1 (no) or 0 (not said)");
+  return value == 0 ? std::nullopt : std::optional(value > 0);
+}
+
+LoadOptions load_options(const idl_load_options* options) {
+  LoadOptions result;
+  if (options == nullptr) return result;
+  if (options->activation != nullptr)
+    result.activation = parse_activation(options->activation).kind;
+  if (options->alpha != nullptr) result.alpha = *options->alpha;
+  if (options->well_posedness != nullptr)
+    result.well_posedness = parse_well_posedness(options->well_posedness);
+  if (options->kappa != nullptr) result.kappa = *options->kappa;
+  result.bias = choice(options->bias, "bias");
+  result.no_D = choice(options->no_D, "no_D");
+  if (options->prefix != nullptr) result.prefix = options->prefix;
+  result.override_metadata = options->override_metadata != 0;
+  result.project = options->project != 0;
+  result.allow_unproven = options->allow_unproven != 0;
+  return result;
+}
 
 void check_leading_dimension(std::int64_t ld, std::int64_t rows, const char* name) {
   IDL_CHECK(ld >= rows, std::string(name) + " is " + std::to_string(ld) +
@@ -259,15 +285,21 @@ idl_status idl_model_create(idl_context* context, idl_precision precision, int64
 
 idl_status idl_model_load(idl_context* context, const char* path, idl_precision precision,
                           idl_model** model) {
+  return idl_model_load_with(context, path, precision, nullptr, model);
+}
+
+idl_status idl_model_load_with(idl_context* context, const char* path, idl_precision precision,
+                               const idl_load_options* options, idl_model** model) {
   return guarded([&] {
     require(context, "context");
     require(path, "path");
     require(model, "model");
     *model = nullptr;
     idl::c_api::check_precision(precision);
+    const idl::LoadOptions load = idl::c_api::load_options(options);
     *model = precision == IDL_FLOAT64
-                 ? new idl_model{idl::load_model<double>(context->context, path)}
-                 : new idl_model{idl::load_model<float>(context->context, path)};
+                 ? new idl_model{idl::load_model<double>(context->context, path, load)}
+                 : new idl_model{idl::load_model<float>(context->context, path, load)};
   });
 }
 

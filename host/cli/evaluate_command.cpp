@@ -6,13 +6,14 @@
 #include <nlohmann/json.hpp>
 
 #include "host/cli/command.hpp"
+#include "host/cli/model_flags.hpp"
 #include "idl/trainer.hpp"
 
 namespace idl::cli {
 namespace {
 
 struct EvaluateSettings {
-  std::string model;
+  ModelFlags model;
   std::string data;
   std::string device = "auto";
   std::string precision = "f32";
@@ -26,9 +27,10 @@ struct EvaluateSettings {
 };
 
 /// What nlohmann/json makes of a loss that is not finite is null.
-void print_json(const EvaluateSettings& settings, const Context& context,
-                const Evaluation& evaluation, double seconds) {
-  const nlohmann::ordered_json json = {{"model", settings.model},
+void print_json(const EvaluateSettings& settings, const ModelDescription& description,
+                const Context& context, const Evaluation& evaluation, double seconds) {
+  const nlohmann::ordered_json json = {{"model", settings.model.path},
+                                       {"assumed", assumed_json(description)},
                                        {"device", to_string(context.device())},
                                        {"samples", evaluation.samples},
                                        {"accuracy", evaluation.accuracy},
@@ -44,14 +46,15 @@ template <class T>
 int evaluate_model(const EvaluateSettings& settings) {
   const DatasetPair data = read_dataset(settings.data);
   Context context(parse_device(settings.device));
-  const ImplicitModel<T> model = load_model<T>(context, settings.model, {.allow_unproven = true});
+  const auto [model, description] =
+      load_described_model<T>(context, settings.model.path, settings.model.load);
   const auto start = std::chrono::steady_clock::now();
   const Evaluation evaluation = evaluate(context, model, data.test, LossKind::softmax_cross_entropy,
                                          settings.batch, settings.solver);
   const double seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   if (settings.json) {
-    print_json(settings, context, evaluation, seconds);
+    print_json(settings, description, context, evaluation, seconds);
   } else {
     std::cout << "test accuracy " << std::fixed << std::setprecision(2)
               << 100.0 * evaluation.accuracy << " %, loss " << std::setprecision(4)
@@ -74,7 +77,7 @@ int evaluate_model(const EvaluateSettings& settings) {
 void add_evaluate(CLI::App& app, int& status) {
   auto settings = std::make_shared<EvaluateSettings>();
   CLI::App* command = app.add_subcommand("evaluate", "Measure a model's accuracy on a test set");
-  command->add_option("--model", settings->model, "Model file (safetensors)")->required();
+  add_model_flags(*command, settings->model);
   command
       ->add_option("--data", settings->data,
                    "Folder with (Fashion-)MNIST (IDX) or CIFAR-10 (binary)")
@@ -90,6 +93,7 @@ void add_evaluate(CLI::App& app, int& status) {
   command->add_flag("--json", settings->json, "Print JSON");
   add_allow_unconverged_flag(*command, settings->allow_unconverged);
   command->callback([settings, &status] {
+    settings->model.load.allow_unproven = true;
     settings->solver.sweep = parse_sweep(settings->sweep);
     settings->solver.acceleration = parse_acceleration(settings->acceleration);
     settings->solver.precision = parse_precision(settings->arithmetic);

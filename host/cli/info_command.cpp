@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "host/cli/command.hpp"
+#include "host/cli/model_flags.hpp"
 #include "host/model/model_file.hpp"
 #include "idl/context.hpp"
 #include "idl/io.hpp"
@@ -16,7 +17,7 @@ namespace idl::cli {
 namespace {
 
 struct InfoSettings {
-  std::string model;
+  ModelFlags model;
   bool json = false;
 };
 
@@ -54,33 +55,47 @@ double density(const std::vector<double>& values) {
   return static_cast<double>(nonzeros) / static_cast<double>(values.size());
 }
 
+/// What had to be assumed, and what loading will refuse.
+void add_remarks(nlohmann::ordered_json& json, const ModelDescription& model) {
+  json["assumed"] = assumed_json(model);
+  json["outside"] = model.constraint.outside() ? model.constraint.distance : 0.0;
+  std::vector<std::string> remarks;
+  for (const Assumption& assumption : model.assumptions) remarks.push_back(to_text(assumption));
+  if (model.constraint.outside())
+    remarks.push_back("A lies outside its constraint and will not be loaded so: " +
+                      to_text(model.constraint, model.options.well_posedness));
+  json["remarks"] = remarks;
+}
+
 /// Of the matrix as it lies in the file: A is examined before any projection.
-nlohmann::ordered_json examine(const std::string& path) {
-  const io::Safetensors file = io::read_safetensors(path);
-  const ModelOptions options = options_from_metadata(file, {});
-  const ModelShape shape = shape_from_blocks(file, options);
+nlohmann::ordered_json examine(const ModelFlags& flags) {
+  const io::Safetensors file = io::read_safetensors(flags.path);
+  const ModelDescription model = describe_model(file, flags.load);
+  const ModelOptions& options = model.options;
+  const ModelShape& shape = model.shape;
   Context context(Device::cpu());
-  const std::vector<double> M = take_blocks<double>(file, "", shape, options);
+  const std::vector<double> M = take_blocks<double>(file, model.prefix, shape, options);
   const index_t rows = shape.states + shape.outputs;
   const index_t cols = static_cast<index_t>(M.size()) / rows;
   const Matrix<double> matrix = Matrix<double>::from_host(context, rows, cols, M);
   const ConstMatrixView<double> A = matrix.view().block(0, 0, shape.states, shape.states);
   const WellPosednessReport report = examine_well_posedness(context, A, options.activation);
   nlohmann::ordered_json json = {
-      {"file", path},
+      {"file", flags.path},
       {"states", shape.states},
       {"inputs", shape.inputs},
       {"outputs", shape.outputs},
       {"parameters", M.size()},
-      {"precision", file.at("A").type == io::DataType::f64 ? "f64" : "f32"},
-      {"activation", to_string(options.activation.kind)},
-      {"lipschitz_constant", lipschitz_constant(options.activation)},
-      {"constraint", to_string(options.well_posedness.kind)}};
+      {"precision", file.at(model.prefix + "A").type == io::DataType::f64 ? "f64" : "f32"},
+      {"activation", to_string(options.activation.kind)}};
+  if (has_alpha(options.activation.kind)) json["alpha"] = options.activation.alpha;
+  json["lipschitz_constant"] = lipschitz_constant(options.activation);
+  json["constraint"] = to_string(options.well_posedness.kind);
   if (options.well_posedness.kind == WellPosednessKind::inf_norm_ball)
     json["kappa"] = options.well_posedness.kappa;
   json["bias"] = options.bias;
   json["no_D"] = options.no_D;
-  json["steps"] = step_from_metadata(file);
+  json["steps"] = model.step;
   json["inf_norm"] = report.inf_norm;
   json["contraction"] = report.contraction;
   json["perron_root"] = report.perron_root;
@@ -89,6 +104,7 @@ nlohmann::ordered_json examine(const std::string& path) {
   json["well_posed"] = report.well_posed();
   json["proof"] = proof_text(report.proof);
   json["proof_sentence"] = proof_sentence(report.proof);
+  add_remarks(json, model);
   return json;
 }
 
@@ -111,7 +127,9 @@ void print(const nlohmann::ordered_json& json) {
                     std::to_string(count("parameters")) + " parameters (" + text("precision") +
                     ")");
   std::ostringstream activation;
-  activation << text("activation") << ", Lipschitz constant L = " << number("lipschitz_constant");
+  activation << text("activation");
+  if (json.contains("alpha")) activation << ", alpha = " << number("alpha");
+  activation << ", Lipschitz constant L = " << number("lipschitz_constant");
   line("activation", activation.str());
   std::ostringstream constraint;
   constraint << text("constraint");
@@ -125,6 +143,7 @@ void print(const nlohmann::ordered_json& json) {
   line("density",
        percent(number("density_A")) + " of A, " + percent(number("density_M")) + " of M");
   line("well posed", text("proof_sentence"));
+  for (const auto& remark : json.at("remarks")) line("beware", remark.get<std::string>());
 }
 
 }  // namespace
@@ -132,12 +151,13 @@ void print(const nlohmann::ordered_json& json) {
 void add_info(CLI::App& app, int& status) {
   auto settings = std::make_shared<InfoSettings>();
   CLI::App* command = app.add_subcommand("info", "Show a model's sizes, norms and well-posedness");
-  command->add_option("--model,model", settings->model, "Model file (safetensors)")->required();
+  add_model_flags(*command, settings->model, true);
   command->add_flag("--json", settings->json, "Print JSON");
   command->callback([settings, &status] {
     nlohmann::ordered_json json = examine(settings->model);
     if (settings->json) {
       json.erase("proof_sentence");
+      json.erase("remarks");
       std::cout << json.dump(2) << "\n";
     } else {
       print(json);

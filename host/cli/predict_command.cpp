@@ -6,6 +6,7 @@
 #include <span>
 
 #include "host/cli/command.hpp"
+#include "host/cli/model_flags.hpp"
 #include "idl/error.hpp"
 #include "idl/io.hpp"
 #include "idl/model.hpp"
@@ -14,7 +15,7 @@ namespace idl::cli {
 namespace {
 
 struct PredictSettings {
-  std::string model;
+  ModelFlags model;
   std::string input;
   std::string output;
   std::string state;
@@ -34,7 +35,8 @@ nlohmann::json finite_or_null(double value) {
   return std::isfinite(value) ? nlohmann::json(value) : nlohmann::json();
 }
 
-nlohmann::ordered_json report_json(const SolveReport& report, const PredictSettings& settings) {
+nlohmann::ordered_json report_json(const SolveReport& report, const PredictSettings& settings,
+                                   const ModelDescription& model) {
   nlohmann::ordered_json samples = nlohmann::ordered_json::array();
   for (std::size_t j = 0; j < report.status.size(); ++j)
     samples.push_back({{"status", to_string(report.status[j])},
@@ -44,7 +46,8 @@ nlohmann::ordered_json report_json(const SolveReport& report, const PredictSetti
                        {"step", finite_or_null(report.step[j])},
                        {"residual", finite_or_null(report.residual[j])},
                        {"error_bound", finite_or_null(report.error_bound[j])}});
-  return {{"model", settings.model},
+  return {{"model", settings.model.path},
+          {"assumed", assumed_json(model)},
           {"input", settings.input},
           {"precision", settings.precision},
           {"contraction", finite_or_null(report.contraction)},
@@ -76,7 +79,8 @@ void write_columns(const std::vector<T>& values, const Matrix<T>& matrix, const 
 template <class T>
 int predict(const PredictSettings& settings) {
   Context context(parse_device(settings.device));
-  const ImplicitModel<T> model = load_model<T>(context, settings.model, {.allow_unproven = true});
+  const auto [model, description] =
+      load_described_model<T>(context, settings.model.path, settings.model.load);
   const Matrix<T> U = read_input<T>(context, settings.input, model.shape().inputs);
   const Prediction<T> prediction = model.predict(context, U, settings.solver);
   const std::vector<T> Y = download(context, prediction.Y);
@@ -85,7 +89,7 @@ int predict(const PredictSettings& settings) {
     write_columns(download(context, prediction.X), prediction.X, settings.state);
   const SolveReport& report = prediction.report;
   if (!settings.report.empty()) {
-    const std::string text = report_json(report, settings).dump(1) + "\n";
+    const std::string text = report_json(report, settings, description).dump(1) + "\n";
     io::write_file_atomically(settings.report, std::as_bytes(std::span(text)));
   }
   std::cout << "predicted " << U.cols() << " samples on " << to_string(context.device()) << ": "
@@ -99,7 +103,7 @@ int predict(const PredictSettings& settings) {
 void add_predict(CLI::App& app, int& status) {
   auto settings = std::make_shared<PredictSettings>();
   CLI::App* command = app.add_subcommand("predict", "Apply a model to the samples of a .npy file");
-  command->add_option("--model", settings->model, "Model file (safetensors)")->required();
+  add_model_flags(*command, settings->model);
   command->add_option("--input", settings->input, "U, .npy of shape (samples, inputs)")->required();
   command->add_option("--output", settings->output, "Y, .npy of shape (samples, outputs)")
       ->required();
@@ -127,6 +131,7 @@ void add_predict(CLI::App& app, int& status) {
   add_device_flag(*command, settings->device);
   add_precision_flag(*command, settings->precision);
   command->callback([settings, &status] {
+    settings->model.load.allow_unproven = true;
     settings->solver.sweep = parse_sweep(settings->sweep);
     settings->solver.acceleration = parse_acceleration(settings->acceleration);
     settings->solver.precision = parse_precision(settings->arithmetic);

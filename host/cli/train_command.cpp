@@ -63,33 +63,36 @@ class WarningDigest {
  public:
   void warn(ProgressBar* bar, std::string_view text) {
     if (shown_) return;
-    shown_ = true;
     if (bar != nullptr) bar->clear();
-    std::cerr << "idl: warning: " << text << " (further warnings of this epoch are only counted)"
-              << std::endl;
+    std::cerr << "idl: warning: " << text;
+    if (in_epoch_) std::cerr << " (further warnings of this epoch are only counted)";
+    std::cerr << std::endl;
+    shown_ = in_epoch_;
   }
-  void next_epoch() { shown_ = false; }
+  void next_epoch() {
+    in_epoch_ = true;
+    shown_ = false;
+  }
 
  private:
+  bool in_epoch_ = false;
   bool shown_ = false;
 };
 
 template <class T>
-ImplicitModel<T> make_model(Context& context, const CLI::App& command, TrainSettings& settings,
+ImplicitModel<T> make_model(Context& context, const CLI::App& command, TrainCall& call,
                             const DatasetPair& data) {
+  TrainSettings& settings = call.settings;
   const index_t p = data.train.features();
   const index_t q = data.train.classes();
   if (settings.init.empty())
     return ImplicitModel<T>(context, {settings.hidden, p, q}, model_options(settings),
                             settings.seed);
-  // What the flags do not say, the file says.
-  const ModelOptions flags = model_options(settings);
-  LoadOptions load{.allow_unproven = settings.allow_unproven};
-  if (command.count("--activation") > 0) load.activation = flags.activation;
-  if (command.count("--kappa") > 0 || command.count("--well-posedness") > 0)
-    load.well_posedness = flags.well_posedness;
-  if (command.count("--bias") > 0) load.bias = true;
-  ImplicitModel<T> model = load_model<T>(context, settings.init, load);
+  // What the flags do not say, the file says. A run's configuration says everything.
+  const auto is_said = [&](const std::string& name) {
+    return call.resume || command.count("--" + name) > 0;
+  };
+  ImplicitModel<T> model = load_model<T>(context, settings.init, load_options(settings, is_said));
   const ModelShape& shape = model.shape();
   IDL_CHECK(command.count("--hidden") == 0 || shape.states == settings.hidden,
             settings.init + " has " + std::to_string(shape.states) + " states, --hidden is " +
@@ -98,14 +101,8 @@ ImplicitModel<T> make_model(Context& context, const CLI::App& command, TrainSett
             settings.init + " has " + std::to_string(shape.inputs) + " inputs and " +
                 std::to_string(shape.outputs) + " outputs, the data have " + std::to_string(p) +
                 " features and " + std::to_string(q) + " classes");
-  const ModelOptions& options = model.options();
-  IDL_CHECK(!settings.no_D || options.no_D, settings.init + " has D, --no-D was given");
   settings.hidden = shape.states;
-  settings.activation = to_string(options.activation.kind);
-  settings.well_posedness = to_string(options.well_posedness.kind);
-  settings.kappa = options.well_posedness.kappa;
-  settings.bias = options.bias;
-  settings.no_D = options.no_D;
+  take_options(settings, model.options());
   return model;
 }
 
@@ -166,7 +163,7 @@ int train(const CLI::App& command, TrainCall& call, RunFolder& folder) {
   // The parameters that --init named are in the checkpoint by now.
   const std::string init = settings.init;
   if (goes_on) settings.init.clear();
-  ImplicitModel<T> model = make_model<T>(context, command, settings, data);
+  ImplicitModel<T> model = make_model<T>(context, command, call, data);
   settings.init = init;
 
   TrainerOptions options = trainer_options(settings);
@@ -189,6 +186,7 @@ int train(const CLI::App& command, TrainCall& call, RunFolder& folder) {
   if (call.overwrite && !call.resume) folder.remove_run();
   folder.write_config(settings, describe(context.device()), data, model.shape());
   print_start(call, context, data, model.shape(), goes_on);
+  digest.next_epoch();
   const TrainingEnd end = fit(trainer, bar);
   folder.write_results(context, model);
   if (end == TrainingEnd::finished) {
@@ -211,6 +209,9 @@ int run_train(const CLI::App& command, TrainCall& call) {
     call.settings = resumed_settings(command, call.settings, folder);
   } else {
     IDL_CHECK(!call.settings.data.empty(), "--data is required");
+    for (const char* flag : {"--prefix", "--override-metadata", "--project"})
+      IDL_CHECK(command.count(flag) == 0 || !call.settings.init.empty(),
+                std::string(flag) + " needs --init, the model file that it is about");
     check_free(call, folder);
   }
   IDL_CHECK(call.settings.precision == "f32" || call.settings.precision == "f64",

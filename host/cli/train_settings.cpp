@@ -3,14 +3,40 @@
 
 #include "host/io/binary_file.hpp"
 #include "host/io/json_reader.hpp"
+#include "host/model/model_description.hpp"
 #include "idl/error.hpp"
 
 namespace idl::cli {
 
+namespace {
+
+// What was not said is null.
+template <class Value>
+nlohmann::ordered_json value_json(const Value& value) {
+  return value;
+}
+template <class Value>
+nlohmann::ordered_json value_json(const std::optional<Value>& value) {
+  return value ? nlohmann::ordered_json(*value) : nlohmann::ordered_json();
+}
+
+template <class Value>
+bool take(const nlohmann::ordered_json& json, Value& value) {
+  return io::take_json(json, value);
+}
+template <class Value>
+bool take(const nlohmann::ordered_json& json, std::optional<Value>& value) {
+  value.reset();
+  return json.is_null() || io::take_json(json, value.emplace());
+}
+
+}  // namespace
+
 nlohmann::ordered_json to_json(const TrainSettings& settings) {
   nlohmann::ordered_json json;
-  for_each_setting(settings,
-                   [&](const char* name, const auto& value, const char*) { json[name] = value; });
+  for_each_setting(settings, [&](const char* name, const auto& value, const char*) {
+    json[name] = value_json(value);
+  });
   return json;
 }
 
@@ -22,7 +48,7 @@ TrainSettings settings_from_json(const nlohmann::ordered_json& json, const std::
     const auto found = json.find(name);
     if (found == json.end()) return;
     ++known;
-    IDL_CHECK(io::take_json(*found, value),
+    IDL_CHECK(take(*found, value),
               source + ": " + name + " is " + found->dump() + ", which has the wrong type");
   });
   if (known == json.size()) return settings;
@@ -42,11 +68,41 @@ TrainSettings read_config(const std::filesystem::path& path) {
 }
 
 ModelOptions model_options(const TrainSettings& settings) {
-  return {.activation = parse_activation(settings.activation),
+  Activation activation = parse_activation(settings.activation);
+  IDL_CHECK(!settings.alpha || has_alpha(activation.kind),
+            "--alpha is given, but " + settings.activation + " has none");
+  activation.alpha = settings.alpha.value_or(activation.alpha);
+  return {.activation = activation,
           .well_posedness = {parse_well_posedness(settings.well_posedness), settings.kappa},
           .bias = settings.bias,
           .no_D = settings.no_D,
           .allow_unproven = settings.allow_unproven};
+}
+
+LoadOptions load_options(const TrainSettings& settings,
+                         const std::function<bool(const std::string&)>& is_said) {
+  LoadOptions load{.override_metadata = settings.override_metadata,
+                   .project = settings.project,
+                   .allow_unproven = settings.allow_unproven};
+  const WellPosednessKind kind = parse_well_posedness(settings.well_posedness);
+  if (is_said("activation")) load.activation = parse_activation(settings.activation).kind;
+  load.alpha = settings.alpha;
+  if (is_said("well-posedness")) load.well_posedness = kind;
+  if (is_said("kappa") && kind == WellPosednessKind::inf_norm_ball) load.kappa = settings.kappa;
+  if (is_said("bias")) load.bias = settings.bias;
+  if (is_said("no-D")) load.no_D = settings.no_D;
+  if (!settings.prefix.empty()) load.prefix = settings.prefix;
+  return load;
+}
+
+void take_options(TrainSettings& settings, const ModelOptions& options) {
+  settings.activation = to_string(options.activation.kind);
+  settings.alpha.reset();
+  if (has_alpha(options.activation.kind)) settings.alpha = options.activation.alpha;
+  settings.well_posedness = to_string(options.well_posedness.kind);
+  settings.kappa = options.well_posedness.kappa;
+  settings.bias = options.bias;
+  settings.no_D = options.no_D;
 }
 
 TrainerOptions trainer_options(const TrainSettings& settings) {

@@ -3,7 +3,9 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 
 #include "idl/trainer.hpp"
@@ -20,6 +22,7 @@ struct TrainSettings {
   double lr = 5e-3;
   double kappa = 0.95;
   std::string activation = "relu";
+  std::optional<double> alpha;
   std::string well_posedness = "inf_norm_ball";
   bool bias = false;
   bool no_D = false;
@@ -27,6 +30,9 @@ struct TrainSettings {
   std::string device = "auto";
   std::string precision = "f32";
   std::string init;
+  std::string prefix;
+  bool override_metadata = false;
+  bool project = false;
   bool no_shuffle = false;
   std::uint64_t seed = 0;
   std::string loss = "softmax_cross_entropy";
@@ -59,6 +65,7 @@ void for_each_setting(Settings& s, Visitor&& visit) {
   visit("kappa", s.kappa, "|A|_inf <= kappa, in (0, 1)");
   visit("activation", s.activation,
         "relu, leaky_relu, elu, tanh, sigmoid, softplus, silu, gelu, identity");
+  visit("alpha", s.alpha, "Slope of leaky_relu below 0 (default 0.01), scale of elu (default 1)");
   visit("well-posedness", s.well_posedness, "inf_norm_ball, strictly_upper_triangular, none");
   visit("bias", s.bias, "Append a one to each input");
   visit("no-D", s.no_D, "Y = CX, without DU");
@@ -66,6 +73,11 @@ void for_each_setting(Settings& s, Visitor&& visit) {
   visit("device", s.device, "auto, cpu, cuda or cuda:K");
   visit("precision", s.precision, "f32 or f64");
   visit("init", s.init, "Start from this model (safetensors) instead of random parameters");
+  visit("prefix", s.prefix, "With --init: of the names A, B, C, D in the file");
+  visit("override-metadata", s.override_metadata,
+        "With --init: the flags hold where the file says something else");
+  visit("project", s.project,
+        "With --init: project A where it lies outside its constraint, instead of refusing it");
   visit("no-shuffle", s.no_shuffle, "Visit the samples in the order of the files");
   visit("seed", s.seed, "Of the parameters and of the order of the samples");
   visit("loss", s.loss, "softmax_cross_entropy, squared_error");
@@ -97,6 +109,12 @@ TrainSettings read_config(const std::filesystem::path& path);
 
 /// The library's options for these settings. @throws InvalidArgument for unknown names
 ModelOptions model_options(const TrainSettings& settings);
+/// Of these settings, those that complete what the file --init says.
+/// @param is_said  whether a setting counts; others are only the defaults of the program
+LoadOptions load_options(const TrainSettings& settings,
+                         const std::function<bool(const std::string&)>& is_said);
+/// The settings by which model_options() gives `options` again.
+void take_options(TrainSettings& settings, const ModelOptions& options);
 TrainerOptions trainer_options(const TrainSettings& settings);
 
 }  // namespace idl::cli

@@ -8,6 +8,7 @@
 #include "host/io/atomic_file.hpp"
 #include "host/io/binary_file.hpp"
 #include "host/io/checked_size.hpp"
+#include "host/io/foreign_format.hpp"
 #include "host/io/half_precision.hpp"
 #include "host/io/json_object.hpp"
 #include "host/io/safetensors_header.hpp"
@@ -48,14 +49,12 @@ const char* type_name(DataType type) {
   return found->name;  // every DataType is in the list, its own name first
 }
 
-const FileType& find_type(const TensorEntry& entry, const std::string& path) {
+/// Nothing for a type that no Array can hold.
+const FileType* find_type(const TensorEntry& entry) {
   const auto* const found =
       std::find_if(k_file_types.begin(), k_file_types.end(),
                    [&](const FileType& candidate) { return entry.type == candidate.name; });
-  if (found == k_file_types.end())
-    throw IoError(path, "the tensor '" + entry.name + "' has the type '" + entry.type +
-                            "', expected F32, F64, F16, BF16, I32, I64, U8 or BOOL");
-  return *found;
+  return found == k_file_types.end() ? nullptr : found;
 }
 
 SafetensorsHeader read_header(const BinaryFile& file, std::uint64_t& data_begin) {
@@ -80,8 +79,12 @@ void check_entry(const TensorEntry& entry, std::uint64_t position, const BinaryF
                  std::uint64_t data_begin) {
   const std::string tensor = "the tensor '" + entry.name + "'";
   const auto count = element_count(entry.shape);
-  const auto bytes =
-      count ? checked_product(*count, find_type(entry, file.path()).bytes) : std::nullopt;
+  const FileType* const type = find_type(entry);
+  // Of a type that is not known only the place can be checked.
+  const std::uint64_t between = entry.end < entry.begin ? 0 : entry.end - entry.begin;
+  const auto bytes = type == nullptr ? between
+                     : count         ? checked_product(*count, type->bytes)
+                                     : std::nullopt;
   const std::string offsets =
       "[" + std::to_string(entry.begin) + ", " + std::to_string(entry.end) + "]";
   const std::uint64_t available = file.size() - data_begin;
@@ -131,8 +134,8 @@ std::vector<std::byte> widened(std::span<const std::byte> halves, float (*widen)
   return bytes;
 }
 
-Array read_tensor(const TensorEntry& entry, const BinaryFile& file, std::uint64_t data_begin) {
-  const FileType& type = find_type(entry, file.path());
+Array read_tensor(const TensorEntry& entry, const FileType& type, const BinaryFile& file,
+                  std::uint64_t data_begin) {
   Array array{.type = type.type, .shape = entry.shape, .bytes = {}};
   resize_or_throw(array.bytes, entry.end - entry.begin);
   file.read(data_begin + entry.begin, array.bytes, "the tensor '" + entry.name + "'");
@@ -212,12 +215,17 @@ std::string header_text(const Safetensors& content, const std::vector<Placed>& t
 
 const Array& Safetensors::at(const std::string& name) const {
   const auto found = tensors.find(name);
-  if (found == tensors.end()) throw IoError(path, "has no tensor '" + name + "'");
-  return found->second;
+  if (found != tensors.end()) return found->second;
+  const auto other = unread.find(name);
+  if (other != unread.end())
+    throw IoError(path, "the tensor '" + name + "' has the type '" + other->second +
+                            "', expected F32, F64, F16, BF16, I32, I64, U8 or BOOL");
+  throw IoError(path, "has no tensor '" + name + "'");
 }
 
 Safetensors read_safetensors(const std::filesystem::path& path) {
   const BinaryFile file(path);
+  refuse_foreign_format(file);
   std::uint64_t data_begin = 0;
   SafetensorsHeader header = read_header(file, data_begin);
   check_layout(header.tensors, file, data_begin);
@@ -226,7 +234,10 @@ Safetensors read_safetensors(const std::filesystem::path& path) {
   content.path = path.string();
   content.metadata = std::move(header.metadata);
   for (const TensorEntry& entry : header.tensors)
-    content.tensors.emplace(entry.name, read_tensor(entry, file, data_begin));
+    if (const FileType* const type = find_type(entry))
+      content.tensors.emplace(entry.name, read_tensor(entry, *type, file, data_begin));
+    else
+      content.unread.emplace(entry.name, entry.type);
   return content;
 }
 

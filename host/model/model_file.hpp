@@ -3,8 +3,9 @@
 
 #include <cstdint>
 #include <map>
-#include <optional>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "idl/io.hpp"
 #include "idl/model.hpp"
@@ -24,17 +25,21 @@ template <class T>
 std::vector<T> take_blocks(const io::Safetensors& file, const std::string& prefix,
                            const ModelShape& shape, const ModelOptions& options);
 
+/// @throws IoError where A, B, C or (unless no_D) D is missing or has another shape
+void check_blocks(const io::Safetensors& file, const std::string& prefix, const ModelShape& shape,
+                  const ModelOptions& options);
+
 /// The metadata that describe a model.
 std::map<std::string, std::string> model_metadata(const ModelOptions& options, std::int64_t step);
 
-/// What a file's metadata say of the model, completed by LoadOptions and defaults.
-/// @throws IoError for an unknown format version, key, name or number
-ModelOptions options_from_metadata(const io::Safetensors& file, const LoadOptions& given);
+/// The shortest text that reads back as the same double.
+std::string number_text(double value);
 
-/// The optimiser steps behind the parameters, from the metadata; 0 where they say nothing.
-std::int64_t step_from_metadata(const io::Safetensors& file);
+/// "A (3, 3), B (3, 2)": the tensors whose names begin with `prefix`, at most 12 of them.
+std::string tensor_list(const io::Safetensors& file, const std::string& prefix);
 
-/// The sizes, from the shapes of A, B, C. @throws IoError where they do not fit each other
-ModelShape shape_from_blocks(const io::Safetensors& file, const ModelOptions& options);
+/// A tensor of two dimensions whose elements are floating-point numbers.
+/// @throws IoError where there is none of this name
+const io::Array& parameter_matrix(const io::Safetensors& file, const std::string& name);
 
 }  // namespace idl

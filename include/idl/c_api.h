@@ -88,6 +88,25 @@ typedef struct idl_solver_options {
   int32_t gauss_seidel;        /**< Gauss-Seidel sweeps (solver.hpp): 1 yes, -1 no, 0 automatic */
 } idl_solver_options;
 
+/**
+ * What the caller knows of a model file: completes what its metadata say (LoadOptions of
+ * model.hpp). Zeroes mean that nothing is said; of what neither says the library assumes relu, ‖A‖∞
+ * <= 0.95 (or strictly upper triangular, where A is and lies outside that ball) and no bias, and
+ * one warning on standard error tells so.
+ */
+typedef struct idl_load_options {
+  const char* activation;     /**< "relu", "tanh", ... (activation.hpp) */
+  const double* alpha;        /**< slope of leaky_relu below zero, scale of elu */
+  const char* well_posedness; /**< "inf_norm_ball", "strictly_upper_triangular", "none" */
+  const double* kappa;        /**< ‖A‖∞ <= kappa, in (0, 1); says inf_norm_ball too */
+  int32_t bias;               /**< whether the last columns of B and D are a bias: 1 yes, -1 no */
+  int32_t no_D;               /**< whether the model has no D: 1 yes, -1 no */
+  const char* prefix;         /**< what precedes A, B, C and D in the tensors' names: "module." */
+  int32_t override_metadata;  /**< nonzero: this holds where the file says something else */
+  int32_t project;            /**< nonzero: an A outside its constraint is projected, not refused */
+  int32_t allow_unproven;     /**< nonzero: an activation with L_φκ >= 1 is accepted */
+} idl_load_options;
+
 /** One ordered place of work: a device and a stream (context.hpp). */
 typedef struct idl_context idl_context;
 /** An implicit model on the device of the context that made it (model.hpp). */
@@ -125,6 +144,13 @@ IDL_C_EXPORT idl_status idl_model_create(idl_context* context, idl_precision pre
 /** Loads a safetensors file: ours, or a state_dict of the original PyTorch package. */
 IDL_C_EXPORT idl_status idl_model_load(idl_context* context, const char* path,
                                        idl_precision precision, idl_model** model);
+/**
+ * The same with what the caller knows of the file.
+ * @param options  or NULL, as in idl_model_load
+ */
+IDL_C_EXPORT idl_status idl_model_load_with(idl_context* context, const char* path,
+                                            idl_precision precision,
+                                            const idl_load_options* options, idl_model** model);
 /**
  * Writes the model as safetensors, atomically. IDL_STATUS_NOT_FINITE, and what was there before
  * stays, where a parameter is NaN or infinite.

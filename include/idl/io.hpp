@@ -45,15 +45,19 @@ struct Array {
 struct Safetensors {
   std::map<std::string, Array> tensors;         ///< by name
   std::map<std::string, std::string> metadata;  ///< the header's __metadata__
+  /// Tensors whose elements no Array can hold (F8_E4M3, I16, ...): name and type. Not written.
+  std::map<std::string, std::string> unread;
 
-  /// @throws IoError naming the file where the tensor is missing.
+  /// @throws IoError naming the file where the tensor is missing or was not read.
   IDL_EXPORT const Array& at(const std::string& name) const;
   std::string path;  ///< where it was read from, for errors
 };
 
-/// Reads F32, F64, F16, BF16 (both widened to f32), I32, I64, U8 and BOOL (as u8) tensors.
+/// Reads F32, F64, F16, BF16 (both widened to f32), I32, I64, U8 and BOOL (as u8) tensors; of
+/// others only the names.
 /// @throws IoError for a truncated file, a header that is no JSON, overlapping or missing bytes, a
-/// tensor whose offsets do not fit its shape, an unknown type.
+/// tensor whose offsets do not fit its shape; where the file is of another format that is known, it
+/// is named.
 IDL_EXPORT Safetensors read_safetensors(const std::filesystem::path& path);
 /// Writes tensors with wide elements first and then in the order of their names, so that each is
 /// aligned to its elements; the header is padded to 8 bytes. Python's safetensors does the same.

@@ -121,18 +121,32 @@ class IDL_EXPORT ImplicitModel {
 extern template class ImplicitModel<float>;
 extern template class ImplicitModel<double>;
 
-/// What a model file says beside the parameters, and what to assume where it says nothing.
+/// What the caller knows of a model file: it completes what the file's metadata say. The names are
+/// those of the metadata keys and of the flags of the program (docs/model_files.md). What is said
+/// nowhere is assumed, and told by one warning: relu, ‖A‖∞ <= 0.95 (or strictly upper triangular,
+/// where A is and lies outside that ball), no bias.
 struct LoadOptions {
-  /// Override what the file says; a file of the original PyTorch package says nothing, and then
-  /// relu, inf_norm_ball(0.95), no bias are assumed.
-  std::optional<Activation> activation{};
-  std::optional<WellPosedness> well_posedness{};  ///< as `activation`
-  std::optional<bool> bias{};                     ///< as `activation`
-  bool allow_unproven = false;                    ///< as ModelOptions::allow_unproven
+  std::optional<ActivationKind> activation{};  ///< φ
+  /// Slope of leaky_relu below zero, scale of elu. The kind's own default unless said otherwise.
+  std::optional<double> alpha{};
+  std::optional<WellPosednessKind> well_posedness{};  ///< the constraint on A
+  std::optional<double> kappa{};  ///< ‖A‖∞ <= kappa, in (0, 1); says inf_norm_ball too
+  std::optional<bool> bias{};     ///< whether the last columns of B and D are a bias
+  std::optional<bool> no_D{};     ///< whether the model has no D; needed where the file has none
+  /// What precedes A, B, C and D in the tensors' names ("module."). Found where only one fits.
+  std::optional<std::string> prefix{};
+  /// These options hold where the metadata say something else, which is an error otherwise.
+  bool override_metadata = false;
+  /// A is projected onto its constraint where it lies outside by more than rounding, which is an
+  /// error otherwise.
+  bool project = false;
+  bool allow_unproven = false;  ///< as ModelOptions::allow_unproven
 };
 
 /// Writes A (n,n), B (n,p'), C (q,n), D (q,p'; absent with no_D) row-major, as the original PyTorch
-/// package's ImplicitModel.load_state_dict takes them, with the options as metadata. Atomic.
+/// package's ImplicitModel.load_state_dict takes them, with the options as metadata. Atomic. Where
+/// A was changed without project() and lies outside its constraint, its projection is written, and
+/// one warning tells so.
 /// @param step  number of optimiser steps behind these parameters, kept as metadata
 /// @throws NotFinite (a parameter is NaN or infinite: load_model would refuse the file; what was
 ///         there before stays), IoError
@@ -141,8 +155,11 @@ IDL_EXPORT void save_model(Context& context, const ImplicitModel<T>& model,
                            const std::filesystem::path& path, std::int64_t step = 0);
 
 /// Reads what save_model wrote, or a state_dict of the original PyTorch package saved with
-/// safetensors; float32 and float64 files load into either T. A is projected.
-/// @throws IoError (unreadable, A missing, shapes that do not fit each other, NaN or infinity)
+/// safetensors; float16, bfloat16, float32 and float64 files load into either T. A is what the file
+/// holds, up to rounding.
+/// @throws IoError (unreadable, tensors missing, shapes that do not fit each other, NaN or
+/// infinity, an A outside its constraint), InvalidArgument (options that contradict the metadata or
+/// each other)
 template <class T>
 IDL_EXPORT ImplicitModel<T> load_model(Context& context, const std::filesystem::path& path,
                                        const LoadOptions& options = {});

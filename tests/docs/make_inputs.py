@@ -4,7 +4,8 @@
 
     make_inputs.py FOLDER [STATES INPUTS OUTPUTS]
 
-model.safetensors: A, B, C, D in float32, as the original PyTorch package names them.
+model.safetensors: A, B, C, D in float32, as the original PyTorch package names them, with
+|A|_inf <= 0.9, as it would leave A after a forward pass.
 U.npy: an array of shape (5, INPUTS). train-images-idx3-ubyte and kin: 200 and 100 samples of
 4×4 pixels in ten classes, told apart by which rows of the picture are bright.
 """
@@ -21,6 +22,10 @@ def write_model(path, n, p, q, generator):
     header, data = {}, b""
     for name, (rows, cols) in tensors.items():
         values = [generator.gauss(0, 0.3 / math.sqrt(cols)) for _ in range(rows * cols)]
+        if name == "A":
+            rows_of_A = (values[k:k + cols] for k in range(0, len(values), cols))
+            norm = max(sum(map(abs, row)) for row in rows_of_A)
+            values = [value * min(1.0, 0.9 / norm) for value in values]
         packed = struct.pack(f"<{len(values)}f", *values)
         header[name] = {"dtype": "F32", "shape": [rows, cols],
                         "data_offsets": [len(data), len(data) + len(packed)]}

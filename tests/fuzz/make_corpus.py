@@ -107,7 +107,7 @@ def safetensors_files():
     }.items():
         yield "bad_shape_" + name, safetensors({"a": ("F32", shape, floats(1))})
     for dtype in ["F8_E4M3", "f32", "", "U16"]:
-        yield "bad_type_" + (dtype.lower() or "none"), safetensors({"a": (dtype, [1], floats(1))})
+        yield "valid_type_" + (dtype.lower() or "none"), safetensors({"a": (dtype, [1], floats(1))})
 
 
 STATES, INPUTS, OUTPUTS = 2, 3, 2
@@ -144,9 +144,21 @@ def model_files():
     yield "valid_f16", safetensors(
         blocks(pack=lambda *v: b"\0\x3c" * len(v), dtype="F16"), MODEL_METADATA
     )
-    yield "valid_u8", safetensors(blocks(value=1, pack=lambda *v: bytes(v), dtype="U8"))
+    yield "bad_u8", safetensors(blocks(value=1, pack=lambda *v: bytes(v), dtype="U8"))
     yield "valid_no_metadata", safetensors(blocks())
-    yield "valid_foreign_metadata", safetensors(blocks(), {"kappa": "many"})
+    yield "valid_foreign_metadata", safetensors(blocks(), {"kappa": "0", "bias": "False", "author": "[["})
+    yield "bad_foreign_metadata", safetensors(blocks(), {"kappa": "many"})
+    yield "valid_recognised_triangle", safetensors(
+        with_changes(blocks(), A=("F32", [2, 2], floats(0, 1e30, 0, 0)))
+    )
+    yield "valid_prefix", safetensors(blocks(prefix="module."))
+    yield "bad_two_models", safetensors({**blocks(prefix="a."), **blocks(prefix="b.")})
+    yield "valid_other_tensors", safetensors(
+        {**blocks(), "num_batches_tracked": ("I64", [], bytes(8)), "x.A": ("F8_E5M2", [3], bytes(3))}
+    )
+    yield "bad_type_of_A", safetensors(with_changes(blocks(), A=("F8_E5M2", [2, 2], bytes(4))))
+    yield "bad_no_D_unsaid", safetensors(with_changes(blocks(), D=None))
+    yield "bad_pytorch", b"PK\3\4" + bytes(26) + b"archive/data.pkl" + bytes(9)
     yield "valid_no_D", safetensors(with_changes(blocks(), D=None), with_changes(MODEL_METADATA, no_D="true"))
     yield "valid_bias", safetensors(blocks(p=4), with_changes(MODEL_METADATA, bias="true"))
     yield "valid_triangular", safetensors(

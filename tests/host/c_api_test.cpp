@@ -254,6 +254,55 @@ TYPED_TEST(CApiTest, LoadsWhatItSaves) {
   EXPECT_EQ(precision, this->k_precision);
 }
 
+TYPED_TEST(CApiTest, LoadsAFileWithWhatTheCallerKnowsOfIt) {
+  using T = typename TypeParam::Scalar;
+  const TemporaryFolder folder;
+  const std::string path = (folder / "model.safetensors").string();
+  io::Safetensors file;
+  const std::vector<T> A = {0, 3, 0, 0}, B = {1, 2, 3, 4}, C = {5, 6};
+  file.tensors["module.A"] = io::Array::from<T>({2, 2}, A);
+  file.tensors["module.B"] = io::Array::from<T>({2, 2}, B);
+  file.tensors["module.C"] = io::Array::from<T>({1, 2}, C);
+  io::write_safetensors(path, file);
+  const double alpha = 0.5, kappa = 0.9;
+  idl_model* model = nullptr;
+  const auto load = [&](const idl_load_options& options) {
+    return idl_model_load_with(this->c_context_.get(), path.c_str(), this->k_precision, &options,
+                               &model);
+  };
+  idl_load_options options = {};
+  options.activation = "leaky_relu";
+  options.alpha = &alpha;
+  options.well_posedness = "strictly_upper_triangular";
+  options.bias = 1;
+  options.no_D = 1;
+  options.prefix = "module";
+  ASSERT_EQ(load(options), IDL_STATUS_OK) << idl_last_error();
+  const std::unique_ptr<idl_model, Destroy> owner(model);
+  // By hand: x2 = φ(3·(-2) + 4) = -1, x1 = φ(3·(-1) + 1·(-2) + 2) = -1.5, y = 5·(-1.5) + 6·(-1).
+  const T U = T(-2);
+  T Y = 0;
+  ASSERT_EQ(idl_model_predict(this->c_context_.get(), model, 1, &U, 1, &Y, 1, nullptr, 0,
+                              IDL_MEMORY_HOST, nullptr, nullptr),
+            IDL_STATUS_OK)
+      << idl_last_error();
+  EXPECT_NEAR(static_cast<double>(Y), -13.5, 1e-4);
+
+  const auto refused = [&](idl_status status, const char* part) {
+    EXPECT_EQ(load(options), status);
+    EXPECT_EQ(model, nullptr);
+    EXPECT_NE(std::string(idl_last_error()).find(part), std::string::npos) << idl_last_error();
+  };
+  options.kappa = &kappa;
+  refused(IDL_STATUS_INVALID_ARGUMENT, "only inf_norm_ball has a kappa");
+  options.well_posedness = "inf_norm_ball";
+  refused(IDL_STATUS_IO_ERROR, "|A|_inf is 3");
+  options.bias = 2;
+  refused(IDL_STATUS_INVALID_ARGUMENT, "bias is 2");
+  options.activation = "rellu";
+  refused(IDL_STATUS_INVALID_ARGUMENT, "rellu");
+}
+
 TYPED_TEST(CApiTest, RefusesWhatIsWrongAndSaysWhy) {
   using T = typename TypeParam::Scalar;
   idl_context* context = this->c_context_.get();

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: MIT
+#include "host/cli/model_flags.hpp"
+
+#include <functional>
+
+#include "idl/error.hpp"
+
+namespace idl::cli {
+namespace {
+
+/// A flag whose value `take` reads.
+void add_value(CLI::App& command, const char* name, const char* type, const char* help,
+               std::function<void(const std::string&)> take) {
+  command.add_option_function<std::string>(name, std::move(take), help)->type_name(type);
+}
+
+}  // namespace
+
+void add_model_flags(CLI::App& command, ModelFlags& flags, bool positional) {
+  command
+      .add_option(positional ? "--model,model" : "--model", flags.path, "Model file (safetensors)")
+      ->required();
+  LoadOptions& load = flags.load;
+  add_value(command, "--activation", "TEXT", "Of a file that does not say: relu, tanh, ...",
+            [&load](const std::string& name) { load.activation = parse_activation(name).kind; });
+  command.add_option("--alpha", load.alpha, "Slope of leaky_relu below 0, scale of elu");
+  add_value(command, "--well-posedness", "TEXT",
+            "Of A: inf_norm_ball, strictly_upper_triangular, none",
+            [&load](const std::string& name) { load.well_posedness = parse_well_posedness(name); });
+  command.add_option("--kappa", load.kappa, "|A|_inf <= kappa, in (0, 1)");
+  command.add_flag_function(
+      "--bias,!--no-bias", [&load](std::int64_t count) { load.bias = count > 0; },
+      "Whether the last columns of B and D are a bias");
+  command.add_flag_function(
+      "--no-D", [&load](std::int64_t) { load.no_D = true; }, "The model has no D: Y = CX");
+  command.add_option("--prefix", load.prefix, "Of the names A, B, C, D in the file: module, ...");
+  command.add_flag("--override-metadata", load.override_metadata,
+                   "These flags hold where the file says something else");
+  command.add_flag("--project", load.project,
+                   "Project A where it lies outside its constraint, instead of refusing it");
+}
+
+nlohmann::ordered_json assumed_json(const ModelDescription& model) {
+  nlohmann::ordered_json json = nlohmann::ordered_json::object();
+  for (const Assumption& assumption : model.assumptions) json[assumption.key] = assumption.value;
+  return json;
+}
+
+}  // namespace idl::cli

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: MIT
+#include <algorithm>
+#include <limits>
+#include <sstream>
+
+#include "host/model/model_description.hpp"
+#include "host/model/model_file.hpp"
+#include "idl/error.hpp"
+
+namespace idl {
+namespace {
+
+/// Why A is not loaded, and what to say so that it is.
+std::string refusal(const ModelDescription& model) {
+  const WellPosedness& constraint = model.options.well_posedness;
+  const double norm = model.constraint.inf_norm;
+  std::ostringstream text;
+  text << "A lies outside its constraint";
+  for (const Assumption& assumption : model.assumptions)
+    if (assumption.key == "well_posedness" || assumption.key == "kappa")
+      text << ", " << to_text(assumption);
+  text << ": " << to_text(model.constraint, constraint)
+       << ". Say what the model is by kappa (--kappa";
+  if (constraint.kind == WellPosednessKind::inf_norm_ball && norm < 1.0)
+    text << ", at least " << norm;
+  text << ") or well_posedness (--well-posedness: inf_norm_ball, strictly_upper_triangular, none), "
+          "here or in the file's metadata, or ask for the projection by project (--project)";
+  return text.str();
+}
+
+void announce(const Context& context, const std::string& path, const ModelDescription& model) {
+  if (model.assumptions.empty()) return;
+  std::string text = path + ":";
+  for (const Assumption& assumption : model.assumptions)
+    text += (text.back() == ':' ? " " : ", ") + to_text(assumption);
+  context.log(Severity::warning, text);
+}
+
+}  // namespace
+
+template <class T>
+std::pair<ImplicitModel<T>, ModelDescription> load_described_model(
+    Context& context, const std::filesystem::path& path, const LoadOptions& options) {
+  const io::Safetensors file = io::read_safetensors(path);
+  ModelDescription model = describe_model(file, options);
+  const std::vector<T> M = take_blocks<T>(file, model.prefix, model.shape, model.options);
+  ConstraintDistance& constraint = model.constraint;
+  // Rounding to T may move a row's sum too.
+  constraint.rounding =
+      std::max(constraint.rounding, rounding_of(model.options.well_posedness, model.shape.states,
+                                                std::numeric_limits<T>::epsilon()));
+  if (constraint.outside() && !options.project) throw IoError(file.path, refusal(model));
+  ImplicitModel<T> loaded(context, model.shape, model.options);
+  upload<T>(context, M, loaded.M());
+  loaded.project(context);
+  announce(context, file.path, model);
+  if (constraint.outside())
+    context.log(Severity::warning, file.path + ": A is projected, as was asked for: " +
+                                       to_text(constraint, model.options.well_posedness));
+  return {std::move(loaded), std::move(model)};
+}
+
+template <class T>
+ImplicitModel<T> load_model(Context& context, const std::filesystem::path& path,
+                            const LoadOptions& options) {
+  return load_described_model<T>(context, path, options).first;
+}
+
+template std::pair<ImplicitModel<float>, ModelDescription> load_described_model(
+    Context&, const std::filesystem::path&, const LoadOptions&);
+template std::pair<ImplicitModel<double>, ModelDescription> load_described_model(
+    Context&, const std::filesystem::path&, const LoadOptions&);
+template ImplicitModel<float> load_model(Context&, const std::filesystem::path&,
+                                         const LoadOptions&);
+template ImplicitModel<double> load_model(Context&, const std::filesystem::path&,
+                                          const LoadOptions&);
+
+}  // namespace idl

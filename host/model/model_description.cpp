@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: MIT
+#include "host/model/model_description.hpp"
+
+#include <array>
+#include <charconv>
+#include <limits>
+#include <string_view>
+
+#include "host/model/model_file.hpp"
+#include "host/model/tensor_prefix.hpp"
+#include "idl/error.hpp"
+
+namespace idl {
+namespace {
+
+/// Keys of a model file. "format" is PyTorch's own.
+constexpr std::array k_known_keys = {k_version_key, "format",         "activation",
+                                     "alpha",       "well_posedness", "kappa",
+                                     "bias",        "no_D",           "step"};
+
+/// A training checkpoint is a model file with more metadata, whose keys begin with this.
+constexpr const char* k_training_prefix = "training.";
+
+constexpr const char* k_nobody_says = "assumed; the file does not say";
+
+const std::string* find(const io::Safetensors& file, const std::string& key) {
+  const auto found = file.metadata.find(key);
+  return found == file.metadata.end() ? nullptr : &found->second;
+}
+
+bool is_ours(const io::Safetensors& file) { return find(file, k_version_key) != nullptr; }
+
+void check_keys(const io::Safetensors& file) {
+  const std::string* version = find(file, k_version_key);
+  if (version == nullptr) return;  // others may note in their files what they like
+  if (*version != k_version)
+    throw IoError(file.path, "model format version is '" + *version + "', this library reads " +
+                                 std::string(k_version));
+  for (const auto& [key, value] : file.metadata) {
+    bool known = key.rfind(k_training_prefix, 0) == 0;
+    for (const std::string_view name : k_known_keys) known = known || key == name;
+    if (!known) throw IoError(file.path, "unknown metadata '" + key + "'");
+  }
+}
+
+void check_given(const LoadOptions& given) {
+  IDL_CHECK(!given.kappa || !given.well_posedness ||
+                *given.well_posedness == WellPosednessKind::inf_norm_ball,
+            "kappa is given, but well_posedness is " +
+                std::string(to_string(*given.well_posedness)) + "; only inf_norm_ball has a kappa");
+}
+
+std::string value_text(ActivationKind kind) { return std::string(to_string(kind)); }
+std::string value_text(WellPosednessKind kind) { return std::string(to_string(kind)); }
+std::string value_text(double value) { return number_text(value); }
+std::string value_text(bool value) { return value ? "true" : "false"; }
+
+void read(const std::string& text, ActivationKind& value) { value = parse_activation(text).kind; }
+void read(const std::string& text, WellPosednessKind& value) { value = parse_well_posedness(text); }
+void read(const std::string& text, bool& value) {
+  value = text == "true" || text == "True";  // Python's str(True)
+  IDL_CHECK(value || text == "false" || text == "False", "'" + text + "', expected true or false");
+}
+template <class Number>
+void read(const std::string& text, Number& value) {
+  const auto result = std::from_chars(text.data(), text.data() + text.size(), value);
+  IDL_CHECK(result.ec == std::errc() && result.ptr == text.data() + text.size(),
+            "'" + text + "', which is no number");
+}
+
+/// What the metadata say of `key`. @throws IoError where that cannot be understood
+template <class Value>
+std::optional<Value> said(const io::Safetensors& file, const char* key) {
+  const std::string* text = find(file, key);
+  if (text == nullptr) return std::nullopt;
+  Value value{};
+  try {
+    read(*text, value);
+  } catch (const InvalidArgument& error) {
+    throw IoError(file.path, std::string("metadata ") + key + ": " + error.what());
+  }
+  return value;
+}
+
+/// What the caller and the metadata say of a model, key by key.
+class Statements {
+ public:
+  Statements(const io::Safetensors& file, const LoadOptions& given, ModelDescription& model)
+      : file_(file), given_(given), model_(model) {}
+
+  /// What is said of `key`, by the caller or else by the file; nothing where both are silent.
+  template <class Value>
+  std::optional<Value> of(const char* key, const std::optional<Value>& given) const {
+    if (given && given_.override_metadata) return given;
+    const std::optional<Value> by_file = said<Value>(file_, key);
+    if (!by_file) return given;
+    IDL_CHECK(!given || *given == *by_file,
+              file_.path + ": the metadata say that " + key + " is " + value_text(*by_file) +
+                  ", but " + value_text(*given) +
+                  " was given; override_metadata (--override-metadata) insists on that");
+    return by_file;
+  }
+
+  template <class Value>
+  Value assume(const char* key, Value value, const char* reason = k_nobody_says) const {
+    model_.assumptions.push_back({key, value_text(value), reason});
+    return value;
+  }
+
+  template <class Value>
+  Value or_assume(const char* key, const std::optional<Value>& given, Value otherwise) const {
+    const std::optional<Value> value = of(key, given);
+    return value ? *value : assume(key, otherwise);
+  }
+
+  /// Whether the file's number that belongs to `choice` is that of another choice.
+  template <class Value>
+  bool replaced(const char* key, const std::optional<Value>& choice) const {
+    return choice && given_.override_metadata && find(file_, key) != nullptr &&
+           said<Value>(file_, key) != choice;
+  }
+
+ private:
+  const io::Safetensors& file_;
+  const LoadOptions& given_;
+  ModelDescription& model_;
+};
+
+Activation activation_of(const io::Safetensors& file, const LoadOptions& given,
+                         const Statements& statements) {
+  Activation activation;
+  activation.kind = statements.or_assume("activation", given.activation, ActivationKind::relu);
+  const std::string name(to_string(activation.kind));
+  const double usual = parse_activation(name).alpha;
+  if (!has_alpha(activation.kind)) {
+    IDL_CHECK(!given.alpha, "alpha is given, but " + name + " has none");
+    activation.alpha = is_ours(file) ? said<double>(file, "alpha").value_or(usual) : usual;
+  } else if (statements.replaced("activation", given.activation)) {
+    activation.alpha = given.alpha ? *given.alpha : statements.assume("alpha", usual);
+  } else {
+    activation.alpha = statements.or_assume("alpha", given.alpha, usual);
+  }
+  return activation;
+}
+
+/// Where nobody says what A is: strictly upper triangular, if it is, and if the usual ball could
+/// not hold it.
+WellPosednessKind kind_of_A(const io::Array& A, const Statements& statements) {
+  const index_t n = A.shape[0];
+  const std::vector<double> entries = A.as<double>();
+  const auto at = [&](index_t i, index_t j) {
+    return entries[static_cast<std::size_t>(i * n + j)];
+  };
+  const double epsilon = std::numeric_limits<float>::epsilon();
+  const bool in_ball = !distance_to(WellPosedness::inf_norm_ball(), n, epsilon, at).outside();
+  const auto upper = WellPosedness::strictly_upper_triangular();
+  if (!in_ball && !distance_to(upper, n, epsilon, at).outside())
+    return statements.assume("well_posedness", upper.kind,
+                             "recognised: A is zero on and below its diagonal");
+  return statements.assume("well_posedness", WellPosednessKind::inf_norm_ball);
+}
+
+WellPosedness well_posedness_of(const io::Safetensors& file, const LoadOptions& given,
+                                const io::Array& A, const Statements& statements) {
+  std::optional<WellPosednessKind> given_kind = given.well_posedness;
+  if (given.kappa) given_kind = WellPosednessKind::inf_norm_ball;
+  std::optional<WellPosednessKind> kind = statements.of("well_posedness", given_kind);
+  const bool ball = given_kind == WellPosednessKind::inf_norm_ball;
+  const bool file_counts = !given.override_metadata || (!given.kappa && (!given_kind || ball));
+  std::optional<double> kappa = file_counts ? said<double>(file, "kappa") : std::nullopt;
+  // The original package's 0 means that nothing is projected, which says nothing of A.
+  if (!is_ours(file) && kappa == 0.0) kappa.reset();
+  if (!kind && kappa) kind = WellPosednessKind::inf_norm_ball;
+  WellPosedness result;
+  result.kind = kind ? *kind : kind_of_A(A, statements);
+  if (result.kind != WellPosednessKind::inf_norm_ball) {
+    result.kappa = kappa.value_or(result.kappa);
+  } else if (given.kappa || !kappa || statements.replaced("well_posedness", given_kind)) {
+    if (kappa) statements.of("kappa", given.kappa);
+    result.kappa = given.kappa ? *given.kappa : statements.assume("kappa", result.kappa);
+  } else {
+    result.kappa = *kappa;
+  }
+  return result;
+}
+
+/// The sizes by A, B and C. @throws IoError where one is missing or empty
+ModelShape shape_of(const io::Safetensors& file, const std::string& prefix, bool bias) {
+  const ModelShape shape{.states = parameter_matrix(file, prefix + "A").shape[0],
+                         .inputs = parameter_matrix(file, prefix + "B").shape[1] - (bias ? 1 : 0),
+                         .outputs = parameter_matrix(file, prefix + "C").shape[0]};
+  if (shape.states < 1 || shape.inputs < 1 || shape.outputs < 1)
+    throw IoError(file.path, "the model has " + std::to_string(shape.states) + " states, " +
+                                 std::to_string(shape.inputs) + " inputs and " +
+                                 std::to_string(shape.outputs) +
+                                 " outputs; each must be at least 1");
+  return shape;
+}
+
+/// Whether the model has no D. What is said of that must agree with the tensors.
+bool no_D_of(const io::Safetensors& file, const LoadOptions& given, const std::string& prefix,
+             const Statements& statements) {
+  const std::string name = prefix + "D";
+  const bool no_D = statements.of("no_D", given.no_D).value_or(false);
+  const bool missing = !file.tensors.contains(name) && !file.unread.contains(name);
+  if (no_D && !missing)
+    throw IoError(file.path, "no_D is said to be true, but there is " + tensor_list(file, name));
+  if (missing && !no_D)
+    throw IoError(file.path, "has no tensor '" + name + "' beside " + tensor_list(file, prefix) +
+                                 "; a model without D has to be said to be one: no_D (--no-D, or "
+                                 "true in the metadata)");
+  return no_D;
+}
+
+}  // namespace
+
+bool has_alpha(ActivationKind kind) {
+  return kind == ActivationKind::leaky_relu || kind == ActivationKind::elu;
+}
+
+std::string to_text(const Assumption& assumption) {
+  return assumption.key + ": " + assumption.value + " (" + assumption.reason + ")";
+}
+
+ModelDescription describe_model(const io::Safetensors& file, const LoadOptions& given) {
+  check_keys(file);
+  check_given(given);
+  ModelDescription model;
+  model.prefix = tensor_prefix(file, given.prefix, is_ours(file));
+  const Statements statements(file, given, model);
+  model.options.activation = activation_of(file, given, statements);
+  model.options.allow_unproven = given.allow_unproven;
+  model.options.no_D = no_D_of(file, given, model.prefix, statements);
+  const std::optional<bool> bias = statements.of("bias", given.bias);
+  model.options.bias = bias.value_or(false);
+  model.shape = shape_of(file, model.prefix, model.options.bias);
+  check_blocks(file, model.prefix, model.shape, model.options);
+
+  const io::Array& A = file.at(model.prefix + "A");
+  model.options.well_posedness = well_posedness_of(file, given, A, statements);
+  if (!bias) statements.assume("bias", false);
+  if (is_ours(file)) model.step = said<std::int64_t>(file, "step").value_or(0);
+  const std::vector<double> entries = A.as<double>();
+  const double epsilon = A.type == io::DataType::f64 ? std::numeric_limits<double>::epsilon()
+                                                     : std::numeric_limits<float>::epsilon();
+  model.constraint = distance_to(
+      model.options.well_posedness, model.shape.states, epsilon, [&](index_t i, index_t j) {
+        return entries[static_cast<std::size_t>(i * model.shape.states + j)];
+      });
+  return model;
+}
+
+}  // namespace idl
