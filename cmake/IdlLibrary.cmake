@@ -4,19 +4,9 @@
 #   idl_internal  a static archive of the same objects for the program, tests and benches, which
 #                 reach behind the public headers; never installed
 
-find_package(CBLAS REQUIRED)
 find_package(ZLIB REQUIRED)
 find_package(nlohmann_json 3.9 REQUIRED)
 find_package(Threads REQUIRED)
-if(IDL_OPENMP)
-  find_package(OpenMP REQUIRED COMPONENTS CXX)
-endif()
-
-# Sources say <cblas.h>; MKL calls it mkl_cblas.h.
-if(CBLAS_HEADER STREQUAL "mkl_cblas.h")
-  file(CONFIGURE OUTPUT "${PROJECT_BINARY_DIR}/cblas/cblas.h" CONTENT "#include <mkl_cblas.h>\n")
-  list(APPEND CBLAS_INCLUDE_DIR "${PROJECT_BINARY_DIR}/cblas")
-endif()
 
 set(_idl_objects)
 # idl_add_objects(name sources...): one layer of the library, compiled once.
@@ -55,16 +45,10 @@ endif()
 
 idl_add_objects(idl_kernels_cpu ${_kernels_cpu})
 if(TARGET idl_kernels_cpu)
-  target_include_directories(idl_kernels_cpu SYSTEM PRIVATE ${CBLAS_INCLUDE_DIR})
   # All but this one are compiled without contraction.
   set_source_files_properties("${_root}/kernels/cpu/panel_product.cpp" PROPERTIES COMPILE_OPTIONS
                                                                                   -ffp-contract=fast)
   target_compile_options(idl_kernels_cpu PRIVATE -fno-math-errno $<$<NOT:$<CONFIG:Debug>>:-O3>)
-  if(IDL_OPENMP)
-    target_link_libraries(idl_kernels_cpu PRIVATE OpenMP::OpenMP_CXX)
-  else()
-    target_compile_options(idl_kernels_cpu PRIVATE -fopenmp-simd -Wno-unknown-pragmas)
-  endif()
 endif()
 
 idl_add_objects(idl_host ${_host})
@@ -73,10 +57,7 @@ if(TARGET idl_host)
   target_link_libraries(idl_host PRIVATE nlohmann_json::nlohmann_json ZLIB::ZLIB Threads::Threads)
 endif()
 
-set(_idl_link_libraries ${CBLAS_LIBRARIES} ZLIB::ZLIB Threads::Threads)
-if(IDL_OPENMP)
-  list(APPEND _idl_link_libraries OpenMP::OpenMP_CXX)
-endif()
+set(_idl_link_libraries ZLIB::ZLIB Threads::Threads ${CMAKE_DL_LIBS})
 if(IDL_HAVE_CUDA)
   idl_add_objects(idl_kernels_cuda ${_kernels_cuda})
   set(_idl_cuda_libraries CUDA::cudart_static)

@@ -10,10 +10,10 @@ namespace idl {
 Context::Context() : Context(ContextOptions{}) {}
 
 Context::Context(Device device)
-    : Context(ContextOptions{.device = device, .stream = nullptr, .log = {}}) {}
+    : Context(ContextOptions{.device = device, .stream = nullptr, .log = {}, .threads = 0}) {}
 
 Context::Context(const ContextOptions& options)
-    : backend_(make_backend(options.device, options.stream)), log_(options.log) {}
+    : backend_(make_backend(options.device, options.stream, options.threads)), log_(options.log) {}
 
 Context::~Context() = default;
 Context::Context(Context&&) noexcept = default;

@@ -154,6 +154,6 @@ struct RunEach<Derived, P, Rest...> : RunEach<Derived, Rest...> {
 
 /// Makes the backend of options.device. The only function that knows what was built.
 /// @throws NotSupported, DeviceError, InvalidArgument (the default stream cannot be borrowed)
-std::shared_ptr<Backend> make_backend(Device device, CUstream_st* stream);
+std::shared_ptr<Backend> make_backend(Device device, CUstream_st* stream, int threads = 0);
 
 }  // namespace idl

@@ -5,6 +5,7 @@
 #include "idl/error.hpp"
 #include "kernels/backend.hpp"
 #include "kernels/cpu/backend.hpp"
+#include "kernels/processors.hpp"
 #ifdef IDL_HAVE_CUDA
 #include "kernels/cuda/factory.hpp"
 #endif
@@ -48,11 +49,14 @@ std::string describe(Device device) {
 #ifdef IDL_HAVE_CUDA
   if (device.kind == DeviceKind::cuda) return cuda::describe_cuda_device(device.index);
 #endif
-  return cpu::describe_cpu();
+  return cpu::describe_cpu(default_threads());
 }
 
-std::shared_ptr<Backend> make_backend(Device device, CUstream_st* stream) {
+std::shared_ptr<Backend> make_backend(Device device, CUstream_st* stream, int threads) {
   require_existing(device);
+  IDL_CHECK(threads >= 0 && threads <= k_most_threads, "threads is " + std::to_string(threads) +
+                                                           ", expected 0 (by itself) to " +
+                                                           std::to_string(k_most_threads));
   IDL_CHECK(!is_default_stream(stream),
             "the default stream cannot be borrowed: make a stream with cudaStreamCreate, or give "
             "none");
@@ -60,7 +64,7 @@ std::shared_ptr<Backend> make_backend(Device device, CUstream_st* stream) {
   if (device.kind == DeviceKind::cuda) return cuda::make_cuda_backend(device.index, stream);
 #endif
   IDL_CHECK(stream == nullptr, "a CUDA stream was given for the device cpu");
-  return cpu::make_cpu_backend();
+  return cpu::make_cpu_backend(threads);
 }
 
 }  // namespace idl

@@ -24,7 +24,7 @@ Rates measure_rates(Device device) {
   Backend& backend = *context.backend();
   const bool cpu = device.kind == DeviceKind::cpu;
   Rates result;
-  // The best of two sizes: large products are the BLAS's, smaller ones may be the library's own.
+  // The best of two sizes: one stays in the cache.
   for (const index_t n : {index_t(256), index_t(cpu ? 1536 : 8192)}) {
     // Not zeros, which cost a GPU less power and so run at a higher clock.
     auto A = Matrix<T>::zeros(context, n, n);

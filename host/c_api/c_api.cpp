@@ -241,6 +241,11 @@ const char* idl_version(void) { return idl::version(); }
 const char* idl_last_error(void) { return idl::c_api::last_error().c_str(); }
 
 idl_status idl_context_create(const char* device, void* stream, idl_context** context) {
+  return idl_context_create_with_threads(device, stream, 0, context);
+}
+
+idl_status idl_context_create_with_threads(const char* device, void* stream, int32_t threads,
+                                           idl_context** context) {
   return guarded([&] {
     require(device, "device");
     require(context, "context");
@@ -248,7 +253,8 @@ idl_status idl_context_create(const char* device, void* stream, idl_context** co
     *context = new idl_context{
         idl::Context(idl::ContextOptions{.device = idl::parse_device(device),
                                          .stream = static_cast<CUstream_st*>(stream),
-                                         .log = {}})};
+                                         .log = {},
+                                         .threads = threads})};
   });
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <cstdint>
 #include <iostream>
 #include <string>
 
@@ -56,6 +57,10 @@ inline void add_device_flag(CLI::App& command, std::string& device) {
 inline void add_allow_unconverged_flag(CLI::App& command, bool& allowed) {
   command.add_flag("--allow-unconverged", allowed,
                    "End with 0, not 3, where a sample did not converge or is not finite");
+}
+inline void add_threads_flag(CLI::App& command, std::int32_t& threads) {
+  command.add_option("--threads", threads, "On the CPU; 0: as many as there are processors to use")
+      ->capture_default_str();
 }
 inline void add_sweep_flag(CLI::App& command, std::string& sweep) {
   command

@@ -16,6 +16,7 @@ struct EvaluateSettings {
   ModelFlags model;
   std::string data;
   std::string device = "auto";
+  std::int32_t threads = 0;
   std::string precision = "f32";
   std::int64_t batch = 500;
   bool json = false;
@@ -45,7 +46,7 @@ void print_json(const EvaluateSettings& settings, const ModelDescription& descri
 template <class T>
 int evaluate_model(const EvaluateSettings& settings) {
   const DatasetPair data = read_dataset(settings.data);
-  Context context(parse_device(settings.device));
+  Context context({.device = parse_device(settings.device), .threads = settings.threads});
   const auto [model, description] =
       load_described_model<T>(context, settings.model.path, settings.model.load);
   const auto start = std::chrono::steady_clock::now();
@@ -89,6 +90,7 @@ void add_evaluate(CLI::App& app, int& status) {
   add_acceleration_flag(*command, settings->acceleration);
   add_arithmetic_flag(*command, settings->arithmetic);
   add_device_flag(*command, settings->device);
+  add_threads_flag(*command, settings->threads);
   add_precision_flag(*command, settings->precision);
   command->add_flag("--json", settings->json, "Print JSON");
   add_allow_unconverged_flag(*command, settings->allow_unconverged);

@@ -21,6 +21,7 @@ struct PredictSettings {
   std::string state;
   std::string report;
   std::string device = "auto";
+  std::int32_t threads = 0;
   std::string precision = "f32";
   SolverOptions solver;
   std::string sweep = "automatic";
@@ -78,7 +79,7 @@ void write_columns(const std::vector<T>& values, const Matrix<T>& matrix, const 
 
 template <class T>
 int predict(const PredictSettings& settings) {
-  Context context(parse_device(settings.device));
+  Context context({.device = parse_device(settings.device), .threads = settings.threads});
   const auto [model, description] =
       load_described_model<T>(context, settings.model.path, settings.model.load);
   const Matrix<T> U = read_input<T>(context, settings.input, model.shape().inputs);
@@ -129,6 +130,7 @@ void add_predict(CLI::App& app, int& status) {
                     "Same bits for a sample in whatever batch");
   add_allow_unconverged_flag(*command, settings->allow_unconverged);
   add_device_flag(*command, settings->device);
+  add_threads_flag(*command, settings->threads);
   add_precision_flag(*command, settings->precision);
   command->callback([settings, &status] {
     settings->model.load.allow_unproven = true;

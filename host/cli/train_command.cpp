@@ -13,6 +13,7 @@
 #include "host/cli/run_folder.hpp"
 #include "host/cli/train_settings.hpp"
 #include "idl/error.hpp"
+#include "kernels/backend.hpp"
 
 namespace idl::cli {
 namespace {
@@ -29,7 +30,8 @@ struct TrainCall {
 /// Settings that may change between a run and its resumption, since results do not depend on them,
 /// or, for epochs, only those that are still to come.
 bool may_change(const std::string& name) {
-  return name == "device" || name == "epochs" || name == "data" || name == "checkpoint-interval";
+  return name == "device" || name == "threads" || name == "epochs" || name == "data" ||
+         name == "checkpoint-interval";
 }
 
 /// The settings of the run in `folder`, with those of the call that may change.
@@ -113,7 +115,7 @@ void print_start(const TrainCall& call, const Context& context, const DatasetPai
             << ", p = " << shape.inputs << ", q = " << shape.outputs << " on " << data.name << " ("
             << data.train.size() << " + " << data.test.size() << " samples), "
             << call.settings.precision << "\n"
-            << "device: " << describe(context.device()) << "\n"
+            << "device: " << context.backend()->describe() << "\n"
             << "run folder: " << call.out << std::endl;
 }
 
@@ -156,9 +158,11 @@ int train(const CLI::App& command, TrainCall& call, RunFolder& folder) {
   WarningDigest digest;
   ProgressBar bar(settings.epochs, call.quiet);
   Context context({.device = parse_device(settings.device),
-                   .log = [&](Severity severity, std::string_view text) {
-                     if (severity != Severity::info) digest.warn(&bar, text);
-                   }});
+                   .log =
+                       [&](Severity severity, std::string_view text) {
+                         if (severity != Severity::info) digest.warn(&bar, text);
+                       },
+                   .threads = settings.threads});
   const bool goes_on = call.resume && folder.has_checkpoint();
   // The parameters that --init named are in the checkpoint by now.
   const std::string init = settings.init;
@@ -184,7 +188,7 @@ int train(const CLI::App& command, TrainCall& call, RunFolder& folder) {
   folder.claim();
   check_free(call, folder);  // once more: another one may have been faster
   if (call.overwrite && !call.resume) folder.remove_run();
-  folder.write_config(settings, describe(context.device()), data, model.shape());
+  folder.write_config(settings, context.backend()->describe(), data, model.shape());
   print_start(call, context, data, model.shape(), goes_on);
   digest.next_epoch();
   const TrainingEnd end = fit(trainer, bar);

@@ -28,6 +28,7 @@ struct TrainSettings {
   bool no_D = false;
   bool allow_unproven = false;
   std::string device = "auto";
+  std::int32_t threads = 0;
   std::string precision = "f32";
   std::string init;
   std::string prefix;
@@ -71,6 +72,7 @@ void for_each_setting(Settings& s, Visitor&& visit) {
   visit("no-D", s.no_D, "Y = CX, without DU");
   visit("allow-unproven", s.allow_unproven, "Accept an activation with L*kappa >= 1");
   visit("device", s.device, "auto, cpu, cuda or cuda:K");
+  visit("threads", s.threads, "On the CPU; 0: as many as there are processors to use");
   visit("precision", s.precision, "f32 or f64");
   visit("init", s.init, "Start from this model (safetensors) instead of random parameters");
   visit("prefix", s.prefix, "With --init: of the names A, B, C, D in the file");

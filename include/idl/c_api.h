@@ -125,6 +125,12 @@ IDL_C_EXPORT const char* idl_last_error(void);
  *                default stream, with which that is not ordered)
  */
 IDL_C_EXPORT idl_status idl_context_create(const char* device, void* stream, idl_context** context);
+/**
+ * As idl_context_create, with at most so many threads on the CPU.
+ * @param threads  the caller's among them, at most 256; 0: by itself (context.hpp)
+ */
+IDL_C_EXPORT idl_status idl_context_create_with_threads(const char* device, void* stream,
+                                                        int32_t threads, idl_context** context);
 /** NULL is allowed. Trainers made with the context are destroyed before it. */
 IDL_C_EXPORT void idl_context_destroy(idl_context* context);
 /** 1 if the context works on a GPU, else 0. */

@@ -26,6 +26,11 @@ struct ContextOptions {
   /// is waited for; wait_for(nullptr) and record_for(nullptr) order the two.
   CUstream_st* stream = nullptr;
   LogCallback log{};  ///< none: warnings and errors go to standard error
+  /// Threads that work at the same time on the CPU, the caller's among them; at most 256. 0: as
+  /// many as OMP_NUM_THREADS says, otherwise as there are processors by the caller's affinity and
+  /// the CPU quota of its cgroup, divided among the Contexts that work at the same time. Results do
+  /// not depend on it.
+  int threads = 0;
 };
 
 /// Counts of a Context's memory, to see that a second solve of the same shape allocates nothing.
@@ -46,7 +51,7 @@ class IDL_EXPORT Context {
   Context();
   /// On `device`, with a stream of its own. @throws NotSupported (no such device), DeviceError
   explicit Context(Device device);
-  /// @throws NotSupported (no such device), DeviceError, OutOfMemory
+  /// @throws InvalidArgument (threads), NotSupported (no such device), DeviceError, OutOfMemory
   explicit Context(const ContextOptions& options);
   ~Context();
   /// Moves; the source may then only be destroyed or assigned to.

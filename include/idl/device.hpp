@@ -46,7 +46,7 @@ IDL_EXPORT const CudaDevices& cuda_devices();
 /// The first GPU where there is one, the CPU otherwise.
 IDL_EXPORT Device best_device();
 
-/// A line for people: "NVIDIA H200 (sm_90, 139.8 GiB)" or "CPU (2 threads, OpenBLAS ...)".
+/// A line for people: "NVIDIA H200 (sm_90, 139.8 GiB)" or "CPU (2 threads, AVX-512)".
 /// @throws NotSupported where the device does not exist.
 IDL_EXPORT std::string describe(Device device);
 

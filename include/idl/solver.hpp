@@ -106,7 +106,7 @@ struct SolverOptions {
   Acceleration acceleration = Acceleration::automatic;  ///< of both loops
   Precision precision = Precision::full;                ///< of both loops
   /// A sample's answer has the same bits alone, in a batch, or in another place of the batch.
-  /// Slower: sums are taken in a fixed order instead of the BLAS's.
+  /// On a GPU slower: sums are taken in a fixed order, not in cuBLASLt's.
   bool batch_invariant = false;
 };
 

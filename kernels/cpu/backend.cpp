@@ -6,11 +6,11 @@
 #include <utility>
 #include <vector>
 
-#include "kernels/cpu/blas_library.hpp"
 #include "kernels/cpu/column_loop.hpp"
 #include "kernels/cpu/execute.hpp"
 #include "kernels/cpu/memory.hpp"
 #include "kernels/cpu/parallel.hpp"
+#include "kernels/cpu/vector_width.hpp"
 #include "kernels/validate.hpp"
 
 namespace idl::cpu {
@@ -54,18 +54,16 @@ class StraightProgram final : public Program {
 class WhileProgram final : public Program {
  public:
   WhileProgram(CpuBackend& backend, Sequence steps, VectorView<const std::int32_t> active,
-               std::int32_t max_iterations, std::int32_t until, bool by_columns)
+               std::int32_t max_iterations, std::int32_t until, std::unique_ptr<ColumnLoop> columns)
       : Program(std::move(steps)),
         backend_(backend),
         active_(active),
         max_iterations_(max_iterations),
-        until_(until) {
-    // Columns run to their own ends, not to a common count.
-    if (by_columns && until == 0)
-      columns_ = ColumnLoop::make(sequence(), active, thread_count(), false);
-  }
+        until_(until),
+        columns_(std::move(columns)) {}
 
   void launch() override {
+    const ThreadShare share = backend_.share_threads();
     if (columns_) {
       columns_->run(max_iterations_);
       return;
@@ -85,11 +83,19 @@ class WhileProgram final : public Program {
 
 class FromZeroProgram final : public Program {
  public:
-  FromZeroProgram(Sequence steps, std::unique_ptr<ColumnLoop> columns, std::int32_t max_iterations)
-      : Program(std::move(steps)), max_iterations_(max_iterations), columns_(std::move(columns)) {}
-  void launch() override { columns_->run(max_iterations_); }
+  FromZeroProgram(CpuBackend& backend, Sequence steps, std::unique_ptr<ColumnLoop> columns,
+                  std::int32_t max_iterations)
+      : Program(std::move(steps)),
+        backend_(backend),
+        max_iterations_(max_iterations),
+        columns_(std::move(columns)) {}
+  void launch() override {
+    const ThreadShare share = backend_.share_threads();
+    columns_->run(max_iterations_);
+  }
 
  private:
+  CpuBackend& backend_;
   std::int32_t max_iterations_;
   std::unique_ptr<ColumnLoop> columns_;
 };
@@ -102,19 +108,25 @@ void validate_all(const Sequence& sequence) {
 
 }  // namespace
 
+CpuBackend::CpuBackend(int threads)
+    : threads_(threads > 0 ? threads : default_threads()),
+      number_(threads > 0 ? ThreadShare::Number::given : ThreadShare::Number::automatic) {}
+
 template <class P>
 void CpuBackend::run_checked(const P& primitive) {
   validate(primitive, Device::cpu());
+  const ThreadShare share = share_threads();
   execute(primitive, scratch_);
 }
 
 void CpuBackend::run_valid(const Sequence& sequence) {
+  const ThreadShare share = share_threads();
   for (const Primitive& step : sequence) {
     std::visit([this](const auto& primitive) { execute(primitive, scratch_); }, step);
   }
 }
 
-std::string CpuBackend::describe() const { return describe_cpu(); }
+std::string CpuBackend::describe() const { return describe_cpu(threads_); }
 
 void* CpuBackend::allocate(std::size_t bytes) {
   void* data = allocate_aligned(bytes);
@@ -150,9 +162,18 @@ index_t CpuBackend::leading_dimension(index_t rows, std::size_t element_size) co
 void* CpuBackend::allocate_host(std::size_t bytes) { return allocate_aligned(bytes); }
 void CpuBackend::release_host(void* data, std::size_t) noexcept { release_aligned(data); }
 
-void CpuBackend::upload(const Transfer& transfer) { copy_pieces(transfer); }
-void CpuBackend::upload_async(const Transfer& transfer) { copy_pieces(transfer); }
-void CpuBackend::download(const Transfer& transfer) { copy_pieces(transfer); }
+void CpuBackend::upload(const Transfer& transfer) {
+  const ThreadShare share = share_threads();
+  copy_pieces(transfer);
+}
+void CpuBackend::upload_async(const Transfer& transfer) {
+  const ThreadShare share = share_threads();
+  copy_pieces(transfer);
+}
+void CpuBackend::download(const Transfer& transfer) {
+  const ThreadShare share = share_threads();
+  copy_pieces(transfer);
+}
 
 std::unique_ptr<ReadBack> CpuBackend::read_back(const void* source, std::size_t bytes) {
   return std::make_unique<FinishedReadBack>(source, bytes);
@@ -179,8 +200,11 @@ std::unique_ptr<Program> CpuBackend::compile_while(Sequence sequence,
   IDL_CHECK(max_iterations >= 0,
             "compile_while: max_iterations is " + std::to_string(max_iterations));
   validate_all(sequence);
+  // Columns run to their own ends, not to a common count.
+  auto columns =
+      by_columns() && until == 0 ? ColumnLoop::make(sequence, active, threads_, false) : nullptr;
   return std::make_unique<WhileProgram>(*this, std::move(sequence), active, max_iterations, until,
-                                        by_columns());
+                                        std::move(columns));
 }
 
 std::unique_ptr<Program> CpuBackend::compile_from_zero(const Sequence& sequence,
@@ -188,17 +212,20 @@ std::unique_ptr<Program> CpuBackend::compile_from_zero(const Sequence& sequence,
                                                        std::int32_t max_iterations) {
   validate_all(sequence);
   if (!by_columns()) return nullptr;
-  auto columns = ColumnLoop::make(sequence, active, thread_count(), true);
+  auto columns = ColumnLoop::make(sequence, active, threads_, true);
   if (!columns) return nullptr;
-  return std::make_unique<FromZeroProgram>(sequence, std::move(columns), max_iterations);
+  return std::make_unique<FromZeroProgram>(*this, sequence, std::move(columns), max_iterations);
 }
 
-std::shared_ptr<Backend> make_cpu_backend() { return std::make_shared<CpuBackend>(); }
+std::shared_ptr<Backend> make_cpu_backend(int threads) {
+  return std::make_shared<CpuBackend>(threads);
+}
 
-std::string describe_cpu() {
-  const int threads = thread_count();
+std::string describe_cpu(int threads) {
   std::string text = "CPU (" + std::to_string(threads) + (threads == 1 ? " thread" : " threads");
-  return text.append(", ").append(blas_description()).append(")");
+  if (widest_vectors() == VectorSet::avx512) text += ", AVX-512";
+  if (widest_vectors() == VectorSet::avx2) text += ", AVX2";
+  return text + ")";
 }
 
 }  // namespace idl::cpu

@@ -7,6 +7,7 @@
 
 #include "kernels/backend.hpp"
 #include "kernels/cpu/scratch.hpp"
+#include "kernels/thread_team.hpp"
 
 namespace idl::cpu {
 
@@ -14,9 +15,13 @@ class CpuBackend;
 template <class... P>
 using CpuRunEach = RunEach<CpuBackend, P...>;
 
-/// The host as a device: everything runs at once, on the calling thread and OpenMP's.
+/// The host as a device: everything runs at once, on the calling thread and its share of workers.
 class CpuBackend final : public ForEachPrimitive<CpuRunEach> {
  public:
+  /// `threads`: at most as many work at a time; 0: default_threads(), divided among the Contexts
+  /// that work at the same time.
+  explicit CpuBackend(int threads);
+
   Device device() const noexcept override { return Device::cpu(); }
   std::string describe() const override;
   CUstream_st* stream() const noexcept override { return nullptr; }
@@ -52,6 +57,8 @@ class CpuBackend final : public ForEachPrimitive<CpuRunEach> {
   void run_checked(const P& primitive);
   /// Runs steps that have been validated.
   void run_valid(const Sequence& sequence);
+  /// The threads of what is done while it lives.
+  ThreadShare share_threads() const { return ThreadShare(threads_, number_); }
 
  private:
   /// Column by column where that is worth it, otherwise step by step over all of them.
@@ -59,6 +66,8 @@ class CpuBackend final : public ForEachPrimitive<CpuRunEach> {
     return strategy_ == LoopStrategy::automatic || strategy_ == LoopStrategy::fused;
   }
 
+  int threads_;
+  ThreadShare::Number number_;
   LoopStrategy strategy_ = LoopStrategy::automatic;
   Scratch scratch_;
   // Matrices may be released on another thread than the one that uses the backend.
@@ -67,9 +76,9 @@ class CpuBackend final : public ForEachPrimitive<CpuRunEach> {
   std::atomic<std::size_t> peak_bytes_{0};
 };
 
-std::shared_ptr<Backend> make_cpu_backend();
+std::shared_ptr<Backend> make_cpu_backend(int threads);
 
-/// "CPU (2 threads, OpenBLAS 0.3.21 ...)".
-std::string describe_cpu();
+/// "CPU (2 threads, AVX-512)".
+std::string describe_cpu(int threads);
 
 }  // namespace idl::cpu

@@ -2,8 +2,9 @@
 #include "kernels/cpu/column_loop.hpp"
 
 #include <algorithm>
-#include <exception>
+#include <atomic>
 #include <optional>
+#include <thread>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -91,27 +92,42 @@ class SeparableLoop final : public ColumnLoop {
     std::int32_t& active = *steps_.decision.columns.active.data;
     if (!steps_.from_zero && (active == 0 || max_iterations == 0)) return;
     product_.prepare(steps_.sweep.product);
-    ColumnQueue queue(samples_, static_cast<index_t>(slots_.size()));
-    std::exception_ptr error;
-    std::int32_t running = 0;
-#pragma omp parallel num_threads(static_cast <int>(slots_.size())) reduction(+ : running)
-    {
-#pragma omp for schedule(static)
-      for (index_t panel = 0; panel < product_.panels(); ++panel) product_.pack(panel);
-      // An exception must not leave the parallel region.
-      try {
-        const index_t thread = thread_number();
-        running += slots_[static_cast<std::size_t>(thread)]->run(queue, thread, max_iterations);
-      } catch (...) {
-#pragma omp critical(idl_column_loop)
-        error = std::current_exception();
+    const int threads = std::min(static_cast<int>(slots_.size()), worthwhile_threads());
+    WorkQueue queue(samples_, threads, samples_);
+    std::atomic<index_t> next_panel = 0;
+    std::atomic<index_t> packed_panels = 0;
+    std::atomic<std::int32_t> running = 0;
+    run_together(threads, [&](int thread) {
+      const index_t panels = product_.panels();
+      for (index_t panel = next_panel++; panel < panels; panel = next_panel++) {
+        product_.pack(panel);
+        packed_panels.fetch_add(1, std::memory_order_release);
       }
-    }
-    if (error) std::rethrow_exception(error);
+      // Only for those that have begun to pack one, which takes a moment unless they are
+      // interrupted.
+      constexpr int k_pauses = 1000;
+      for (int k = 0; packed_panels.load(std::memory_order_acquire) < panels; ++k) {
+        if (k < k_pauses)
+          pause_briefly();
+        else
+          std::this_thread::yield();
+      }
+      running += slots_[static_cast<std::size_t>(thread)]->run(queue, thread, max_iterations);
+    });
     active = running;
   }
 
  private:
+  /// A solve that is done in a few microseconds takes one thread.
+  int worthwhile_threads() const {
+    constexpr index_t k_iterations = 8;   // or more
+    constexpr index_t k_operations = 16;  // multiplications and additions that cost one element
+    constexpr index_t k_passes = 8;       // over the entries of a state beside the product
+    const Gemm<T>& product = steps_.sweep.product;
+    return threads_for(samples_,
+                       product.C.rows * k_iterations * (product.B.rows / k_operations + k_passes));
+  }
+
   ColumnSteps<T, Update> steps_;
   index_t samples_;
   PackedGemm<T> product_;

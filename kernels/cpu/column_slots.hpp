@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <array>
-#include <atomic>
 #include <cstdint>
 #include <limits>
 #include <new>
@@ -17,14 +16,13 @@
 #include "kernels/cpu/execute.hpp"
 #include "kernels/cpu/flush_subnormals.hpp"
 #include "kernels/cpu/packed_gemm.hpp"
+#include "kernels/cpu/parallel.hpp"
 #include "kernels/cpu/scratch.hpp"
 #include "kernels/loop_updates.hpp"
 #include "kernels/math/column_status.hpp"
 #include "kernels/row_blocks.hpp"
 
 namespace idl::cpu {
-
-inline constexpr std::size_t k_cache_line = 64;
 
 /// The steps of a ColumnLoop.
 template <class T, class Update>
@@ -34,38 +32,6 @@ struct ColumnSteps {
   RowSweep<T, Update> sweep{};
   UpdateStatus<T> decision{};
   std::optional<AndersonMix<T>> mix{};
-};
-
-/// The columns that no thread has taken yet. Each thread has a range of its own, so that threads
-/// seldom write to neighbouring places, and takes from the others' when that is empty.
-class ColumnQueue {
- public:
-  ColumnQueue(index_t columns, index_t threads) : ranges_(static_cast<std::size_t>(threads)) {
-    for (index_t thread = 0; thread < threads; ++thread) {
-      Range& range = ranges_[static_cast<std::size_t>(thread)];
-      range.next = columns * thread / threads;
-      range.end = columns * (thread + 1) / threads;
-    }
-  }
-
-  std::optional<index_t> take(index_t thread) {
-    const std::size_t own = static_cast<std::size_t>(thread);
-    for (std::size_t k = 0; k < ranges_.size(); ++k) {
-      Range& range = ranges_[(own + k) % ranges_.size()];
-      // Many ask an empty range again and again, and a write would take the line from each other.
-      if (range.next.load(std::memory_order_relaxed) >= range.end) continue;
-      const index_t next = range.next.fetch_add(1, std::memory_order_relaxed);
-      if (next < range.end) return next;
-    }
-    return std::nullopt;
-  }
-
- private:
-  struct alignas(k_cache_line) Range {
-    std::atomic<index_t> next = 0;
-    index_t end = 0;
-  };
-  std::vector<Range> ranges_;
 };
 
 template <class T>
@@ -126,7 +92,7 @@ class alignas(k_cache_line) ColumnSlots {
 
   /// Iterates columns of the queue until it is empty, each until it stops, at most `most` times.
   /// Returns how many are still running then.
-  std::int32_t run(ColumnQueue& queue, index_t thread, std::int32_t most) {
+  std::int32_t run(WorkQueue& queue, int thread, std::int32_t most) {
     const FlushSubnormals flush;
     thread_ = thread;
     std::int32_t unfinished = 0;
@@ -151,13 +117,17 @@ class alignas(k_cache_line) ColumnSlots {
 
   /// Sees to it that the slot holds a column that runs, or that the queue is empty. Returns how
   /// many columns have left it that still run.
-  std::int32_t fill(index_t slot, ColumnQueue& queue, std::int32_t most) {
+  std::int32_t fill(index_t slot, WorkQueue& queue, std::int32_t most) {
     const auto s = static_cast<std::size_t>(slot);
     std::int32_t unfinished = 0;
     while (!is_at_work(s, most)) {
       if (column_[s]) unfinished += put_back(slot);
-      column_[s] = queue.take(thread_);
-      if (!column_[s]) return unfinished;
+      const IndexRange next = queue.take(thread_);
+      if (next.empty()) {
+        column_[s].reset();
+        return unfinished;
+      }
+      column_[s] = next.begin;
       take(slot);
     }
     (loop_.from_zero && done_[s] == 0 ? fresh_ : running_).push_back(slot);
@@ -358,7 +328,7 @@ class alignas(k_cache_line) ColumnSlots {
   const PackedGemm<T>& product_;
   ColumnSteps<T, Update> work_;  ///< on the slots
   index_t slots_;
-  index_t thread_ = 0;
+  int thread_ = 0;
   std::vector<Update> updates_;           ///< of the blocks of rows
   Lines<std::optional<index_t>> column_;  ///< of the batch, in each slot
   Lines<std::int32_t> done_;              ///< iterations since it is there

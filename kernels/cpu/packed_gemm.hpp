@@ -9,7 +9,7 @@
 
 namespace idl::cpu {
 
-/// op(A)·B as fixed_order_gemm makes it, bit for bit, for one op(A) and the columns of many B:
+/// op(A)·B as execute(Gemm) makes it, bit for bit, for one op(A) and the columns of many B:
 /// packs op(A) once.
 template <class T>
 class PackedGemm {

@@ -4,8 +4,8 @@
 #include <cstdint>
 
 /// The program's operator new, through which all memory of the library comes: that of the host,
-/// that of the device cpu and, in the emulation, that of the device cuda:0. (OpenMP, BLAS and zlib
-/// call malloc themselves and are left alone.)
+/// that of the device cpu and, in the emulation, that of the device cuda:0. (zlib calls
+/// malloc itself and is left alone.)
 namespace idl::test {
 
 /// Lets the `number`-th allocation from now on fail, on whichever thread it is; those after it

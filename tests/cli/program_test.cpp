@@ -153,6 +153,19 @@ TEST_F(Program, ResumesWithMoreEpochs) {
             read_text(folder_ / "longer" / "last.safetensors"));
 }
 
+TEST_F(Program, TrainsWithAsManyThreadsAsItIsTold) {
+  const ProgramResult trained = run_program(train("three", "2", {"--threads", "3"}));
+  ASSERT_EQ(trained.status, 0) << trained.err;
+  EXPECT_NE(trained.out.find("device: CPU (3 threads"), std::string::npos) << trained.out;
+  ASSERT_EQ(run_program({"train", "--resume", "--epochs", "4", "--threads", "1", "--out",
+                         path("three"), "--device", "cpu"})
+                .status,
+            0);
+  ASSERT_EQ(run_program(train("two", "4", {"--threads", "2"})).status, 0);
+  EXPECT_EQ(read_text(folder_ / "three" / "last.safetensors"),
+            read_text(folder_ / "two" / "last.safetensors"));
+}
+
 TEST_F(Program, StartsFromAModelFile) {
   ASSERT_EQ(run_program(train("first", "3", {"--activation", "tanh"})).status, 0);
   const ProgramResult result =

@@ -51,6 +51,8 @@ TEST_F(Refusal, OfImpossibleNumbers) {
   expect_refusal(run_program(train({"--batch", "0"})), {"batch_size is 0"});
   expect_refusal(run_program(train({"--epochs", "-1"})));
   expect_refusal(run_program(train({"--kappa", "1"})), {"kappa"});
+  expect_refusal(run_program(train({"--threads", "-1"})), {"threads is -1", "256"});
+  expect_refusal(run_program(train({"--threads", "257"})), {"threads is 257", "256"});
   expect_refusal(run_program(train({"--kappa", "nan"})), {"kappa"});
   expect_refusal(run_program(train({"--lr", "-1"})), {"learning_rate"});
   expect_refusal(run_program(train({"--tolerance", "-1"})));

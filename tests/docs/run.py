@@ -102,7 +102,7 @@ class Runner:
         self.arguments = arguments
         self.folder = folder
         self.environment = dict(os.environ, PYTHONPATH=str(HERE / "stand_in"),
-                                OMP_WAIT_POLICY="passive", PYTHONDONTWRITEBYTECODE="1")
+                                PYTHONDONTWRITEBYTECODE="1")
         # Documents call python3, the first of which on the PATH may lack NumPy.
         programs = folder / "bin"
         programs.mkdir()

@@ -138,6 +138,19 @@ TYPED_TEST(CApiTest, PredictsOnDeviceMemoryWithoutACopy) {
   EXPECT_EQ(this->fetch(Y), this->fetch(expected.Y));
 }
 
+TEST(CApi, TakesTheNumberOfThreads) {
+  idl_context* context = nullptr;
+  EXPECT_EQ(idl_context_create_with_threads("cpu", nullptr, 2, &context), IDL_STATUS_OK);
+  EXPECT_NE(context, nullptr);
+  idl_context_destroy(context);
+  for (const int threads : {-1, 257}) {
+    EXPECT_EQ(idl_context_create_with_threads("cpu", nullptr, threads, &context),
+              IDL_STATUS_INVALID_ARGUMENT);
+    EXPECT_EQ(context, nullptr);
+    EXPECT_TRUE(holds(idl_last_error(), {"threads is " + std::to_string(threads), "256"}));
+  }
+}
+
 TYPED_TEST(CApiTest, TrainsAsCppTrains) {
   using T = typename TypeParam::Scalar;
   std::vector<T> U = this->inputs();

@@ -314,7 +314,7 @@ TYPED_TEST(Concurrency, LetsThreadsPredictWithOneModelOfTheCInterface) {
   idl_context_destroy(context);
 }
 
-// Large enough for BLAS and OpenMP to start threads of their own below each of these.
+// Large enough for each of these to work with several threads of its own.
 TEST(ConcurrencyOnTheCpu, GivesTheSameBitsWhenThreadsShareTheCores) {
   constexpr index_t k_samples = 300;
   Context context(Device::cpu());

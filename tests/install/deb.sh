@@ -70,11 +70,8 @@ while read -r needed; do
   [[ $needed == libcu* ]] && continue # CUDA's libraries often come from its own installer
   # (Who reads a pipe to its end breaks nobody's write.)
   path=$(ldconfig -p | awk -v name="$needed" '$1 == name && !found {print $NF; found = 1}')
-  # Alternatives (libopenblas.so.0) are links of no package; their targets belong to one.
   owner=$( (dpkg -S "$path" || dpkg -S "$(readlink -f "$path")" ||
     dpkg -S "*${path#/usr}") 2>/dev/null | sed -n '1s/:.*//p') || owner=''
-  # libopenblas0-openmp and its kin stand behind libopenblas0.
-  [[ $owner == libopenblas0-* ]] && owner=libopenblas0
   [[ -n $owner && $depends =~ (^|[ ,|])"$owner"([ ,]|$) ]] ||
     fail "$needed belongs to '$owner', which is not in Depends: $depends"
 done < <(readelf -dW "$work/content.d/usr/bin/idl" \
@@ -86,13 +83,6 @@ root=$work/root
 admin=$root/var/lib/dpkg
 mkdir -p "$admin"/{info,updates,triggers,parts}
 cp /var/lib/dpkg/status "$admin/status"
-# Debian names OpenBLAS by the package that pulls in one of its builds; apt would add it here.
-openblas=$(dpkg-query -W -f='${db:Status-Status}' libopenblas0 2>/dev/null) || openblas=unknown
-if [[ $depends == *libopenblas0* && $openblas != installed ]]; then
-  printf '\nPackage: libopenblas0\nStatus: install ok installed\nVersion: 0\n%s\n' \
-    "$(printf 'Architecture: %s\nMaintainer: -\nDescription: -\n' "$architecture")" \
-    >>"$admin/status"
-fi
 : >"$admin/available"
 system_before=$(cksum </var/lib/dpkg/status)
 # The package's scripts call ldconfig, which would see to this system instead of the scratch one.

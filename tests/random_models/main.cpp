@@ -57,12 +57,7 @@ Settings read_settings(int argc, char** argv) {
 }
 
 /// The models run side by side, each on one thread.
-void keep_to_one_thread_each(char** argv) {
-  if (std::getenv("OMP_NUM_THREADS") != nullptr) return;
-  ::setenv("OMP_NUM_THREADS", "1", 1);
-  ::setenv("OPENBLAS_NUM_THREADS", "1", 1);
-  ::execv("/proc/self/exe", argv);  // the libraries read these at their start
-}
+void keep_to_one_thread_each() { ::setenv("OMP_NUM_THREADS", "1", 0); }
 
 std::string quantiles(std::vector<float> ratios) {
   if (ratios.empty()) return "none";
@@ -146,6 +141,6 @@ class Run {
 
 int main(int argc, char** argv) {
   const Settings settings = read_settings(argc, argv);
-  keep_to_one_thread_each(argv);
+  keep_to_one_thread_each();
   return Run(settings).finish();
 }

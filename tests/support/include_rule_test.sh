@@ -16,7 +16,7 @@ reset() {
   write kernels/primitives.hpp 'struct PicardUpdate {' '};'
   write kernels/make_backend.cpp '#include "kernels/cpu/backend.hpp"' \
     '#include "kernels/cuda/backend.hpp"'
-  write kernels/cpu/picard_update.cpp '#include <cblas.h>' '#include "kernels/math/activation.hpp"' \
+  write kernels/cpu/picard_update.cpp '#include <vector>' '#include "kernels/math/activation.hpp"' \
     '#include "kernels/cpu/backend.hpp"'
   write kernels/cuda/picard_update.cu '#include <cuda_runtime.h>' \
     '#include "kernels/cuda/backend.hpp"'
@@ -55,6 +55,8 @@ kernels/math/activation.hpp "kernels/cpu/backend.hpp"
 kernels/cpu/picard_update.cpp "kernels/cuda/backend.hpp"
 kernels/cpu/picard_update.cpp <cuda_runtime.h>
 kernels/cuda/picard_update.cu "kernels/cpu/backend.hpp"
+kernels/cpu/picard_update.cpp <cblas.h>
+kernels/cpu/picard_update.cpp <omp.h>
 kernels/cuda/picard_update.cu <cblas.h>
 kernels/cuda/picard_update.cu "backend.hpp"
 host/solver/picard.cpp "kernels/cpu/backend.hpp"
