@@ -45,9 +45,10 @@ endif()
 
 idl_add_objects(idl_kernels_cpu ${_kernels_cpu})
 if(TARGET idl_kernels_cpu)
-  # All but this one are compiled without contraction.
-  set_source_files_properties("${_root}/kernels/cpu/panel_product.cpp" PROPERTIES COMPILE_OPTIONS
-                                                                                  -ffp-contract=fast)
+  # All but these are compiled without contraction.
+  set_source_files_properties(
+    "${_root}/kernels/cpu/panel_product.cpp" "${_root}/kernels/cpu/few_columns.cpp"
+    PROPERTIES COMPILE_OPTIONS -ffp-contract=fast)
   target_compile_options(idl_kernels_cpu PRIVATE -fno-math-errno $<$<NOT:$<CONFIG:Debug>>:-O3>)
 endif()
 

@@ -8,6 +8,7 @@
 
 #include "kernels/cpu/column_loop.hpp"
 #include "kernels/cpu/execute.hpp"
+#include "kernels/cpu/flush_subnormals.hpp"
 #include "kernels/cpu/memory.hpp"
 #include "kernels/cpu/parallel.hpp"
 #include "kernels/cpu/vector_width.hpp"
@@ -121,6 +122,7 @@ void CpuBackend::run_checked(const P& primitive) {
 
 void CpuBackend::run_valid(const Sequence& sequence) {
   const ThreadShare share = share_threads();
+  const FlushSubnormals flush;  // once for all steps
   for (const Primitive& step : sequence) {
     std::visit([this](const auto& primitive) { execute(primitive, scratch_); }, step);
   }

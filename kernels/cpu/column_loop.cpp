@@ -80,7 +80,7 @@ class SeparableLoop final : public ColumnLoop {
  public:
   SeparableLoop(const ColumnSteps<T, Update>& steps, index_t samples, int threads)
       : steps_(steps), samples_(samples) {
-    const index_t most = std::min<index_t>(threads, samples);
+    const index_t most = queue_.threads();
     const index_t slots =
         std::min(stays_in_cache(steps.sweep.product) ? k_slots : k_slots_beside_large,
                  (samples + most - 1) / most);
@@ -91,7 +91,7 @@ class SeparableLoop final : public ColumnLoop {
   void run(std::int32_t max_iterations) override {
     std::int32_t& active = *steps_.decision.columns.active.data;
     if (!steps_.from_zero && (active == 0 || max_iterations == 0)) return;
-    product_.prepare(steps_.sweep.product);
+    product_.prepare(steps_.sweep.product, samples_);
     const int threads = std::min(static_cast<int>(slots_.size()), worthwhile_threads());
     WorkQueue queue(samples_, threads, samples_);
     std::atomic<index_t> next_panel = 0;
@@ -174,7 +174,7 @@ std::unique_ptr<ColumnLoop> ColumnLoop::make(const Sequence& sequence,
   for (const Primitive& step : sequence) std::visit(inspection, step);
   const index_t samples = inspection.samples.value_or(0);
   if (sequence.empty() || !inspection.separable || inspection.active.data != active.data ||
-      samples < 2)
+      samples < 1)
     return nullptr;
   const auto made = [&]<class T>(T) {
     auto loop = make_loop<T, PicardUpdate<T>>(sequence, samples, threads, from_zero);

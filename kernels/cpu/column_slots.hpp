@@ -137,8 +137,21 @@ class alignas(k_cache_line) ColumnSlots {
   /// One iteration of all slots. Those at a state of zero have a product of zero. Of the others a
   /// block of rows after the other is multiplied and updated before the product of the next block.
   void iterate() {
+    if (!fresh_.empty()) start_with(work_.sweep.update);
+    if (!running_.empty()) go_on();
+    execute(work_.decision, scratch_);
+    if (work_.mix) execute(*work_.mix, scratch_);
+    for (const auto* slots : {&fresh_, &running_})
+      for (const index_t slot : *slots) ++done_[static_cast<std::size_t>(slot)];
+  }
+
+  void start_with(const Update& first) {
+    update(first, fresh_);
+    if constexpr (k_joins_lanes) settle_norms<T>(first, fresh_, norms_);
+  }
+
+  void go_on() {
     const RowSweep<T, Update>& sweep = work_.sweep;
-    update(sweep.update, fresh_);
     const std::span<const index_t> running = running_;
     groups_.clear();
     for (std::size_t first = 0; first < running.size(); first += k_together)
@@ -148,14 +161,7 @@ class alignas(k_cache_line) ColumnSlots {
       product_.multiply(sweep.first_rows[b], sweep.rows_from(b), groups_);
       update(updates_[b], running);
     }
-    if constexpr (k_joins_lanes) {
-      settle_norms<T>(sweep.update, fresh_, norms_);
-      settle_norms<T>(sweep.update, running, norms_);
-    }
-    execute(work_.decision, scratch_);
-    if (work_.mix) execute(*work_.mix, scratch_);
-    for (const auto* slots : {&fresh_, &running_})
-      for (const index_t slot : *slots) ++done_[static_cast<std::size_t>(slot)];
+    if constexpr (k_joins_lanes) settle_norms<T>(sweep.update, running, norms_);
   }
 
   void update(const Update& block, std::span<const index_t> slots) {

@@ -4,6 +4,7 @@
 
 #include "kernels/cpu/copy_few.hpp"
 #include "kernels/cpu/execute.hpp"
+#include "kernels/cpu/few_columns.hpp"
 #include "kernels/cpu/packed_panels.hpp"
 #include "kernels/cpu/parallel.hpp"
 
@@ -33,7 +34,7 @@ constexpr index_t k_even_columns = 4;
 constexpr index_t k_packing_columns = 16;
 constexpr index_t k_packing_columns_of_lines = 128;
 // Up to this number of columns a panel of Aᵀ is packed by the task that multiplies it.
-constexpr index_t k_few_columns = k_panel_columns;
+constexpr index_t k_few_transposed = k_panel_columns;
 constexpr index_t k_line_bytes = 64;
 constexpr index_t k_sharing_bytes = 2048;
 // Columns of op(A) that one task packs: several lines of each row, where they lie along the rows.
@@ -253,7 +254,7 @@ void multiply_single_panel(const Gemm<T>& g, const Round& part, const Source<T>&
 
 /// Aᵀ times few columns: a panel is packed and, while it is in the cache, multiplied.
 template <class T>
-void multiply_few(const Gemm<T>& g, const Round& part, const Source<T>& b, T* packed) {
+void multiply_few_transposed(const Gemm<T>& g, const Round& part, const Source<T>& b, T* packed) {
   const index_t m = g.C.cols;
   const index_t work = k_panel_rows<T> * part.length * (k_operations + m) / k_operations;
   parallel_for(panels_of<T>(part), work, [&](index_t panel) {
@@ -268,7 +269,7 @@ void multiply_few(const Gemm<T>& g, const Round& part, const Source<T>& b, T* pa
 
 template <class T>
 void pack_and_multiply_round(const Gemm<T>& g, const Round& part, const Source<T>& b, T* packed) {
-  if (g.transpose_A && g.C.cols <= k_few_columns) return multiply_few(g, part, b, packed);
+  if (g.transpose_A && g.C.cols <= k_few_transposed) return multiply_few_transposed(g, part, b, packed);
   if (takes_unpacked(g)) {
     multiply_round(g, part, b, [&](index_t panel) {
       // The last one begins earlier, so as to be whole.
@@ -307,6 +308,7 @@ void execute(const Gemm<T>& g, Scratch& scratch) {
   const index_t inner = inner_size(g);
   if (r == 0 || g.C.cols == 0) return;
   if (inner == 0) return scale(g.C, g.beta);
+  if (multiply_few(g)) return;
   const bool single = r < k_rows && !g.transpose_A;
   const index_t panels = single ? allowed_threads() : std::min(k_panels, (r + k_rows - 1) / k_rows);
   const index_t run = std::min(k_run, inner);

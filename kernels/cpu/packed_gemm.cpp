@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "kernels/cpu/few_columns.hpp"
 #include "kernels/cpu/packed_panels.hpp"
 
 namespace idl::cpu {
@@ -10,6 +11,11 @@ namespace {
 
 // A larger op(A) is not kept packed: the memory of a second one is too much.
 constexpr double k_most_bytes = 256.0 * 1024 * 1024;
+
+template <class T>
+index_t panels_of(const Gemm<T>& g) {
+  return (g.C.rows + k_panel_rows<T> - 1) / k_panel_rows<T>;
+}
 
 /// What a run over k behind the first adds to the sums.
 template <class T>
@@ -44,14 +50,18 @@ bool PackedGemm<T>::begins_at(index_t row) {
 }
 
 template <class T>
-void PackedGemm<T>::prepare(const Gemm<T>& g) {
+void PackedGemm<T>::prepare(const Gemm<T>& g, index_t columns) {
   source_ = g;
-  packed_ = scratch_.take<T>(static_cast<std::size_t>(panels() * k_panel_rows<T> * inner_size(g)));
+  packed_ = nullptr;
+  // The columns of Aᵀ are packed in any case, and so are sums of several runs.
+  if (columns <= k_few_columns && !g.transpose_A && inner_size(g) <= k_run) return;
+  const index_t rows = panels_of(g) * k_panel_rows<T>;
+  packed_ = scratch_.take<T>(static_cast<std::size_t>(rows * inner_size(g)));
 }
 
 template <class T>
 index_t PackedGemm<T>::panels() const {
-  return (source_.C.rows + k_panel_rows<T> - 1) / k_panel_rows<T>;
+  return packed_ == nullptr ? 0 : panels_of(source_);
 }
 
 template <class T>
@@ -66,6 +76,13 @@ template <class T>
 void PackedGemm<T>::multiply(index_t row, index_t rows, std::span<PanelColumns<T>> groups) const {
   const index_t inner = inner_size(source_);
   const index_t end = std::min(source_.C.rows, row + rows);
+  if (packed_ == nullptr) {
+    for (PanelColumns<T>& columns : groups) {
+      columns.first_row = row;
+      multiply_few(Panel<T>{source_.A.data + row, source_.A.ld}, end - row, inner, columns);
+    }
+    return;
+  }
   for (index_t first = row; first < end; first += k_panel_rows<T>) {
     // The panel may hold more rows than are asked for.
     const index_t width = packed_rows<T>(std::min(k_panel_rows<T>, source_.C.rows - first));

@@ -10,7 +10,7 @@
 namespace idl::cpu {
 
 /// op(A)·B as execute(Gemm) makes it, bit for bit, for one op(A) and the columns of many B:
-/// packs op(A) once.
+/// packs op(A) once, or, for few columns, takes A as it lies.
 template <class T>
 class PackedGemm {
  public:
@@ -20,8 +20,9 @@ class PackedGemm {
   static bool begins_at(index_t row);
 
   /// Makes room for op(A) of `gemm`, which is then to be packed panel by panel, by whichever
-  /// thread. @throws OutOfMemory
-  void prepare(const Gemm<T>& gemm);
+  /// thread. There are no panels to pack where all products together are with the `columns` columns
+  /// of a B, again and again, and those are few. @throws OutOfMemory
+  void prepare(const Gemm<T>& gemm, index_t columns);
   index_t panels() const;
   void pack(index_t panel);
 
@@ -32,7 +33,7 @@ class PackedGemm {
  private:
   Scratch scratch_;
   Gemm<T> source_{};
-  T* packed_ = nullptr;
+  T* packed_ = nullptr;  ///< nullptr: A is taken as it lies
 };
 
 extern template class PackedGemm<float>;

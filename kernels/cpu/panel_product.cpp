@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The only source of the CPU backend that is compiled with contraction: a sum of products becomes
+// Compiled with contraction, as few_columns.cpp is and nothing else: a sum of products becomes
 // fused multiply-adds, which on many processors doubles the rate.
 #include "kernels/cpu/panel_product.hpp"
 

@@ -3,6 +3,8 @@
 
 #include "kernels/cpu/execute.hpp"
 #include "kernels/cpu/parallel.hpp"
+#include "kernels/cpu/sums.hpp"
+#include "kernels/cpu/vector_width.hpp"
 #include "kernels/math/extrema.hpp"
 
 namespace idl::cpu {
@@ -25,10 +27,24 @@ double sum_of(const T* x, index_t n) {
   return sum;
 }
 
+// Each lane a maximum of its own, so that none waits for another. There is an entry at least.
 template <class T>
 double max_of(const T* x, index_t n) {
   T max = x[0];
-  for (index_t i = 1; i < n; ++i) max = larger(max, x[i]);
+  with_widest_vectors([&](auto width) __attribute__((always_inline)) {
+    using Lanes = Pack<T, width()>;
+    constexpr auto k_lanes = static_cast<index_t>(width() / sizeof(T));
+    Lanes lanes = x[0] - Lanes{};
+    index_t i = 0;
+    for (; i + k_lanes <= n; i += k_lanes) {
+      Lanes next;
+      load<T, width()>(next, x + i);
+      // larger(), lane by lane.
+      lanes = ((next > lanes) | (next != next)) ? next : lanes;
+    }
+    for (index_t l = 0; l < k_lanes; ++l) max = larger(max, lanes[l]);
+    for (; i < n; ++i) max = larger(max, x[i]);
+  });
   return static_cast<double>(max);
 }
 

@@ -10,8 +10,8 @@
 /// the build's own target (W = 16). f must be a lambda marked __attribute__((always_inline)), so
 /// that its body takes on the instruction set of its caller; so do the small inline functions that
 /// it calls. As the CPU backend is compiled without contraction to fused multiply-add, the three
-/// give the same bits wherever f fixes the order of its sums; in kernels/cpu/panel_product.cpp, the
-/// exception, the first two do.
+/// give the same bits wherever f fixes the order of its sums; in kernels/cpu/panel_product.cpp and
+/// few_columns.cpp, the exceptions, the first two do.
 namespace idl::cpu {
 
 template <std::size_t W>
