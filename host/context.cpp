@@ -2,6 +2,7 @@
 #include "idl/context.hpp"
 
 #include <cstdio>
+#include <utility>
 
 #include "kernels/backend.hpp"
 
@@ -14,6 +15,9 @@ Context::Context(Device device)
 
 Context::Context(const ContextOptions& options)
     : backend_(make_backend(options.device, options.stream, options.threads)), log_(options.log) {}
+
+Context::Context(std::shared_ptr<Backend> backend, LogCallback log)
+    : backend_(std::move(backend)), log_(std::move(log)) {}
 
 Context::~Context() = default;
 Context::Context(Context&&) noexcept = default;

@@ -95,7 +95,8 @@ class SolveWork final : public CaseWork<T> {
                  .activation = this->model_.options().activation},
                 {},
                 loop_options(this->solver_options_, this->context_.device(),
-                             this->model_.options().well_posedness, this->samples_)) {}
+                             this->model_.options().well_posedness, this->model_.shape().states,
+                             this->samples_)) {}
 
   void run() override {
     solver_.launch();

@@ -92,24 +92,41 @@ std::vector<T> contiguous(const void* data, std::int64_t rows, std::int64_t cols
   return values;
 }
 
-/// Copies a result to where the caller wants it.
+/// predict_into() by way of matrices on the device.
 template <class T>
-void deliver(Context& context, const Matrix<T>& source, void* data, std::int64_t ld,
-             idl_memory memory) {
-  if (memory == IDL_MEMORY_DEVICE) {
-    copy<T>(
-        context, source.view(),
-        MatrixView<T>{static_cast<T*>(data), source.rows(), source.cols(), ld, context.device()});
-    return;
-  }
-  const std::vector<T> values = download(context, source);
-  const auto rows = static_cast<std::size_t>(source.rows());
-  for (index_t j = 0; j < source.cols(); ++j)
-    std::copy_n(values.begin() + j * source.rows(), rows, static_cast<T*>(data) + j * ld);
+void predict_from_host(idl_context& handle, const ImplicitModel<T>& model, ConstMatrixView<T> U,
+                       MatrixView<T> Y, std::optional<MatrixView<T>> X,
+                       const SolverOptions& options) {
+  Context& context = handle.context;
+  const std::vector<T> values = contiguous<T>(U.data, U.rows, U.cols, U.ld);
+  const auto inputs = Matrix<T>::from_host(context, U.rows, U.cols, values);
+  Matrix<T> outputs(context, Y.rows, Y.cols);
+  Matrix<T> states(context, X ? X->rows : 0, U.cols);
+  model.predict_into(context, inputs, outputs, X ? std::optional(states.view()) : std::nullopt,
+                     handle.report, options);
+  const auto deliver = [&](const Matrix<T>& from, const MatrixView<T>& to) {
+    const std::vector<T> contents = download(context, from);
+    for (index_t j = 0; j < to.cols; ++j)
+      std::copy_n(contents.begin() + j * to.rows, to.rows, to.data + j * to.ld);
+  };
+  deliver(outputs, Y);
+  if (X) deliver(states, *X);
+}
+
+/// Of the last prediction, whose outputs are `Y`.
+template <class T>
+Shortfall shortfall_in(idl_context& handle, const MatrixView<T>& Y) {
+  if (Y.device == Device::cpu() && Y.ld == Y.rows)
+    return shortfall_of(handle.report,
+                        std::span<const T>(Y.data, static_cast<std::size_t>(Y.rows * Y.cols)));
+  const std::vector<T> values = Y.device == Device::cpu()
+                                    ? contiguous<T>(Y.data, Y.rows, Y.cols, Y.ld)
+                                    : download(handle.context, ConstMatrixView<T>(Y));
+  return shortfall_of(handle.report, std::span<const T>(values));
 }
 
 template <class T>
-void predict(Context& context, const ImplicitModel<T>& model, std::int64_t m, const void* U,
+void predict(idl_context& handle, const ImplicitModel<T>& model, std::int64_t m, const void* U,
              std::int64_t ldu, void* Y, std::int64_t ldy, void* X, std::int64_t ldx,
              idl_memory memory, const idl_solver_options* options, idl_sample_report* reports) {
   const ModelShape& shape = model.shape();
@@ -120,21 +137,21 @@ void predict(Context& context, const ImplicitModel<T>& model, std::int64_t m, co
   check_leading_dimension(ldu, shape.inputs, "ldu");
   check_leading_dimension(ldy, shape.outputs, "ldy");
   if (X != nullptr) check_leading_dimension(ldx, shape.states, "ldx");
-  Matrix<T> uploaded;
-  ConstMatrixView<T> input{static_cast<const T*>(U), shape.inputs, m, ldu, context.device()};
-  if (memory == IDL_MEMORY_HOST) {
-    const std::vector<T> values = contiguous<T>(U, shape.inputs, m, ldu);
-    uploaded = Matrix<T>::from_host(context, shape.inputs, m, values);
-    input = uploaded.view();
+  const Device device = handle.context.device();
+  const Device place = memory == IDL_MEMORY_HOST ? Device::cpu() : device;
+  const ConstMatrixView<T> inputs{static_cast<const T*>(U), shape.inputs, m, ldu, place};
+  const MatrixView<T> outputs{static_cast<T*>(Y), shape.outputs, m, ldy, place};
+  std::optional<MatrixView<T>> states;
+  if (X != nullptr) states = MatrixView<T>{static_cast<T*>(X), shape.states, m, ldx, place};
+  if (place == device) {
+    model.predict_into(handle.context, inputs, outputs, states, handle.report,
+                       solver_options(options));
+  } else {
+    predict_from_host(handle, model, inputs, outputs, states, solver_options(options));
   }
-  const Prediction<T> prediction = model.predict(context, input, solver_options(options));
-  deliver(context, prediction.Y, Y, ldy, memory);
-  if (X != nullptr) deliver(context, prediction.X, X, ldx, memory);
-  context.synchronize();
-  const SolveReport& report = prediction.report;
+  const SolveReport& report = handle.report;
   if (reports == nullptr) {  // who is not told by them is told by the status
-    const std::vector<T> outputs = download(context, prediction.Y);
-    const Shortfall shortfall = shortfall_of(report, std::span<const T>(outputs));
+    const Shortfall shortfall = shortfall_in(handle, outputs);
     if (shortfall.any()) throw NotConverged(shortfall.text());
     return;
   }
@@ -344,8 +361,7 @@ idl_status idl_model_predict(idl_context* context, const idl_model* model, int64
     idl::c_api::check_memory(memory);
     std::visit(
         [&](const auto& typed) {
-          idl::c_api::predict(context->context, typed, m, U, ldu, Y, ldy, X, ldx, memory, options,
-                              reports);
+          idl::c_api::predict(*context, typed, m, U, ldu, Y, ldy, X, ldx, memory, options, reports);
         },
         model->model);
   });

@@ -18,6 +18,7 @@
 
 struct idl_context {
   idl::Context context;
+  idl::SolveReport report{};  ///< of the last prediction, whose memory the next one uses
 };
 
 struct idl_model {

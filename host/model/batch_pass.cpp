@@ -58,7 +58,8 @@ struct BatchPass<T>::State {
   }
 
   solver::LoopOptions loop_options() const {
-    return idl::loop_options(options.solver, context->device(), model->options().well_posedness);
+    return idl::loop_options(options.solver, context->device(), model->options().well_posedness, n,
+                             samples);
   }
 
   MatrixView<T> X() { return XU.view().row_range(0, n); }
@@ -133,6 +134,9 @@ struct BatchPass<T>::State {
   std::optional<solver::AdjointSolver<T>> adjoint;
   std::shared_ptr<Program> output;
   std::shared_ptr<Program> gradient;
+  // The parts of a whole pass as one, which a GPU is given at once; made when it is first launched.
+  std::unique_ptr<Program> all_forward;
+  std::unique_ptr<Program> all_backward;
 };
 
 template <class T>
@@ -156,13 +160,13 @@ MatrixView<T> BatchPass<T>::U() {
 }
 template <class T>
 void BatchPass<T>::start_from(std::optional<ConstMatrixView<T>> X0) {
-  state_->picard.start_from(X0);
+  if (state_->picard.start_from(X0)) state_->all_forward = nullptr;
 }
 
 template <class T>
 void BatchPass<T>::forward_async() {
-  state_->picard.launch();
-  state_->output->launch();
+  if (!state_->all_forward) state_->all_forward = state_->context->backend()->join(forward_parts());
+  state_->all_forward->launch();
 }
 
 template <class T>
@@ -181,15 +185,21 @@ std::vector<std::shared_ptr<Program>> BatchPass<T>::backward_parts() const {
 }
 
 template <class T>
-SolveReport BatchPass<T>::forward_unannounced() {
+void BatchPass<T>::forward_unannounced(SolveReport& report) {
   forward_async();
-  return state_->picard.report();
+  state_->picard.report(report);
+}
+
+template <class T>
+void BatchPass<T>::forward(SolveReport& report) {
+  forward_unannounced(report);
+  warn_unless_converged(*state_->context, report, "forward solve");
 }
 
 template <class T>
 SolveReport BatchPass<T>::forward() {
-  SolveReport report = forward_unannounced();
-  warn_unless_converged(*state_->context, report, "forward solve");
+  SolveReport report;
+  forward(report);
   return report;
 }
 
@@ -210,15 +220,22 @@ MatrixView<T> BatchPass<T>::dY() {
 template <class T>
 void BatchPass<T>::backward_async() {
   state_->require_backward();
-  state_->adjoint->launch();
-  state_->gradient->launch();
+  if (!state_->all_backward)
+    state_->all_backward = state_->context->backend()->join(backward_parts());
+  state_->all_backward->launch();
+}
+
+template <class T>
+void BatchPass<T>::backward(SolveReport& report) {
+  backward_async();
+  state_->adjoint->report(report);
+  warn_unless_converged(*state_->context, report, "adjoint solve");
 }
 
 template <class T>
 SolveReport BatchPass<T>::backward() {
-  backward_async();
-  SolveReport report = state_->adjoint->report();
-  warn_unless_converged(*state_->context, report, "adjoint solve");
+  SolveReport report;
+  backward(report);
   return report;
 }
 

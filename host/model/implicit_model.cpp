@@ -2,15 +2,18 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <memory>
 #include <string>
 #include <utility>
 
+#include "host/model/pass_cache.hpp"
 #include "host/model/projection_steps.hpp"
 #include "host/model/solve_warning.hpp"
 #include "idl/batch_pass.hpp"
 #include "idl/error.hpp"
 #include "idl/model.hpp"
 #include "kernels/backend.hpp"
+#include "kernels/operand_checks.hpp"
 
 namespace idl {
 namespace {
@@ -66,6 +69,40 @@ void append(SolveReport& all, const SolveReport& more) {
   all.contraction = more.contraction;
 }
 
+/// An empty report with the memory of a full one.
+void clear(SolveReport& report) {
+  report.status.clear();
+  report.iterations.clear();
+  report.fallbacks.clear();
+  report.low_precision_iterations.clear();
+  report.step.clear();
+  report.residual.clear();
+  report.error_bound.clear();
+  report.contraction = 0;
+}
+
+/// One column of `rows` entries for each sample.
+template <class View>
+void check_columns(const char* name, const View& view, index_t rows, index_t samples) {
+  IDL_CHECK(view.rows == rows && view.cols == samples,
+            "predict: " + std::string(name) + " is " + std::to_string(view.rows) + "x" +
+                std::to_string(view.cols) + ", expected " + std::to_string(rows) + "x" +
+                std::to_string(samples));
+}
+
+/// The results lie apart from everything else: some of them are there before all columns have been
+/// read.
+template <class T>
+void check_operands(Device device, ConstMatrixView<T> U, MatrixView<T> Y,
+                    std::optional<MatrixView<T>> X, std::optional<ConstMatrixView<T>> X0) {
+  OperandChecks checks("predict", device);
+  checks.input("U", U);
+  checks.output("Y", Y);
+  if (X) checks.output("X", *X);
+  if (X0) checks.input("X0", *X0);
+  checks.apart();
+}
+
 }  // namespace
 
 template <class T>
@@ -98,33 +135,45 @@ template <class T>
 Prediction<T> ImplicitModel<T>::predict(Context& context, ConstMatrixView<T> U,
                                         const SolverOptions& options,
                                         std::optional<ConstMatrixView<T>> X0) const {
+  Prediction<T> prediction{
+      Matrix<T>(context, shape_.outputs, U.cols), Matrix<T>(context, shape_.states, U.cols), {}};
+  predict_into(context, U, prediction.Y, prediction.X, prediction.report, options, X0);
+  return prediction;
+}
+
+template <class T>
+void ImplicitModel<T>::predict_into(Context& context, ConstMatrixView<T> U, MatrixView<T> Y,
+                                    std::optional<MatrixView<T>> X, SolveReport& report,
+                                    const SolverOptions& options,
+                                    std::optional<ConstMatrixView<T>> X0) const {
+  const index_t m = U.cols;
   IDL_CHECK(U.rows == shape_.inputs, "predict: U has " + std::to_string(U.rows) +
                                          " rows, the model has " + std::to_string(shape_.inputs) +
                                          " inputs");
-  IDL_CHECK(!X0 || (X0->rows == shape_.states && X0->cols == U.cols),
-            "predict: X0 is " + std::to_string(X0->rows) + "x" + std::to_string(X0->cols) +
-                ", expected " + std::to_string(shape_.states) + "x" + std::to_string(U.cols));
-  const index_t m = U.cols;
-  Prediction<T> prediction{
-      Matrix<T>(context, shape_.outputs, m), Matrix<T>(context, shape_.states, m), {}};
+  check_columns("Y", Y, shape_.outputs, m);
+  if (X) check_columns("X", *X, shape_.states, m);
+  if (X0) check_columns("X0", *X0, shape_.states, m);
+  check_operands<T>(context.device(), U, Y, X, X0);
+  clear(report);
   const index_t tile = std::min(m, tile_columns(context.device()));
-  std::optional<BatchPass<T>> pass;
+  std::shared_ptr<BatchPass<T>> pass;
+  SolveReport of_tile;
   for (index_t first = 0; first < m; first += tile) {
     const index_t count = std::min(tile, m - first);
     if (!pass || pass->samples() != count) {
       // The old buffers go before the new ones come.
       pass.reset();
-      pass.emplace(context, *this, count, BatchPassOptions{.solver = options, .backward = false});
+      pass = PassCache::of(context).pass(*this, count, options, X0.has_value());
     }
     copy<T>(context, U.columns(first, count), pass->U());
     if (X0) pass->start_from(X0->columns(first, count));
-    append(prediction.report, pass->forward_unannounced());
-    copy<T>(context, pass->X(), prediction.X.view().columns(first, count));
-    copy<T>(context, pass->Y(), prediction.Y.view().columns(first, count));
+    pass->forward_unannounced(count == m ? report : of_tile);
+    if (count < m) append(report, of_tile);
+    if (X) copy<T>(context, pass->X(), X->columns(first, count));
+    copy<T>(context, pass->Y(), Y.columns(first, count));
   }
   context.synchronize();
-  warn_unless_converged(context, prediction.report, "predict");
-  return prediction;
+  warn_unless_converged(context, report, "predict");
 }
 
 template class ImplicitModel<float>;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "host/solver/adjoint.hpp"
 
+#include <functional>
 #include <type_traits>
 #include <utility>
 
@@ -164,11 +165,12 @@ std::vector<std::shared_ptr<Program>> AdjointSolver<T>::parts() const {
 }
 
 template <class T>
-SolveReport AdjointSolver<T>::report() {
+void AdjointSolver<T>::report(SolveReport& report) {
   norms_->launch();
-  const IterationRecord record = iteration_.record(*iteration_.fetch());
-  return certify_adjoint(record, arithmetic_of<T>(problem_.A.rows, 0, problem_.activation),
-                         gain_fallback<T>(*context_, problem_.A, problem_.activation));
+  const auto gain = gain_fallback<T>(*context_, problem_.A, problem_.activation);
+  certify_adjoint(iteration_.latest_record(),
+                  arithmetic_of<T>(problem_.A.rows, 0, problem_.activation), std::ref(gain),
+                  report);
 }
 
 template class AdjointSolver<float>;

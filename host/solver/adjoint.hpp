@@ -45,7 +45,13 @@ class AdjointSolver {
   std::vector<std::shared_ptr<Program>> parts() const;
   const IterationState<T>& iteration() const { return iteration_; }
   /// Waits for the last solve and certifies it.
-  SolveReport report();
+  SolveReport report() {
+    SolveReport made;
+    report(made);
+    return made;
+  }
+  /// The same into a report whose memory is used again.
+  void report(SolveReport& report);
   /// One iteration, as data.
   Sequence step();
 

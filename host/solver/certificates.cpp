@@ -54,18 +54,17 @@ Bounds shared_bounds(const IterationRecord& record, const Arithmetic& arithmetic
 
 /// Fills the report from a function that bounds ‖δ‖ of one column.
 template <class RoundingOfColumn>
-SolveReport certify(const IterationRecord& record, const Bounds& bounds,
-                    RoundingOfColumn&& rounding_of) {
+void certify(const IterationRecord& record, const Bounds& bounds, SolveReport& report,
+             RoundingOfColumn&& rounding_of) {
   const std::size_t columns = record.status.size();
-  SolveReport report;
   report.status = record.status;
   report.iterations = record.iterations;
   report.fallbacks = record.fallbacks;
   report.low_precision_iterations = record.low_iterations;
   report.contraction = bounds.contraction;
   report.step = record.step_norms;
-  report.residual.resize(columns, k_infinity);
-  report.error_bound.resize(columns, k_infinity);
+  report.residual.assign(columns, k_infinity);
+  report.error_bound.assign(columns, k_infinity);
   for (std::size_t j = 0; j < columns; ++j) {
     const double step = record.step_norms[j];
     if (report.status[j] == SolveStatus::diverged || !std::isfinite(step)) continue;
@@ -75,18 +74,17 @@ SolveReport certify(const IterationRecord& record, const Bounds& bounds,
     // A gain of infinity times a residual of zero bounds nothing.
     report.error_bound[j] = std::isfinite(bounds.gain) ? bounds.gain * residual : k_infinity;
   }
-  return report;
 }
 
 }  // namespace
 
-SolveReport certify_state(const IterationRecord& record, const Arithmetic& arithmetic,
-                          const GainFallback& fallback) {
+void certify_state(const IterationRecord& record, const Arithmetic& arithmetic,
+                   const GainFallback& fallback, SolveReport& report) {
   const double u = arithmetic.unit_roundoff;
   const double L = lipschitz_constant(arithmetic.activation);
   const Bounds bounds = shared_bounds(record, arithmetic, L, fallback);
   const double B_norm = record.B_norm * (1.0 + gamma(arithmetic.inputs + 1.0, u));
-  return certify(record, bounds, [&](std::size_t j) {
+  certify(record, bounds, report, [&](std::size_t j) {
     const double x = record.state_norms[j];
     const double x_previous = x + record.step_norms[j];
     return L * (gamma(arithmetic.states + 2.0, u) * bounds.A_norm * x_previous +
@@ -97,15 +95,15 @@ SolveReport certify_state(const IterationRecord& record, const Arithmetic& arith
   });
 }
 
-SolveReport certify_adjoint(const IterationRecord& record, const Arithmetic& arithmetic,
-                            const GainFallback& fallback) {
+void certify_adjoint(const IterationRecord& record, const Arithmetic& arithmetic,
+                     const GainFallback& fallback, SolveReport& report) {
   const double u = arithmetic.unit_roundoff;
   // The computed Ψ may exceed L_φ by a few ulps.
   const double L = lipschitz_constant(arithmetic.activation) * (1.0 + 16.0 * u);
   const Bounds bounds = shared_bounds(record, arithmetic, L, fallback);
   // ℓ1 norms are sums of n terms, rounded themselves.
   const double summation = 1.0 + gamma(arithmetic.states + 1.0, u);
-  return certify(record, bounds, [&](std::size_t j) {
+  certify(record, bounds, report, [&](std::size_t j) {
     const double v_previous = summation * (record.state_norms[j] + record.step_norms[j]);
     return L * (gamma(arithmetic.states + 4.0, u) * bounds.A_norm * v_previous +
                 gamma(4.0, u) * summation * record.forcing_norms[j] +

@@ -38,10 +38,12 @@ struct Arithmetic {
 /// Called only where κ >= 1; returns a bound of ‖(I − L_φ|A|)⁻¹‖∞, or +inf.
 using GainFallback = std::function<double()>;
 
-SolveReport certify_state(const IterationRecord& record, const Arithmetic& arithmetic,
-                          const GainFallback& fallback);
-SolveReport certify_adjoint(const IterationRecord& record, const Arithmetic& arithmetic,
-                            const GainFallback& fallback);
+/// Into `report`, whose memory is used again.
+void certify_state(const IterationRecord& record, const Arithmetic& arithmetic,
+                   const GainFallback& fallback, SolveReport& report);
+/// As certify_state().
+void certify_adjoint(const IterationRecord& record, const Arithmetic& arithmetic,
+                     const GainFallback& fallback, SolveReport& report);
 
 /// ‖(I − L|A|)⁻¹‖∞ <= max(v)/c for a v > 0 with v − L|A|v >= c > 0, if one is found: by
 /// substitution where A is strictly upper triangular, by v <- 1 + L|A|v otherwise; +inf if not.

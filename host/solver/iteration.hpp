@@ -91,9 +91,9 @@ Arithmetic arithmetic_of(index_t states, index_t inputs, const Activation& activ
           .activation = activation};
 }
 
-/// Where ‖A‖∞ gives no contraction: fetches A and looks for a Perron vector.
+/// A GainFallback: fetches A and looks for a Perron vector.
 template <class T>
-GainFallback gain_fallback(Context& context, ConstMatrixView<T> A, const Activation& activation) {
+auto gain_fallback(Context& context, ConstMatrixView<T> A, const Activation& activation) {
   return [&context, A, activation] {
     const std::vector<T> values = download(context, A);
     return perron_gain(std::vector<double>(values.begin(), values.end()), A.rows,

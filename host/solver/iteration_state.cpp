@@ -52,34 +52,48 @@ std::unique_ptr<ReadBack> IterationState<T>::fetch() const {
 
 template <class T>
 IterationRecord IterationState<T>::record(ReadBack& fetched) const {
-  const auto* bytes = static_cast<const std::byte*>(fetched.wait());
-  const auto count = static_cast<std::size_t>(columns_);
-  const auto doubles = [&](std::size_t offset) {
-    const T* first = reinterpret_cast<const T*>(bytes + offset);
-    return std::vector<double>(first, first + count);
-  };
   IterationRecord record;
-  record.step_norms = doubles(step_offset_);
-  record.state_norms = doubles(state_offset_);
-  record.forcing_norms = doubles(forcing_offset_);
-  const T* norms = reinterpret_cast<const T*>(bytes + norms_offset_);
+  fill(record, static_cast<const std::byte*>(fetched.wait()));
+  return record;
+}
+
+template <class T>
+const IterationRecord& IterationState<T>::latest_record() {
+  latest_bytes_.resize(fetched_bytes_);
+  memory_.backend()->download({.destination = latest_bytes_.data(),
+                               .destination_pitch = fetched_bytes_,
+                               .source = memory_.data(),
+                               .source_pitch = fetched_bytes_,
+                               .width = fetched_bytes_});
+  fill(latest_, latest_bytes_.data());
+  return latest_;
+}
+
+template <class T>
+void IterationState<T>::fill(IterationRecord& record, const std::byte* fetched) const {
+  const auto count = static_cast<std::size_t>(columns_);
+  const auto assign = [&]<class E>(auto& list, std::size_t offset, const E*) {
+    const E* first = reinterpret_cast<const E*>(fetched + offset);
+    list.assign(first, first + count);
+  };
+  constexpr const T* k_real = nullptr;
+  constexpr const std::int32_t* k_integer = nullptr;
+  assign(record.step_norms, step_offset_, k_real);
+  assign(record.state_norms, state_offset_, k_real);
+  assign(record.forcing_norms, forcing_offset_, k_real);
+  assign(record.iterations, iterations_offset_, k_integer);
+  assign(record.fallbacks, fallbacks_offset_, k_integer);
+  assign(record.low_iterations, low_iterations_offset_, k_integer);
+  const T* norms = reinterpret_cast<const T*>(fetched + norms_offset_);
   record.A_norm = static_cast<double>(norms[0]);
   record.B_norm = static_cast<double>(norms[1]);
-  const auto integers = [&](std::size_t offset) {
-    const auto* first = reinterpret_cast<const std::int32_t*>(bytes + offset);
-    return std::vector<std::int32_t>(first, first + count);
-  };
-  record.iterations = integers(iterations_offset_);
-  record.fallbacks = integers(fallbacks_offset_);
-  record.low_iterations = integers(low_iterations_offset_);
-  const auto* status = reinterpret_cast<const std::uint8_t*>(bytes + status_offset_);
-  record.status.reserve(count);
+  const auto* status = reinterpret_cast<const std::uint8_t*>(fetched + status_offset_);
+  record.status.resize(count);
   for (std::size_t j = 0; j < count; ++j) {
     const auto ended = static_cast<SolveStatus>(status[j]);
     // A loop that was allowed no iteration at all leaves its columns running.
-    record.status.push_back(ended == SolveStatus::running ? SolveStatus::max_iterations : ended);
+    record.status[j] = ended == SolveStatus::running ? SolveStatus::max_iterations : ended;
   }
-  return record;
 }
 
 template class IterationState<float>;

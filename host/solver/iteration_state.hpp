@@ -48,8 +48,12 @@ class IterationState {
   std::unique_ptr<ReadBack> fetch() const;
   /// Waits for a copy started by fetch().
   IterationRecord record(ReadBack& fetched) const;
+  /// Waits for all work and looks what it has left behind; again and again without allocation.
+  const IterationRecord& latest_record();
 
  private:
+  /// `fetched` are the first fetched_bytes_ of the block.
+  void fill(IterationRecord& record, const std::byte* fetched) const;
   template <class E>
   VectorView<E> typed(std::size_t offset, index_t size) const {
     return {reinterpret_cast<E*>(static_cast<std::byte*>(memory_.data()) + offset), size, device_};
@@ -75,6 +79,8 @@ class IterationState {
   std::size_t stalled_offset_;
   std::size_t active_offset_;
   DeviceMemory memory_;
+  std::vector<std::byte> latest_bytes_;
+  IterationRecord latest_;
 };
 
 extern template class IterationState<float>;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "host/solver/picard.hpp"
 
+#include <functional>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -125,36 +126,42 @@ template <class T>
 void PicardSolver<T>::compile() {
   Backend& backend = *context_->backend();
   Sequence before = inputs();
-  loop_ = nullptr;
+  std::shared_ptr<Program> loop;
   if (starts_from_zero() && !refinement_)
-    loop_ = backend.compile_from_zero(step(), iteration_.active(), tolerance_.max_iterations);
-  if (loop_ == nullptr) {
+    loop = backend.compile_from_zero(step(), iteration_.active(), tolerance_.max_iterations);
+  if (loop == nullptr) {
     append(before, first_step());
-    loop_ =
+    loop =
         compile_loop(*context_, step(), iteration_,
                      tolerance_.max_iterations - (starts_from_zero() ? 1 : 0), options_.compaction);
   }
   if (refinement_) append(before, refinement_->prelude(starts_from_zero()));
   prelude_ = backend.compile(std::move(before));
+  loop_ = std::move(loop);
 }
 
 template <class T>
-void PicardSolver<T>::start_from(std::optional<ConstMatrixView<T>> X0) {
+bool PicardSolver<T>::start_from(std::optional<ConstMatrixView<T>> X0) {
   const index_t rows = problem_.X.rows;
   const index_t cols = problem_.X.cols;
-  if (!X0) {
-    if (X0_.rows() == 0) return;
-    X0_ = Matrix<T>();
-    compile();
-    return;
-  }
-  IDL_CHECK(X0->rows == rows && X0->cols == cols,
+  IDL_CHECK(!X0 || (X0->rows == rows && X0->cols == cols),
             "X0 is " + std::to_string(X0->rows) + "x" + std::to_string(X0->cols) +
                 ", the state is " + std::to_string(rows) + "x" + std::to_string(cols));
-  const bool fresh = X0_.rows() == 0;
-  if (fresh) X0_ = Matrix<T>(*context_, rows, cols);
-  copy<T>(*context_, *X0, X0_);
-  if (fresh) compile();
+  const bool had_start = X0_.rows() > 0;
+  if (had_start && X0) copy<T>(*context_, *X0, X0_);
+  if (had_start == X0.has_value()) return false;
+  Matrix<T> before = std::exchange(X0_, Matrix<T>());
+  try {
+    if (X0) {
+      X0_ = Matrix<T>(*context_, rows, cols);
+      copy<T>(*context_, *X0, X0_);
+    }
+    compile();
+  } catch (...) {
+    X0_ = std::move(before);  // what the programs that there are begin with
+    throw;
+  }
+  return true;
 }
 
 template <class T>
@@ -175,12 +182,12 @@ std::vector<std::shared_ptr<Program>> PicardSolver<T>::parts() const {
 }
 
 template <class T>
-SolveReport PicardSolver<T>::report() {
+void PicardSolver<T>::report(SolveReport& report) {
   norms_->launch();
-  const IterationRecord record = iteration_.record(*iteration_.fetch());
-  return certify_state(record,
-                       arithmetic_of<T>(problem_.A.rows, problem_.B.cols, problem_.activation),
-                       gain_fallback<T>(*context_, problem_.A, problem_.activation));
+  const auto gain = gain_fallback<T>(*context_, problem_.A, problem_.activation);
+  certify_state(iteration_.latest_record(),
+                arithmetic_of<T>(problem_.A.rows, problem_.B.cols, problem_.activation),
+                std::ref(gain), report);
 }
 
 template class PicardSolver<float>;

@@ -39,8 +39,8 @@ class PicardSolver {
   PicardSolver(Context& context, const EquilibriumProblem<T>& problem, const Tolerance& tolerance,
                const LoopOptions& options = {});
 
-  /// Later solves start from X0 (copied now), or from zero.
-  void start_from(std::optional<ConstMatrixView<T>> X0);
+  /// Later solves start from X0 (copied now), or from zero. Returns whether parts() are others now.
+  bool start_from(std::optional<ConstMatrixView<T>> X0);
   /// Enqueues the whole solve.
   void launch();
   /// What launch() launches, in this order, until start_from() is called.
@@ -51,7 +51,13 @@ class PicardSolver {
   const IterationState<T>& iteration() const { return iteration_; }
 
   /// Waits for the last solve and certifies it. Parameters and U must not have changed since.
-  SolveReport report();
+  SolveReport report() {
+    SolveReport made;
+    report(made);
+    return made;
+  }
+  /// The same into a report whose memory is used again.
+  void report(SolveReport& report);
 
   /// One iteration, as data.
   Sequence step();

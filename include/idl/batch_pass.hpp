@@ -60,6 +60,8 @@ class IDL_EXPORT BatchPass {
 
   /// Solves for X and evaluates Y, waits, and returns the certificate.
   SolveReport forward();
+  /// The same with the certificate written into `report`, whose memory is used again.
+  void forward(SolveReport& report);
   /// The same without waiting and without a certificate; fetch_forward_outcome() tells later.
   void forward_async();
   ConstMatrixView<T> X() const;  ///< n×m
@@ -70,6 +72,8 @@ class IDL_EXPORT BatchPass {
   /// Solves for V at the X of the last forward pass, evaluates dM (and dU), waits, and returns the
   /// certificate of V. @throws InvalidArgument where options.backward was false
   SolveReport backward();
+  /// The same with the certificate written into `report`, whose memory is used again.
+  void backward(SolveReport& report);
   /// The same without waiting and without a certificate; fetch_backward_outcome() tells later.
   void backward_async();
   ConstMatrixView<T> V() const;   ///< n×m, the adjoint state
@@ -96,7 +100,7 @@ class IDL_EXPORT BatchPass {
   friend class ImplicitModel<T>;
   friend class BatchStep<T>;
   /// forward() without its warning, for callers that warn once for many passes.
-  SolveReport forward_unannounced();
+  void forward_unannounced(SolveReport& report);
   /// What forward_async() and backward_async() launch, in this order, until start_from() is called.
   std::vector<std::shared_ptr<Program>> forward_parts() const;
   std::vector<std::shared_ptr<Program>> backward_parts() const;  ///< as forward_parts()

@@ -14,6 +14,7 @@ struct CUstream_st;  // what CUDA calls cudaStream_t points to this; no CUDA hea
 namespace idl {
 
 class Backend;
+class PassCache;
 
 /// How a Context is made.
 struct ContextOptions {
@@ -34,6 +35,8 @@ struct ContextOptions {
 };
 
 /// Counts of a Context's memory, to see that a second solve of the same shape allocates nothing.
+/// What predict() keeps for calls of the same shape, 32 MiB at most, is in use until the Context
+/// ends.
 struct MemoryStatistics {
   std::size_t allocations = 0;   ///< calls that reached the allocator since the Context was made
   std::size_t bytes_in_use = 0;  ///< of matrices, vectors and working memory that live now
@@ -81,8 +84,12 @@ class IDL_EXPORT Context {
   const std::shared_ptr<Backend>& backend() const { return backend_; }
 
  private:
+  friend class PassCache;
+  Context(std::shared_ptr<Backend> backend, LogCallback log);
+
   std::shared_ptr<Backend> backend_;
   LogCallback log_;
+  std::shared_ptr<PassCache> passes_;  ///< none before the first prediction
 };
 
 }  // namespace idl

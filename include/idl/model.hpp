@@ -35,6 +35,9 @@ struct ModelOptions {
   bool no_D = false;
   /// Accept an activation and κ with L_φκ >= 1, where the iteration is not proved to converge.
   bool allow_unproven = false;
+
+  /// All the same.
+  friend bool operator==(const ModelOptions&, const ModelOptions&) = default;
 };
 
 /// A prediction with its certificate.
@@ -106,6 +109,15 @@ class IDL_EXPORT ImplicitModel {
   /// @throws InvalidArgument (shapes, devices), OutOfMemory
   Prediction<T> predict(Context& context, ConstMatrixView<T> U, const SolverOptions& options = {},
                         std::optional<ConstMatrixView<T>> X0 = std::nullopt) const;
+  /// The same into the caller's memory: Y q×m, X n×m or none, both apart from what is read, and a
+  /// report whose memory is used again. The context keeps what calls of the last shapes need, so
+  /// that on the CPU a call with the shapes and options of one of them allocates nothing, unless
+  /// its samples take more than 4 MiB.
+  /// @throws InvalidArgument (shapes, devices, operands that overlap), OutOfMemory
+  void predict_into(Context& context, ConstMatrixView<T> U, MatrixView<T> Y,
+                    std::optional<MatrixView<T>> X, SolveReport& report,
+                    const SolverOptions& options = {},
+                    std::optional<ConstMatrixView<T>> X0 = std::nullopt) const;
 
   /// A copy on the context's device, which may be another than the model's. @throws OutOfMemory
   ImplicitModel clone(Context& context) const;

@@ -37,6 +37,9 @@ struct Tolerance {
   double absolute = 3e-6;             ///< >= 0, in the units of the state
   double relative = 0.0;              ///< >= 0, times the norm of the column's iterate
   StopRule rule = StopRule::step;     ///< what is compared with them
+
+  /// All the same.
+  friend bool operator==(const Tolerance&, const Tolerance&) = default;
 };
 
 /// Which states the rows of an iteration see.
@@ -52,7 +55,10 @@ enum class Sweep : std::uint8_t {
   /// Source: Ortega, Rheinboldt, Iterative Solution of Nonlinear Equations in Several Variables
   /// (1970), section 7.4.
   gauss_seidel,
-  /// gauss_seidel on the CPU for models in the ∞-norm ball, otherwise jacobi.
+  /// gauss_seidel on the CPU for models in the ∞-norm ball, otherwise jacobi. The rows of one or
+  /// two
+  /// samples are faster all at once, so that these are solved by jacobi up to 512 states, unless
+  /// batch_invariant asks for the bits that they have in a batch.
   automatic
 };
 
@@ -108,6 +114,9 @@ struct SolverOptions {
   /// A sample's answer has the same bits alone, in a batch, or in another place of the batch.
   /// On a GPU slower: sums are taken in a fixed order, not in cuBLASLt's.
   bool batch_invariant = false;
+
+  /// All the same.
+  friend bool operator==(const SolverOptions&, const SolverOptions&) = default;
 };
 
 /// The certificate of one solve, one entry per sample.

@@ -80,7 +80,7 @@ class SeparableLoop final : public ColumnLoop {
  public:
   SeparableLoop(const ColumnSteps<T, Update>& steps, index_t samples, int threads)
       : steps_(steps), samples_(samples) {
-    const index_t most = queue_.threads();
+    const index_t most = std::min<index_t>(threads, samples);
     const index_t slots =
         std::min(stays_in_cache(steps.sweep.product) ? k_slots : k_slots_beside_large,
                  (samples + most - 1) / most);

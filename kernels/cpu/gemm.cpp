@@ -269,7 +269,8 @@ void multiply_few_transposed(const Gemm<T>& g, const Round& part, const Source<T
 
 template <class T>
 void pack_and_multiply_round(const Gemm<T>& g, const Round& part, const Source<T>& b, T* packed) {
-  if (g.transpose_A && g.C.cols <= k_few_transposed) return multiply_few_transposed(g, part, b, packed);
+  if (g.transpose_A && g.C.cols <= k_few_transposed)
+    return multiply_few_transposed(g, part, b, packed);
   if (takes_unpacked(g)) {
     multiply_round(g, part, b, [&](index_t panel) {
       // The last one begins earlier, so as to be whole.

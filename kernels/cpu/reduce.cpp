@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <algorithm>
+#include <cstddef>
+#include <cstring>
 
 #include "kernels/cpu/execute.hpp"
 #include "kernels/cpu/parallel.hpp"
@@ -27,22 +29,44 @@ double sum_of(const T* x, index_t n) {
   return sum;
 }
 
+// larger(), lane by lane.
+template <class Lanes>
+__attribute__((always_inline)) inline void join_larger(Lanes& lanes, const Lanes& next) {
+  lanes = ((next > lanes) | (next != next)) ? next : lanes;
+}
+
+template <class T, std::size_t W>
+__attribute__((always_inline)) inline T largest_lane(const Pack<T, W>& lanes) {
+  if constexpr (W > 16) {
+    Pack<T, W / 2> lower, upper;
+    std::memcpy(&lower, &lanes, W / 2);
+    std::memcpy(&upper, reinterpret_cast<const char*>(&lanes) + W / 2, W / 2);
+    join_larger(lower, upper);
+    return largest_lane<T, W / 2>(lower);
+  } else {
+    T max = lanes[0];
+    for (std::size_t l = 1; l < W / sizeof(T); ++l) max = larger(max, lanes[l]);
+    return max;
+  }
+}
+
 // Each lane a maximum of its own, so that none waits for another. There is an entry at least.
 template <class T>
 double max_of(const T* x, index_t n) {
   T max = x[0];
   with_widest_vectors([&](auto width) __attribute__((always_inline)) {
-    using Lanes = Pack<T, width()>;
     constexpr auto k_lanes = static_cast<index_t>(width() / sizeof(T));
-    Lanes lanes = x[0] - Lanes{};
     index_t i = 0;
-    for (; i + k_lanes <= n; i += k_lanes) {
-      Lanes next;
-      load<T, width()>(next, x + i);
-      // larger(), lane by lane.
-      lanes = ((next > lanes) | (next != next)) ? next : lanes;
+    if (n >= k_lanes) {
+      Pack<T, width()> lanes;
+      load<T, width()>(lanes, x);
+      for (i = k_lanes; i + k_lanes <= n; i += k_lanes) {
+        Pack<T, width()> next;
+        load<T, width()>(next, x + i);
+        join_larger(lanes, next);
+      }
+      max = largest_lane<T, width()>(lanes);
     }
-    for (index_t l = 0; l < k_lanes; ++l) max = larger(max, lanes[l]);
     for (; i < n; ++i) max = larger(max, x[i]);
   });
   return static_cast<double>(max);

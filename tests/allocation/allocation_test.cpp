@@ -89,8 +89,127 @@ TYPED_TEST(Allocation, OfAPredictionMayFail) {
   const Matrix<T> U = this->inputs();
   const auto predict = [&] { return model.predict(this->context(), U); };
   const std::vector<T> expected = this->fetch(predict().Y);
-  fail_at_every_allocation([&] { static_cast<void>(predict()); },
-                           [&] { ASSERT_EQ(this->fetch(predict().Y), expected); });
+  const auto check = [&] { ASSERT_EQ(this->fetch(predict().Y), expected); };
+  fail_at_every_allocation([&] { static_cast<void>(predict()); }, check);
+  fail_at_every_allocation(
+      [&] {
+        Context fresh(this->device());
+        static_cast<void>(model.predict(fresh, U));
+      },
+      check);
+}
+
+TYPED_TEST(Allocation, OfAFirstPredictionThatFailsLeavesTheContextAsGoodAsNew) {
+  using T = typename TypeParam::Scalar;
+  const ImplicitModel<T> model = this->model();
+  const Matrix<T> U = this->inputs();
+  const Matrix<T> X0 = Matrix<T>::zeros(this->context(), 5, 6);
+  const auto predict = [&](Context& context) { return model.predict(context, U, {}, X0.view()); };
+  const std::vector<T> expected = this->fetch(predict(this->context()).Y);
+  bool failed = true;
+  for (std::int64_t number = 1; failed; ++number) {
+    Context fresh(this->device());
+    std::string text;
+    failed = run_with_failure([&] { static_cast<void>(predict(fresh)); }, number, text);
+    ASSERT_EQ(text, "") << "allocation " << number;
+    ASSERT_EQ(this->fetch(predict(fresh).Y), expected) << "allocation " << number;
+  }
+}
+
+TYPED_TEST(Allocation, OfAStartThatFailsLeavesThePassToStartFromZero) {
+  using T = typename TypeParam::Scalar;
+  const ImplicitModel<T> model = this->model();
+  RandomValues random(2);
+  const Matrix<T> X0 = this->matrix(5, 6, random.uniforms(30, 0.0, 1.0));
+  BatchPass<T> pass(this->context(), model, 6, {.backward = false});
+  copy<T>(this->context(), this->inputs(), pass.U());
+  static_cast<void>(pass.forward());
+  const std::vector<T> from_zero = this->fetch(pass.X());
+  pass.start_from(X0.view());
+  static_cast<void>(pass.forward());
+  const std::vector<T> from_X0 = this->fetch(pass.X());
+  ASSERT_NE(from_zero, from_X0);
+  bool failed = true;
+  for (std::int64_t number = 1; failed; ++number) {
+    pass.start_from(std::nullopt);
+    std::string text;
+    failed = run_with_failure([&] { pass.start_from(X0.view()); }, number, text);
+    ASSERT_EQ(text, "") << "allocation " << number;
+    static_cast<void>(pass.forward());
+    ASSERT_EQ(this->fetch(pass.X()), failed ? from_zero : from_X0) << "allocation " << number;
+  }
+}
+
+using CpuCases = testing::Types<Case<DeviceKind::cpu, float>, Case<DeviceKind::cpu, double>>;
+template <class C>
+class NoAllocation : public Allocation<C> {
+ protected:
+  /// Of `action`, by whichever thread, once it has been done.
+  template <class Action>
+  std::int64_t allocations_of(Action&& action) {
+    action();
+    const std::int64_t before = all_allocations();
+    action();
+    return all_allocations() - before;
+  }
+};
+TYPED_TEST_SUITE(NoAllocation, CpuCases, CaseNames);
+
+TYPED_TEST(NoAllocation, OfAPassThatRunsAgain) {
+  using T = typename TypeParam::Scalar;
+  const ImplicitModel<T> model = this->model();
+  for (const index_t m : {1, 2, 6, 40}) {
+    BatchPass<T> pass(this->context(), model, m, {});
+    copy<T>(this->context(), this->inputs(m), pass.U());
+    SolveReport report;
+    EXPECT_EQ(this->allocations_of([&] { pass.forward(report); }), 0) << m << " samples";
+    EXPECT_TRUE(report.all_converged());
+    EXPECT_EQ(report.status.size(), static_cast<std::size_t>(m));
+    copy<T>(this->context(), pass.Y(), pass.dY());
+    EXPECT_EQ(this->allocations_of([&] { pass.backward(report); }), 0) << m << " samples";
+  }
+}
+
+TYPED_TEST(NoAllocation, OfAPredictionOfAShapeThatIsKnown) {
+  using T = typename TypeParam::Scalar;
+  const ImplicitModel<T> model = this->model();
+  SolveReport report;
+  for (const index_t m : {1, 2, 6, 40}) {
+    const Matrix<T> U = this->inputs(m);
+    Matrix<T> Y(this->context(), 3, m), X(this->context(), 5, m);
+    const Matrix<T> X0 = Matrix<T>::zeros(this->context(), 5, m);
+    EXPECT_EQ(
+        this->allocations_of([&] { model.predict_into(this->context(), U, Y, X.view(), report); }),
+        0)
+        << m << " samples";
+    EXPECT_EQ(this->allocations_of([&] {
+      model.predict_into(this->context(), U, Y, X.view(), report, {}, X0.view());
+    }),
+              0)
+        << m << " samples, from a start";
+  }
+}
+
+TEST(NoAllocationInC, OfAPredictionOfAShapeThatIsKnown) {
+  idl_context* context = nullptr;
+  idl_model* model = nullptr;
+  ASSERT_EQ(idl_context_create("cpu", nullptr, &context), IDL_STATUS_OK);
+  ASSERT_EQ(idl_model_create(context, IDL_FLOAT64, 5, 4, 2, "relu", 0.9, 0, 1, &model),
+            IDL_STATUS_OK);
+  const std::vector<double> U(5 * 3, 0.5);
+  std::vector<double> Y(3 * 3), X(5 * 3);
+  std::vector<idl_sample_report> reports(3);
+  const auto predict = [&] {
+    EXPECT_EQ(idl_model_predict(context, model, 3, U.data(), 5, Y.data(), 3, X.data(), 5,
+                                IDL_MEMORY_HOST, nullptr, reports.data()),
+              IDL_STATUS_OK);
+  };
+  predict();
+  const std::int64_t before = all_allocations();
+  predict();
+  EXPECT_EQ(all_allocations(), before);
+  idl_model_destroy(model);
+  idl_context_destroy(context);
 }
 
 TYPED_TEST(Allocation, OfAPassMayFail) {

@@ -14,6 +14,7 @@ constexpr std::int64_t k_never = 0;
 std::atomic<std::int64_t> countdown{k_never};
 std::atomic<bool> failed{false};
 std::atomic<std::int64_t> live{0};
+std::atomic<std::int64_t> all{0};
 
 /// nullptr where the allocation has to fail, or there is no memory.
 void* allocate(std::size_t bytes, std::size_t alignment) {
@@ -24,7 +25,9 @@ void* allocate(std::size_t bytes, std::size_t alignment) {
   const std::size_t size = (bytes + alignment) / alignment * alignment;  // at least one
   void* data = alignment > alignof(std::max_align_t) ? std::aligned_alloc(alignment, size)
                                                      : std::malloc(size);
-  if (data != nullptr) live.fetch_add(1, std::memory_order_relaxed);
+  if (data == nullptr) return nullptr;
+  live.fetch_add(1, std::memory_order_relaxed);
+  all.fetch_add(1, std::memory_order_relaxed);
   return data;
 }
 
@@ -53,6 +56,7 @@ bool stop_failing() {
 }
 
 std::int64_t live_allocations() { return live; }
+std::int64_t all_allocations() { return all; }
 
 }  // namespace idl::test
 

@@ -16,5 +16,7 @@ bool stop_failing();
 
 /// Allocations that have not been released.
 std::int64_t live_allocations();
+/// Allocations since the program began.
+std::int64_t all_allocations();
 
 }  // namespace idl::test

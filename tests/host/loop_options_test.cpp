@@ -11,9 +11,21 @@ namespace idl::test {
 namespace {
 
 TEST(LoopOptions, AutomaticIsTheFasterMethodForAContractionOnTheCpu) {
-  const auto options = loop_options({}, Device::cpu(), WellPosedness::inf_norm_ball(0.95));
+  const auto options = loop_options({}, Device::cpu(), WellPosedness::inf_norm_ball(0.95), 100, 3);
   EXPECT_EQ(options.sweep, Sweep::gauss_seidel);
   EXPECT_EQ(options.acceleration, Acceleration::anderson);
+}
+
+TEST(LoopOptions, AutomaticTakesAllRowsAtOnceForFewSamplesUnlessTheirBitsMustBeThoseInABatch) {
+  const auto ball = WellPosedness::inf_norm_ball(0.95);
+  for (const index_t samples : {1, 2}) {
+    const auto options = loop_options({}, Device::cpu(), ball, 100, samples);
+    EXPECT_EQ(options.sweep, Sweep::jacobi);
+    EXPECT_EQ(options.acceleration, Acceleration::anderson);
+    EXPECT_EQ(loop_options({.batch_invariant = true}, Device::cpu(), ball, 100, samples).sweep,
+              Sweep::gauss_seidel);
+    EXPECT_EQ(loop_options({}, Device::cpu(), ball, 4096, samples).sweep, Sweep::gauss_seidel);
+  }
 }
 
 TEST(LoopOptions, AutomaticIsPicardIterationOnAGpuAndForAnyOtherModel) {
@@ -22,7 +34,7 @@ TEST(LoopOptions, AutomaticIsPicardIterationOnAGpuAndForAnyOtherModel) {
         {Device::cuda(), WellPosedness::none()},
         {Device::cpu(), WellPosedness::none()},
         {Device::cpu(), WellPosedness::strictly_upper_triangular()}}) {
-    const auto options = loop_options({}, device, constraint);
+    const auto options = loop_options({}, device, constraint, 100, 3);
     EXPECT_EQ(options.sweep, Sweep::jacobi);
     EXPECT_EQ(options.acceleration, Acceleration::none);
   }
@@ -34,7 +46,7 @@ TEST(LoopOptions, WhatIsAskedForIsTaken) {
       for (const Sweep sweep : {Sweep::jacobi, Sweep::gauss_seidel})
         for (const Acceleration each : {Acceleration::none, Acceleration::anderson}) {
           const auto options =
-              loop_options({.sweep = sweep, .acceleration = each}, device, constraint);
+              loop_options({.sweep = sweep, .acceleration = each}, device, constraint, 100, 1);
           EXPECT_EQ(options.sweep, sweep);
           EXPECT_EQ(options.acceleration, each);
         }
@@ -50,7 +62,8 @@ TYPED_TEST(AutomaticMethod, HasTheBitsOfTheMethodItStandsFor) {
   const ImplicitModel<T> model(this->context(), {.states = n, .inputs = p, .outputs = 2});
   RandomValues random(5);
   const auto U = this->matrix(p, m, random.uniforms(p * m, -1.0, 1.0));
-  const auto chosen = loop_options({}, this->context().device(), model.options().well_posedness);
+  const auto chosen =
+      loop_options({}, this->context().device(), model.options().well_posedness, n, m);
   const auto automatic = model.predict(this->context(), U.view());
   const auto asked = model.predict(this->context(), U.view(),
                                    {.sweep = chosen.sweep, .acceleration = chosen.acceleration});

@@ -39,11 +39,15 @@ template <class T>
 void name_models() {
   using namespace idl;
   using Pass = BatchPass<T>;
-  name(&ImplicitModel<T>::project, &ImplicitModel<T>::predict, &ImplicitModel<T>::clone,
-       &save_model<T>, &load_model<T>, &evaluate<T>, &Optimizer<T>::step,
+  name(&ImplicitModel<T>::project, &ImplicitModel<T>::predict, &ImplicitModel<T>::predict_into,
+       &ImplicitModel<T>::clone, &save_model<T>, &load_model<T>, &evaluate<T>, &Optimizer<T>::step,
        &Optimizer<T>::take_left_out, &Trainer<T>::resume, &Trainer<T>::fit);
-  name(&Pass::samples, &Pass::U, &Pass::start_from, &Pass::forward, &Pass::forward_async, &Pass::X,
-       &Pass::Y, &Pass::dY, &Pass::backward, &Pass::backward_async, &Pass::V, &Pass::dM, &Pass::dU,
+  using Solve = SolveReport (Pass::*)();
+  using SolveInto = void (Pass::*)(SolveReport&);
+  name(static_cast<Solve>(&Pass::forward), static_cast<SolveInto>(&Pass::forward),
+       static_cast<Solve>(&Pass::backward), static_cast<SolveInto>(&Pass::backward));
+  name(&Pass::samples, &Pass::U, &Pass::start_from, &Pass::forward_async, &Pass::X, &Pass::Y,
+       &Pass::dY, &Pass::backward_async, &Pass::V, &Pass::dM, &Pass::dU,
        &Pass::fetch_forward_outcome, &Pass::fetch_backward_outcome, &Pass::Pending::get);
 }
 
