@@ -4,21 +4,16 @@
 #include <type_traits>
 #include <vector>
 
-#include "bench/support/check.hpp"
 #include "bench/support/devices.hpp"
-#include "bench/support/problem.hpp"
-#include "bench/support/stopwatch.hpp"
-#include "host/solver/picard.hpp"
+#include "bench/support/variant.hpp"
 
 /// The forward solve alone, Z = BU included, by plain Picard iteration with the default tolerance.
 ///
 /// Counters: iterations of the slowest column; seconds per iteration (the first, which has no
 /// product, counts as one); samples per second; of_limit, the time that the flops and bytes of the
 /// columns' own iterations take at the measured rates of GEMM and copy, as a share of the time
-/// that it takes. Cases of variants (batch_invariant; anderson; automatic: the precision;
-/// block_replay: on a GPU, instead of one kernel): cost, the time as a multiple of the usual way's;
-/// the iterations of both, the columns that need more than usual, the iterates thrown away, and the
-/// low-precision iterations per column.
+/// that it takes. Variants (variant.hpp) are batch_invariant; anderson; the sweeps; automatic: the
+/// precision; block_replay: on a GPU, instead of one kernel.
 namespace idl::bench {
 namespace {
 
@@ -63,54 +58,6 @@ void solve(benchmark::State& state, Device device, const Problem& problem) {
   state.counters["of_limit"] = limit<T>(device, problem.size, report) / seconds;
 }
 
-/// Another way to the same answer.
-struct Variant {
-  const char* name;
-  solver::LoopOptions options{};
-  LoopStrategy strategy = LoopStrategy::automatic;
-};
-
-/// Alternating with the usual way, so that both see the same machine.
-template <class T>
-void variant(benchmark::State& state, Device device, const Problem& problem, const Variant& other) {
-  Context context(device);
-  const ImplicitModel<T> model = make_model<T>(context, problem);
-  const auto U =
-      Matrix<T>::from_host(context, problem.size.p, problem.size.m, make_samples<T>(problem).U);
-  Matrix<T> X(context, problem.size.n, problem.size.m);
-  const solver::EquilibriumProblem<T> equilibrium = {
-      .A = model.A(), .B = model.B(), .U = U, .X = X, .activation = {}};
-  solver::PicardSolver<T> usual(context, equilibrium, {});
-  context.backend()->choose_loop_strategy(other.strategy);
-  solver::PicardSolver<T> varied(context, equilibrium, {}, other.options);
-  usual.launch();
-  const SolveReport by_usual = usual.report();
-  varied.launch();
-  const SolveReport report = varied.report();
-  check_states<T>(context, model, U, X, report);
-  Stopwatch watch(context, problem.cache);
-  std::vector<double> usual_times;
-  const double seconds = measure(
-      state, context, problem.cache,
-      [&] {
-        watch.start();
-        usual.launch();
-        usual_times.push_back(watch.stop());
-      },
-      [&] { varied.launch(); });
-  double slower = 0;
-  for (std::size_t j = 0; j < report.iterations.size(); ++j)
-    slower += report.iterations[j] > by_usual.iterations[j] ? 1 : 0;
-  const auto columns = static_cast<double>(report.iterations.size());
-  state.counters["cost"] = seconds / median(usual_times);
-  state.counters["mean_iterations"] = report.mean_iterations();
-  state.counters["usual_mean_iterations"] = by_usual.mean_iterations();
-  state.counters["slower_columns"] = slower;
-  state.counters["fallbacks"] = static_cast<double>(report.total_fallbacks());
-  state.counters["low_precision_iterations"] =
-      static_cast<double>(report.total_low_precision_iterations()) / columns;
-}
-
 /// Those that are another way on this device and at this size.
 template <class T>
 std::vector<Variant> variants(Device device, const Problem& problem) {
@@ -143,7 +90,7 @@ void add(Device device) {
     if (problem.cache == Cache::warm) continue;
     for (const Variant& other : variants<T>(device, problem))
       add_case(case_name<T>("solve", device) + "/" + to_string(problem) + "/" + other.name,
-               [=](benchmark::State& state) { variant<T>(state, device, problem, other); })
+               [=](benchmark::State& state) { time_variant<T>(state, device, problem, other); })
           ->UseManualTime()
           ->Unit(benchmark::kMicrosecond);
   }

@@ -13,8 +13,8 @@
 namespace idl::bench {
 namespace {
 
-std::vector<Registration>& list() {
-  static std::vector<Registration> registrations;
+std::vector<Registered>& list() {
+  static std::vector<Registered> registrations;
   return registrations;
 }
 
@@ -48,12 +48,12 @@ Rates measure_rates(Device device) {
 
 }  // namespace
 
-bool add_benches(Registration registration) {
-  list().push_back(registration);
+bool add_benches(Registration registration, Compares compares) {
+  list().push_back({registration, compares});
   return true;
 }
 
-const std::vector<Registration>& registrations() { return list(); }
+const std::vector<Registered>& registrations() { return list(); }
 
 template <class T>
 const Rates& rates(Device device) {

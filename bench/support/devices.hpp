@@ -13,9 +13,12 @@ namespace idl::bench {
 /// Registers the benches of one file for one device.
 using Registration = void (*)(Device);
 
+/// What the cases of a program are compared with: only where it is the limits are they measured.
+enum class Compares { with_limits, with_nothing };
+
 /// Main calls the registration once for each device of this run. Returns true, so that it can
 /// initialise a constant.
-bool add_benches(Registration registration);
+bool add_benches(Registration registration, Compares compares = Compares::with_limits);
 
 /// What this machine does at best, measured at the start of the run: the limits that benches
 /// compare with.

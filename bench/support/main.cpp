@@ -1,18 +1,42 @@
 // SPDX-License-Identifier: MIT
 #include <benchmark/benchmark.h>
 
+#include <algorithm>
 #include <cstdio>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "bench/support/devices.hpp"
+#include "bench/support/folders.hpp"
 #include "bench/support/registered.hpp"
 #include "idl/error.hpp"
 #include "idl/version.hpp"
 
-/// Google Benchmark's main with one flag more: --device=all|auto|cpu|cuda|cuda:K (all by default).
+/// Google Benchmark's main with flags of our own: --device=all|auto|cpu|cuda|cuda:K (all by
+/// default), --models=FOLDER and --data=FOLDER.
 namespace idl::bench {
+
+Folders& folders() {
+  static Folders places = {.models = std::filesystem::path(IDL_SOURCE_FOLDER) / "build/models",
+                           .data = "/usr/share/datasets/fashion-mnist"};
+  return places;
+}
+
 namespace {
+
+void print_help() {
+  std::fputs(
+      "--device=all|auto|cpu|cuda|cuda:K\n"
+      "          what is measured (all: every device that is present)\n"
+      "--models=FOLDER\n"
+      "          the models of bench/make_models (build/models of the source tree)\n"
+      "--data=FOLDER\n"
+      "          Fashion-MNIST (/usr/share/datasets/fashion-mnist)\n",
+      stdout);
+  benchmark::PrintDefaultHelp();
+}
 
 std::vector<Device> devices_of(const std::string& choice) {
   if (choice != "all") return {parse_device(choice)};
@@ -21,20 +45,23 @@ std::vector<Device> devices_of(const std::string& choice) {
   return devices;
 }
 
-/// Removes --device=... from the arguments and returns what it says.
-std::string take_device(int& argc, char** argv) {
-  const std::string flag = "--device=";
-  std::string choice = "all";
+/// Removes `flag`=VALUE from the arguments and returns the value.
+std::optional<std::string> take(std::string_view flag, int& argc, char** argv) {
+  std::optional<std::string> value;
   int kept = 1;
   for (int k = 1; k < argc; ++k) {
-    const std::string argument = argv[k];
-    if (argument.rfind(flag, 0) == 0)
-      choice = argument.substr(flag.size());
+    const std::string_view argument = argv[k];
+    if (argument.substr(0, flag.size()) == flag && argument.substr(flag.size(), 1) == "=")
+      value = argument.substr(flag.size() + 1);
     else
       argv[kept++] = argv[k];
   }
   argc = kept;
-  return choice;
+  return value;
+}
+
+bool has(std::string_view flag, int argc, char** argv) {
+  return std::find(argv + 1, argv + argc, flag) != argv + argc;
 }
 
 template <class T>
@@ -46,15 +73,25 @@ void add_rates(Device device, const char* precision) {
 }
 
 int run(int argc, char** argv) {
-  const std::vector<Device> devices = devices_of(take_device(argc, argv));
-  benchmark::Initialize(&argc, argv);
+  // Names need no measurements.
+  const bool lists =
+      has("--benchmark_list_tests", argc, argv) || has("--benchmark_list_tests=true", argc, argv);
+  folders().models = take("--models", argc, argv).value_or(folders().models);
+  folders().data = take("--data", argc, argv).value_or(folders().data);
+  const std::string choice = take("--device", argc, argv).value_or("all");
+  benchmark::Initialize(&argc, argv, print_help);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
   benchmark::AddCustomContext("idl_version", version());
-  for (const Device device : devices) {
+  for (const Device device : devices_of(choice)) {
     benchmark::AddCustomContext(to_string(device), describe(device));
-    add_rates<float>(device, "f32");
-    add_rates<double>(device, "f64");
-    for (const Registration registration : registrations()) registration(device);
+    const bool limited = std::any_of(
+        registrations().begin(), registrations().end(),
+        [](const Registered& bench) { return bench.compares == Compares::with_limits; });
+    if (limited && !lists) {
+      add_rates<float>(device, "f32");
+      add_rates<double>(device, "f64");
+    }
+    for (const Registered& bench : registrations()) bench.add(device);
   }
   return benchmark::RunSpecifiedBenchmarks() > 0 ? 0 : 1;
 }

@@ -2,11 +2,11 @@
 #pragma once
 
 #include <cstdint>
-#include <filesystem>
 #include <random>
 #include <string>
 #include <vector>
 
+#include "bench/support/folders.hpp"
 #include "bench/support/stopwatch.hpp"
 #include "idl/idl.hpp"
 #include "kernels/backend.hpp"
@@ -76,9 +76,8 @@ template <class T>
 ImplicitModel<T> make_model(Context& context, const Problem& problem) {
   const Size& size = problem.size;
   if (problem.origin == Origin::trained) {
-    const std::filesystem::path folder = std::filesystem::path(IDL_SOURCE_FOLDER) / "build/models";
-    return load_model<T>(context, folder / ("trained_n" + std::to_string(size.n) + "_p" +
-                                            std::to_string(size.p) + ".safetensors"));
+    return load_model<T>(context, folders().models / ("trained_n" + std::to_string(size.n) + "_p" +
+                                                      std::to_string(size.p) + ".safetensors"));
   }
   ImplicitModel<T> model(context, {size.n, size.p, size.q}, {}, 1);
   // N(0, 1/p) for B and D, N(0, 1/n) for C keep states and outputs of the size of the inputs.
@@ -111,7 +110,7 @@ Samples<T> make_samples(const Problem& problem) {
       samples.labels.push_back(static_cast<std::int32_t>(j % size.q));
     return samples;
   }
-  const Dataset images = read_mnist("/usr/share/datasets/fashion-mnist").test.first(size.m);
+  const Dataset images = read_mnist(folders().data).test.first(size.m);
   samples.U.resize(static_cast<std::size_t>(size.p * size.m));
   for (index_t j = 0; j < size.m; ++j)
     images.copy_sample<T>(j, std::span(samples.U).subspan(static_cast<std::size_t>(j * size.p),

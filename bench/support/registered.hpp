@@ -8,6 +8,10 @@
 namespace idl::bench {
 
 /// All that add_benches was given, for main.
-const std::vector<Registration>& registrations();
+struct Registered {
+  Registration add;
+  Compares compares;
+};
+const std::vector<Registered>& registrations();
 
 }  // namespace idl::bench

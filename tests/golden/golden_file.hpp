@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -11,9 +12,15 @@
 
 namespace idl::test {
 
+/// tests/data of the tree in which the test was compiled, or $IDL_TEST_DATA: the program may run on
+/// a machine that has the tree elsewhere.
+inline std::filesystem::path test_data() {
+  const char* elsewhere = std::getenv("IDL_TEST_DATA");
+  return elsewhere != nullptr ? elsewhere : IDL_TEST_DATA;
+}
+
 inline io::Safetensors read_golden(const std::string& name) {
-  return io::read_safetensors(std::filesystem::path(IDL_TEST_DATA) / "golden" /
-                              (name + ".safetensors"));
+  return io::read_safetensors(test_data() / "golden" / (name + ".safetensors"));
 }
 
 /// A row-major array of the file, column-major.

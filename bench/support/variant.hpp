@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <benchmark/benchmark.h>
+
+#include <string>
+#include <vector>
+
+#include "bench/support/check.hpp"
+#include "bench/support/problem.hpp"
+#include "bench/support/stopwatch.hpp"
+#include "host/solver/picard.hpp"
+
+namespace idl::bench {
+
+/// Another way to the same answer.
+struct Variant {
+  std::string name;
+  solver::LoopOptions options{};
+  LoopStrategy strategy = LoopStrategy::automatic;
+  solver::LoopOptions usual{};  ///< what it is compared with
+};
+
+/// Times a forward solve by `other`, alternating with the usual way, so that both see the same
+/// machine. Counters: cost, the time as a multiple of the usual way's; the iterations of both, the
+/// columns that need more than usual, the iterates thrown away, and the low-precision iterations
+/// per column.
+template <class T>
+void time_variant(benchmark::State& state, Device device, const Problem& problem,
+                  const Variant& other) {
+  Context context(device);
+  const ImplicitModel<T> model = make_model<T>(context, problem);
+  const auto U =
+      Matrix<T>::from_host(context, problem.size.p, problem.size.m, make_samples<T>(problem).U);
+  Matrix<T> X(context, problem.size.n, problem.size.m);
+  const solver::EquilibriumProblem<T> equilibrium = {
+      .A = model.A(), .B = model.B(), .U = U, .X = X, .activation = {}};
+  solver::PicardSolver<T> usual(context, equilibrium, {}, other.usual);
+  context.backend()->choose_loop_strategy(other.strategy);
+  solver::PicardSolver<T> varied(context, equilibrium, {}, other.options);
+  usual.launch();
+  const SolveReport by_usual = usual.report();
+  varied.launch();
+  const SolveReport report = varied.report();
+  check_states<T>(context, model, U, X, report);
+  Stopwatch watch(context, problem.cache);
+  std::vector<double> usual_times;
+  const double seconds = measure(
+      state, context, problem.cache,
+      [&] {
+        watch.start();
+        usual.launch();
+        usual_times.push_back(watch.stop());
+      },
+      [&] { varied.launch(); });
+  double slower = 0;
+  for (std::size_t j = 0; j < report.iterations.size(); ++j)
+    slower += report.iterations[j] > by_usual.iterations[j] ? 1 : 0;
+  const auto columns = static_cast<double>(report.iterations.size());
+  state.counters["cost"] = seconds / median(usual_times);
+  state.counters["mean_iterations"] = report.mean_iterations();
+  state.counters["usual_mean_iterations"] = by_usual.mean_iterations();
+  state.counters["slower_columns"] = slower;
+  state.counters["fallbacks"] = static_cast<double>(report.total_fallbacks());
+  state.counters["low_precision_iterations"] =
+      static_cast<double>(report.total_low_precision_iterations()) / columns;
+}
+
+}  // namespace idl::bench
