@@ -80,14 +80,17 @@ class Run:
         begin = time.monotonic()
         if limit < LEAST_SECONDS:
             record["failed"] = "no time left"
-        else:
-            path = self.folder / output
-            path.parent.mkdir(parents=True, exist_ok=True)
-            record["exit"] = run_within(limit, command, path, environment)
-            record["seconds"] = round(time.monotonic() - begin, 1)
-            shorten(path)
-            if record["exit"] != 0:
-                record["failed"] = explain(record["exit"])
+            # Many may follow, and writing the archive for each would take the time that is left.
+            with self.lock:
+                self.summary["steps"].append(record)
+            return record
+        path = self.folder / output
+        path.parent.mkdir(parents=True, exist_ok=True)
+        record["exit"] = run_within(limit, command, path, environment)
+        record["seconds"] = round(time.monotonic() - begin, 1)
+        shorten(path)
+        if record["exit"] != 0:
+            record["failed"] = explain(record["exit"])
         self.add(record)
         return record
 
