@@ -10,6 +10,7 @@
 
 #include "idl/context.hpp"
 #include "idl/device.hpp"
+#include "kernels/facts.hpp"
 #include "kernels/primitives.hpp"
 #include "kernels/program.hpp"
 
@@ -69,6 +70,9 @@ class Backend : public ForEachPrimitive<RunsEach> {
   virtual Device device() const noexcept = 0;
   /// One line for people.
   virtual std::string describe() const = 0;
+  /// Versions of the driver and of libraries, what the device has turned out to be able to, and
+  /// ("plan ...") how the products made so far are made. Nothing on the CPU.
+  virtual Facts facts() { return {}; }
   /// The CUDA stream of the work; nullptr on the CPU.
   virtual CUstream_st* stream() const noexcept = 0;
 

@@ -50,6 +50,7 @@ void solve(benchmark::State& state, Device device, const Problem& problem) {
   Context context(device);
   SolveReport report;
   const double seconds = time_solve<T>(state, context, problem, report);
+  label_plans(state, context);
   const double iterations = report.max_iterations_used();
   state.counters["iterations"] = iterations;
   state.counters["mean_iterations"] = report.mean_iterations();

@@ -11,8 +11,10 @@
 #include "bench/support/devices.hpp"
 #include "bench/support/folders.hpp"
 #include "bench/support/registered.hpp"
+#include "idl/context.hpp"
 #include "idl/error.hpp"
 #include "idl/version.hpp"
+#include "kernels/backend.hpp"
 
 /// Google Benchmark's main with flags of our own: --device=all|auto|cpu|cuda|cuda:K (all by
 /// default), --models=FOLDER and --data=FOLDER.
@@ -72,6 +74,13 @@ void add_rates(Device device, const char* precision) {
   benchmark::AddCustomContext(name + "_copy_gbytes_per_second", std::to_string(best.bytes * 1e-9));
 }
 
+/// What the records of a GPU's times need to be understood.
+void add_facts(Device device) {
+  if (device.kind == DeviceKind::cpu) return;
+  for (const auto& [name, value] : Context(device).backend()->facts())
+    benchmark::AddCustomContext(to_string(device) + "_" + name, value);
+}
+
 int run(int argc, char** argv) {
   // Names need no measurements.
   const bool lists =
@@ -87,6 +96,7 @@ int run(int argc, char** argv) {
     const bool limited = std::any_of(
         registrations().begin(), registrations().end(),
         [](const Registered& bench) { return bench.compares == Compares::with_limits; });
+    if (!lists) add_facts(device);
     if (limited && !lists) {
       add_rates<float>(device, "f32");
       add_rates<double>(device, "f64");

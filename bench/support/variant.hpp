@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "bench/support/check.hpp"
+#include "bench/support/plans.hpp"
 #include "bench/support/problem.hpp"
 #include "bench/support/stopwatch.hpp"
 #include "host/solver/picard.hpp"
@@ -53,6 +54,7 @@ void time_variant(benchmark::State& state, Device device, const Problem& problem
         usual_times.push_back(watch.stop());
       },
       [&] { varied.launch(); });
+  label_plans(state, context);
   double slower = 0;
   for (std::size_t j = 0; j < report.iterations.size(); ++j)
     slower += report.iterations[j] > by_usual.iterations[j] ? 1 : 0;

@@ -6,6 +6,7 @@
 #include "bench/support/check.hpp"
 #include "bench/support/devices.hpp"
 #include "bench/support/pinned_batch.hpp"
+#include "bench/support/plans.hpp"
 #include "bench/support/problem.hpp"
 #include "bench/support/stopwatch.hpp"
 #include "host/train/batch_step.hpp"
@@ -115,6 +116,7 @@ void train_step(benchmark::State& state, Device device, const Problem& problem) 
     optimizer.step(context, model, step.dM());
   });
 
+  label_plans(state, context);
   const auto n = static_cast<double>(size.n);
   const auto p = static_cast<double>(size.p);
   const auto q = static_cast<double>(size.q);

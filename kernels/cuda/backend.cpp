@@ -83,6 +83,14 @@ CudaBackend::~CudaBackend() {
 
 std::string CudaBackend::describe() const { return describe_cuda_device(device_); }
 
+Facts CudaBackend::facts() {
+  const DeviceGuard guard(device_);
+  Facts facts = current_device_facts(multiprocessors());
+  facts.emplace_back("conditional_nodes", find_out_conditional_nodes() ? "work" : "do not work");
+  state_->products.describe_plans(facts);
+  return facts;
+}
+
 CUstream_st* CudaBackend::stream() const noexcept { return state_->stream; }
 
 void* CudaBackend::allocate(std::size_t bytes) { return state_->pool.allocate(bytes); }
@@ -193,12 +201,16 @@ std::unique_ptr<Program> CudaBackend::compile(Sequence sequence) {
   return compile_straight(home(), std::move(sequence));
 }
 
-bool CudaBackend::use_conditional_nodes() {
-  if (loop_strategy_ == LoopStrategy::block_replay) return false;
+bool CudaBackend::find_out_conditional_nodes() {
   if (!conditional_nodes_work_) {
     conditional_nodes_work_ = idl::cuda::conditional_nodes_work(home());
   }
-  const bool work = conditional_nodes_work_.value_or(false);
+  return conditional_nodes_work_.value_or(false);
+}
+
+bool CudaBackend::use_conditional_nodes() {
+  if (loop_strategy_ == LoopStrategy::block_replay) return false;
+  const bool work = find_out_conditional_nodes();
   if (!work && loop_strategy_ == LoopStrategy::conditional_node) {
     throw NotSupported("conditional graph nodes do not work on " + to_string(device()) +
                        " with this driver");

@@ -27,6 +27,7 @@ class CudaBackend final : public ForEachPrimitive<CudaRunEach>,
 
   Device device() const noexcept override { return Device::cuda(device_); }
   std::string describe() const override;
+  Facts facts() override;
   CUstream_st* stream() const noexcept override;
 
   void* allocate(std::size_t bytes) override;
@@ -67,6 +68,7 @@ class CudaBackend final : public ForEachPrimitive<CudaRunEach>,
 
   void validate_all(const Sequence& sequence) const;
   ProgramHome home();
+  bool find_out_conditional_nodes();
   bool use_conditional_nodes();
   int multiprocessors() const;
 

@@ -3,11 +3,14 @@
 
 #include <array>
 #include <cstdio>
+#include <utility>
 
 #include "idl/error.hpp"
 #include "kernels/cuda/backend.hpp"
 #include "kernels/cuda/check.hpp"
+#include "kernels/cuda/cublas_lt.hpp"
 #include "kernels/cuda/device_guard.hpp"
+#include "kernels/cuda/fused_loop.hpp"
 #include "kernels/cuda/loop_control.hpp"
 
 namespace idl::cuda {
@@ -64,6 +67,24 @@ CudaDevices query_cuda_devices() noexcept {
   } catch (...) {
     return {};
   }
+}
+
+Facts current_device_facts(int multiprocessors) {
+  int driver = 0;
+  int runtime = 0;
+  IDL_CUDA_CHECK(cudaDriverGetVersion(&driver));
+  IDL_CUDA_CHECK(cudaRuntimeGetVersion(&runtime));
+  Facts facts = {{"driver", std::to_string(driver)},
+                 {"runtime", std::to_string(runtime)},
+                 {"cublaslt", std::to_string(cublas_lt().GetVersion())},
+                 {"multiprocessors", std::to_string(multiprocessors)}};
+  // The most rows in float of a cluster of 2, 4, 8 and 16 blocks (fused_loop.hpp).
+  constexpr std::array<std::pair<int, index_t>, 4> k_clusters = {
+      {{2, 288}, {4, 416}, {8, 576}, {16, 896}}};
+  for (const auto& [blocks, rows] : k_clusters)
+    facts.emplace_back("clusters_of_" + std::to_string(blocks),
+                       std::to_string(fused_clusters(rows, multiprocessors)));
+  return facts;
 }
 
 std::string describe_cuda_device(int device) {

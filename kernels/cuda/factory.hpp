@@ -20,4 +20,8 @@ CudaDevices query_cuda_devices() noexcept;
 /// "NVIDIA H200 (sm_90, 139.8 GiB)". The device exists.
 std::string describe_cuda_device(int device);
 
+/// Backend::facts() of the current device alone: versions, and how many clusters of each size of
+/// the fused loops run on it at the same time.
+Facts current_device_facts(int multiprocessors);
+
 }  // namespace idl::cuda

@@ -98,4 +98,8 @@ index_t fused_rounds(const PicardLoop<T>& loop, int multiprocessors);
 template <class T>
 index_t fused_rounds(const AdjointLoop<T>& loop, int multiprocessors);
 
+/// How many clusters of the kernel for PicardLoop<float> with this many rows the current device can
+/// run at the same time; 0 also where a block needs no cluster.
+int fused_clusters(index_t rows, int multiprocessors);
+
 }  // namespace idl::cuda

@@ -44,6 +44,17 @@ index_t fused_rounds(const PicardLoop<T>& loop, int multiprocessors) {
   return rounds_of<PicardMap<T>>(loop.update.X, multiprocessors);
 }
 
+int fused_clusters(index_t rows, int multiprocessors) {
+  int clusters = 0;
+  const MatrixView<float> X = {nullptr, rows, 1, rows, Device::cuda()};
+  choose_form<PicardMap<float>>(X, multiprocessors, [&](auto form) {
+    using Form = decltype(form);
+    if constexpr (Form::k_is_cluster)
+      clusters = most_clusters<Form::k_kernel>(Form::launch_shape(X.cols));
+  });
+  return clusters;
+}
+
 template void run_fused(const PicardLoop<float>&, const FusedRun&, CUstream_st*);
 template void run_fused(const PicardLoop<double>&, const FusedRun&, CUstream_st*);
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <string>
 #include <type_traits>
 
 #include "kernels/cuda/launchers.hpp"
@@ -41,6 +42,21 @@ void set(const MatmulPreference& preference, cublasLtMatmulPreferenceAttributes_
          V value) {
   IDL_CUDA_CHECK(
       cublas_lt().MatmulPreferenceSetAttribute(preference.get(), attribute, &value, sizeof value));
+}
+
+/// Numbers of cuBLASLt's own.
+std::string describe_algorithm(const cublasLtMatmulAlgo_t& algorithm) {
+  const auto number = [&](cublasLtMatmulAlgoConfigAttributes_t attribute) {
+    std::uint32_t value = 0;
+    std::size_t written = 0;
+    IDL_CUDA_CHECK(cublas_lt().MatmulAlgoConfigGetAttribute(&algorithm, attribute, &value,
+                                                            sizeof value, &written));
+    return std::to_string(value);
+  };
+  return "algorithm " + number(CUBLASLT_ALGO_CONFIG_ID) + ", tile " +
+         number(CUBLASLT_ALGO_CONFIG_TILE_ID) + ", stages " +
+         number(CUBLASLT_ALGO_CONFIG_STAGES_ID) + ", split " +
+         number(CUBLASLT_ALGO_CONFIG_SPLITK_NUM);
 }
 
 }  // namespace
@@ -130,6 +146,18 @@ const LibraryGemm::Plan& LibraryGemm::plan_for(const Shape& shape) {
   const auto known = plans_.find(shape);
   if (known != plans_.end()) return known->second;
   return plans_.emplace(shape, make_plan(shape)).first->second;
+}
+
+void LibraryGemm::describe_plans(Facts& facts) const {
+  for (const auto& [s, plan] : plans_) {
+    const char* const type = s.type == CUDA_R_64F   ? " f64"
+                             : s.type == CUDA_R_32F ? " f32"
+                                                    : " bf16";
+    facts.emplace_back("plan " + std::to_string(s.rows) + "x" + std::to_string(s.cols) + "x" +
+                           std::to_string(s.inner) + type + (s.transpose_A ? " At" : "") +
+                           (s.transpose_B ? " Bt" : ""),
+                       plan.algorithm ? describe_algorithm(*plan.algorithm) : "fixed order");
+  }
 }
 
 void LibraryGemm::begin_preparation() {

@@ -7,6 +7,7 @@
 
 #include "kernels/cuda/handle.hpp"
 #include "kernels/cuda/pool.hpp"
+#include "kernels/facts.hpp"
 #include "kernels/primitives.hpp"
 
 namespace idl::cuda {
@@ -27,6 +28,9 @@ class LibraryGemm {
   template <class T>
   void prepare(const Gemm<T>& gemm);
   void prepare(const LowGemm& gemm);
+
+  /// Adds a fact for each plan: the product's sizes, and cuBLASLt's numbers for its algorithm.
+  void describe_plans(Facts& facts) const;
 
   /// Not empty, not batch_invariant, and with at least one term in the sums.
   template <class T>

@@ -40,7 +40,9 @@ CublasLt load_cublas_lt(const char* soname, const char* folder) {
   find(library, "cublasLtCreate", lt.Create);
   find(library, "cublasLtDestroy", lt.Destroy);
   find(library, "cublasLtGetStatusString", lt.GetStatusString);
+  find(library, "cublasLtGetVersion", lt.GetVersion);
   find(library, "cublasLtMatmul", lt.Matmul);
+  find(library, "cublasLtMatmulAlgoConfigGetAttribute", lt.MatmulAlgoConfigGetAttribute);
   find(library, "cublasLtMatmulAlgoGetHeuristic", lt.MatmulAlgoGetHeuristic);
   find(library, "cublasLtMatmulDescCreate", lt.MatmulDescCreate);
   find(library, "cublasLtMatmulDescDestroy", lt.MatmulDescDestroy);

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
 // cuBLASLt. The declarations are those of its header.
+#include <cstdint>
+#include <cstring>
+
 #include "kernels/cuda/cublas_lt.hpp"
 #include "tests/fake_cuda/state.hpp"
 
@@ -69,6 +72,21 @@ cublasStatus_t cublasLtMatmulPreferenceSetAttribute(cublasLtMatmulPreference_t,
                                                     const void*, size_t) {
   return CUBLAS_STATUS_SUCCESS;
 }
+size_t cublasLtGetVersion() { return 130100; }
+// As if every algorithm were 21, every tile 22, ...
+cublasStatus_t cublasLtMatmulAlgoConfigGetAttribute(const cublasLtMatmulAlgo_t*,
+                                                    cublasLtMatmulAlgoConfigAttributes_t attribute,
+                                                    void* value, size_t bytes, size_t* written) {
+  std::uint32_t number = 0;
+  if (attribute == CUBLASLT_ALGO_CONFIG_ID) number = 21;
+  if (attribute == CUBLASLT_ALGO_CONFIG_TILE_ID) number = 22;
+  if (attribute == CUBLASLT_ALGO_CONFIG_STAGES_ID) number = 23;
+  if (attribute == CUBLASLT_ALGO_CONFIG_SPLITK_NUM) number = 24;
+  if (bytes != sizeof number) return CUBLAS_STATUS_INVALID_VALUE;
+  std::memcpy(value, &number, sizeof number);
+  *written = sizeof number;
+  return blas_call("cublasLtMatmulAlgoConfigGetAttribute");
+}
 cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t, cublasLtMatmulDesc_t,
                                               cublasLtMatrixLayout_t, cublasLtMatrixLayout_t,
                                               cublasLtMatrixLayout_t, cublasLtMatrixLayout_t,
@@ -94,7 +112,9 @@ const CublasLt& cublas_lt() {
       .Create = cublasLtCreate,
       .Destroy = cublasLtDestroy,
       .GetStatusString = cublasLtGetStatusString,
+      .GetVersion = cublasLtGetVersion,
       .Matmul = cublasLtMatmul,
+      .MatmulAlgoConfigGetAttribute = cublasLtMatmulAlgoConfigGetAttribute,
       .MatmulAlgoGetHeuristic = cublasLtMatmulAlgoGetHeuristic,
       .MatmulDescCreate = cublasLtMatmulDescCreate,
       .MatmulDescDestroy = cublasLtMatmulDescDestroy,

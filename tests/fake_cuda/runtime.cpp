@@ -71,6 +71,10 @@ cudaError_t cudaDriverGetVersion(int* version) {
   *version = state().driver;
   return cudaSuccess;
 }
+cudaError_t cudaRuntimeGetVersion(int* version) {
+  *version = 13000;
+  return cudaSuccess;
+}
 
 cudaError_t cudaMalloc(void** data, size_t bytes) { return give("cudaMalloc", data, bytes); }
 cudaError_t cudaFree(void* data) { return destroy("cudaFree", data); }
