@@ -1,22 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "idl/device.hpp"
 
-#include <charconv>
-
+#include "host/options/number_range.hpp"
 #include "idl/error.hpp"
 
 namespace idl {
-namespace {
-
-// The number after "cuda:", or -1.
-int cuda_index(std::string_view digits) {
-  int index = -1;
-  const char* end = digits.data() + digits.size();
-  const auto [stop, error] = std::from_chars(digits.data(), end, index);
-  return error == std::errc{} && stop == end && index >= 0 ? index : -1;
-}
-
-}  // namespace
 
 std::string to_string(Device device) {
   if (device.kind == DeviceKind::cpu) return "cpu";
@@ -28,7 +16,7 @@ Device parse_device(std::string_view text) {
   if (text == "cpu") return Device::cpu();
   int index = -1;
   if (text == "cuda") index = 0;
-  if (text.substr(0, 5) == "cuda:") index = cuda_index(text.substr(5));
+  if (text.substr(0, 5) == "cuda:") index = parse_number<int>(text.substr(5)).value_or(-1);
   IDL_CHECK(index >= 0, "device: '" + std::string(text) + "' is none of auto, cpu, cuda, cuda:K");
   const CudaDevices& gpus = cuda_devices();
   if (index < gpus.count) return Device::cuda(index);

@@ -3,12 +3,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <optional>
 #include <span>
 #include <vector>
 
 #include "host/c_api/handles.hpp"
 #include "host/model/shortfall.hpp"
+#include "host/options/validate.hpp"
 #include "idl/loss.hpp"
 #include "idl/version.hpp"
 
@@ -18,6 +20,17 @@ std::string& last_error() {
   thread_local std::string text;
   return text;
 }
+
+namespace {
+
+/// "bias is 7, it may be 1, -1 or 0".
+std::optional<bool> choice(std::int32_t value, const char* name) {
+  IDL_CHECK(value >= -1 && value <= 1, std::string(name) + " is " + std::to_string(value) +
+                                           ", it may be 1 (yes), -1 (no) or 0 (not said)");
+  return value == 0 ? std::nullopt : std::optional(value > 0);
+}
+
+}  // namespace
 
 SolverOptions solver_options(const idl_solver_options* options) {
   SolverOptions result;
@@ -29,22 +42,16 @@ SolverOptions solver_options(const idl_solver_options* options) {
     tolerance->rule = options->certified != 0 ? StopRule::certified_bound : StopRule::step;
   }
   result.batch_invariant = options->batch_invariant != 0;
-  if (options->gauss_seidel != 0)
-    result.sweep = options->gauss_seidel > 0 ? Sweep::gauss_seidel : Sweep::jacobi;
-  if (options->anderson != 0)
-    result.acceleration = options->anderson > 0 ? Acceleration::anderson : Acceleration::none;
+  if (const auto wanted = choice(options->gauss_seidel, "gauss_seidel"))
+    result.sweep = *wanted ? Sweep::gauss_seidel : Sweep::jacobi;
+  if (const auto wanted = choice(options->anderson, "anderson"))
+    result.acceleration = *wanted ? Acceleration::anderson : Acceleration::none;
   if (options->automatic_precision != 0) result.precision = Precision::automatic;
+  validate(result);
   return result;
 }
 
 namespace {
-
-/// "bias is 7, it may be 1, -1 or 0".
-std::optional<bool> choice(std::int32_t value, const char* name) {
-  IDL_CHECK(value >= -1 && value <= 1, std::string(name) + " is " + std::to_string(value) +
-                                           ", it may be 1 (yes), -1 (no) or 0 (not said)");
-  return value == 0 ? std::nullopt : std::optional(value > 0);
-}
 
 LoadOptions load_options(const idl_load_options* options) {
   LoadOptions result;
@@ -64,9 +71,16 @@ LoadOptions load_options(const idl_load_options* options) {
   return result;
 }
 
-void check_leading_dimension(std::int64_t ld, std::int64_t rows, const char* name) {
+/// Of a matrix of `rows` rows and `cols` columns with elements of T.
+template <class T>
+void check_leading_dimension(std::int64_t ld, std::int64_t rows, std::int64_t cols,
+                             const char* name) {
   IDL_CHECK(ld >= rows, std::string(name) + " is " + std::to_string(ld) +
                             ", it must be at least the number of rows, " + std::to_string(rows));
+  constexpr auto k_most = std::numeric_limits<std::int64_t>::max() / std::int64_t{sizeof(T)};
+  IDL_CHECK(cols == 0 || ld <= k_most / cols, std::string(name) + " is " + std::to_string(ld) +
+                                                  ", and times " + std::to_string(cols) +
+                                                  " columns that is more than can be addressed");
 }
 
 // C lets any number pass for an enumeration.
@@ -130,13 +144,14 @@ void predict(idl_context& handle, const ImplicitModel<T>& model, std::int64_t m,
              std::int64_t ldu, void* Y, std::int64_t ldy, void* X, std::int64_t ldx,
              idl_memory memory, const idl_solver_options* options, idl_sample_report* reports) {
   const ModelShape& shape = model.shape();
-  IDL_CHECK(m >= 0, "m is " + std::to_string(m) + ", it must not be negative");
+  check_number("m", m, ranges::not_negative);
+  const SolverOptions solver = solver_options(options);
   if (m == 0) return;
   require(U, "U");
   require(Y, "Y");
-  check_leading_dimension(ldu, shape.inputs, "ldu");
-  check_leading_dimension(ldy, shape.outputs, "ldy");
-  if (X != nullptr) check_leading_dimension(ldx, shape.states, "ldx");
+  check_leading_dimension<T>(ldu, shape.inputs, m, "ldu");
+  check_leading_dimension<T>(ldy, shape.outputs, m, "ldy");
+  if (X != nullptr) check_leading_dimension<T>(ldx, shape.states, m, "ldx");
   const Device device = handle.context.device();
   const Device place = memory == IDL_MEMORY_HOST ? Device::cpu() : device;
   const ConstMatrixView<T> inputs{static_cast<const T*>(U), shape.inputs, m, ldu, place};
@@ -144,10 +159,9 @@ void predict(idl_context& handle, const ImplicitModel<T>& model, std::int64_t m,
   std::optional<MatrixView<T>> states;
   if (X != nullptr) states = MatrixView<T>{static_cast<T*>(X), shape.states, m, ldx, place};
   if (place == device) {
-    model.predict_into(handle.context, inputs, outputs, states, handle.report,
-                       solver_options(options));
+    model.predict_into(handle.context, inputs, outputs, states, handle.report, solver);
   } else {
-    predict_from_host(handle, model, inputs, outputs, states, solver_options(options));
+    predict_from_host(handle, model, inputs, outputs, states, solver);
   }
   const SolveReport& report = handle.report;
   if (reports == nullptr) {  // who is not told by them is told by the status
@@ -201,7 +215,7 @@ void train_step(TrainingState<T>& state, const void* U, std::int64_t ldu,
   Context& context = state.context;
   const ModelShape& shape = state.model.shape();
   const index_t m = state.pass.samples();
-  check_leading_dimension(ldu, shape.inputs, "ldu");
+  check_leading_dimension<T>(ldu, shape.inputs, m, "ldu");
   VectorView<const std::int32_t> classes{labels, m, context.device()};
   if (memory == IDL_MEMORY_HOST) {
     for (index_t j = 0; j < m; ++j)
@@ -227,6 +241,7 @@ void train_step(TrainingState<T>& state, const void* U, std::int64_t ldu,
 template <class T>
 std::unique_ptr<idl_trainer> make_trainer(Context& context, ImplicitModel<T>& model, std::int64_t m,
                                           double learning_rate, const idl_solver_options* options) {
+  check_number("m", m, ranges::positive_count);
   return std::unique_ptr<idl_trainer>(new idl_trainer{
       TrainingState<T>{.context = context,
                        .model = model,

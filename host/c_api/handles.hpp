@@ -72,14 +72,14 @@ idl_status guarded(Body&& body) noexcept {
     return failed(IDL_STATUS_DEVICE_ERROR, error.what());
   } catch (const OutOfMemory& error) {
     return failed(IDL_STATUS_OUT_OF_MEMORY, error.what());
-  } catch (const std::bad_alloc& error) {
-    return failed(IDL_STATUS_OUT_OF_MEMORY, error.what());
+  } catch (const std::bad_alloc&) {
+    return failed(IDL_STATUS_OUT_OF_MEMORY, "out of memory on cpu");
   } catch (const IoError& error) {
     return failed(IDL_STATUS_IO_ERROR, error.what());
-  } catch (const std::exception& error) {
+  } catch (const Error& error) {
     return failed(IDL_STATUS_ERROR, error.what());
   } catch (...) {
-    return failed(IDL_STATUS_ERROR, "an exception of unknown type");
+    return failed(IDL_STATUS_ERROR, "an error inside the library that it did not expect");
   }
 }
 

@@ -6,7 +6,9 @@
 #include <iostream>
 #include <string>
 
+#include "host/cli/arguments.hpp"
 #include "host/model/shortfall.hpp"
+#include "host/options/validate.hpp"
 #include "idl/device.hpp"
 #include "idl/error.hpp"
 
@@ -24,7 +26,8 @@ inline constexpr int k_signalled = 128;  ///< plus the signal's number (130: Ctr
                                          ///< after writing a checkpoint
 
 /// Each command adds itself with its flags; when it is chosen, `status` gets its exit status.
-void add_train(CLI::App& app, int& status);
+/// @param program  how this program is called again, as a word of sh
+void add_train(CLI::App& app, const std::string& program, int& status);
 void add_evaluate(CLI::App& app, int& status);
 void add_predict(CLI::App& app, int& status);
 void add_info(CLI::App& app, int& status);
@@ -44,8 +47,11 @@ inline int status_of(const Shortfall& shortfall, bool allowed) {
 }
 
 /// Calls body.operator()<float>() or <double>() as `precision`, "f32" or "f64", says.
+/// @throws InvalidArgument for any other
 template <class Body>
 auto with_precision(const std::string& precision, Body&& body) {
+  IDL_CHECK(precision == "f32" || precision == "f64",
+            "--precision is " + precision + ", expected f32 or f64");
   return precision == "f64" ? body.template operator()<double>()
                             : body.template operator()<float>();
 }
@@ -59,34 +65,29 @@ inline void add_allow_unconverged_flag(CLI::App& command, bool& allowed) {
                    "End with 0, not 3, where a sample did not converge or is not finite");
 }
 inline void add_threads_flag(CLI::App& command, std::int32_t& threads) {
-  command.add_option("--threads", threads, "On the CPU; 0: as many as there are processors to use")
-      ->capture_default_str();
+  add_number(command, "--threads", threads, ranges::threads,
+             "On the CPU; 0: as many as there are processors to use");
 }
 inline void add_sweep_flag(CLI::App& command, std::string& sweep) {
   command
       .add_option("--sweep", sweep,
                   "Of the solve: jacobi (Picard), gauss_seidel, or automatic (what is faster here)")
-      ->check(CLI::IsMember({"jacobi", "gauss_seidel", "automatic"}))
       ->capture_default_str();
 }
 inline void add_acceleration_flag(CLI::App& command, std::string& acceleration) {
   command
       .add_option("--acceleration", acceleration,
                   "Of the solve: none, anderson, or automatic (what is faster here)")
-      ->check(CLI::IsMember({"none", "anderson", "automatic"}))
       ->capture_default_str();
 }
 inline void add_arithmetic_flag(CLI::App& command, std::string& arithmetic) {
   command
       .add_option("--arithmetic", arithmetic,
                   "Of the solve: full, or automatic (bfloat16 inside, where a GPU gains by it)")
-      ->check(CLI::IsMember({"full", "automatic"}))
       ->capture_default_str();
 }
 inline void add_precision_flag(CLI::App& command, std::string& precision) {
-  command.add_option("--precision", precision, "f32 or f64")
-      ->check(CLI::IsMember({"f32", "f64"}))
-      ->capture_default_str();
+  command.add_option("--precision", precision, "f32 or f64")->capture_default_str();
 }
 
 }  // namespace idl::cli

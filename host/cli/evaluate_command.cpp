@@ -5,8 +5,11 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "host/cli/arguments.hpp"
 #include "host/cli/command.hpp"
 #include "host/cli/model_flags.hpp"
+#include "host/io/json_bytes.hpp"
+#include "host/options/validate.hpp"
 #include "idl/trainer.hpp"
 
 namespace idl::cli {
@@ -30,7 +33,7 @@ struct EvaluateSettings {
 /// What nlohmann/json makes of a loss that is not finite is null.
 void print_json(const EvaluateSettings& settings, const ModelDescription& description,
                 const Context& context, const Evaluation& evaluation, double seconds) {
-  const nlohmann::ordered_json json = {{"model", settings.model.path},
+  const nlohmann::ordered_json json = {{"model", io::json_of_bytes(settings.model.path)},
                                        {"assumed", assumed_json(description)},
                                        {"device", to_string(context.device())},
                                        {"samples", evaluation.samples},
@@ -83,9 +86,8 @@ void add_evaluate(CLI::App& app, int& status) {
       ->add_option("--data", settings->data,
                    "Folder with (Fashion-)MNIST (IDX) or CIFAR-10 (binary)")
       ->required();
-  command->add_option("--batch", settings->batch, "Samples solved at a time")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
+  add_number(*command, "--batch", settings->batch, ranges::positive_count,
+             "Samples solved at a time");
   add_sweep_flag(*command, settings->sweep);
   add_acceleration_flag(*command, settings->acceleration);
   add_arithmetic_flag(*command, settings->arithmetic);

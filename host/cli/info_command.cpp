@@ -8,6 +8,7 @@
 
 #include "host/cli/command.hpp"
 #include "host/cli/model_flags.hpp"
+#include "host/io/json_bytes.hpp"
 #include "host/model/model_file.hpp"
 #include "idl/context.hpp"
 #include "idl/io.hpp"
@@ -81,7 +82,7 @@ nlohmann::ordered_json examine(const ModelFlags& flags) {
   const ConstMatrixView<double> A = matrix.view().block(0, 0, shape.states, shape.states);
   const WellPosednessReport report = examine_well_posedness(context, A, options.activation);
   nlohmann::ordered_json json = {
-      {"file", flags.path},
+      {"file", io::json_of_bytes(flags.path)},
       {"states", shape.states},
       {"inputs", shape.inputs},
       {"outputs", shape.outputs},
@@ -108,7 +109,7 @@ nlohmann::ordered_json examine(const ModelFlags& flags) {
   return json;
 }
 
-void print(const nlohmann::ordered_json& json) {
+void print(const nlohmann::ordered_json& json, const std::string& path) {
   const auto line = [](const std::string& name, const auto& value) {
     std::cout << std::left << std::setw(16) << name << value << "\n";
   };
@@ -120,7 +121,7 @@ void print(const nlohmann::ordered_json& json) {
   const auto text = [&](const char* key) { return json.at(key).get<std::string>(); };
   const auto number = [&](const char* key) { return json.at(key).get<double>(); };
   const auto count = [&](const char* key) { return json.at(key).get<std::int64_t>(); };
-  line("model", text("file"));
+  line("model", path);
   line("sizes", "n = " + std::to_string(count("states")) +
                     " states, p = " + std::to_string(count("inputs")) +
                     " inputs, q = " + std::to_string(count("outputs")) + " outputs, " +
@@ -160,7 +161,7 @@ void add_info(CLI::App& app, int& status) {
       json.erase("remarks");
       std::cout << json.dump(2) << "\n";
     } else {
-      print(json);
+      print(json, settings->model.path);
     }
     flush_answer();
     status = k_success;

@@ -32,8 +32,6 @@ void remember_interrupts() {
   handle(SIGINT, SA_RESETHAND);
   handle(SIGTERM, 0);
   handle(SIGHUP, 0);
-  // A file beyond the limit of `ulimit -f` is an error of write(), not the end of the process.
-  std::signal(SIGXFSZ, SIG_IGN);
 }
 
 int interrupt_received() { return g_received; }

@@ -4,7 +4,7 @@
 namespace idl::cli {
 
 /// From now on SIGINT, SIGTERM and SIGHUP are only remembered, unless they were ignored; a second
-/// SIGINT ends the program. Files beyond the size limit become errors (SIGXFSZ is ignored).
+/// SIGINT ends the program.
 void remember_interrupts();
 /// The signal that came first, or 0.
 int interrupt_received();

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: MIT
 // The program idl: train, evaluate, predict, info.
+#include <csignal>
 #include <exception>
 #include <iostream>
 #include <memory>
 #include <new>
 #include <string>
+#include <vector>
 
+#include "host/cli/arguments.hpp"
 #include "host/cli/command.hpp"
 #include "host/cli/help_formatter.hpp"
 #include "idl/error.hpp"
@@ -23,15 +26,15 @@ std::string version_text() {
   return text + "\n" + idl::describe(idl::Device::cpu());
 }
 
-/// One line on standard error, whatever the text.
+/// One line on standard error, whatever the text: names of files may hold any bytes.
 int fail(int status, std::string text) {
   for (char& c : text)
-    if (c == '\n' || c == '\r') c = ' ';
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) c = ' ';
   std::cerr << "idl: " << text << std::endl;
   return status;
 }
 
-int run(int argc, char** argv) {
+int run(const std::vector<std::string>& arguments) {
   CLI::App app(
       "Trains, evaluates and runs implicit models X = phi(AX+BU), Y = CX+DU,\n"
       "with a certificate for every answer.",
@@ -44,16 +47,18 @@ int run(int argc, char** argv) {
       "did not converge or is not finite; 128+N stopped by signal N, with a checkpoint.");
   app.set_version_flag("--version", version_text, "Show the version and the devices found");
   int status = k_success;
-  add_train(app, status);
+  add_train(app, program_word(arguments[0]), status);
   add_evaluate(app, status);
   add_predict(app, status);
   add_info(app, status);
+  check_arguments(app, arguments);
   try {
-    app.parse(argc, argv);
+    // From the last to the second: the parser takes them from the end.
+    app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend() - 1));
   } catch (const CLI::Success& help) {  // --help, --version
     return app.exit(help);
-  } catch (const CLI::ParseError& error) {
-    return fail(k_bad_input, std::string(error.what()) + " (see idl --help)");
+  } catch (const CLI::ParseError&) {
+    return fail(k_bad_input, "the flags contradict each other");
   }
   return status;
 }
@@ -61,8 +66,12 @@ int run(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  // A file beyond the limit of `ulimit -f` is an error of write(), not the end of the process.
+  std::signal(SIGXFSZ, SIG_IGN);
   try {
-    return run(argc, argv);
+    std::vector<std::string> arguments(argv, argv + argc);
+    if (arguments.empty()) arguments.emplace_back("idl");
+    return run(arguments);
   } catch (const idl::InvalidArgument& error) {
     return fail(k_bad_input, error.what());
   } catch (const idl::IoError& error) {
@@ -73,7 +82,9 @@ int main(int argc, char** argv) {
     return fail(k_bad_input, error.what());
   } catch (const std::bad_alloc&) {
     return fail(k_bad_input, "out of memory");
-  } catch (const std::exception& error) {
+  } catch (const idl::Error& error) {
     return fail(k_failure, error.what());
+  } catch (const std::exception&) {
+    return fail(k_failure, "an error inside the program that it did not expect");
   }
 }

@@ -3,6 +3,8 @@
 
 #include <functional>
 
+#include "host/cli/arguments.hpp"
+#include "host/options/validate.hpp"
 #include "idl/error.hpp"
 
 namespace idl::cli {
@@ -23,11 +25,12 @@ void add_model_flags(CLI::App& command, ModelFlags& flags, bool positional) {
   LoadOptions& load = flags.load;
   add_value(command, "--activation", "TEXT", "Of a file that does not say: relu, tanh, ...",
             [&load](const std::string& name) { load.activation = parse_activation(name).kind; });
-  command.add_option("--alpha", load.alpha, "Slope of leaky_relu below 0, scale of elu");
+  add_number(command, "--alpha", load.alpha, NumberRange{},
+             "Slope of leaky_relu below 0, scale of elu");
   add_value(command, "--well-posedness", "TEXT",
             "Of A: inf_norm_ball, strictly_upper_triangular, none",
             [&load](const std::string& name) { load.well_posedness = parse_well_posedness(name); });
-  command.add_option("--kappa", load.kappa, "|A|_inf <= kappa, in (0, 1)");
+  add_number(command, "--kappa", load.kappa, ranges::kappa, "|A|_inf <= kappa, in (0, 1)");
   command.add_flag_function(
       "--bias,!--no-bias", [&load](std::int64_t count) { load.bias = count > 0; },
       "Whether the last columns of B and D are a bias");

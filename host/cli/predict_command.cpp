@@ -1,12 +1,22 @@
 // SPDX-License-Identifier: MIT
+#include <array>
 #include <cmath>
+#include <filesystem>
 #include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <span>
+#include <system_error>
+#include <utility>
+#include <vector>
 
+#include "host/cli/arguments.hpp"
 #include "host/cli/command.hpp"
 #include "host/cli/model_flags.hpp"
+#include "host/io/json_bytes.hpp"
+#include "host/io/npy_writer.hpp"
+#include "host/options/validate.hpp"
 #include "idl/error.hpp"
 #include "idl/io.hpp"
 #include "idl/model.hpp"
@@ -47,9 +57,9 @@ nlohmann::ordered_json report_json(const SolveReport& report, const PredictSetti
                        {"step", finite_or_null(report.step[j])},
                        {"residual", finite_or_null(report.residual[j])},
                        {"error_bound", finite_or_null(report.error_bound[j])}});
-  return {{"model", settings.model.path},
+  return {{"model", io::json_of_bytes(settings.model.path)},
           {"assumed", assumed_json(model)},
-          {"input", settings.input},
+          {"input", io::json_of_bytes(settings.input)},
           {"precision", settings.precision},
           {"contraction", finite_or_null(report.contraction)},
           {"all_converged", report.all_converged()},
@@ -72,10 +82,67 @@ Matrix<T> read_input(Context& context, const std::string& path, index_t inputs) 
   return Matrix<T>::from_host(context, p, m, values);
 }
 
-template <class T>
-void write_columns(const std::vector<T>& values, const Matrix<T>& matrix, const std::string& path) {
-  io::write_npy(path, io::Array::from<T>({matrix.cols(), matrix.rows()}, std::span(values)));
+/// Each file that is written is another one, and none is one that is read.
+void check_outputs(const PredictSettings& settings) {
+  const std::array<std::pair<const char*, const std::string*>, 5> files = {
+      {{"--model", &settings.model.path},
+       {"--input", &settings.input},
+       {"--output", &settings.output},
+       {"--state", &settings.state},
+       {"--report", &settings.report}}};
+  const auto place = [](const std::string& path) {
+    std::error_code error;
+    const std::filesystem::path whole = std::filesystem::weakly_canonical(path, error);
+    return error ? std::filesystem::path(path) : whole;
+  };
+  constexpr std::size_t k_read = 2;
+  for (std::size_t i = k_read; i < files.size(); ++i)
+    for (std::size_t j = 0; j < i; ++j)
+      IDL_CHECK(files[i].second->empty() || place(*files[i].second) != place(*files[j].second),
+                std::string(files[j].first) + " and " + files[i].first + " are the same file, " +
+                    *files[i].second);
 }
+
+/// What a prediction leaves: all of it or nothing. Whether the files can be written at all is known
+/// before anything is computed.
+class Outputs {
+ public:
+  explicit Outputs(const PredictSettings& settings) {
+    check_outputs(settings);
+    files_.push_back(&output_.emplace(settings.output));
+    open(state_, settings.state);
+    open(report_, settings.report);
+  }
+
+  /// @param Y  what prediction.Y holds, on the host
+  template <class T>
+  void write(Context& context, const Prediction<T>& prediction, const std::vector<T>& Y,
+             const nlohmann::ordered_json& report) {
+    write_columns(*output_, Y, prediction.Y);
+    if (state_) write_columns(*state_, download(context, prediction.X), prediction.X);
+    if (report_) {
+      const std::string text = report.dump(1) + "\n";
+      report_->write(std::as_bytes(std::span(text)));
+    }
+    io::AtomicFile::commit_together(files_);
+  }
+
+ private:
+  void open(std::optional<io::AtomicFile>& file, const std::string& path) {
+    if (!path.empty()) files_.push_back(&file.emplace(path));
+  }
+
+  template <class T>
+  static void write_columns(io::AtomicFile& file, const std::vector<T>& values,
+                            const Matrix<T>& matrix) {
+    io::write_npy(file, io::Array::from<T>({matrix.cols(), matrix.rows()}, std::span(values)));
+  }
+
+  std::optional<io::AtomicFile> output_;
+  std::optional<io::AtomicFile> state_;
+  std::optional<io::AtomicFile> report_;
+  std::vector<io::AtomicFile*> files_;
+};
 
 template <class T>
 int predict(const PredictSettings& settings) {
@@ -83,16 +150,11 @@ int predict(const PredictSettings& settings) {
   const auto [model, description] =
       load_described_model<T>(context, settings.model.path, settings.model.load);
   const Matrix<T> U = read_input<T>(context, settings.input, model.shape().inputs);
+  Outputs outputs(settings);
   const Prediction<T> prediction = model.predict(context, U, settings.solver);
   const std::vector<T> Y = download(context, prediction.Y);
-  write_columns(Y, prediction.Y, settings.output);
-  if (!settings.state.empty())
-    write_columns(download(context, prediction.X), prediction.X, settings.state);
   const SolveReport& report = prediction.report;
-  if (!settings.report.empty()) {
-    const std::string text = report_json(report, settings, description).dump(1) + "\n";
-    io::write_file_atomically(settings.report, std::as_bytes(std::span(text)));
-  }
+  outputs.write(context, prediction, Y, report_json(report, settings, description));
   std::cout << "predicted " << U.cols() << " samples on " << to_string(context.device()) << ": "
             << report.count(SolveStatus::converged) << " converged, " << report.mean_iterations()
             << " iterations per sample, error bound " << report.worst_error_bound() << "\n";
@@ -110,17 +172,15 @@ void add_predict(CLI::App& app, int& status) {
       ->required();
   command->add_option("--state", settings->state, "X, .npy of shape (samples, states)");
   command->add_option("--report", settings->report,
-                      "Certificate of each sample, JSON; a bound that is not finite is null");
+                      "Certificate of each sample, JSON; a bound that is not finite is null. "
+                      "Y, X and the report are all written or none");
   Tolerance& tolerance = settings->solver.forward;
-  command->add_option("--tolerance", tolerance.absolute, "Absolute tolerance")
-      ->check(CLI::NonNegativeNumber)
-      ->capture_default_str();
-  command->add_option("--relative-tolerance", tolerance.relative, "Relative tolerance")
-      ->check(CLI::NonNegativeNumber)
-      ->capture_default_str();
-  command->add_option("--max-iterations", tolerance.max_iterations, "Iterations at most")
-      ->check(CLI::NonNegativeNumber)
-      ->capture_default_str();
+  add_number(*command, "--tolerance", tolerance.absolute, ranges::not_negative,
+             "Absolute tolerance");
+  add_number(*command, "--relative-tolerance", tolerance.relative, ranges::not_negative,
+             "Relative tolerance");
+  add_number(*command, "--max-iterations", tolerance.max_iterations, ranges::not_negative,
+             "Iterations at most");
   command->add_flag("--certified", settings->certified,
                     "Stop when the error bound, not the step, is below the tolerance");
   add_sweep_flag(*command, settings->sweep);

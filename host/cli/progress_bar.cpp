@@ -8,13 +8,23 @@
 #include <array>
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
 #include <iostream>
+#include <string_view>
 #include <vector>
 
 namespace idl::cli {
 namespace {
 
 using Clock = std::chrono::steady_clock;
+
+/// Whether standard output is a terminal on which a line can be drawn anew.
+bool redraws() {
+  const char* terminal = std::getenv("TERM");
+  if (terminal == nullptr) return false;
+  const std::string_view name = terminal;
+  return !name.empty() && name != "dumb" && ::isatty(STDOUT_FILENO) == 1;
+}
 
 std::size_t terminal_columns() {
   winsize size{};
@@ -76,10 +86,7 @@ std::string progress_line(const StepMetrics& metrics, std::int64_t epochs, doubl
 }
 
 ProgressBar::ProgressBar(std::int64_t epochs, bool quiet)
-    : epochs_(epochs),
-      quiet_(quiet),
-      terminal_(::isatty(STDOUT_FILENO) == 1),
-      start_(Clock::now()) {}
+    : epochs_(epochs), quiet_(quiet), terminal_(redraws()), start_(Clock::now()) {}
 
 void ProgressBar::step(const StepMetrics& metrics) {
   const bool first = first_step_ < 0;

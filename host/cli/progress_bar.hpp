@@ -10,7 +10,8 @@
 namespace idl::cli {
 
 /// How the training shows itself: in a terminal one line that is redrawn, at most ten times a
-/// second and never wider than the terminal, and one line for each epoch; piped, the latter only.
+/// second and never wider than the terminal, and one line for each epoch; piped, and where TERM is
+/// dumb or not set, the latter only.
 class ProgressBar {
  public:
   /// @param quiet  shows nothing at all

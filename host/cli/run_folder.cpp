@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
@@ -18,6 +19,7 @@
 #include "host/cli/picture.hpp"
 #include "host/io/atomic_file.hpp"
 #include "host/io/binary_file.hpp"
+#include "host/io/json_bytes.hpp"
 #include "idl/error.hpp"
 #include "idl/io.hpp"
 #include "idl/version.hpp"
@@ -43,13 +45,22 @@ bool is_there(const std::filesystem::path& path) {
   return found;
 }
 
-std::string utc_now() {
+/// The time now; `convert` is gmtime_r or localtime_r.
+template <class Convert>
+std::string time_text(const char* format, Convert&& convert) {
   const std::time_t now = std::time(nullptr);
   std::tm parts{};
-  ::gmtime_r(&now, &parts);
+  convert(&now, &parts);
   std::array<char, 32> text{};
-  const std::size_t length = std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &parts);
-  return {text.data(), length};
+  return {text.data(), std::strftime(text.data(), text.size(), format, &parts)};
+}
+
+/// @returns whether the folder was not there
+bool make_folders(const std::filesystem::path& path) {
+  std::error_code error;
+  const bool made = std::filesystem::create_directories(path, error);
+  if (error) throw IoError(path.string(), "cannot be made: " + error.message());
+  return made;
 }
 
 /// The matrix as contiguous column-major values.
@@ -60,9 +71,27 @@ MatMatrix<T> mat_matrix(ConstMatrixView<T> matrix, const std::vector<T>& values)
 
 }  // namespace
 
-RunFolder::RunFolder(std::filesystem::path path) : path_(std::move(path)) {}
+RunFolder::RunFolder(std::filesystem::path path) : path_(std::move(path)) {
+  if (path_.empty()) make_new();
+}
+
+void RunFolder::make_new() {
+  const std::string name = "runs/" + time_text("%Y%m%d-%H%M%S", ::localtime_r);
+  for (int number = 1; !made_;) {
+    made_parent_ = make_folders("runs") || made_parent_;
+    path_ = number == 1 ? name : name + "-" + std::to_string(number);
+    made_ = ::mkdir(path_.c_str(), 0777) == 0;  // which only one of many that start at once can
+    if (made_ || errno == ENOENT) continue;     // another one may have removed "runs" again
+    if (errno != EEXIST)
+      throw IoError(path_.string(), "cannot be made: " + std::generic_category().message(errno));
+    ++number;
+  }
+}
 
 RunFolder::~RunFolder() {
+  // Only empty folders can be removed that way.
+  if (made_) ::rmdir(path_.c_str());
+  if (made_parent_) ::rmdir(path_.parent_path().c_str());
   if (lock_ >= 0) ::close(lock_);
 }
 
@@ -72,9 +101,7 @@ bool RunFolder::has_checkpoint() const { return is_there(path_ / "checkpoint.saf
 
 void RunFolder::claim() {
   if (lock_ >= 0) return;
-  std::error_code error;
-  std::filesystem::create_directories(path_, error);
-  if (error) throw IoError(path_.string(), "cannot be made: " + error.message());
+  make_folders(path_);
   lock_ = ::open(path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (lock_ < 0) throw IoError(path_.string(), "cannot be opened: " + io::errno_text(errno));
   // Where the file system knows no locks on folders, people must take care themselves.
@@ -89,9 +116,12 @@ void RunFolder::write_config(const TrainSettings& settings, const std::string& d
                              const DatasetPair& data, const ModelShape& shape) const {
   const nlohmann::ordered_json json = {
       {"library", std::string("libidl_cuda ") + version()},
-      {"started", utc_now()},
+      {"started", time_text("%Y-%m-%dT%H:%M:%SZ", ::gmtime_r)},
       {"device", device},
-      {"data", {{"name", data.name}, {"train", data.train.size()}, {"test", data.test.size()}}},
+      {"data",
+       {{"name", io::json_of_bytes(data.name)},
+        {"train", data.train.size()},
+        {"test", data.test.size()}}},
       {"model", {{"states", shape.states}, {"inputs", shape.inputs}, {"outputs", shape.outputs}}},
       {"settings", to_json(settings)}};
   const std::string text = json.dump(2) + "\n";

@@ -15,6 +15,10 @@ namespace idl::cli {
 /// checkpoint.safetensors, weights.mat, training_curves.png, spy.png.
 class RunFolder {
  public:
+  /// @param path  empty: a new folder runs/DATE-TIME, made now, with "-2", "-3", ... behind it
+  /// where
+  ///              others have taken that name. It goes again with this object if it stays empty.
+  /// @throws IoError
   explicit RunFolder(std::filesystem::path path);
   ~RunFolder();
   RunFolder(const RunFolder&) = delete;
@@ -43,7 +47,11 @@ class RunFolder {
   void write_results(Context& context, const ImplicitModel<T>& model) const;
 
  private:
+  void make_new();
+
   std::filesystem::path path_;
+  bool made_ = false;
+  bool made_parent_ = false;
   int lock_ = -1;
 };
 

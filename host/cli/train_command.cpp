@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: MIT
-#include <array>
-#include <ctime>
 #include <iostream>
 #include <memory>
 #include <optional>
 #include <string>
 #include <type_traits>
 
+#include "host/cli/arguments.hpp"
 #include "host/cli/command.hpp"
 #include "host/cli/interrupt.hpp"
 #include "host/cli/progress_bar.hpp"
@@ -20,6 +19,7 @@ namespace {
 
 /// The settings, and what concerns only this call.
 struct TrainCall {
+  std::string program;
   TrainSettings settings;
   std::string out;
   bool resume = false;
@@ -51,20 +51,13 @@ TrainSettings resumed_settings(const CLI::App& command, const TrainSettings& giv
   return settings_from_json(merged, folder.path().string());
 }
 
-std::string default_folder() {
-  const std::time_t now = std::time(nullptr);
-  std::tm parts{};
-  ::localtime_r(&now, &parts);
-  std::array<char, 32> text{};
-  std::strftime(text.data(), text.size(), "runs/%Y%m%d-%H%M%S", &parts);
-  return text.data();
-}
-
 /// The first warning of an epoch is shown, the others are counted by the epoch's line.
 class WarningDigest {
  public:
+  explicit WarningDigest(bool quiet) : quiet_(quiet) {}
+
   void warn(ProgressBar* bar, std::string_view text) {
-    if (shown_) return;
+    if (quiet_ || shown_) return;
     if (bar != nullptr) bar->clear();
     std::cerr << "idl: warning: " << text;
     if (in_epoch_) std::cerr << " (further warnings of this epoch are only counted)";
@@ -77,6 +70,7 @@ class WarningDigest {
   }
 
  private:
+  bool quiet_;
   bool in_epoch_ = false;
   bool shown_ = false;
 };
@@ -150,12 +144,10 @@ template <class T>
 int train(const CLI::App& command, TrainCall& call, RunFolder& folder) {
   TrainSettings& settings = call.settings;
   DatasetPair data = read_dataset(settings.data);
-  IDL_CHECK(settings.limit >= 0,
-            "--limit is " + std::to_string(settings.limit) + ", it must not be negative");
   if (settings.limit > 0 && settings.limit < data.train.size())
     data.train = data.train.first(settings.limit);
 
-  WarningDigest digest;
+  WarningDigest digest(call.quiet);
   ProgressBar bar(settings.epochs, call.quiet);
   Context context({.device = parse_device(settings.device),
                    .log =
@@ -193,50 +185,52 @@ int train(const CLI::App& command, TrainCall& call, RunFolder& folder) {
   digest.next_epoch();
   const TrainingEnd end = fit(trainer, bar);
   folder.write_results(context, model);
-  if (end == TrainingEnd::finished) {
-    if (!call.quiet) std::cout << "finished; the run is in " << call.out << std::endl;
-    return status_of_last(last_test);
-  }
-  std::cout << "stopped; go on with: idl train --resume --out " << call.out << std::endl;
-  return k_signalled + interrupt_received();
+  const bool finished = end == TrainingEnd::finished;
+  if (!call.quiet && finished)
+    std::cout << "finished; the run is in " << call.out << std::endl;
+  else if (!call.quiet)
+    std::cout << "stopped; go on with: " << call.program << " train --resume "
+              << flag_words("--out", call.out) << std::endl;
+  return finished ? status_of_last(last_test) : k_signalled + interrupt_received();
 }
 
 int run_train(const CLI::App& command, TrainCall& call) {
-  if (call.out.empty()) {
-    IDL_CHECK(!call.resume, "--resume needs --out, the folder of the run");
-    call.out = default_folder();
-  }
+  IDL_CHECK(!call.resume || !call.out.empty(), "--resume needs --out, the folder of the run");
+  IDL_CHECK(call.resume || !call.settings.data.empty(), "--data is required");
   RunFolder folder(call.out);
+  call.out = folder.path().string();
   if (call.resume) {
     IDL_CHECK(folder.has_run(), call.out + " holds no run to resume");
     folder.claim();  // before anything is read that another training may be writing
     call.settings = resumed_settings(command, call.settings, folder);
   } else {
-    IDL_CHECK(!call.settings.data.empty(), "--data is required");
     for (const char* flag : {"--prefix", "--override-metadata", "--project"})
       IDL_CHECK(command.count(flag) == 0 || !call.settings.init.empty(),
                 std::string(flag) + " needs --init, the model file that it is about");
     check_free(call, folder);
   }
-  IDL_CHECK(call.settings.precision == "f32" || call.settings.precision == "f64",
-            "--precision is " + call.settings.precision + ", expected f32 or f64");
   return with_precision(call.settings.precision,
                         [&]<class T>() { return train<T>(command, call, folder); });
 }
 
 }  // namespace
 
-void add_train(CLI::App& app, int& status) {
+void add_train(CLI::App& app, const std::string& program, int& status) {
   auto call = std::make_shared<TrainCall>();
+  call->program = program;
   CLI::App* command = app.add_subcommand("train", "Train a model on (Fashion-)MNIST or CIFAR-10");
-  for_each_setting(call->settings, [&](const char* name, auto& value, const char* help) {
+  for_each_setting(call->settings, [&](const char* name, auto& value, const char* help,
+                                       const NumberRange& range = {}) {
     const std::string flag = std::string("--") + name;
-    if constexpr (std::is_same_v<std::decay_t<decltype(value)>, bool>)
+    using Value = std::decay_t<decltype(value)>;
+    if constexpr (std::is_same_v<Value, bool>)
       command->add_flag(flag, value, help);
-    else
+    else if constexpr (std::is_same_v<Value, std::string>)
       command->add_option(flag, value, help)->capture_default_str();
+    else
+      add_number(*command, flag, value, range, help);
   });
-  command->add_option("--out", call->out, "Run folder (default runs/DATE-TIME)");
+  command->add_option("--out", call->out, "Run folder (default: a new runs/DATE-TIME)");
   command->add_flag("--resume", call->resume, "Go on with the run in --out");
   command->add_flag("--overwrite", call->overwrite, "Replace the run in --out");
   command->add_flag("--quiet", call->quiet, "Show nothing but errors");

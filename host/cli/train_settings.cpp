@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "host/cli/train_settings.hpp"
 
+#include <type_traits>
+
 #include "host/io/binary_file.hpp"
+#include "host/io/json_bytes.hpp"
 #include "host/io/json_reader.hpp"
 #include "host/model/model_description.hpp"
 #include "idl/error.hpp"
@@ -20,6 +23,8 @@ nlohmann::ordered_json value_json(const std::optional<Value>& value) {
   return value ? nlohmann::ordered_json(*value) : nlohmann::ordered_json();
 }
 
+nlohmann::ordered_json value_json(const std::string& value) { return io::json_of_bytes(value); }
+
 template <class Value>
 bool take(const nlohmann::ordered_json& json, Value& value) {
   return io::take_json(json, value);
@@ -30,13 +35,23 @@ bool take(const nlohmann::ordered_json& json, std::optional<Value>& value) {
   return json.is_null() || io::take_json(json, value.emplace());
 }
 
+template <class Value>
+void check_range(const std::string& name, const Value& value, const NumberRange& range) {
+  if constexpr (std::is_arithmetic_v<Value> && !std::is_same_v<Value, bool>)
+    check_number(name, value, range);
+}
+template <class Value>
+void check_range(const std::string& name, const std::optional<Value>& value,
+                 const NumberRange& range) {
+  if (value) check_range(name, *value, range);
+}
+
 }  // namespace
 
 nlohmann::ordered_json to_json(const TrainSettings& settings) {
   nlohmann::ordered_json json;
-  for_each_setting(settings, [&](const char* name, const auto& value, const char*) {
-    json[name] = value_json(value);
-  });
+  for_each_setting(settings, [&](const char* name, const auto& value, const char*,
+                                 NumberRange = {}) { json[name] = value_json(value); });
   return json;
 }
 
@@ -44,12 +59,14 @@ TrainSettings settings_from_json(const nlohmann::ordered_json& json, const std::
   IDL_CHECK(json.is_object(), source + ": the settings are no JSON object");
   TrainSettings settings;
   std::size_t known = 0;
-  for_each_setting(settings, [&](const char* name, auto& value, const char*) {
+  for_each_setting(settings, [&](const char* name, auto& value, const char*,
+                                 const NumberRange& range = {}) {
     const auto found = json.find(name);
     if (found == json.end()) return;
     ++known;
-    IDL_CHECK(take(*found, value),
-              source + ": " + name + " is " + found->dump() + ", which has the wrong type");
+    const std::string what = source + ": " + name;
+    IDL_CHECK(take(*found, value), what + " is " + found->dump() + ", which has the wrong type");
+    check_range(what, value, range);
   });
   if (known == json.size()) return settings;
   const nlohmann::ordered_json all = to_json(settings);
@@ -117,9 +134,6 @@ TrainerOptions trainer_options(const TrainSettings& settings) {
   options.schedule = {.kind = parse_schedule(settings.schedule),
                       .period = settings.schedule_period,
                       .gamma = settings.schedule_gamma};
-  IDL_CHECK(options.schedule.period >= 1, "--schedule-period is " +
-                                              std::to_string(options.schedule.period) +
-                                              ", it must be at least 1");
   const Tolerance tolerance{
       .max_iterations = settings.max_iterations,
       .absolute = settings.tolerance,

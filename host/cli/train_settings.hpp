@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 
+#include "host/options/validate.hpp"
 #include "idl/trainer.hpp"
 
 namespace idl::cli {
@@ -55,24 +56,27 @@ struct TrainSettings {
   std::int64_t limit = 0;
 };
 
-/// Calls visit(name, member, help) for each setting; the flag is "--" + name.
+/// Calls visit(name, member, help), for numbers visit(name, member, help, range), for each setting;
+/// the flag is "--" + name.
 template <class Settings, class Visitor>
 void for_each_setting(Settings& s, Visitor&& visit) {
   visit("data", s.data, "Folder with (Fashion-)MNIST (IDX, plain or .gz) or CIFAR-10 (binary)");
-  visit("hidden", s.hidden, "States n");
-  visit("epochs", s.epochs, "Passes over the training set");
-  visit("batch", s.batch, "Samples per optimiser step");
-  visit("lr", s.lr, "Learning rate");
-  visit("kappa", s.kappa, "|A|_inf <= kappa, in (0, 1)");
+  visit("hidden", s.hidden, "States n", ranges::model_size);
+  visit("epochs", s.epochs, "Passes over the training set", ranges::not_negative);
+  visit("batch", s.batch, "Samples per optimiser step", ranges::positive_count);
+  visit("lr", s.lr, "Learning rate", ranges::not_negative);
+  visit("kappa", s.kappa, "|A|_inf <= kappa, in (0, 1)", ranges::kappa);
   visit("activation", s.activation,
         "relu, leaky_relu, elu, tanh, sigmoid, softplus, silu, gelu, identity");
-  visit("alpha", s.alpha, "Slope of leaky_relu below 0 (default 0.01), scale of elu (default 1)");
+  visit("alpha", s.alpha, "Slope of leaky_relu below 0 (default 0.01), scale of elu (default 1)",
+        NumberRange{});
   visit("well-posedness", s.well_posedness, "inf_norm_ball, strictly_upper_triangular, none");
   visit("bias", s.bias, "Append a one to each input");
   visit("no-D", s.no_D, "Y = CX, without DU");
   visit("allow-unproven", s.allow_unproven, "Accept an activation with L*kappa >= 1");
   visit("device", s.device, "auto, cpu, cuda or cuda:K");
-  visit("threads", s.threads, "On the CPU; 0: as many as there are processors to use");
+  visit("threads", s.threads, "On the CPU; 0: as many as there are processors to use",
+        ranges::threads);
   visit("precision", s.precision, "f32 or f64");
   visit("init", s.init, "Start from this model (safetensors) instead of random parameters");
   visit("prefix", s.prefix, "With --init: of the names A, B, C, D in the file");
@@ -81,17 +85,19 @@ void for_each_setting(Settings& s, Visitor&& visit) {
   visit("project", s.project,
         "With --init: project A where it lies outside its constraint, instead of refusing it");
   visit("no-shuffle", s.no_shuffle, "Visit the samples in the order of the files");
-  visit("seed", s.seed, "Of the parameters and of the order of the samples");
+  visit("seed", s.seed, "Of the parameters and of the order of the samples", NumberRange{});
   visit("loss", s.loss, "softmax_cross_entropy, squared_error");
   visit("optimizer", s.optimizer, "adam, adamw, sgd");
-  visit("weight-decay", s.weight_decay, "Weight decay");
-  visit("momentum", s.momentum, "Momentum of sgd");
+  visit("weight-decay", s.weight_decay, "Weight decay", ranges::not_negative);
+  visit("momentum", s.momentum, "Momentum of sgd", ranges::decay);
   visit("schedule", s.schedule, "Learning rate over time: constant, step, cosine");
-  visit("schedule-period", s.schedule_period, "Epochs between two drops of schedule step");
-  visit("schedule-gamma", s.schedule_gamma, "Factor of a drop of schedule step");
-  visit("tolerance", s.tolerance, "Absolute tolerance of both solves");
-  visit("relative-tolerance", s.relative_tolerance, "Relative tolerance of both solves");
-  visit("max-iterations", s.max_iterations, "Iterations of a solve at most");
+  visit("schedule-period", s.schedule_period, "Epochs between two drops of schedule step",
+        ranges::positive_count);
+  visit("schedule-gamma", s.schedule_gamma, "Factor of a drop of schedule step", ranges::share);
+  visit("tolerance", s.tolerance, "Absolute tolerance of both solves", ranges::not_negative);
+  visit("relative-tolerance", s.relative_tolerance, "Relative tolerance of both solves",
+        ranges::not_negative);
+  visit("max-iterations", s.max_iterations, "Iterations of a solve at most", ranges::not_negative);
   visit("certified", s.certified, "Stop a solve by its error bound instead of its step");
   visit("sweep", s.sweep, "Of both solves: jacobi (Picard), gauss_seidel, automatic");
   visit("acceleration", s.acceleration, "Of both solves: none, anderson, automatic");
@@ -99,12 +105,13 @@ void for_each_setting(Settings& s, Visitor&& visit) {
         "Of both solves: full, or automatic (bfloat16 inside, where a GPU gains by it)");
   visit("batch-invariant", s.batch_invariant, "Same bits for a sample in whatever batch");
   visit("checkpoint-interval", s.checkpoint_interval,
-        "Optimiser steps between checkpoints; 0: once an epoch");
-  visit("limit", s.limit, "Use only the first N training samples; 0: all");
+        "Optimiser steps between checkpoints; 0: once an epoch", ranges::not_negative);
+  visit("limit", s.limit, "Use only the first N training samples; 0: all", ranges::not_negative);
 }
 
 nlohmann::ordered_json to_json(const TrainSettings& settings);
-/// @throws InvalidArgument for an unknown name or a value of the wrong type, naming `source`
+/// @throws InvalidArgument for an unknown name, a value of the wrong type or a number out of its
+/// range, naming `source`
 TrainSettings settings_from_json(const nlohmann::ordered_json& json, const std::string& source);
 /// The settings in a config.json. @throws IoError, InvalidArgument as settings_from_json
 TrainSettings read_config(const std::filesystem::path& path);

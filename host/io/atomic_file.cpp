@@ -132,7 +132,7 @@ void AtomicFile::write(std::span<const std::byte> bytes) {
   }
 }
 
-void AtomicFile::commit() {
+void AtomicFile::put_on_disk() {
   while (::fsync(descriptor_) != 0)
     if (errno != EINTR) fail("cannot be written to the disk", errno);
   // Network file systems report a full disk only here. After EINTR the descriptor is gone all the
@@ -140,10 +140,23 @@ void AtomicFile::commit() {
   const int closed = ::close(descriptor_);
   descriptor_ = -1;
   if (closed != 0 && errno != EINTR) fail("cannot be written to the disk", errno);
+}
+
+void AtomicFile::put_in_place() {
   if (::rename(temporary_.c_str(), target_.c_str()) != 0) fail("cannot be put in place", errno);
   temporary_exists_ = false;
   if (const int error = sync_folder(folder_of(target_)); error != 0)
     fail("is written, but its folder cannot be synced", error);
+}
+
+void AtomicFile::commit() {
+  put_on_disk();
+  put_in_place();
+}
+
+void AtomicFile::commit_together(std::span<AtomicFile* const> files) {
+  for (AtomicFile* file : files) file->put_on_disk();
+  for (AtomicFile* file : files) file->put_in_place();
 }
 
 void write_file_atomically(const std::filesystem::path& path, std::span<const std::byte> bytes) {

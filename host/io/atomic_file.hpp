@@ -37,6 +37,9 @@ class AtomicFile {
   /// could not be synced
   void commit();
 
+  /// As commit() of each, but none gets its name before all of them are on the disk.
+  static void commit_together(std::span<AtomicFile* const> files);
+
  private:
   std::filesystem::path target_;
   std::filesystem::path temporary_;
@@ -44,6 +47,8 @@ class AtomicFile {
   bool temporary_exists_ = false;
 
   bool make_temporary();
+  void put_on_disk();
+  void put_in_place();
   [[noreturn]] void fail(const std::string& what, int error) const;
 };
 

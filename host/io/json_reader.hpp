@@ -8,6 +8,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "host/io/json_bytes.hpp"
 #include "idl/error.hpp"
 
 /// JSON that comes from files. The library nlohmann/json walks a value recursively when it copies
@@ -20,6 +21,8 @@ inline constexpr int k_deepest_json = 32;
 /// lie in one another. Json is nlohmann::json or ordered_json.
 template <class Json>
 std::optional<Json> parse_json(std::string_view text) {
+  // The library takes a NUL for the end of the text, whatever follows it.
+  if (text.find('\0') != std::string_view::npos) return std::nullopt;
   bool too_deep = false;
   const auto check_depth = [&](int depth, typename Json::parse_event_t, Json&) {
     too_deep = too_deep || depth > k_deepest_json;
@@ -31,7 +34,7 @@ std::optional<Json> parse_json(std::string_view text) {
 }
 
 /// Takes `value` as it is: a number without fraction for an integral T, and only where T holds it;
-/// any number for a floating-point T.
+/// any number for a floating-point T; what bytes_of_json() takes for a string.
 /// @returns whether that was possible; otherwise `target` stays as it was
 template <class T, class Json>
 bool take_json(const Json& value, T& target) {
@@ -54,8 +57,9 @@ bool take_json(const Json& value, T& target) {
     target = value.template get<T>();
   } else {
     static_assert(std::is_same_v<T, std::string>);
-    if (!value.is_string()) return false;
-    target = value.template get<std::string>();
+    std::optional<std::string> bytes = bytes_of_json(value);
+    if (!bytes) return false;
+    target = std::move(*bytes);
   }
   return true;
 }

@@ -2,10 +2,10 @@
 #include <array>
 #include <cstring>
 
-#include "host/io/atomic_file.hpp"
 #include "host/io/binary_file.hpp"
 #include "host/io/checked_size.hpp"
 #include "host/io/npy_header.hpp"
+#include "host/io/npy_writer.hpp"
 #include "idl/io.hpp"
 
 /// The format: "\x93NUMPY", version (2 bytes), length of the header (2 bytes in version 1, then 4),
@@ -97,7 +97,7 @@ Array read_npy(const std::filesystem::path& path) {
   return array;
 }
 
-void write_npy(const std::filesystem::path& path, const Array& array) {
+void write_npy(AtomicFile& file, const Array& array) {
   const auto expected =
       checked_product(static_cast<std::uint64_t>(array.size()), size_of(array.type));
   IDL_CHECK(expected && *expected == array.bytes.size(),
@@ -116,10 +116,14 @@ void write_npy(const std::filesystem::path& path, const Array& array) {
   const auto length = static_cast<std::uint16_t>(text.size());  // 64 extents: below 2 KiB
   std::memcpy(preamble.data() + 8, &length, sizeof length);
 
-  AtomicFile file(path);
   file.write(preamble);
   file.write(std::as_bytes(std::span(text)));
   file.write(array.bytes);
+}
+
+void write_npy(const std::filesystem::path& path, const Array& array) {
+  AtomicFile file(path);
+  write_npy(file, array);
   file.commit();
 }
 

@@ -195,6 +195,9 @@ SafetensorsHeader parse_safetensors_header(std::string_view text, const std::str
   // The parser would also accept a byte order mark or spaces.
   if (text.empty() || text.front() != '{')
     throw IoError(path, offset, "'{', with which a safetensors header begins");
+  // The parser takes a NUL for the end of the text, whatever follows it.
+  if (const std::size_t nul = text.find('\0'); nul != std::string_view::npos)
+    throw IoError(path, offset + nul, "the JSON text of the header to go on, not a NUL");
   HeaderReader reader;
   if (!nlohmann::json::sax_parse(text.begin(), text.end(), &reader)) {
     if (!reader.trouble().empty()) throw IoError(path, reader.trouble());

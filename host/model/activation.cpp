@@ -6,6 +6,7 @@
 #include <cmath>
 #include <string>
 
+#include "host/options/number_range.hpp"
 #include "idl/error.hpp"
 
 namespace idl {
@@ -45,6 +46,7 @@ double lipschitz_constant(const Activation& activation) {
   switch (activation.kind) {
     case ActivationKind::leaky_relu:
     case ActivationKind::elu:
+      check_number("alpha", activation.alpha, NumberRange{});  // std::max would take NaN for 1
       return std::max(1.0, std::abs(activation.alpha));
     case ActivationKind::sigmoid:
       return 0.25;

@@ -8,6 +8,7 @@
 
 #include "host/model/loop_options.hpp"
 #include "host/model/solve_warning.hpp"
+#include "host/options/validate.hpp"
 #include "host/solver/adjoint.hpp"
 #include "host/solver/picard.hpp"
 #include "idl/error.hpp"
@@ -16,9 +17,9 @@
 namespace idl {
 namespace {
 
-index_t checked_samples(index_t samples) {
-  IDL_CHECK(samples >= 1,
-            "BatchPass: samples is " + std::to_string(samples) + ", it must be at least 1");
+index_t checked_samples(index_t samples, const SolverOptions& options) {
+  check_number("BatchPass: samples", samples, ranges::positive_count);
+  validate(options);
   return samples;
 }
 
@@ -31,7 +32,7 @@ struct BatchPass<T>::State {
         const BatchPassOptions& options_in)
       : context(&context_in),
         model(&model_in),
-        samples(checked_samples(samples_in)),
+        samples(checked_samples(samples_in, options_in.solver)),
         options(options_in),
         n(model_in.shape().states),
         p(model_in.shape().inputs),

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: MIT
 #include <algorithm>
-#include <cmath>
-#include <limits>
 #include <memory>
 #include <string>
 #include <utility>
@@ -9,6 +7,7 @@
 #include "host/model/pass_cache.hpp"
 #include "host/model/projection_steps.hpp"
 #include "host/model/solve_warning.hpp"
+#include "host/options/validate.hpp"
 #include "idl/batch_pass.hpp"
 #include "idl/error.hpp"
 #include "idl/model.hpp"
@@ -17,37 +16,6 @@
 
 namespace idl {
 namespace {
-
-void check_options(const ModelOptions& options) {
-  IDL_CHECK(std::isfinite(options.activation.alpha),
-            "the activation " + std::string(to_string(options.activation.kind)) +
-                " has alpha = " + std::to_string(options.activation.alpha) + ", it must be finite");
-  const WellPosedness& constraint = options.well_posedness;
-  if (constraint.kind != WellPosednessKind::inf_norm_ball) return;
-  const double kappa = constraint.kappa;
-  IDL_CHECK(kappa > 0.0 && kappa < 1.0,
-            "kappa is " + std::to_string(kappa) + ", it must lie strictly between 0 and 1");
-  const double L = lipschitz_constant(options.activation);
-  IDL_CHECK(L * kappa < 1.0 || options.allow_unproven,
-            "the activation " + std::string(to_string(options.activation.kind)) +
-                " has Lipschitz constant " + std::to_string(L) + ", and times kappa = " +
-                std::to_string(kappa) + " that is " + std::to_string(L * kappa) +
-                " >= 1: the iteration is not proved to converge; choose kappa below " +
-                std::to_string(1.0 / L) + " or allow it with allow_unproven");
-}
-
-void check_shape(const ModelShape& shape) {
-  const auto check = [](index_t size, const char* name) {
-    IDL_CHECK(size >= 1,
-              std::string(name) + " is " + std::to_string(size) + ", it must be at least 1");
-    // Sums of sizes must not overflow; far above what any memory holds.
-    IDL_CHECK(size <= index_t(1) << 40,
-              std::string(name) + " is " + std::to_string(size) + ", more than can be addressed");
-  };
-  check(shape.states, "states");
-  check(shape.inputs, "inputs");
-  check(shape.outputs, "outputs");
-}
 
 /// Columns solved at a time. On the CPU enough for each thread to take many, few enough for what is
 /// in front of the loop and behind it to stay in the cache; on a GPU as many as fill it.
@@ -109,8 +77,8 @@ template <class T>
 ImplicitModel<T>::ImplicitModel(Context& context, ModelShape shape, ModelOptions options,
                                 std::uint64_t seed)
     : shape_(shape), options_(options) {
-  check_shape(shape);
-  check_options(options);
+  validate(shape);
+  validate(options);
   M_ = Matrix<T>(context, shape.states + shape.outputs, shape.states + input_rows());
   context.backend()->run(
       FillRandom<T>{.A = M_, .seed = seed, .scale = 1.0 / static_cast<double>(shape.states)});
@@ -147,6 +115,7 @@ void ImplicitModel<T>::predict_into(Context& context, ConstMatrixView<T> U, Matr
                                     const SolverOptions& options,
                                     std::optional<ConstMatrixView<T>> X0) const {
   const index_t m = U.cols;
+  validate(options);
   IDL_CHECK(U.rows == shape_.inputs, "predict: U has " + std::to_string(U.rows) +
                                          " rows, the model has " + std::to_string(shape_.inputs) +
                                          " inputs");

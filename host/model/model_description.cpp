@@ -2,12 +2,13 @@
 #include "host/model/model_description.hpp"
 
 #include <array>
-#include <charconv>
 #include <limits>
 #include <string_view>
+#include <type_traits>
 
 #include "host/model/model_file.hpp"
 #include "host/model/tensor_prefix.hpp"
+#include "host/options/validate.hpp"
 #include "idl/error.hpp"
 
 namespace idl {
@@ -44,6 +45,7 @@ void check_keys(const io::Safetensors& file) {
 }
 
 void check_given(const LoadOptions& given) {
+  validate(given);
   IDL_CHECK(!given.kappa || !given.well_posedness ||
                 *given.well_posedness == WellPosednessKind::inf_norm_ball,
             "kappa is given, but well_posedness is " +
@@ -63,9 +65,12 @@ void read(const std::string& text, bool& value) {
 }
 template <class Number>
 void read(const std::string& text, Number& value) {
-  const auto result = std::from_chars(text.data(), text.data() + text.size(), value);
-  IDL_CHECK(result.ec == std::errc() && result.ptr == text.data() + text.size(),
-            "'" + text + "', which is no number");
+  const NumberRange range =
+      std::is_integral_v<Number> ? ranges::not_negative : NumberRange{};  // the step is a count
+  const std::optional<Number> number = parse_number<Number>(text);
+  IDL_CHECK(number && contains(range, *number),
+            "'" + text + "', which is no number that it may be, " + expectation<Number>(range));
+  value = *number;
 }
 
 /// What the metadata say of `key`. @throws IoError where that cannot be understood

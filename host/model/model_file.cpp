@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "host/model/model_file.hpp"
 
-#include <array>
-#include <charconv>
 #include <cmath>
 #include <cstdint>
 #include <limits>
@@ -14,6 +12,7 @@
 #include "host/model/blocks.hpp"
 #include "host/model/model_description.hpp"
 #include "host/model/non_finite.hpp"
+#include "host/options/number_range.hpp"
 #include "idl/error.hpp"
 
 namespace idl {
@@ -50,12 +49,6 @@ void check_block(const io::Safetensors& file, const std::string& prefix, const B
 void check_blocks(const io::Safetensors& file, const std::string& prefix, const ModelShape& shape,
                   const ModelOptions& options) {
   for (const Block& block : blocks_of(shape, options)) check_block(file, prefix, block);
-}
-
-std::string number_text(double value) {
-  std::array<char, 64> buffer{};
-  const auto result = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value);
-  return {buffer.data(), result.ptr};
 }
 
 std::string tensor_list(const io::Safetensors& file, const std::string& prefix) {

@@ -32,9 +32,6 @@ void check_blocks(const io::Safetensors& file, const std::string& prefix, const 
 /// The metadata that describe a model.
 std::map<std::string, std::string> model_metadata(const ModelOptions& options, std::int64_t step);
 
-/// The shortest text that reads back as the same double.
-std::string number_text(double value);
-
 /// "A (3, 3), B (3, 2)": the tensors whose names begin with `prefix`, at most 12 of them.
 std::string tensor_list(const io::Safetensors& file, const std::string& prefix);
 

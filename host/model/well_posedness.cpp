@@ -9,6 +9,7 @@
 
 #include "host/model/perron.hpp"
 #include "host/model/projection_steps.hpp"
+#include "host/options/validate.hpp"
 #include "idl/context.hpp"
 #include "idl/error.hpp"
 #include "kernels/backend.hpp"
@@ -58,9 +59,7 @@ Sequence projection_steps(const WellPosedness& constraint, MatrixView<T> A) {
     case WellPosednessKind::none:
       break;
     case WellPosednessKind::inf_norm_ball:
-      IDL_CHECK(constraint.kappa > 0.0 && constraint.kappa < 1.0,
-                "kappa is " + std::to_string(constraint.kappa) +
-                    ", it must lie strictly between 0 and 1");
+      check_number("kappa", constraint.kappa, ranges::kappa);
       return {ProjectRowsL1<T>{.A = A, .radius = rounded_down<T>(constraint.kappa)}};
     case WellPosednessKind::strictly_upper_triangular:
       return {MaskStrictlyUpper<T>{.A = A}};

@@ -22,7 +22,6 @@ AdjointSolver<T>::AdjointSolver(Context& context, const AdjointProblem<T>& probl
       W_(context, problem.V.rows, problem.V.cols),
       A_row_sums_(context, problem.A.rows),
       iteration_(context, problem.V.cols) {
-  check_tolerance(tolerance, "adjoint");
   if (options.acceleration == Acceleration::anderson) anderson_.emplace(context, problem.V);
   make_refinement();
   compile();

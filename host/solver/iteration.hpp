@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <cmath>
 #include <iterator>
 #include <limits>
 #include <string>
@@ -18,19 +17,6 @@
 
 /// What the forward and the adjoint loop have in common.
 namespace idl::solver {
-
-/// Throws InvalidArgument, naming `which` loop, unless the tolerance makes sense.
-inline void check_tolerance(const Tolerance& tolerance, const std::string& which) {
-  IDL_CHECK(tolerance.max_iterations >= 0, which + ".max_iterations is " +
-                                               std::to_string(tolerance.max_iterations) +
-                                               ", it must not be negative");
-  IDL_CHECK(tolerance.absolute >= 0.0 && std::isfinite(tolerance.absolute),
-            which + ".absolute is " + std::to_string(tolerance.absolute) +
-                ", it must be finite and not negative");
-  IDL_CHECK(tolerance.relative >= 0.0 && std::isfinite(tolerance.relative),
-            which + ".relative is " + std::to_string(tolerance.relative) +
-                ", it must be finite and not negative");
-}
 
 /// How a loop goes about its columns, beside its tolerance.
 struct LoopOptions {

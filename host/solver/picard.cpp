@@ -24,7 +24,6 @@ PicardSolver<T>::PicardSolver(Context& context, const EquilibriumProblem<T>& pro
       A_row_sums_(context, problem.A.rows),
       B_row_sums_(context, problem.B.rows),
       iteration_(context, problem.X.cols) {
-  check_tolerance(tolerance, "forward");
   if (options.acceleration == Acceleration::anderson) anderson_.emplace(context, problem.X);
   Backend& backend = *context.backend();
   norms_ = backend.compile(

@@ -11,6 +11,7 @@
 #include "host/io/json_object.hpp"
 #include "host/io/json_reader.hpp"
 #include "host/model/model_file.hpp"
+#include "host/options/validate.hpp"
 #include "idl/error.hpp"
 #include "idl/io.hpp"
 
@@ -131,7 +132,7 @@ void check_settings(const Json& written, const Json& wanted, const std::string& 
 
 void check_position(const TrainingPosition& position, const TrainerOptions& options,
                     const Dataset& train, const std::string& path) {
-  const index_t batches = (train.size() + options.batch_size - 1) / options.batch_size;
+  const index_t batches = batches_of(train.size(), options.batch_size);
   // Divided, since epoch·batches may overflow. A whole epoch's last batch may be smaller.
   if (position.epoch < 0 || position.batch < 0 || position.batch >= batches ||
       position.steps / batches != position.epoch || position.steps % batches != position.batch ||
@@ -141,6 +142,17 @@ void check_position(const TrainingPosition& position, const TrainerOptions& opti
                             std::to_string(batches) + ", step " + std::to_string(position.steps) +
                             ", " + std::to_string(position.samples) + " samples, " +
                             std::to_string(position.not_converged) + " of them not converged");
+  const auto check = [&](const char* key, double value, const NumberRange& range) {
+    if (!contains(range, value))
+      throw IoError(path, std::string(k_position_key) + ": " + key + " is " + number_text(value) +
+                              ", expected " + expectation<double>(range));
+  };
+  const auto samples = static_cast<double>(position.samples);
+  check("loss_sum", position.loss_sum, NumberRange{});
+  check("correct", position.correct, {.lowest = 0, .highest = samples});
+  check("forward_iterations", position.forward_iterations, ranges::not_negative);
+  check("adjoint_iterations", position.adjoint_iterations, ranges::not_negative);
+  check("best_accuracy", position.best_accuracy, {.lowest = -1, .highest = 1});
 }
 
 template <class T>

@@ -27,6 +27,11 @@ struct TrainingPosition {
   std::uint64_t metrics_length = 0;
 };
 
+/// Batches of an epoch over `samples` >= 1 samples; the last one may be smaller.
+constexpr index_t batches_of(index_t samples, index_t batch_size) {
+  return (samples - 1) / batch_size + 1;  // unlike samples + batch_size, in 64 bits for any size
+}
+
 /// Writes checkpoint.safetensors into options.folder: the model's blocks, the moments' blocks
 /// ("first_moment.A", ...), and in the metadata the position and the options that change results.
 /// A model file at the same time: load_model reads it. Atomic.

@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 
+#include "host/options/validate.hpp"
 #include "host/train/batch_step.hpp"
 #include "idl/error.hpp"
 #include "idl/trainer.hpp"
@@ -13,8 +14,8 @@ namespace idl {
 template <class T>
 Evaluation evaluate(Context& context, const ImplicitModel<T>& model, const Dataset& data,
                     LossKind loss, index_t batch_size, const SolverOptions& solver) {
-  IDL_CHECK(batch_size >= 1,
-            "evaluate: batch_size is " + std::to_string(batch_size) + ", it must be at least 1");
+  check_number("evaluate: batch_size", batch_size, ranges::positive_count);
+  validate(solver);
   IDL_CHECK(data.features() == model.shape().inputs && data.classes() == model.shape().outputs,
             "evaluate: the data have " + std::to_string(data.features()) + " features and " +
                 std::to_string(data.classes()) + " classes, the model " +

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "host/model/projection_steps.hpp"
+#include "host/options/validate.hpp"
 #include "idl/error.hpp"
 #include "kernels/backend.hpp"
 #include "kernels/math/adam.hpp"
@@ -24,12 +25,6 @@ Kind parse(std::string_view name, std::initializer_list<Kind> kinds, const char*
   }
   throw InvalidArgument("unknown " + std::string(what) + " '" + std::string(name) +
                         "', known are: " + known);
-}
-
-void check(double value, double lowest, double limit, const char* name) {
-  IDL_CHECK(value >= lowest && value < limit,
-            std::string("optimizer: ") + name + " is " + std::to_string(value) + ", expected [" +
-                std::to_string(lowest) + ", " + std::to_string(limit) + ")");
 }
 
 /// What an optimiser keeps on the device.
@@ -130,12 +125,11 @@ ScheduleKind parse_schedule(std::string_view name) {
 }
 
 double Schedule::factor(std::int64_t epoch, std::int64_t step, std::int64_t total_steps) const {
+  validate(*this);
   switch (kind) {
     case ScheduleKind::constant:
       return 1.0;
     case ScheduleKind::step:
-      IDL_CHECK(period >= 1,
-                "schedule: period is " + std::to_string(period) + " epochs, it must be at least 1");
       return std::pow(gamma, static_cast<double>(epoch / period));
     case ScheduleKind::cosine: {
       const double progress =
@@ -150,13 +144,7 @@ template <class T>
 Optimizer<T>::Optimizer(Context& context, const ImplicitModel<T>& model,
                         const OptimizerOptions& options)
     : options_(options) {
-  constexpr double k_any = 1e300;
-  check(options.learning_rate, 0.0, k_any, "learning_rate");
-  check(options.beta1, 0.0, 1.0, "beta1");
-  check(options.beta2, 0.0, 1.0, "beta2");
-  check(options.epsilon, 0.0, k_any, "epsilon");
-  check(options.weight_decay, 0.0, k_any, "weight_decay");
-  check(options.momentum, 0.0, 1.0, "momentum");
+  validate(options);
   const ConstMatrixView<T> M = model.M();
   first_ = Matrix<T>::zeros(context, M.rows, M.cols);
   if (options.kind != OptimizerKind::sgd) second_ = Matrix<T>::zeros(context, M.rows, M.cols);

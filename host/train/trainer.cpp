@@ -4,10 +4,11 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <limits>
 #include <string>
 
 #include "host/model/non_finite.hpp"
-#include "host/solver/iteration.hpp"
+#include "host/options/validate.hpp"
 #include "host/train/batch_step.hpp"
 #include "host/train/checkpoint.hpp"
 #include "host/train/metrics_log.hpp"
@@ -54,17 +55,12 @@ void check(const ImplicitModel<T>& model, const Dataset& data, const char* which
                 std::to_string(model.shape().outputs) + " outputs");
 }
 
-void check(const TrainerOptions& options) {
-  IDL_CHECK(options.epochs >= 0,
-            "Trainer: epochs is " + std::to_string(options.epochs) + ", it must not be negative");
-  IDL_CHECK(
-      options.batch_size >= 1,
-      "Trainer: batch_size is " + std::to_string(options.batch_size) + ", it must be at least 1");
-  IDL_CHECK(options.checkpoint_interval >= 0, "Trainer: checkpoint_interval is " +
-                                                  std::to_string(options.checkpoint_interval) +
-                                                  ", it must not be negative");
-  solver::check_tolerance(options.solver.forward, "forward");
-  solver::check_tolerance(options.solver.adjoint, "adjoint");
+/// The steps of the whole training are counted in 64 bits.
+void check_steps(const TrainerOptions& options, index_t samples) {
+  const index_t batches = batches_of(samples, options.batch_size);
+  IDL_CHECK(options.epochs <= std::numeric_limits<std::int64_t>::max() / batches,
+            "Trainer: epochs is " + std::to_string(options.epochs) + ", and times " +
+                std::to_string(batches) + " batches that is more steps than can be counted");
 }
 
 }  // namespace
@@ -80,7 +76,7 @@ struct Trainer<T>::State {
         options_(std::move(options)),
         optimizer_(context, model, options_.optimizer),
         batch_size_(std::min(options_.batch_size, train.size())),
-        batches_((train.size() + batch_size_ - 1) / batch_size_),
+        batches_(batches_of(train.size(), batch_size_)),
         prefetcher_(context, train, batch_size_, options_.loss == LossKind::squared_error) {}
 
   TrainingEnd fit();
@@ -335,7 +331,8 @@ Trainer<T>::Trainer(Context& context, ImplicitModel<T>& model, const Dataset& tr
                     const Dataset* test, TrainerOptions options) {
   check(model, train, "training");
   if (test != nullptr) check(model, *test, "test");
-  check(options);
+  validate(options);
+  check_steps(options, train.size());
   state_ = std::make_unique<State>(context, model, train, test, std::move(options));
 }
 template <class T>

@@ -56,6 +56,7 @@ struct Activation {
 };
 
 /// L_φ, the smallest constant (rounded up in the last place) with |φ(x) − φ(y)| ≤ L_φ |x − y|.
+/// @throws InvalidArgument where it depends on an α that is not finite
 IDL_EXPORT double lipschitz_constant(const Activation& activation);
 
 /// "relu", "leaky_relu", ...

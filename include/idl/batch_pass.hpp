@@ -40,7 +40,7 @@ struct BatchPassOptions {
 template <class T>
 class IDL_EXPORT BatchPass {
  public:
-  /// @throws InvalidArgument (samples < 1, negative tolerances, max_iterations < 0), OutOfMemory
+  /// @throws InvalidArgument (samples < 1, tolerances out of their range), OutOfMemory
   BatchPass(Context& context, const ImplicitModel<T>& model, index_t samples,
             const BatchPassOptions& options = {});
   ~BatchPass();

@@ -76,7 +76,10 @@ typedef struct idl_sample_report {
   int32_t low_precision_iterations; /**< applications in bfloat16, beside `iterations` */
 } idl_sample_report;
 
-/** When a solve stops; zeroes mean the library's defaults (300 iterations, 3e-6, 0). */
+/**
+ * When a solve stops; zeroes mean the library's defaults (300 iterations, 3e-6, 0). Numbers that are
+ * negative, not finite or not among those named are IDL_STATUS_INVALID_ARGUMENT.
+ */
 typedef struct idl_solver_options {
   int32_t max_iterations;      /**< applications of the map at most */
   double absolute_tolerance;   /**< in the units of the state */
@@ -190,6 +193,8 @@ IDL_C_EXPORT idl_status idl_model_predict(idl_context* context, const idl_model*
 /**
  * Prepares training with Adam on batches of m samples. The model and the context must outlive the
  * trainer.
+ * @param m              >= 1
+ * @param learning_rate  >= 0 and finite
  */
 IDL_C_EXPORT idl_status idl_trainer_create(idl_context* context, idl_model* model, int64_t m,
                                            double learning_rate, const idl_solver_options* options,

@@ -22,7 +22,7 @@ IDL_EXPORT std::string_view to_string(OptimizerKind kind);
 IDL_EXPORT OptimizerKind parse_optimizer(std::string_view name);
 
 /// Definitions as PyTorch's: Adam (L2 penalty added to the gradient), AdamW (decoupled decay), SGD
-/// with momentum (dampening 0).
+/// with momentum (dampening 0). All numbers are finite, as float too.
 struct OptimizerOptions {
   OptimizerKind kind = OptimizerKind::adam;  ///< which rule
   double learning_rate = 1e-3;               ///< >= 0, before the schedule's factor
@@ -47,9 +47,9 @@ IDL_EXPORT ScheduleKind parse_schedule(std::string_view name);
 ///  - cosine:   floor + (1−floor)·(1+cos(π·t/total))/2 over all optimiser steps t
 struct Schedule {
   ScheduleKind kind = ScheduleKind::constant;  ///< which formula
-  std::int64_t period = 10;                    ///< epochs, for step
-  double gamma = 0.1;                          ///< for step
-  double floor = 0.0;                          ///< for cosine
+  std::int64_t period = 10;                    ///< epochs, >= 1; for step
+  double gamma = 0.1;                          ///< in [0, 1]; for step
+  double floor = 0.0;                          ///< in [0, 1]; for cosine
 
   /// @param epoch       0, 1, ...
   /// @param step        optimiser steps already taken
@@ -61,7 +61,7 @@ struct Schedule {
 template <class T>
 class IDL_EXPORT Optimizer {
  public:
-  /// @throws InvalidArgument (learning rate or epsilon negative, betas outside [0,1))
+  /// @throws InvalidArgument naming the option that is not finite or out of its range
   Optimizer(Context& context, const ImplicitModel<T>& model, const OptimizerOptions& options);
 
   /// As given to the constructor.

@@ -32,6 +32,7 @@ enum class StopRule : std::uint8_t {
 };
 
 /// One loop's stopping rule. Norms: ℓ∞ per column for the state, ℓ1 per column for the adjoint.
+/// Whoever takes one throws InvalidArgument for numbers out of their range, NaN and infinities too.
 struct Tolerance {
   std::int32_t max_iterations = 300;  ///< applications of the map at most, >= 0
   double absolute = 3e-6;             ///< >= 0, in the units of the state

@@ -71,7 +71,7 @@ struct EpochMetrics {
 
 /// How a Trainer trains.
 struct TrainerOptions {
-  std::int64_t epochs = 10;  ///< passes over the training set, >= 1
+  std::int64_t epochs = 10;  ///< passes over the training set, >= 0
   /// Samples of an optimiser step, >= 1; the last batch of an epoch may be smaller.
   index_t batch_size = 100;
   LossKind loss = LossKind::softmax_cross_entropy;  ///< what is made small
@@ -106,7 +106,8 @@ template <class T>
 class IDL_EXPORT Trainer {
  public:
   /// Refers to context, model and data, which must outlive it.
-  /// @throws InvalidArgument (model's p or q do not fit the data; sizes < 1)
+  /// @throws InvalidArgument (model's p or q do not fit the data; a number of the options that is
+  /// not finite or out of its range; more than 2⁶³−1 steps)
   Trainer(Context& context, ImplicitModel<T>& model, const Dataset& train, const Dataset* test,
           TrainerOptions options);
   ~Trainer();

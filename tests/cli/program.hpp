@@ -27,10 +27,11 @@ struct ProgramResult {
 /// A program under way, its output going to files of `folder`.
 class RunningProgram {
  public:
-  RunningProgram(const TemporaryFolder& folder, const std::vector<std::string>& arguments)
+  RunningProgram(const TemporaryFolder& folder, const std::vector<std::string>& arguments,
+                 const char* program = IDL_PROGRAM)
       : out_(folder / "stdout.txt"), err_(folder / "stderr.txt") {
     process_ = ::fork();
-    if (process_ == 0) run(arguments);
+    if (process_ == 0) run(arguments, program);
   }
   void signal(int number) const { ::kill(process_, number); }
   const std::filesystem::path& out() const { return out_; }
@@ -47,7 +48,7 @@ class RunningProgram {
   }
 
  private:
-  [[noreturn]] void run(const std::vector<std::string>& arguments) const {
+  [[noreturn]] void run(const std::vector<std::string>& arguments, const char* program) const {
     const int flags = O_WRONLY | O_CREAT | O_TRUNC;
     ::dup2(::open(out_.c_str(), flags, 0644), STDOUT_FILENO);
     ::dup2(::open(err_.c_str(), flags, 0644), STDERR_FILENO);
@@ -55,7 +56,7 @@ class RunningProgram {
     for (const std::string& argument : arguments)
       argv.push_back(const_cast<char*>(argument.c_str()));
     argv.push_back(nullptr);
-    ::execv(IDL_PROGRAM, argv.data());
+    ::execv(program, argv.data());
     ::_exit(127);
   }
 
@@ -67,6 +68,12 @@ class RunningProgram {
 inline ProgramResult run_program(const std::vector<std::string>& arguments) {
   const TemporaryFolder folder;
   return RunningProgram(folder, arguments).wait();
+}
+
+/// Gives `text` to a shell in `folder`.
+inline ProgramResult run_shell(const std::filesystem::path& folder, const std::string& text) {
+  const TemporaryFolder output;
+  return RunningProgram(output, {"-c", "cd \"$0\" && " + text, folder.string()}, "/bin/sh").wait();
 }
 
 /// Status 2 and exactly one line on standard error that holds all of `parts`.

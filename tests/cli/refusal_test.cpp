@@ -45,16 +45,16 @@ TEST_F(Refusal, OfNamesThatDoNotExist) {
 }
 
 TEST_F(Refusal, OfImpossibleNumbers) {
-  expect_refusal(run_program(train({"--hidden", "0"})), {"states is 0"});
+  expect_refusal(run_program(train({"--hidden", "0"})), {"--hidden is '0'", "[1, "});
   expect_refusal(run_program(train({"--hidden", "-3"})));
   expect_refusal(run_program(train({"--hidden", "99999999"})), {"out of memory"});
-  expect_refusal(run_program(train({"--batch", "0"})), {"batch_size is 0"});
+  expect_refusal(run_program(train({"--batch", "0"})), {"--batch is '0'", "[1, "});
   expect_refusal(run_program(train({"--epochs", "-1"})));
   expect_refusal(run_program(train({"--kappa", "1"})), {"kappa"});
   expect_refusal(run_program(train({"--threads", "-1"})), {"threads is -1", "256"});
   expect_refusal(run_program(train({"--threads", "257"})), {"threads is 257", "256"});
   expect_refusal(run_program(train({"--kappa", "nan"})), {"kappa"});
-  expect_refusal(run_program(train({"--lr", "-1"})), {"learning_rate"});
+  expect_refusal(run_program(train({"--lr", "-1"})), {"--lr is '-1'", "[0, "});
   expect_refusal(run_program(train({"--tolerance", "-1"})));
   expect_refusal(run_program(train({"--max-iterations", "-1"})));
   expect_refusal(run_program(train({"--activation", "silu"})), {"Lipschitz", "kappa"});
@@ -112,12 +112,31 @@ TEST_F(Refusal, OfResumingWhereThereIsNoRunOrASpoiledConfiguration) {
   expect_refusal(run_program({"train", "--resume"}), {"--out"});
   expect_refusal(run_program({"train", "--resume", "--out", out().string()}), {"no run"});
   ASSERT_EQ(run_program(train({"--hidden", "5", "--epochs", "1"})).status, 0);
-  std::string config = read_text(out() / "config.json");
-  const std::string spoiled = config.insert(config.find("\"hidden\""), "\"hiden\": 7, ");
+  const std::string config = read_text(out() / "config.json");
+  std::string spoiled = config;
+  spoiled.insert(config.find("\"hidden\""), "\"hiden\": 7, ");
   std::ofstream(out() / "config.json") << spoiled;
   expect_refusal(run_program({"train", "--resume", "--out", out().string()}), {"hiden"});
-  std::ofstream(out() / "config.json") << "{";
-  expect_refusal(run_program({"train", "--resume", "--out", out().string()}), {"config.json"});
+  const auto resume = [&] { return run_program({"train", "--resume", "--out", out().string()}); };
+  for (const std::string& text :
+       {std::string("{"), config + '\0', config + std::string("\0 more", 6), config + " more"}) {
+    std::ofstream(out() / "config.json") << text;
+    expect_refusal(resume(), {"config.json"});
+  }
+  const auto with = [&](const std::string& setting, const std::string& value) {
+    const std::size_t begin = config.find("\"" + setting + "\": ") + setting.size() + 4;
+    std::string changed = config;
+    changed.replace(begin, changed.find_first_of(",\n", begin) - begin, value);
+    std::ofstream(out() / "config.json") << changed;
+  };
+  with("lr", "-1");
+  expect_refusal(resume(), {"config.json", "lr is -1", "[0, "});
+  with("kappa", "1");
+  expect_refusal(resume(), {"config.json", "kappa is 1", "(0, 1)"});
+  with("limit", "-5");
+  expect_refusal(resume(), {"config.json", "limit is -5", "[0, "});
+  with("init", R"("a\u0000b")");
+  expect_refusal(resume(), {"config.json", "init"});
 }
 
 }  // namespace

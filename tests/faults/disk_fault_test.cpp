@@ -144,6 +144,29 @@ TEST_F(DiskFaults, AFileSizeLimitIsRefusedAtWhateverFileItHits) {
   EXPECT_EQ(refused, 5);
 }
 
+TEST_F(DiskFaults, AReportThatIsTooLargeLeavesNoOutputWithoutIt) {
+  const std::vector<float> values(20 * 16, 0.5F);
+  io::write_npy(folder_ / "U.npy", io::Array::from<float>({20, 16}, values));
+  const std::vector<std::string> arguments = {"predict",
+                                              "--model",
+                                              (reference_ / "best.safetensors").string(),
+                                              "--input",
+                                              (folder_ / "U.npy").string(),
+                                              "--output",
+                                              (folder_ / "Y.npy").string(),
+                                              "--report",
+                                              (folder_ / "report.json").string(),
+                                              "--device",
+                                              "cpu"};
+  const ProgramResult result = run_prepared(arguments, [&] {
+    // Y takes 928 bytes, the report some 4000.
+    const rlimit limit{.rlim_cur = 2000, .rlim_max = RLIM_INFINITY};
+    return ::setrlimit(RLIMIT_FSIZE, &limit) == 0;
+  });
+  expect_refusal(result, {"report.json", "File too large"});
+  EXPECT_EQ(folder_.count(), 2) << "the undisturbed run and U.npy";
+}
+
 TEST_F(DiskFaults, AFileSystemThatIsReadOnlyLeavesTheRunAsItIs) {
   const fs::path disk = folder_ / "disk";
   const SmallDisk medium(disk, 1024);

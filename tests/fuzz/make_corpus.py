@@ -85,6 +85,8 @@ def safetensors_files():
     yield "bad_utf8", safetensors_header(b'{"__metadata__":{"a":"\xff\xfe"}}')
     yield "bad_surrogate", safetensors_header(r'{"__metadata__":{"a":"\ud83d"}}')
     yield "bad_two_objects", safetensors_header("{}{}")
+    yield "bad_nul_after", safetensors_header("{}\0\0\0")
+    yield "bad_after_a_nul", safetensors_header("{}\0 no JSON")
     yield "bad_deep", safetensors_header('{"a":' + nested(900) + "}")
     yield "bad_deep_shape", safetensors_header('{"a":{"shape":' + nested(900) + "}}")
     yield "bad_name_twice", safetensors_header('{"a":{%s[0,4]},"a":{%s[0,4]}}' % (entry, entry), floats(1))
@@ -275,7 +277,7 @@ def checkpoint_files():
     yield "valid_begin_of_an_epoch", position(
         epoch=3, batch=0, steps=9, loss_sum=0, correct=0, samples=0, best_accuracy=-1
     )
-    yield "valid_epoch_above_2_32", position(epoch=2**33, batch=0, steps=3 * 2**33, samples=0)
+    yield "valid_epoch_above_2_32", position(epoch=2**33, batch=0, steps=3 * 2**33, samples=0, correct=0)
     yield "valid_other_key", checkpoint(settings={**TRAINING_SETTINGS, "later": [1, {}]})
     yield "bad_model_only", safetensors(blocks(), MODEL_METADATA)
     yield "bad_cut", checkpoint()[:-1]
@@ -303,6 +305,11 @@ def checkpoint_files():
         "samples": {"samples": 5},
         "not_converged_negative": {"not_converged": -1},
         "loss_text": {"loss_sum": "nan"},
+        "loss_beyond_float": {"loss_sum": 1e300},
+        "correct_negative": {"correct": -1},
+        "correct_beyond": {"correct": 3},
+        "iterations_negative": {"forward_iterations": -1},
+        "best_accuracy": {"best_accuracy": 1.5},
         "length_negative": {"metrics_length": -1},
         "length_float": {"metrics_length": 1e30},
     }.items():
@@ -493,9 +500,10 @@ def config_files():
 
     yield "valid_whole", json.dumps({"library": "libidl_cuda", "settings": SETTINGS}, indent=2).encode()
     yield "valid_empty", config()
-    yield "valid_limits", config(seed=2**64 - 1, limit=-(2**63), epochs=2**63 - 1, kappa=0)
+    yield "valid_limits", config(seed=2**64 - 1, limit=2**63 - 1, epochs=2**63 - 1, kappa=1e-300)
     yield "valid_integer_for_float", config(lr=1)
-    yield "valid_other_texts", config(data="\u00e4\u20ac\0", activation="silu", optimizer="sgd")
+    yield "valid_other_texts", config(data="\u00e4\u20ac", activation="silu", optimizer="sgd")
+    yield "valid_bytes", config(data={"percent_encoded": "caf%E9"}, init={"percent_encoded": ""})
     yield "valid_deep_elsewhere", b'{"more":' + nested(20).encode() + b',"settings":{}}'
     yield "bad_nothing", b""
     yield "bad_cut", config(lr=0.1)[:-1]
@@ -527,6 +535,25 @@ def config_files():
     yield "bad_activation", config(activation="relux")
     yield "bad_optimizer", config(optimizer="\u00e4")
     yield "bad_schedule_period", config(**{"schedule-period": 0})
+    yield "bad_nul_after", config(lr=0.1) + b"\0"
+    yield "bad_after_a_nul", config(lr=0.1) + b"\0 no JSON"
+    yield "bad_data_nul", config(data="a\0b")
+    for name, data in {"nul": "a%00", "cut": "%E", "digits": "%G0", "number": 5}.items():
+        yield "bad_bytes_" + name, config(data={"percent_encoded": data})
+    yield "bad_bytes_more", config(data={"percent_encoded": "a", "more": 1})
+    for name, value in {
+        "hidden": 0,
+        "batch": 0,
+        "epochs": -1,
+        "limit": -1,
+        "lr": -1,
+        "kappa": 1,
+        "momentum": 1.0,
+        "tolerance": 1e300,
+        "max-iterations": -1,
+        "schedule-gamma": 2,
+    }.items():
+        yield "bad_range_" + name, config(**{name: value})
 
 
 EPOCH = {

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "host/options/number_range.hpp"
 #include "tests/host/dense_oracle.hpp"
 #include "tests/host/device_test.hpp"
 
@@ -70,7 +71,7 @@ TYPED_TEST(ModelOptionsTest, RefusesAKappaOutsideZeroToOne) {
   for (const double kappa : {0.0, 1.0, -0.5, 1.5, k_nan, k_infinity}) {
     const std::string text =
         this->refusal({4, 2, 1}, {.well_posedness = WellPosedness::inf_norm_ball(kappa)});
-    EXPECT_TRUE(holds(text, {"kappa", std::to_string(kappa)}));
+    EXPECT_TRUE(holds(text, {"kappa is " + number_text(kappa), "(0, 1)"}));
   }
 }
 
@@ -115,10 +116,20 @@ TYPED_TEST(PassOptions, RefusesImpossibleTolerancesByName) {
                     {"adjoint", "max_iterations", "-7"}));
   for (const double bad : {-1e-3, k_nan, k_infinity}) {
     EXPECT_TRUE(holds(this->refusal({.forward = {.absolute = bad}}),
-                      {"forward", "absolute", std::to_string(bad)}));
+                      {"forward.absolute is " + number_text(bad)}));
     EXPECT_TRUE(holds(this->refusal({.adjoint = {.relative = bad}}),
-                      {"adjoint", "relative", std::to_string(bad)}));
+                      {"adjoint.relative is " + number_text(bad)}));
   }
+}
+
+TYPED_TEST(PassOptions, RefusesImpossibleTolerancesForNoSamplesToo) {
+  using T = typename TypeParam::Scalar;
+  const Matrix<T> U(this->context(), 3, 0);
+  EXPECT_TRUE(holds(text_of<InvalidArgument>([&] {
+                      (void)this->model().predict(this->context(), U,
+                                                  {.forward = {.absolute = k_nan}});
+                    }),
+                    {"forward.absolute is nan"}));
 }
 
 TYPED_TEST(PassOptions, RefusesABatchOfNoSamples) {

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
 #include <csignal>
 
 #include "idl/io.hpp"
@@ -172,6 +173,20 @@ TEST(AtomicFile, KeepsTheAccessRights) {
   struct stat status {};
   ASSERT_EQ(stat((folder / "a").c_str(), &status), 0);
   EXPECT_EQ(status.st_mode & 0777U, 0640U);
+}
+
+TEST(AtomicFile, OfSeveralNoneGetsItsNameBeforeAllAreCommitted) {
+  const TemporaryFolder folder;
+  folder.file("a", "old");
+  AtomicFile first(folder / "a");
+  AtomicFile second(folder / "b");
+  first.write(bytes_of("new"));
+  second.write(bytes_of("other"));
+  EXPECT_EQ(read_text(folder / "a"), "old");
+  AtomicFile::commit_together(std::array{&first, &second});
+  EXPECT_EQ(read_text(folder / "a"), "new");
+  EXPECT_EQ(read_text(folder / "b"), "other");
+  EXPECT_EQ(folder.count(), 2);
 }
 
 TEST(AtomicFile, ManyAtOnceDoNotMix) {

@@ -282,6 +282,18 @@ INSTANTIATE_TEST_SUITE_P(
             "{\"a\":" IDL_TENSOR("F32", "[4]", "[18446744073709551600,18446744073709551615]") "}",
             "to begin there"}));
 
+TEST(Safetensors, WhateverFollowsANulInTheHeaderIsRefusedWithItsPlace) {
+  const TemporaryFolder folder;
+  const std::string good = "{\"a\":" IDL_GOOD "}";
+  for (const std::string& tail :
+       {std::string(3, '\0'), std::string("\0 this is no JSON", 18), std::string(" \0", 2)}) {
+    folder.file("f", safetensors(good + tail, std::string(16, '\0')));
+    const std::size_t place = 8 + good.size() + tail.find('\0');
+    expect_error([&] { read_safetensors(folder / "f"); },
+                 {"at byte " + std::to_string(place), "NUL"});
+  }
+}
+
 TEST(Safetensors, DeepNestingIsRefusedWithoutFollowingIt) {
   const TemporaryFolder folder;
   const std::string deep(5'000'000, '[');

@@ -230,6 +230,25 @@ TYPED_TEST(TrainerTest, LearningRateFollowsTheSchedule) {
   EXPECT_DOUBLE_EQ(rates[2], 1e-3);
 }
 
+TYPED_TEST(TrainerTest, ABatchOfAnySizeTakesAllSamplesAtOnce) {
+  auto model = this->model();
+  TrainerOptions options = this->options("run", 2);
+  options.batch_size = std::numeric_limits<index_t>::max();
+  std::vector<std::int64_t> steps;
+  options.on_epoch = [&](const EpochMetrics& metrics) { steps.push_back(metrics.step); };
+  this->fit(model, options);
+  options.epochs = 3;
+  this->fit(model, options, true);
+  EXPECT_EQ(steps, (std::vector<std::int64_t>{1, 2, 3}));
+}
+
+TYPED_TEST(TrainerTest, MoreStepsThanCanBeCountedAreRefused) {
+  auto model = this->model();
+  TrainerOptions options = this->options("", std::numeric_limits<std::int64_t>::max());
+  EXPECT_TRUE(holds(text_of<InvalidArgument>([&] { this->fit(model, options); }),
+                    {"epochs is 9223372036854775807", "5 batches"}));
+}
+
 TYPED_TEST(TrainerTest, DataThatDoNotFitTheModelAreRefused) {
   using T = typename TypeParam::Scalar;
   auto model = this->model();

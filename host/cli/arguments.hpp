@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <optional>
+#include <span>
+#include <string>
+#include <type_traits>
+
+#include "host/options/number_range.hpp"
+
+/// What people type after the program's name.
+namespace idl::cli {
+
+/// The program's own name, then what follows it.
+using Arguments = std::span<const std::string>;
+
+/// Names what is wrong with the arguments: an unknown command or flag, a flag without its value,
+/// with a value that it does not take or given twice, a word too many, a required flag that is
+/// missing. With --help, too, but for what is missing.
+/// @throws InvalidArgument
+void check_arguments(CLI::App& app, Arguments arguments);
+
+/// Adds a flag for a number of base ten within the range, and of nothing else.
+/// @throws InvalidArgument when it is parsed, with the flag, what was given and the range
+template <class T>
+void add_number(CLI::App& command, const std::string& flag, std::optional<T>& value,
+                const NumberRange& range, const std::string& help) {
+  command
+      .add_option(
+          flag,
+          [flag, &value, range](const CLI::results_t& given) {
+            value = number_from_text<T>(flag, given.front(), range);
+            return true;
+          },
+          help)
+      ->type_name(std::is_floating_point_v<T> ? "FLOAT" : "INT");
+}
+/// As above; what `value` holds before is the default.
+template <class T>
+void add_number(CLI::App& command, const std::string& flag, T& value, const NumberRange& range,
+                const std::string& help) {
+  command
+      .add_option(
+          flag,
+          [flag, &value, range](const CLI::results_t& given) {
+            value = number_from_text<T>(flag, given.front(), range);
+            return true;
+          },
+          help)
+      ->type_name(std::is_floating_point_v<T> ? "FLOAT" : "INT")
+      ->default_str(number_text(value));
+}
+
+/// The text as one word of sh: as it is, or in single quotes.
+std::string shell_word(const std::string& text);
+
+/// How to call this program again, as a word of sh: as it was called, where that leads to it.
+/// @param called  argv[0]
+std::string program_word(const std::string& called);
+
+/// "NAME VALUE" as words of sh; "NAME=VALUE" where the value looks like a flag.
+std::string flag_words(const std::string& name, const std::string& value);
+
+}  // namespace idl::cli
