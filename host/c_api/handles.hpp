@@ -88,7 +88,9 @@ inline void require(const void* pointer, const char* name) {
   IDL_CHECK(pointer != nullptr, std::string(name) + " is a null pointer");
 }
 
+/// What these options say; nullptr: nothing. @throws InvalidArgument for what is out of its range
 SolverOptions solver_options(const idl_solver_options* options);
+LoadOptions load_options(const idl_load_options* options);
 
 }  // namespace idl::c_api
 

@@ -2,10 +2,8 @@
 // The C interface gives what the C++ one gives, bit for bit, and refuses what is wrong.
 #include "idl/c_api.h"
 
-#include <limits>
 #include <memory>
 
-#include "host/options/number_range.hpp"
 #include "host/train/batch_step.hpp"
 #include "tests/host/device_test.hpp"
 #include "tests/host/random_values.hpp"
@@ -351,64 +349,6 @@ TYPED_TEST(CApiTest, RefusesWhatIsWrongAndSaysWhy) {
             IDL_STATUS_IO_ERROR);
   EXPECT_NE(std::string(idl_last_error()).find("/nowhere"), std::string::npos);
   EXPECT_EQ(none, nullptr);
-}
-
-TYPED_TEST(CApiTest, RefusesNumbersThatAreNotFiniteOrOutOfTheirRange) {
-  using T = typename TypeParam::Scalar;
-  idl_context* context = this->c_context_.get();
-  const std::vector<T> U = this->inputs();
-  std::vector<T> Y(k_q * k_m, T(-7));
-  const double nan = std::numeric_limits<double>::quiet_NaN();
-  const double infinity = std::numeric_limits<double>::infinity();
-  const auto refused = [](idl_status status, const std::string& part) {
-    EXPECT_EQ(status, IDL_STATUS_INVALID_ARGUMENT) << part;
-    EXPECT_NE(std::string(idl_last_error()).find(part), std::string::npos) << idl_last_error();
-  };
-  const auto options_refused = [&](const idl_solver_options& options, const std::string& part) {
-    for (const std::int64_t m : {std::int64_t{0}, k_m})
-      refused(idl_model_predict(context, this->c_model_.get(), m, U.data(), k_p, Y.data(), k_q,
-                                nullptr, 0, IDL_MEMORY_HOST, &options, nullptr),
-              part);
-    idl_trainer* trainer = nullptr;
-    refused(idl_trainer_create(context, this->c_model_.get(), k_m, 1e-3, &options, &trainer), part);
-    EXPECT_EQ(trainer, nullptr);
-  };
-  const auto with = [](auto idl_solver_options::*field, auto value) {
-    idl_solver_options options = {};
-    options.*field = value;
-    return options;
-  };
-  options_refused(with(&idl_solver_options::absolute_tolerance, nan), "absolute is nan");
-  options_refused(with(&idl_solver_options::absolute_tolerance, infinity), "absolute is inf");
-  options_refused(with(&idl_solver_options::absolute_tolerance, -1.0), "absolute is -1");
-  options_refused(with(&idl_solver_options::relative_tolerance, nan), "relative is nan");
-  options_refused(with(&idl_solver_options::max_iterations, -1), "max_iterations is -1");
-  options_refused(with(&idl_solver_options::anderson, 2), "anderson is 2");
-  options_refused(with(&idl_solver_options::gauss_seidel, -2), "gauss_seidel is -2");
-
-  idl_trainer* trainer = nullptr;
-  for (const double rate : {nan, infinity, -1.0})
-    refused(idl_trainer_create(context, this->c_model_.get(), k_m, rate, nullptr, &trainer),
-            "learning_rate is " + number_text(rate));
-  for (const std::int64_t m : {std::int64_t{0}, std::int64_t{-3}})
-    refused(idl_trainer_create(context, this->c_model_.get(), m, 1e-3, nullptr, &trainer),
-            "m is " + std::to_string(m));
-  idl_model* model = nullptr;
-  for (const double kappa : {nan, infinity, -0.5})
-    refused(
-        idl_model_create(context, this->k_precision, k_n, k_p, k_q, "relu", kappa, 0, 3, &model),
-        "kappa is " + number_text(kappa));
-
-  // Products of sizes that 64 bits do not hold.
-  constexpr std::int64_t k_huge = std::numeric_limits<std::int64_t>::max();
-  const auto predict = [&](std::int64_t m, std::int64_t ldu) {
-    return idl_model_predict(context, this->c_model_.get(), m, U.data(), ldu, Y.data(), k_q,
-                             nullptr, 0, IDL_MEMORY_HOST, nullptr, nullptr);
-  };
-  refused(predict(k_huge, k_p), "ldu is 4");
-  refused(predict(k_huge / 2, k_p), "more than can be addressed");
-  refused(predict(2, k_huge), "more than can be addressed");
-  EXPECT_EQ(Y, std::vector<T>(k_q * k_m, T(-7)));
 }
 
 }  // namespace
