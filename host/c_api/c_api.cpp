@@ -96,7 +96,7 @@ void predict(idl_context& handle, const ImplicitModel<T>& model, std::int64_t m,
              std::int64_t ldu, void* Y, std::int64_t ldy, void* X, std::int64_t ldx,
              idl_memory memory, const idl_solver_options* options, idl_sample_report* reports) {
   const ModelShape& shape = model.shape();
-  check_number("m", m, ranges::not_negative);
+  check_number("m", m, ranges::k_not_negative);
   const SolverOptions solver = solver_options(options);
   if (m == 0) return;
   require(U, "U");
@@ -193,7 +193,7 @@ void train_step(TrainingState<T>& state, const void* U, std::int64_t ldu,
 template <class T>
 std::unique_ptr<idl_trainer> make_trainer(Context& context, ImplicitModel<T>& model, std::int64_t m,
                                           double learning_rate, const idl_solver_options* options) {
-  check_number("m", m, ranges::positive_count);
+  check_number("m", m, ranges::k_positive_count);
   return std::unique_ptr<idl_trainer>(new idl_trainer{
       TrainingState<T>{.context = context,
                        .model = model,

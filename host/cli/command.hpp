@@ -65,7 +65,7 @@ inline void add_allow_unconverged_flag(CLI::App& command, bool& allowed) {
                    "End with 0, not 3, where a sample did not converge or is not finite");
 }
 inline void add_threads_flag(CLI::App& command, std::int32_t& threads) {
-  add_number(command, "--threads", threads, ranges::threads,
+  add_number(command, "--threads", threads, ranges::k_threads,
              "On the CPU; 0: as many as there are processors to use");
 }
 inline void add_sweep_flag(CLI::App& command, std::string& sweep) {

@@ -86,7 +86,7 @@ void add_evaluate(CLI::App& app, int& status) {
       ->add_option("--data", settings->data,
                    "Folder with (Fashion-)MNIST (IDX) or CIFAR-10 (binary)")
       ->required();
-  add_number(*command, "--batch", settings->batch, ranges::positive_count,
+  add_number(*command, "--batch", settings->batch, ranges::k_positive_count,
              "Samples solved at a time");
   add_sweep_flag(*command, settings->sweep);
   add_acceleration_flag(*command, settings->acceleration);

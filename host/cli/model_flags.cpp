@@ -30,7 +30,7 @@ void add_model_flags(CLI::App& command, ModelFlags& flags, bool positional) {
   add_value(command, "--well-posedness", "TEXT",
             "Of A: inf_norm_ball, strictly_upper_triangular, none",
             [&load](const std::string& name) { load.well_posedness = parse_well_posedness(name); });
-  add_number(command, "--kappa", load.kappa, ranges::kappa, "|A|_inf <= kappa, in (0, 1)");
+  add_number(command, "--kappa", load.kappa, ranges::k_kappa, "|A|_inf <= kappa, in (0, 1)");
   command.add_flag_function(
       "--bias,!--no-bias", [&load](std::int64_t count) { load.bias = count > 0; },
       "Whether the last columns of B and D are a bias");

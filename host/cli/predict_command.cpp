@@ -175,11 +175,11 @@ void add_predict(CLI::App& app, int& status) {
                       "Certificate of each sample, JSON; a bound that is not finite is null. "
                       "Y, X and the report are all written or none");
   Tolerance& tolerance = settings->solver.forward;
-  add_number(*command, "--tolerance", tolerance.absolute, ranges::not_negative,
+  add_number(*command, "--tolerance", tolerance.absolute, ranges::k_not_negative,
              "Absolute tolerance");
-  add_number(*command, "--relative-tolerance", tolerance.relative, ranges::not_negative,
+  add_number(*command, "--relative-tolerance", tolerance.relative, ranges::k_not_negative,
              "Relative tolerance");
-  add_number(*command, "--max-iterations", tolerance.max_iterations, ranges::not_negative,
+  add_number(*command, "--max-iterations", tolerance.max_iterations, ranges::k_not_negative,
              "Iterations at most");
   command->add_flag("--certified", settings->certified,
                     "Stop when the error bound, not the step, is below the tolerance");

@@ -61,11 +61,11 @@ struct TrainSettings {
 template <class Settings, class Visitor>
 void for_each_setting(Settings& s, Visitor&& visit) {
   visit("data", s.data, "Folder with (Fashion-)MNIST (IDX, plain or .gz) or CIFAR-10 (binary)");
-  visit("hidden", s.hidden, "States n", ranges::model_size);
-  visit("epochs", s.epochs, "Passes over the training set", ranges::not_negative);
-  visit("batch", s.batch, "Samples per optimiser step", ranges::positive_count);
-  visit("lr", s.lr, "Learning rate", ranges::not_negative);
-  visit("kappa", s.kappa, "|A|_inf <= kappa, in (0, 1)", ranges::kappa);
+  visit("hidden", s.hidden, "States n", ranges::k_model_size);
+  visit("epochs", s.epochs, "Passes over the training set", ranges::k_not_negative);
+  visit("batch", s.batch, "Samples per optimiser step", ranges::k_positive_count);
+  visit("lr", s.lr, "Learning rate", ranges::k_not_negative);
+  visit("kappa", s.kappa, "|A|_inf <= kappa, in (0, 1)", ranges::k_kappa);
   visit("activation", s.activation,
         "relu, leaky_relu, elu, tanh, sigmoid, softplus, silu, gelu, identity");
   visit("alpha", s.alpha, "Slope of leaky_relu below 0 (default 0.01), scale of elu (default 1)",
@@ -76,7 +76,7 @@ void for_each_setting(Settings& s, Visitor&& visit) {
   visit("allow-unproven", s.allow_unproven, "Accept an activation with L*kappa >= 1");
   visit("device", s.device, "auto, cpu, cuda or cuda:K");
   visit("threads", s.threads, "On the CPU; 0: as many as there are processors to use",
-        ranges::threads);
+        ranges::k_threads);
   visit("precision", s.precision, "f32 or f64");
   visit("init", s.init, "Start from this model (safetensors) instead of random parameters");
   visit("prefix", s.prefix, "With --init: of the names A, B, C, D in the file");
@@ -88,16 +88,17 @@ void for_each_setting(Settings& s, Visitor&& visit) {
   visit("seed", s.seed, "Of the parameters and of the order of the samples", NumberRange{});
   visit("loss", s.loss, "softmax_cross_entropy, squared_error");
   visit("optimizer", s.optimizer, "adam, adamw, sgd");
-  visit("weight-decay", s.weight_decay, "Weight decay", ranges::not_negative);
-  visit("momentum", s.momentum, "Momentum of sgd", ranges::decay);
+  visit("weight-decay", s.weight_decay, "Weight decay", ranges::k_not_negative);
+  visit("momentum", s.momentum, "Momentum of sgd", ranges::k_decay);
   visit("schedule", s.schedule, "Learning rate over time: constant, step, cosine");
   visit("schedule-period", s.schedule_period, "Epochs between two drops of schedule step",
-        ranges::positive_count);
-  visit("schedule-gamma", s.schedule_gamma, "Factor of a drop of schedule step", ranges::share);
-  visit("tolerance", s.tolerance, "Absolute tolerance of both solves", ranges::not_negative);
+        ranges::k_positive_count);
+  visit("schedule-gamma", s.schedule_gamma, "Factor of a drop of schedule step", ranges::k_share);
+  visit("tolerance", s.tolerance, "Absolute tolerance of both solves", ranges::k_not_negative);
   visit("relative-tolerance", s.relative_tolerance, "Relative tolerance of both solves",
-        ranges::not_negative);
-  visit("max-iterations", s.max_iterations, "Iterations of a solve at most", ranges::not_negative);
+        ranges::k_not_negative);
+  visit("max-iterations", s.max_iterations, "Iterations of a solve at most",
+        ranges::k_not_negative);
   visit("certified", s.certified, "Stop a solve by its error bound instead of its step");
   visit("sweep", s.sweep, "Of both solves: jacobi (Picard), gauss_seidel, automatic");
   visit("acceleration", s.acceleration, "Of both solves: none, anderson, automatic");
@@ -105,8 +106,8 @@ void for_each_setting(Settings& s, Visitor&& visit) {
         "Of both solves: full, or automatic (bfloat16 inside, where a GPU gains by it)");
   visit("batch-invariant", s.batch_invariant, "Same bits for a sample in whatever batch");
   visit("checkpoint-interval", s.checkpoint_interval,
-        "Optimiser steps between checkpoints; 0: once an epoch", ranges::not_negative);
-  visit("limit", s.limit, "Use only the first N training samples; 0: all", ranges::not_negative);
+        "Optimiser steps between checkpoints; 0: once an epoch", ranges::k_not_negative);
+  visit("limit", s.limit, "Use only the first N training samples; 0: all", ranges::k_not_negative);
 }
 
 nlohmann::ordered_json to_json(const TrainSettings& settings);

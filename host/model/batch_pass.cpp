@@ -18,7 +18,7 @@ namespace idl {
 namespace {
 
 index_t checked_samples(index_t samples, const SolverOptions& options) {
-  check_number("BatchPass: samples", samples, ranges::positive_count);
+  check_number("BatchPass: samples", samples, ranges::k_positive_count);
   validate(options);
   return samples;
 }

@@ -66,7 +66,7 @@ void read(const std::string& text, bool& value) {
 template <class Number>
 void read(const std::string& text, Number& value) {
   const NumberRange range =
-      std::is_integral_v<Number> ? ranges::not_negative : NumberRange{};  // the step is a count
+      std::is_integral_v<Number> ? ranges::k_not_negative : NumberRange{};  // the step is a count
   const std::optional<Number> number = parse_number<Number>(text);
   IDL_CHECK(number && contains(range, *number),
             "'" + text + "', which is no number that it may be, " + expectation<Number>(range));

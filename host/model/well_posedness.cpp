@@ -59,7 +59,7 @@ Sequence projection_steps(const WellPosedness& constraint, MatrixView<T> A) {
     case WellPosednessKind::none:
       break;
     case WellPosednessKind::inf_norm_ball:
-      check_number("kappa", constraint.kappa, ranges::kappa);
+      check_number("kappa", constraint.kappa, ranges::k_kappa);
       return {ProjectRowsL1<T>{.A = A, .radius = rounded_down<T>(constraint.kappa)}};
     case WellPosednessKind::strictly_upper_triangular:
       return {MaskStrictlyUpper<T>{.A = A}};

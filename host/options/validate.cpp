@@ -6,9 +6,9 @@
 namespace idl {
 
 void validate(const Tolerance& tolerance, const std::string& which) {
-  check_number(which + ".max_iterations", tolerance.max_iterations, ranges::not_negative);
-  check_number(which + ".absolute", tolerance.absolute, ranges::not_negative);
-  check_number(which + ".relative", tolerance.relative, ranges::not_negative);
+  check_number(which + ".max_iterations", tolerance.max_iterations, ranges::k_not_negative);
+  check_number(which + ".absolute", tolerance.absolute, ranges::k_not_negative);
+  check_number(which + ".relative", tolerance.relative, ranges::k_not_negative);
 }
 
 void validate(const SolverOptions& options) {
@@ -17,40 +17,40 @@ void validate(const SolverOptions& options) {
 }
 
 void validate(const OptimizerOptions& options) {
-  check_number("optimizer: learning_rate", options.learning_rate, ranges::not_negative);
-  check_number("optimizer: beta1", options.beta1, ranges::decay);
-  check_number("optimizer: beta2", options.beta2, ranges::decay);
-  check_number("optimizer: epsilon", options.epsilon, ranges::not_negative);
-  check_number("optimizer: weight_decay", options.weight_decay, ranges::not_negative);
-  check_number("optimizer: momentum", options.momentum, ranges::decay);
+  check_number("optimizer: learning_rate", options.learning_rate, ranges::k_not_negative);
+  check_number("optimizer: beta1", options.beta1, ranges::k_decay);
+  check_number("optimizer: beta2", options.beta2, ranges::k_decay);
+  check_number("optimizer: epsilon", options.epsilon, ranges::k_not_negative);
+  check_number("optimizer: weight_decay", options.weight_decay, ranges::k_not_negative);
+  check_number("optimizer: momentum", options.momentum, ranges::k_decay);
 }
 
 void validate(const Schedule& schedule) {
-  check_number("schedule: period", schedule.period, ranges::positive_count);
-  check_number("schedule: gamma", schedule.gamma, ranges::share);
-  check_number("schedule: floor", schedule.floor, ranges::share);
+  check_number("schedule: period", schedule.period, ranges::k_positive_count);
+  check_number("schedule: gamma", schedule.gamma, ranges::k_share);
+  check_number("schedule: floor", schedule.floor, ranges::k_share);
 }
 
 void validate(const TrainerOptions& options) {
-  check_number("Trainer: epochs", options.epochs, ranges::not_negative);
-  check_number("Trainer: batch_size", options.batch_size, ranges::positive_count);
-  check_number("Trainer: checkpoint_interval", options.checkpoint_interval, ranges::not_negative);
+  check_number("Trainer: epochs", options.epochs, ranges::k_not_negative);
+  check_number("Trainer: batch_size", options.batch_size, ranges::k_positive_count);
+  check_number("Trainer: checkpoint_interval", options.checkpoint_interval, ranges::k_not_negative);
   validate(options.optimizer);
   validate(options.schedule);
   validate(options.solver);
 }
 
 void validate(const ModelShape& shape) {
-  check_number("states", shape.states, ranges::model_size);
-  check_number("inputs", shape.inputs, ranges::model_size);
-  check_number("outputs", shape.outputs, ranges::model_size);
+  check_number("states", shape.states, ranges::k_model_size);
+  check_number("inputs", shape.inputs, ranges::k_model_size);
+  check_number("outputs", shape.outputs, ranges::k_model_size);
 }
 
 void validate(const ModelOptions& options) {
   const std::string activation(to_string(options.activation.kind));
   check_number("alpha of the activation " + activation, options.activation.alpha, NumberRange{});
   const double kappa = options.well_posedness.kappa;
-  check_number("kappa", kappa, ranges::kappa);
+  check_number("kappa", kappa, ranges::k_kappa);
   if (options.well_posedness.kind != WellPosednessKind::inf_norm_ball) return;
   const double L = lipschitz_constant(options.activation);
   IDL_CHECK(L * kappa < 1.0 || options.allow_unproven,
@@ -62,7 +62,7 @@ void validate(const ModelOptions& options) {
 
 void validate(const LoadOptions& options) {
   if (options.alpha) check_number("alpha", *options.alpha, NumberRange{});
-  if (options.kappa) check_number("kappa", *options.kappa, ranges::kappa);
+  if (options.kappa) check_number("kappa", *options.kappa, ranges::k_kappa);
 }
 
 }  // namespace idl

@@ -150,8 +150,8 @@ void check_position(const TrainingPosition& position, const TrainerOptions& opti
   const auto samples = static_cast<double>(position.samples);
   check("loss_sum", position.loss_sum, NumberRange{});
   check("correct", position.correct, {.lowest = 0, .highest = samples});
-  check("forward_iterations", position.forward_iterations, ranges::not_negative);
-  check("adjoint_iterations", position.adjoint_iterations, ranges::not_negative);
+  check("forward_iterations", position.forward_iterations, ranges::k_not_negative);
+  check("adjoint_iterations", position.adjoint_iterations, ranges::k_not_negative);
   check("best_accuracy", position.best_accuracy, {.lowest = -1, .highest = 1});
 }
 

@@ -14,7 +14,7 @@ namespace idl {
 template <class T>
 Evaluation evaluate(Context& context, const ImplicitModel<T>& model, const Dataset& data,
                     LossKind loss, index_t batch_size, const SolverOptions& solver) {
-  check_number("evaluate: batch_size", batch_size, ranges::positive_count);
+  check_number("evaluate: batch_size", batch_size, ranges::k_positive_count);
   validate(solver);
   IDL_CHECK(data.features() == model.shape().inputs && data.classes() == model.shape().outputs,
             "evaluate: the data have " + std::to_string(data.features()) + " features and " +

@@ -38,19 +38,19 @@ TEST(ParseNumber, TakesNumbersWithAFraction) {
 }
 
 TEST(NumberRanges, HoldNoNumberThatIsNotFiniteAndRespectTheirEnds) {
-  for (const NumberRange& range : {NumberRange{}, ranges::not_negative, ranges::kappa})
+  for (const NumberRange& range : {NumberRange{}, ranges::k_not_negative, ranges::k_kappa})
     for (const double bad : {k_nan, k_infinity, -k_infinity, 1e300})
       EXPECT_FALSE(contains(range, bad));
-  EXPECT_TRUE(contains(ranges::not_negative, 0.0));
-  EXPECT_FALSE(contains(ranges::not_negative, -1e-300));
-  EXPECT_FALSE(contains(ranges::kappa, 0.0));
-  EXPECT_FALSE(contains(ranges::kappa, 1.0));
-  EXPECT_TRUE(contains(ranges::kappa, 0.5));
-  EXPECT_TRUE(contains(ranges::decay, 0.0));
-  EXPECT_FALSE(contains(ranges::decay, 1.0));
-  EXPECT_TRUE(contains(ranges::share, 1.0));
-  EXPECT_TRUE(contains(ranges::positive_count, std::numeric_limits<std::int64_t>::max()));
-  EXPECT_FALSE(contains(ranges::positive_count, std::int64_t{0}));
+  EXPECT_TRUE(contains(ranges::k_not_negative, 0.0));
+  EXPECT_FALSE(contains(ranges::k_not_negative, -1e-300));
+  EXPECT_FALSE(contains(ranges::k_kappa, 0.0));
+  EXPECT_FALSE(contains(ranges::k_kappa, 1.0));
+  EXPECT_TRUE(contains(ranges::k_kappa, 0.5));
+  EXPECT_TRUE(contains(ranges::k_decay, 0.0));
+  EXPECT_FALSE(contains(ranges::k_decay, 1.0));
+  EXPECT_TRUE(contains(ranges::k_share, 1.0));
+  EXPECT_TRUE(contains(ranges::k_positive_count, std::numeric_limits<std::int64_t>::max()));
+  EXPECT_FALSE(contains(ranges::k_positive_count, std::int64_t{0}));
 }
 
 TEST(NumberRanges, AreToldWithTheNameAndWhatWasGiven) {
@@ -60,11 +60,11 @@ TEST(NumberRanges, AreToldWithTheNameAndWhatWasGiven) {
   };
   EXPECT_EQ(refusal("010", std::uint64_t{}, NumberRange{}),
             "--flag is '010', expected a whole number in [0, 18446744073709551615], in base ten");
-  EXPECT_EQ(refusal("0", std::int32_t{}, ranges::positive_count),
+  EXPECT_EQ(refusal("0", std::int32_t{}, ranges::k_positive_count),
             "--flag is '0', expected a whole number in [1, 2147483647], in base ten");
-  EXPECT_EQ(refusal("nan", double{}, ranges::kappa),
+  EXPECT_EQ(refusal("nan", double{}, ranges::k_kappa),
             "--flag is 'nan', expected a number in (0, 1), in base ten");
-  EXPECT_EQ(refusal("1", double{}, ranges::decay),
+  EXPECT_EQ(refusal("1", double{}, ranges::k_decay),
             "--flag is '1', expected a number in [0, 1), in base ten");
 }
 
