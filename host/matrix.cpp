@@ -6,6 +6,7 @@
 
 #include "idl/context.hpp"
 #include "kernels/backend.hpp"
+#include "kernels/operand_checks.hpp"
 
 namespace idl {
 namespace {
@@ -112,7 +113,7 @@ template <class T>
 Matrix<T> Matrix<T>::from_host(Context& context, index_t rows, index_t cols,
                                std::span<const T> values) {
   Matrix matrix(context, rows, cols);
-  upload(context, values, matrix.view());
+  upload<T>(context, values, matrix.view());
   return matrix;
 }
 
@@ -155,7 +156,8 @@ template class Vector<std::int32_t>;
 template class Vector<std::uint8_t>;
 
 template <class T>
-void upload(Context& context, std::span<const T> values, MatrixView<T> destination) {
+void upload(Context& context, std::type_identity_t<std::span<const T>> values,
+            MatrixView<T> destination) {
   check_view("upload", destination);
   check_device("upload", context.device(), destination.device);
   const std::size_t expected =
@@ -167,7 +169,8 @@ void upload(Context& context, std::span<const T> values, MatrixView<T> destinati
 }
 
 template <class T>
-void upload(Context& context, std::span<const T> values, VectorView<T> destination) {
+void upload(Context& context, std::type_identity_t<std::span<const T>> values,
+            VectorView<T> destination) {
   check_vector("upload", destination);
   check_device("upload", context.device(), destination.device);
   IDL_CHECK(static_cast<index_t>(values.size()) == destination.size,
@@ -198,7 +201,13 @@ std::vector<T> download(Context& context, VectorView<const T> source) {
 }
 
 template <class T>
-void copy(Context& context, ConstMatrixView<T> source, MatrixView<T> destination) {
+void copy(Context& context, std::type_identity_t<ConstMatrixView<T>> source,
+          MatrixView<T> destination) {
+  OperandChecks checks("copy", context.device());
+  checks.input("source", source);
+  checks.output("destination", destination);
+  checks.same_shape("source", source, "destination", destination);
+  checks.apart();
   context.backend()->run(CopyMatrix<T>{.X = source, .Y = destination});
 }
 

@@ -25,6 +25,24 @@ index_t checked_samples(index_t samples, const SolverOptions& options) {
 
 }  // namespace
 
+/// What a caller fills: a matrix with ld == rows, so that a batch-first array may be copied into it
+/// as it is, and the step that takes it from there.
+template <class T>
+struct CallersMatrix {
+  CallersMatrix(Context& context, MatrixView<T> destination)
+      : values(context, destination.rows * destination.cols),
+        view{values.data(), destination.rows, destination.cols, destination.rows,
+             context.device()} {
+    Backend& backend = *context.backend();
+    backend.run(Fill<T>{.Y = view});
+    take = backend.compile(Sequence{CopyMatrix<T>{.X = view, .Y = destination}});
+  }
+
+  Vector<T> values;
+  MatrixView<T> view;
+  std::shared_ptr<Program> take;
+};
+
 /// X and U are stacked in one matrix, and so are V and dY: then Y and dM are one product each.
 template <class T>
 struct BatchPass<T>::State {
@@ -119,6 +137,22 @@ struct BatchPass<T>::State {
     IDL_CHECK(adjoint.has_value(), "BatchPass: it was made without the backward pass");
   }
 
+  /// The matrix that stands before `destination`, from its first use on; then `pass` begins with
+  /// it.
+  MatrixView<T> before(MatrixView<T> destination, std::optional<CallersMatrix<T>>& matrix,
+                       std::unique_ptr<Program>& pass) {
+    if (!matrix) {
+      matrix.emplace(*context, destination);
+      pass = nullptr;
+    }
+    return matrix->view;
+  }
+  std::unique_ptr<Program> join(std::vector<std::shared_ptr<Program>> parts,
+                                const std::optional<CallersMatrix<T>>& matrix) const {
+    if (matrix) parts.insert(parts.begin(), matrix->take);
+    return context->backend()->join(std::move(parts));
+  }
+
   Context* context;
   const ImplicitModel<T>* model;
   index_t samples;
@@ -135,6 +169,8 @@ struct BatchPass<T>::State {
   std::optional<solver::AdjointSolver<T>> adjoint;
   std::shared_ptr<Program> output;
   std::shared_ptr<Program> gradient;
+  std::optional<CallersMatrix<T>> callers_U;
+  std::optional<CallersMatrix<T>> callers_dY;
   // The parts of a whole pass as one, which a GPU is given at once; made when it is first launched.
   std::unique_ptr<Program> all_forward;
   std::unique_ptr<Program> all_backward;
@@ -157,6 +193,10 @@ index_t BatchPass<T>::samples() const {
 }
 template <class T>
 MatrixView<T> BatchPass<T>::U() {
+  return state_->before(state_->U(), state_->callers_U, state_->all_forward);
+}
+template <class T>
+MatrixView<T> BatchPass<T>::stacked_U() {
   return state_->U();
 }
 template <class T>
@@ -166,7 +206,7 @@ void BatchPass<T>::start_from(std::optional<ConstMatrixView<T>> X0) {
 
 template <class T>
 void BatchPass<T>::forward_async() {
-  if (!state_->all_forward) state_->all_forward = state_->context->backend()->join(forward_parts());
+  if (!state_->all_forward) state_->all_forward = state_->join(forward_parts(), state_->callers_U);
   state_->all_forward->launch();
 }
 
@@ -215,6 +255,11 @@ ConstMatrixView<T> BatchPass<T>::Y() const {
 template <class T>
 MatrixView<T> BatchPass<T>::dY() {
   state_->require_backward();
+  return state_->before(state_->dY(), state_->callers_dY, state_->all_backward);
+}
+template <class T>
+MatrixView<T> BatchPass<T>::stacked_dY() {
+  state_->require_backward();
   return state_->dY();
 }
 
@@ -222,7 +267,7 @@ template <class T>
 void BatchPass<T>::backward_async() {
   state_->require_backward();
   if (!state_->all_backward)
-    state_->all_backward = state_->context->backend()->join(backward_parts());
+    state_->all_backward = state_->join(backward_parts(), state_->callers_dY);
   state_->all_backward->launch();
 }
 

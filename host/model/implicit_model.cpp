@@ -134,7 +134,7 @@ void ImplicitModel<T>::predict_into(Context& context, ConstMatrixView<T> U, Matr
       pass.reset();
       pass = PassCache::of(context).pass(*this, count, options, X0.has_value());
     }
-    copy<T>(context, U.columns(first, count), pass->U());
+    copy<T>(context, U.columns(first, count), pass->stacked_U());
     if (X0) pass->start_from(X0->columns(first, count));
     pass->forward_unannounced(count == m ? report : of_tile);
     if (count < m) append(report, of_tile);

@@ -87,7 +87,7 @@ void BatchStep<T>::launch(const HostBatch<T>& batch) {
                           .width = width,
                           .height = static_cast<std::size_t>(to.cols)});
   };
-  transfer(pass_.U(), batch.U);
+  transfer(pass_.stacked_U(), batch.U);
   const auto label_bytes = static_cast<std::size_t>(labels_.size()) * sizeof(std::int32_t);
   backend.upload_async({.destination = labels_.data(),
                         .destination_pitch = label_bytes,
@@ -100,7 +100,7 @@ void BatchStep<T>::launch(const HostBatch<T>& batch) {
 
 template <class T>
 Sequence BatchStep<T>::loss_sequence() {
-  const MatrixView<T> gradient = backward_ ? pass_.dY() : no_gradient_.view();
+  const MatrixView<T> gradient = backward_ ? pass_.stacked_dY() : no_gradient_.view();
   Sequence sequence;
   if (loss_ == LossKind::softmax_cross_entropy) {
     sequence = {

@@ -23,14 +23,18 @@ LossKind parse_loss(std::string_view name) {
 
 template <class T>
 void softmax_cross_entropy(Context& context, ConstMatrixView<T> Y,
-                           VectorView<const std::int32_t> labels, MatrixView<T> dY,
-                           VectorView<T> losses, VectorView<T> correct) {
+                           VectorView<const std::int32_t> labels,
+                           std::type_identity_t<MatrixView<T>> dY,
+                           std::type_identity_t<VectorView<T>> losses,
+                           std::type_identity_t<VectorView<T>> correct) {
   context.backend()->run(softmax_cross_entropy_step<T>(Y, labels, dY, losses, correct));
 }
 
 template <class T>
-void squared_error(Context& context, ConstMatrixView<T> Y, ConstMatrixView<T> target,
-                   MatrixView<T> dY, VectorView<T> losses) {
+void squared_error(Context& context, ConstMatrixView<T> Y,
+                   std::type_identity_t<ConstMatrixView<T>> target,
+                   std::type_identity_t<MatrixView<T>> dY,
+                   std::type_identity_t<VectorView<T>> losses) {
   context.backend()->run(squared_error_step<T>(Y, target, dY, losses));
 }
 

@@ -52,7 +52,8 @@ class IDL_EXPORT BatchPass {
   /// m, the batch size.
   index_t samples() const;
 
-  /// p×m: the caller fills it before forward().
+  /// p×m with ld == p, contiguous: the caller fills it before forward(), which takes it from there.
+  /// The first call allocates it. @throws OutOfMemory
   MatrixView<T> U();
   /// The iteration starts from X0 (n×m, copied now) in every later forward pass; without it from
   /// zero.
@@ -67,7 +68,9 @@ class IDL_EXPORT BatchPass {
   ConstMatrixView<T> X() const;  ///< n×m
   ConstMatrixView<T> Y() const;  ///< q×m
 
-  /// q×m: the caller fills it with ∂ℓ/∂Y before backward().
+  /// q×m with ld == q, contiguous: the caller fills it with ∂ℓ/∂Y before backward(), which takes it
+  /// from there. The first call allocates it. @throws OutOfMemory, InvalidArgument where
+  /// options.backward was false
   MatrixView<T> dY();
   /// Solves for V at the X of the last forward pass, evaluates dM (and dU), waits, and returns the
   /// certificate of V. @throws InvalidArgument where options.backward was false
@@ -99,6 +102,9 @@ class IDL_EXPORT BatchPass {
  private:
   friend class ImplicitModel<T>;
   friend class BatchStep<T>;
+  /// Where U and dY lie beside X and V, strided: written by those who know, without U() and dY().
+  MatrixView<T> stacked_U();
+  MatrixView<T> stacked_dY();  ///< as stacked_U()
   /// forward() without its warning, for callers that warn once for many passes.
   void forward_unannounced(SolveReport& report);
   /// What forward_async() and backward_async() launch, in this order, until start_from() is called.

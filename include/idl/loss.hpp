@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string_view>
+#include <type_traits>
 
 #include "idl/context.hpp"
 #include "idl/export.hpp"
@@ -27,12 +28,33 @@ IDL_EXPORT LossKind parse_loss(std::string_view name);
 /// that a sample with NaN or +inf among its outputs counts as wrong. Asynchronous.
 template <class T>
 IDL_EXPORT void softmax_cross_entropy(Context& context, ConstMatrixView<T> Y,
-                                      VectorView<const std::int32_t> labels, MatrixView<T> dY,
-                                      VectorView<T> losses, VectorView<T> correct);
+                                      VectorView<const std::int32_t> labels,
+                                      std::type_identity_t<MatrixView<T>> dY,
+                                      std::type_identity_t<VectorView<T>> losses,
+                                      std::type_identity_t<VectorView<T>> correct);
+/// The same for a whole matrix Y.
+template <class T>
+void softmax_cross_entropy(Context& context, const Matrix<T>& Y,
+                           VectorView<const std::int32_t> labels,
+                           std::type_identity_t<MatrixView<T>> dY,
+                           std::type_identity_t<VectorView<T>> losses,
+                           std::type_identity_t<VectorView<T>> correct) {
+  softmax_cross_entropy<T>(context, Y.view(), labels, dY, losses, correct);
+}
 
 /// Mean squared error: losses_j = (1/q) Σ_i (Y_ij − target_ij)², dY = 2(Y − target)/(qm).
 template <class T>
-IDL_EXPORT void squared_error(Context& context, ConstMatrixView<T> Y, ConstMatrixView<T> target,
-                              MatrixView<T> dY, VectorView<T> losses);
+IDL_EXPORT void squared_error(Context& context, ConstMatrixView<T> Y,
+                              std::type_identity_t<ConstMatrixView<T>> target,
+                              std::type_identity_t<MatrixView<T>> dY,
+                              std::type_identity_t<VectorView<T>> losses);
+/// The same for a whole matrix Y.
+template <class T>
+void squared_error(Context& context, const Matrix<T>& Y,
+                   std::type_identity_t<ConstMatrixView<T>> target,
+                   std::type_identity_t<MatrixView<T>> dY,
+                   std::type_identity_t<VectorView<T>> losses) {
+  squared_error<T>(context, Y.view(), target, dY, losses);
+}
 
 }  // namespace idl

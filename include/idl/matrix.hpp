@@ -209,13 +209,28 @@ extern template class Vector<double>;
 extern template class Vector<std::int32_t>;
 extern template class Vector<std::uint8_t>;
 
-/// Copies contiguous column-major host values into `destination`. Returns when `values` may be
-/// changed. @throws InvalidArgument if values.size() != rows*cols or the device is another one.
+/// Copies contiguous column-major host values into `destination`, whose element type is T; a
+/// std::vector, an array or a std::span of T gives them. Returns when `values` may be changed.
+/// @throws InvalidArgument if values.size() != rows*cols or the device is another one.
 template <class T>
-IDL_EXPORT void upload(Context& context, std::span<const T> values, MatrixView<T> destination);
+IDL_EXPORT void upload(Context& context, std::type_identity_t<std::span<const T>> values,
+                       MatrixView<T> destination);
 /// The same for a vector.
 template <class T>
-IDL_EXPORT void upload(Context& context, std::span<const T> values, VectorView<T> destination);
+IDL_EXPORT void upload(Context& context, std::type_identity_t<std::span<const T>> values,
+                       VectorView<T> destination);
+/// The same for a whole matrix.
+template <class T>
+void upload(Context& context, std::type_identity_t<std::span<const T>> values,
+            Matrix<T>& destination) {
+  upload<T>(context, values, destination.view());
+}
+/// The same for a whole vector.
+template <class T>
+void upload(Context& context, std::type_identity_t<std::span<const T>> values,
+            Vector<T>& destination) {
+  upload<T>(context, values, destination.view());
+}
 
 /// The elements, contiguous and column-major, on the host. Waits for the work before it.
 template <class T>
@@ -223,10 +238,21 @@ IDL_EXPORT std::vector<T> download(Context& context, ConstMatrixView<T> source);
 /// The same for a vector.
 template <class T>
 IDL_EXPORT std::vector<T> download(Context& context, VectorView<const T> source);
+/// The same for a writable window.
+template <class T>
+std::vector<T> download(Context& context, MatrixView<T> source) {
+  return download<T>(context, ConstMatrixView<T>(source));
+}
+/// The same for a writable window on a vector.
+template <class T>
+  requires(!std::is_const_v<T>)
+std::vector<T> download(Context& context, VectorView<T> source) {
+  return download<T>(context, VectorView<const T>(source));
+}
 /// The same for a whole matrix.
 template <class T>
 std::vector<T> download(Context& context, const Matrix<T>& source) {
-  return download(context, source.view());
+  return download<T>(context, source.view());
 }
 /// The same for a whole vector.
 template <class T>
@@ -235,7 +261,15 @@ std::vector<T> download(Context& context, const Vector<T>& source) {
 }
 
 /// destination <- source, same shape, same device, in stream order.
+/// @throws InvalidArgument (shapes, devices, memory that overlaps)
 template <class T>
-IDL_EXPORT void copy(Context& context, ConstMatrixView<T> source, MatrixView<T> destination);
+IDL_EXPORT void copy(Context& context, std::type_identity_t<ConstMatrixView<T>> source,
+                     MatrixView<T> destination);
+/// The same into a whole matrix.
+template <class T>
+void copy(Context& context, std::type_identity_t<ConstMatrixView<T>> source,
+          Matrix<T>& destination) {
+  copy<T>(context, source, destination.view());
+}
 
 }  // namespace idl

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cstring>
+
 #include <cmath>
 #include <variant>
 
@@ -174,6 +176,36 @@ TYPED_TEST(BatchPassTest, CanBeMoved) {
   EXPECT_EQ(second.samples(), k_m);
   EXPECT_TRUE(second.forward().all_converged());
   EXPECT_TRUE(same_bits(this->fetch(second.X()), X));
+}
+
+TYPED_TEST(BatchPassTest, IsFilledByPlainCopiesOfBatchFirstArrays) {
+  using T = typename TypeParam::Scalar;
+  auto filled = this->pass();
+  (void)filled.forward();
+  (void)filled.backward();
+  BatchPass<T> pass(this->context(), *this->model_, k_m);
+  const MatrixView<T> U = pass.U();
+  const MatrixView<T> dY = pass.dY();
+  EXPECT_EQ(U.ld, k_p);
+  EXPECT_EQ(dY.ld, k_q);
+  const std::vector<T> inputs(this->U_.begin(), this->U_.end());
+  const std::vector<T> gradients(this->dY_.begin(), this->dY_.end());
+  if constexpr (TypeParam::k_device == DeviceKind::cpu) {
+    std::memcpy(U.data, inputs.data(), inputs.size() * sizeof(T));
+    std::memcpy(dY.data, gradients.data(), gradients.size() * sizeof(T));
+  } else {
+    upload(this->context(), inputs, U);
+    upload(this->context(), gradients, dY);
+  }
+  EXPECT_TRUE(pass.forward().all_converged());
+  EXPECT_TRUE(pass.backward().all_converged());
+  EXPECT_TRUE(same_bits(this->fetch(pass.Y()), this->fetch(filled.Y())));
+  EXPECT_TRUE(same_bits(this->fetch(pass.dM()), this->fetch(filled.dM())));
+  // What was filled in stays there, and may be changed in place.
+  EXPECT_EQ(this->fetch(pass.U()), inputs);
+  upload(this->context(), std::vector<T>(k_p * k_m, T(0)), pass.U());
+  (void)pass.forward();
+  EXPECT_EQ(this->fetch(pass.Y()), std::vector<T>(k_q * k_m, T(0)));
 }
 
 TYPED_TEST(BatchPassTest, OfATriangularModelHasNoGradientBelowTheDiagonal) {

@@ -35,6 +35,46 @@ TYPED_TEST(MatrixTest, GivesBackWhatWasUploaded) {
   }
 }
 
+TYPED_TEST(MatrixTest, KnowsItsElementsWhereverTheyComeFromAndGo) {
+  using T = typename TypeParam::Scalar;
+  Context& context = this->context();
+  const std::vector<T> values = this->counted(6);
+  std::vector<T> changing = values;
+  Matrix<T> A(context, 2, 3), B(context, 2, 3);
+  Vector<T> x(context, 6);
+  upload(context, values, A);
+  upload(context, changing, A.view());
+  upload(context, std::span(changing), A);
+  upload(context, std::span(values), x);
+  upload(context, changing, x.view());
+  copy(context, A, B);
+  copy(context, A.view(), B.view());
+  copy(context, std::as_const(A).view(), B);
+  EXPECT_EQ(download(context, B), values);
+  EXPECT_EQ(download(context, B.view()), values);
+  EXPECT_EQ(download(context, x.view()), values);
+  EXPECT_EQ(download(context, x), values);
+  Vector<T> losses(context, 3);
+  Matrix<T> gradient(context, 2, 3);
+  squared_error(context, B, A, gradient, losses);
+  EXPECT_EQ(download(context, gradient), std::vector<T>(6, T(0)));
+  const Matrix<T> Y = Matrix<T>::zeros(context, 2, 3);
+  const auto labels = Vector<std::int32_t>::from_host(context, std::vector<std::int32_t>{0, 1, 0});
+  softmax_cross_entropy(context, Y, labels, B, losses, {});
+  softmax_cross_entropy(context, Y.view(), labels, B.view(), losses, {});
+  // By hand: (softmax − onehot)/m with softmax = (1/2, 1/2) and m = 3.
+  const T sixth = T(0.5) / T(3);
+  EXPECT_LE(max_difference(this->fetch_double(B), {-sixth, sixth, sixth, -sixth, -sixth, sixth}),
+            1e-7);
+}
+
+TYPED_TEST(MatrixTest, OfAnotherShapeIsRefusedByTheNameThatTheCallerGaveIt) {
+  using T = typename TypeParam::Scalar;
+  Matrix<T> A(this->context(), 2, 3), B(this->context(), 3, 2);
+  EXPECT_TRUE(holds(text_of<InvalidArgument>([&] { copy(this->context(), A, B); }),
+                    {"copy: source is 2x3, destination is 3x2"}));
+}
+
 TYPED_TEST(MatrixTest, WithoutElementsIsFine) {
   using T = typename TypeParam::Scalar;
   for (const auto& [rows, cols] : {std::pair<index_t, index_t>{0, 0}, {0, 5}, {5, 0}}) {

@@ -30,9 +30,14 @@ void name_matrices() {
        static_cast<void (*)(Context&, std::span<const T>, MatrixView<T>)>(&upload<T>),
        static_cast<void (*)(Context&, std::span<const T>, VectorView<T>)>(&upload<T>),
        static_cast<std::vector<T> (*)(Context&, Const<T>)>(&download<T>),
-       static_cast<std::vector<T> (*)(Context&, VectorView<const T>)>(&download<T>), &copy<T>,
-       &softmax_cross_entropy<T>, &squared_error<T>, &project<T>, &examine_well_posedness<T>,
-       &Dataset::copy_sample<T>, &io::Array::as<T>, &io::Array::from<T>);
+       static_cast<std::vector<T> (*)(Context&, VectorView<const T>)>(&download<T>),
+       static_cast<void (*)(Context&, Const<T>, MatrixView<T>)>(&copy<T>),
+       static_cast<void (*)(Context&, Const<T>, VectorView<const std::int32_t>, MatrixView<T>,
+                            VectorView<T>, VectorView<T>)>(&softmax_cross_entropy<T>),
+       static_cast<void (*)(Context&, Const<T>, Const<T>, MatrixView<T>, VectorView<T>)>(
+           &squared_error<T>),
+       &project<T>, &examine_well_posedness<T>, &Dataset::copy_sample<T>, &io::Array::as<T>,
+       &io::Array::from<T>);
 }
 
 template <class T>
