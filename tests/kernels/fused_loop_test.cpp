@@ -191,7 +191,7 @@ class FusedLoopTest : public KernelTest<C> {
     };
     const auto batch =
         solve(LoopStrategy::fused, adjoint, n, m, A, held, start, activation, {}, most);
-    for (const std::size_t j : {std::size_t{0}, count / 2 - 1, count - 1}) {
+    for (const std::size_t j : {count / 2 - 1, count - 1}) {
       std::vector<double> own = piece(held, j);
       const std::vector<double> slope = piece(held, j + count);
       own.insert(own.end(), slope.begin(), slope.end());
@@ -354,12 +354,11 @@ TYPED_TEST(FusedLoopTest, ClustersGiveAColumnTheSameBitsInAnyBatch) {
   if (!this->clusters_run()) GTEST_SKIP() << "the device has no clusters of blocks";
   if (sizeof(typename TypeParam::Scalar) == 8)
     return this->expect_bits_of_columns_alone(false, this->k_above_block, 5, 4);
-  // Floats are two columns a cluster, four, two and two, both on a device that runs two clusters at
-  // a time and on one that runs 66, 32, 32 and 16.
-  this->expect_bits_of_columns_alone(false, 256, 80, 2);
-  this->expect_bits_of_columns_alone(false, 320, 80, 2);
-  this->expect_bits_of_columns_alone(true, 384, 40, 2);
-  this->expect_bits_of_columns_alone(false, 512, 20, 2);
+  // Floats are two columns a cluster, four and two, both on a device that runs two clusters at a
+  // time and on one that runs 66, 32 and 16.
+  this->expect_bits_of_columns_alone(false, 256, 70, 1);
+  this->expect_bits_of_columns_alone(false, 320, 66, 1);
+  this->expect_bits_of_columns_alone(true, 512, 18, 1);
 }
 
 TYPED_TEST(FusedLoopTest, StopsAtTheLimitOfIterations) {
