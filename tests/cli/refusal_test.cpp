@@ -51,8 +51,8 @@ TEST_F(Refusal, OfImpossibleNumbers) {
   expect_refusal(run_program(train({"--batch", "0"})), {"--batch is '0'", "[1, "});
   expect_refusal(run_program(train({"--epochs", "-1"})));
   expect_refusal(run_program(train({"--kappa", "1"})), {"kappa"});
-  expect_refusal(run_program(train({"--threads", "-1"})), {"threads is -1", "256"});
-  expect_refusal(run_program(train({"--threads", "257"})), {"threads is 257", "256"});
+  expect_refusal(run_program(train({"--threads", "-1"})), {"--threads is '-1'", "256"});
+  expect_refusal(run_program(train({"--threads", "257"})), {"--threads is '257'", "256"});
   expect_refusal(run_program(train({"--kappa", "nan"})), {"kappa"});
   expect_refusal(run_program(train({"--lr", "-1"})), {"--lr is '-1'", "[0, "});
   expect_refusal(run_program(train({"--tolerance", "-1"})));
