@@ -77,8 +77,8 @@ typedef struct idl_sample_report {
 } idl_sample_report;
 
 /**
- * When a solve stops; zeroes mean the library's defaults (300 iterations, 3e-6, 0). Numbers that are
- * negative, not finite or not among those named are IDL_STATUS_INVALID_ARGUMENT.
+ * When a solve stops; zeroes mean the library's defaults (300 iterations, 3e-6, 0). Numbers that
+ * are negative, not finite or not among those named are IDL_STATUS_INVALID_ARGUMENT.
  */
 typedef struct idl_solver_options {
   int32_t max_iterations;      /**< applications of the map at most */
