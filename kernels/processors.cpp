@@ -16,8 +16,6 @@
 namespace idl {
 namespace {
 
-namespace fs = std::filesystem;
-
 int processors_of_affinity() {
 #ifdef __linux__
   // Kernels built for more processors than a cpu_set_t holds refuse a set of that size.
@@ -34,7 +32,7 @@ int processors_of_affinity() {
   return static_cast<int>(std::thread::hardware_concurrency());
 }
 
-std::string first_line(const fs::path& file) {
+std::string first_line(const std::string& file) {
   std::string line;
   std::ifstream stream(file);
   std::getline(stream, line);
@@ -56,23 +54,27 @@ std::optional<double> ratio(std::string_view quota, std::string_view period) {
 }
 
 /// "200000 100000" or "max 100000".
-std::optional<double> quota_of_version_2(const fs::path& group) {
-  const std::string line = first_line(group / "cpu.max");
+std::optional<double> quota_of_version_2(const std::string& group) {
+  const std::string line = first_line(group + "/cpu.max");
   const std::size_t space = line.find(' ');
   if (space == std::string::npos) return {};
   return ratio(std::string_view(line).substr(0, space), std::string_view(line).substr(space + 1));
 }
 
-std::optional<double> quota_of_version_1(const fs::path& group) {
-  return ratio(first_line(group / "cpu.cfs_quota_us"), first_line(group / "cpu.cfs_period_us"));
+std::optional<double> quota_of_version_1(const std::string& group) {
+  return ratio(first_line(group + "/cpu.cfs_quota_us"), first_line(group + "/cpu.cfs_period_us"));
 }
 
+/// `group` is "/a/b" or "/".
 template <class Quota>
-void lower_to_ancestors(std::optional<double>& least, const fs::path& mount,
-                        const std::string& group, const Quota& quota_of) {
-  for (fs::path path = fs::path(group).relative_path();; path = path.parent_path()) {
-    if (const auto quota = quota_of(mount / path)) least = std::min(*quota, least.value_or(*quota));
-    if (path.empty()) return;
+void lower_to_ancestors(std::optional<double>& least, const std::string& mount, std::string group,
+                        const Quota& quota_of) {
+  while (true) {
+    if (const auto quota = quota_of(mount + group))
+      least = std::min(*quota, least.value_or(*quota));
+    const std::size_t slash = group.rfind('/');
+    if (slash == std::string::npos) return;
+    group.resize(slash);
   }
 }
 
@@ -87,7 +89,7 @@ bool lists_cpu(std::string_view controllers) {
 
 }  // namespace
 
-std::optional<double> cpu_quota(const fs::path& membership, const fs::path& mounts) {
+std::optional<double> cpu_quota(const std::string& membership, const std::string& mounts) {
   std::optional<double> least;
   std::ifstream lines(membership);
   // Each is hierarchy:controllers:path; version 2 names no controllers.
@@ -99,10 +101,10 @@ std::optional<double> cpu_quota(const fs::path& membership, const fs::path& moun
     const std::string group = line.substr(second + 1);
     if (controllers.empty()) {
       lower_to_ancestors(least, mounts, group, quota_of_version_2);
-      lower_to_ancestors(least, mounts / "unified", group, quota_of_version_2);
+      lower_to_ancestors(least, mounts + "/unified", group, quota_of_version_2);
     } else if (lists_cpu(controllers)) {
-      lower_to_ancestors(least, mounts / "cpu", group, quota_of_version_1);
-      lower_to_ancestors(least, mounts / controllers, group, quota_of_version_1);
+      lower_to_ancestors(least, mounts + "/cpu", group, quota_of_version_1);
+      lower_to_ancestors(least, mounts + "/" + controllers, group, quota_of_version_1);
     }
   }
   return least;

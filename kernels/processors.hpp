@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <filesystem>
 #include <optional>
+#include <string>
 #include <string_view>
 
 namespace idl {
@@ -26,7 +26,6 @@ std::optional<int> threads_of(std::string_view text);
 /// version 2, cpu.cfs_quota_us by cpu.cfs_period_us of version 1; none where no quota is set.
 /// `membership` is what /proc/self/cgroup is, `mounts` what /sys/fs/cgroup is. In a container the
 /// path in `membership` may be one of the host; then the root of `mounts` is the container's.
-std::optional<double> cpu_quota(const std::filesystem::path& membership,
-                                const std::filesystem::path& mounts);
+std::optional<double> cpu_quota(const std::string& membership, const std::string& mounts);
 
 }  // namespace idl

@@ -37,7 +37,7 @@ namespace {
 /// process that waits for the processor would notice.
 constexpr std::chrono::microseconds k_spin{50};
 
-struct Region {
+struct ParallelRegion {
   RegionBody call;
   const void* context;
   std::atomic_flag failed{};
@@ -62,7 +62,7 @@ bool same_region(std::uint32_t a, std::uint32_t b) { return a / k_region == b / 
 
 struct alignas(64) Worker {
   std::atomic<std::uint32_t> word;
-  Region* region;  ///< from `offered` to the end of it
+  ParallelRegion* region;  ///< from `offered` to the end of it
   int participant;
 };
 
@@ -204,7 +204,7 @@ struct Helper {
   std::uint32_t word;  ///< while it is offered
 };
 
-bool offer(Worker& worker, Region& region, int participant, std::uint32_t& word) {
+bool offer(Worker& worker, ParallelRegion& region, int participant, std::uint32_t& word) {
   std::uint32_t seen = worker.word.load(std::memory_order_relaxed);
   const State before = state_of(seen);
   if ((before != idle && before != asleep) ||
@@ -268,7 +268,7 @@ int allowed_threads() {
 }
 
 void run_together(int threads, RegionBody call, const void* context) {
-  Region region{.call = call, .context = context};
+  ParallelRegion region{.call = call, .context = context};
   const int most = std::min(threads, k_most_threads) - 1;
   std::array<Helper, k_most_workers> helpers;
   std::size_t count = 0;

@@ -78,9 +78,9 @@ std::string expectation(const NumberRange& range) {
 
 /// @throws InvalidArgument with name, value and range unless the number is within it
 template <class T>
-void check_number(const std::string& name, T value, const NumberRange& range) {
-  IDL_CHECK(contains(range, value),
-            name + " is " + number_text(value) + ", expected " + expectation<T>(range));
+void check_number(std::string_view name, T value, const NumberRange& range) {
+  IDL_CHECK(contains(range, value), std::string(name) + " is " + number_text(value) +
+                                        ", expected " + expectation<T>(range));
 }
 
 /// The number that a text from outside means.

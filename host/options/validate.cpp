@@ -5,10 +5,16 @@
 
 namespace idl {
 
-void validate(const Tolerance& tolerance, const std::string& which) {
-  check_number(which + ".max_iterations", tolerance.max_iterations, ranges::k_not_negative);
-  check_number(which + ".absolute", tolerance.absolute, ranges::k_not_negative);
-  check_number(which + ".relative", tolerance.relative, ranges::k_not_negative);
+void validate(const Tolerance& tolerance, std::string_view which) {
+  // The name is put together where it is needed: predictions that allocate nothing pass here.
+  const auto check = [&](const char* name, auto value) {
+    constexpr NumberRange k_range = ranges::k_not_negative;
+    if (!contains(k_range, value))
+      check_number(std::string(which).append(".").append(name), value, k_range);
+  };
+  check("max_iterations", tolerance.max_iterations);
+  check("absolute", tolerance.absolute);
+  check("relative", tolerance.relative);
 }
 
 void validate(const SolverOptions& options) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <string>
+#include <string_view>
 
 #include "host/options/number_range.hpp"
 #include "idl/model.hpp"
@@ -29,7 +29,7 @@ inline constexpr NumberRange k_share = {.lowest = 0, .highest = 1};
 /// is finite and within its range. Whoever takes such options, from C++ or from C, calls these
 /// before it does anything.
 /// @param which  the loop that the tolerance is for: "forward", "adjoint"
-void validate(const Tolerance& tolerance, const std::string& which);
+void validate(const Tolerance& tolerance, std::string_view which);
 /// As above, for both loops.
 void validate(const SolverOptions& options);
 /// As above.
