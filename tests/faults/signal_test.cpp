@@ -28,7 +28,9 @@ class Signals : public testing::Test {
   /// The run stopped in good order, and what it wrote can be gone on with.
   void expect_orderly_stop(const ProgramResult& result, int status) const {
     EXPECT_EQ(result.status, status) << result.err;
-    EXPECT_NE(result.out.find("stopped; go on with: idl train --resume"), std::string::npos)
+    EXPECT_NE(
+        result.out.find(std::string("stopped; go on with: ") + IDL_PROGRAM + " train --resume"),
+        std::string::npos)
         << result.out;
     EXPECT_TRUE(result.err.empty()) << result.err;
     EXPECT_TRUE(temporary_files(run_).empty());
