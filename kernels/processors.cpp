@@ -103,8 +103,9 @@ std::optional<double> cpu_quota(const std::string& membership, const std::string
       lower_to_ancestors(least, mounts, group, quota_of_version_2);
       lower_to_ancestors(least, mounts + "/unified", group, quota_of_version_2);
     } else if (lists_cpu(controllers)) {
-      lower_to_ancestors(least, mounts + "/cpu", group, quota_of_version_1);
-      lower_to_ancestors(least, mounts + "/" + controllers, group, quota_of_version_1);
+      for (const std::string& folder : {std::string("cpu"), controllers})
+        lower_to_ancestors(least, std::string(mounts).append("/").append(folder), group,
+                           quota_of_version_1);
     }
   }
   return least;

@@ -28,7 +28,8 @@ CLI::App* find_command(CLI::App& app, Arguments arguments, std::size_t& place) {
   const std::vector<CLI::App*> commands = app.get_subcommands([](CLI::App*) { return true; });
   std::string names;
   for (const CLI::App* command : commands)
-    names += (names.empty() ? "" : ", ") + command->get_name();
+    names.append(names.empty() ? "" : ", ").append(command->get_name());
+  names = "(" + names + ")";
   bool answered = false;  // by --help or --version
   for (place = 1; place < arguments.size(); ++place) {
     const std::string& argument = arguments[place];
@@ -40,10 +41,11 @@ CLI::App* find_command(CLI::App& app, Arguments arguments, std::size_t& place) {
     }
     const auto named = [&](const CLI::App* command) { return command->get_name() == argument; };
     const auto found = std::find_if(commands.begin(), commands.end(), named);
-    IDL_CHECK(found != commands.end(), "unknown command '" + argument + "' (" + names + ")");
+    IDL_CHECK(found != commands.end(),
+              std::string("unknown command '").append(argument).append("' ").append(names));
     return *found;
   }
-  IDL_CHECK(answered, "no command was given (" + names + ")" + advice(app, arguments[0]));
+  IDL_CHECK(answered, "no command was given " + names + advice(app, arguments[0]));
   return nullptr;
 }
 

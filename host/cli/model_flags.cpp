@@ -12,8 +12,8 @@ namespace {
 
 /// A flag whose value `take` reads.
 void add_value(CLI::App& command, const char* name, const char* type, const char* help,
-               std::function<void(const std::string&)> take) {
-  command.add_option_function<std::string>(name, std::move(take), help)->type_name(type);
+               const std::function<void(const std::string&)>& take) {
+  command.add_option_function<std::string>(name, take, help)->type_name(type);
 }
 
 }  // namespace

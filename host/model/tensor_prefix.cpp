@@ -49,7 +49,7 @@ std::string tensor_prefix(const io::Safetensors& file, const std::optional<std::
                           bool plain_first) {
   if (given) {
     const bool dot = given->empty() || given->back() == '.' || missing(file, *given).empty();
-    const std::string prefix = *given + (dot ? "" : ".");
+    std::string prefix = *given + (dot ? "" : ".");
     if (!missing(file, prefix).empty()) refuse(file, prefix);
     return prefix;
   }

@@ -27,6 +27,7 @@ IDL_SIMT_ROUNDED(__dmul_rn, double, a* b)
 IDL_SIMT_ROUNDED(__fmul_rn, float, a* b)
 IDL_SIMT_ROUNDED(__ddiv_rn, double, a / b)
 #undef IDL_SIMT_ROUNDED
+// NOLINTNEXTLINE(bugprone-reserved-identifier, readability-identifier-naming): CUDA's name.
 __attribute__((always_inline)) inline double __dsqrt_rn(double a) { return std::sqrt(a); }
 
 /// CUDA's elementary functions: an ulp off in a third of the calls, but exact where the answer has
