@@ -185,6 +185,9 @@ WellPosedness well_posedness_of(const io::Safetensors& file, const LoadOptions& 
     result.kappa = given.kappa ? *given.kappa : statements.assume("kappa", result.kappa);
   } else {
     result.kappa = *kappa;
+    if (!contains(ranges::k_kappa, *kappa))
+      throw IoError(file.path, "metadata kappa is " + number_text(*kappa) + ", expected " +
+                                   expectation<double>(ranges::k_kappa));
   }
   return result;
 }

@@ -56,8 +56,9 @@ void validate(const ModelOptions& options) {
   const std::string activation(to_string(options.activation.kind));
   check_number("alpha of the activation " + activation, options.activation.alpha, NumberRange{});
   const double kappa = options.well_posedness.kappa;
-  check_number("kappa", kappa, ranges::k_kappa);
-  if (options.well_posedness.kind != WellPosednessKind::inf_norm_ball) return;
+  const bool ball = options.well_posedness.kind == WellPosednessKind::inf_norm_ball;
+  check_number("kappa", kappa, ball ? ranges::k_kappa : NumberRange{});  // others do not use it
+  if (!ball) return;
   const double L = lipschitz_constant(options.activation);
   IDL_CHECK(L * kappa < 1.0 || options.allow_unproven,
             "the activation " + activation + " has Lipschitz constant " + number_text(L) +

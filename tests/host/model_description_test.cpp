@@ -58,6 +58,17 @@ TEST_F(DescribedModel, WhoseMetadataSayEverythingIsLoadedWithoutAWord) {
   EXPECT_TRUE(options.bias);
 }
 
+TEST_F(DescribedModel, MayHaveAnyKappaWhereItIsNotUsedAndNoneOutsideItsRangeWhereItIs) {
+  for (const char* kind : {"none", "strictly_upper_triangular"}) {
+    io::Safetensors file =
+        ours({{"activation", "relu"}, {"bias", "false"}, {"well_posedness", kind}, {"kappa", "0"}});
+    put(file, "A", {2, 2}, {0, -0.25, 0, 0});
+    EXPECT_EQ(to_string(options_of(file).well_posedness.kind), kind);
+  }
+  EXPECT_TRUE(holds(refusal(ours({{"well_posedness", "inf_norm_ball"}, {"kappa", "0"}})),
+                    {(folder_ / "f").string(), "kappa is 0", "(0, 1)"}));
+}
+
 TEST_F(DescribedModel, IsUnderstoodWhereAnotherProgramWroteTheSameKeys) {
   io::Safetensors file = blocks();
   file.metadata = {{"activation", "leaky_relu"},
