@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <chrono>
+#include <cmath>
 #include <iomanip>
 #include <iostream>
 #include <memory>
@@ -60,9 +61,10 @@ int evaluate_model(const EvaluateSettings& settings) {
   if (settings.json) {
     print_json(settings, description, context, evaluation, seconds);
   } else {
+    // No loss is negative but a NaN may have a sign.
     std::cout << "test accuracy " << std::fixed << std::setprecision(2)
               << 100.0 * evaluation.accuracy << " %, loss " << std::setprecision(4)
-              << evaluation.loss << " on " << evaluation.samples << " samples ("
+              << std::abs(evaluation.loss) << " on " << evaluation.samples << " samples ("
               << std::setprecision(1) << evaluation.mean_iterations << " iterations per sample, "
               << evaluation.not_converged << " not converged, " << std::setprecision(2) << seconds
               << " s on " << to_string(context.device()) << ")\n";
