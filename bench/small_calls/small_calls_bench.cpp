@@ -152,14 +152,15 @@ template <class T>
 void add(Device device) {
   for (const index_t n : {20, 100, 300})
     for (const index_t m : {1, 2, 4, 8})
-      for (const double shift : {0.0, 0.5})
+      for (const auto& [shift, kind] :
+           {std::pair{0.0, "/"}, std::pair{0.5, "/slow/"}, std::pair{1.0, "/slower/"}})
         for (const auto& [way, name] : {std::pair{Way::predict, "predict"},
                                         {Way::predict_into, "predict_into"},
                                         {Way::forward, "forward"}}) {
           const Size size = {n, 50, 10, m};
           add_case(case_name<T>("small_calls", device) + "/n" + std::to_string(n) + "_p50_m" +
-                       std::to_string(m) + (shift > 0.0 ? "/slow/" : "/") + name,
-                   [size, shift, way = way](benchmark::State& state) {
+                       std::to_string(m) + kind + name,
+                   [size, shift = shift, way = way](benchmark::State& state) {
                      small_calls<T>(state, size, shift, way);
                    })
               ->UseManualTime()
