@@ -102,7 +102,7 @@ void beside(benchmark::State& state, Context& context, int each, const Work& wor
 
 void train(benchmark::State& state, index_t states, int each) {
   Context context(Device::cpu());
-  const Dataset data = make_data(2000);
+  const Dataset data = make_data(20000);  // an epoch is many time slices long
   beside(state, context, each, [&] {
     ImplicitModel<float> model(context, {states, k_inputs, k_outputs}, {}, 1);
     TrainerOptions options;
