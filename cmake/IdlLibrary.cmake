@@ -11,9 +11,6 @@ find_package(Threads REQUIRED)
 set(_idl_objects)
 # idl_add_objects(name sources...): one layer of the library, compiled once.
 function(idl_add_objects name)
-  if(NOT ARGN)
-    return()
-  endif()
   add_library(${name} OBJECT ${ARGN})
   idl_configure_target(${name})
   target_include_directories(${name} PRIVATE "${PROJECT_SOURCE_DIR}/include"
@@ -29,52 +26,49 @@ function(idl_add_objects name)
 endfunction()
 
 set(_root "${PROJECT_SOURCE_DIR}")
+idl_glob(_base kernels/base/*.cpp)
 idl_glob(_kernels kernels/*.cpp)
-idl_glob(_kernels_cpu kernels/cpu/*.cpp)
-idl_glob(_kernels_cuda kernels/cuda/*.cu kernels/cuda/*.cpp)
+idl_glob(_kernels_cpu kernels/cpu/*/*.cpp)
+idl_glob(_kernels_cuda kernels/cuda/*/*.cu kernels/cuda/*/*.cpp)
 idl_glob(_host host/*.cpp host/*/*.cpp)
 idl_glob(_program host/cli/*.cpp)
 list(REMOVE_ITEM _host ${_program})
 
+idl_add_objects(idl_base ${_base})
+target_compile_definitions(idl_base PRIVATE IDL_VERSION="${PROJECT_VERSION}")
+
 idl_add_objects(idl_kernels ${_kernels})
-if(TARGET idl_kernels AND IDL_HAVE_CUDA)
+if(IDL_HAVE_CUDA)
   # The only file that knows whether CUDA was built.
   set_source_files_properties("${_root}/kernels/make_backend.cpp" PROPERTIES COMPILE_DEFINITIONS
                                                                             IDL_HAVE_CUDA=1)
 endif()
 
 idl_add_objects(idl_kernels_cpu ${_kernels_cpu})
-if(TARGET idl_kernels_cpu)
-  # All but these are compiled without contraction.
-  set_source_files_properties(
-    "${_root}/kernels/cpu/panel_product.cpp" "${_root}/kernels/cpu/few_columns.cpp"
-    PROPERTIES COMPILE_OPTIONS -ffp-contract=fast)
-  target_compile_options(idl_kernels_cpu PRIVATE -fno-math-errno $<$<NOT:$<CONFIG:Debug>>:-O3>)
-  # The stack on which the address sanitizer of GCC looks for uses after return is not aligned for
-  # vectors of 64 bytes (GCC bug 110027).
-  if(IDL_SANITIZE MATCHES "address" AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-    target_compile_options(idl_kernels_cpu PRIVATE "SHELL:--param asan-use-after-return=0")
-  endif()
+# All but these are compiled without contraction.
+set_source_files_properties(
+  "${_root}/kernels/cpu/product/panel_product.cpp" "${_root}/kernels/cpu/product/few_columns.cpp"
+  PROPERTIES COMPILE_OPTIONS -ffp-contract=fast)
+target_compile_options(idl_kernels_cpu PRIVATE -fno-math-errno $<$<NOT:$<CONFIG:Debug>>:-O3>)
+# The stack on which the address sanitizer of GCC looks for uses after return is not aligned for
+# vectors of 64 bytes (GCC bug 110027).
+if(IDL_SANITIZE MATCHES "address" AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  target_compile_options(idl_kernels_cpu PRIVATE "SHELL:--param asan-use-after-return=0")
 endif()
 
 idl_add_objects(idl_host ${_host})
-if(TARGET idl_host)
-  target_compile_definitions(idl_host PRIVATE IDL_VERSION="${PROJECT_VERSION}")
-  target_link_libraries(idl_host PRIVATE nlohmann_json::nlohmann_json ZLIB::ZLIB Threads::Threads)
-endif()
+target_link_libraries(idl_host PRIVATE nlohmann_json::nlohmann_json ZLIB::ZLIB Threads::Threads)
 
 set(_idl_link_libraries ZLIB::ZLIB Threads::Threads ${CMAKE_DL_LIBS})
 if(IDL_HAVE_CUDA)
   idl_add_objects(idl_kernels_cuda ${_kernels_cuda})
   set(_idl_cuda_libraries CUDA::cudart_static)
   # cuBLASLt is loaded when it is first needed, and last of all looked for where the toolkit is.
-  set_source_files_properties("${_root}/kernels/cuda/cublas_lt.cpp" PROPERTIES COMPILE_DEFINITIONS
+  set_source_files_properties("${_root}/kernels/cuda/runtime/cublas_lt.cpp" PROPERTIES COMPILE_DEFINITIONS
                               IDL_CUBLAS_FOLDER="${CUDAToolkit_LIBRARY_DIR}")
-  if(TARGET idl_kernels_cuda)
-    # A kernel takes minutes to compile; together they would wait for each other.
-    set_target_properties(idl_kernels_cuda PROPERTIES UNITY_BUILD OFF)
-    target_link_libraries(idl_kernels_cuda PRIVATE ${_idl_cuda_libraries})
-  endif()
+  # A kernel takes minutes to compile; together they would wait for each other.
+  set_target_properties(idl_kernels_cuda PROPERTIES UNITY_BUILD OFF)
+  target_link_libraries(idl_kernels_cuda PRIVATE ${_idl_cuda_libraries})
   list(APPEND _idl_link_libraries ${_idl_cuda_libraries})
 endif()
 
@@ -82,10 +76,6 @@ set(_objects)
 foreach(_layer IN LISTS _idl_objects)
   list(APPEND _objects $<TARGET_OBJECTS:${_layer}>)
 endforeach()
-if(NOT _objects)
-  file(CONFIGURE OUTPUT "${PROJECT_BINARY_DIR}/empty.cpp" CONTENT "\n")
-  set(_objects "${PROJECT_BINARY_DIR}/empty.cpp")
-endif()
 
 set(_kind STATIC)
 if(IDL_BUILD_SHARED)

@@ -8,11 +8,13 @@
 #include <utility>
 #include <vector>
 
-#include "idl/context.hpp"
 #include "idl/device.hpp"
-#include "kernels/facts.hpp"
+#include "idl/memory.hpp"
+#include "kernels/base/facts.hpp"
 #include "kernels/primitives.hpp"
 #include "kernels/program.hpp"
+
+struct CUstream_st;  // cudaStream_t points to this
 
 namespace idl {
 

@@ -6,7 +6,7 @@
 #include "idl/activation.hpp"
 #include "idl/matrix.hpp"
 #include "idl/solver.hpp"
-#include "kernels/math/bfloat16.hpp"
+#include "kernels/base/bfloat16.hpp"
 
 /// The primitives of which the solvers' loops are made; a part of kernels/primitives.hpp, whose
 /// conventions hold.

@@ -14,7 +14,7 @@
 #include "bench/support/devices.hpp"
 #include "bench/support/stopwatch.hpp"
 #include "idl/trainer.hpp"
-#include "kernels/processors.hpp"
+#include "kernels/base/processors.hpp"
 
 /// A training, an evaluation and a solve on the CPU beside processes that never rest, which the
 /// bench forks itself.

@@ -7,7 +7,7 @@
 #include <string>
 #include <type_traits>
 
-#include "host/options/number_range.hpp"
+#include "kernels/base/number_range.hpp"
 
 /// What people type after the program's name.
 namespace idl::cli {

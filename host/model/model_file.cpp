@@ -12,8 +12,8 @@
 #include "host/model/blocks.hpp"
 #include "host/model/model_description.hpp"
 #include "host/model/non_finite.hpp"
-#include "host/options/number_range.hpp"
 #include "idl/error.hpp"
+#include "kernels/base/number_range.hpp"
 
 namespace idl {
 namespace {

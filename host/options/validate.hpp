@@ -3,12 +3,12 @@
 
 #include <string_view>
 
-#include "host/options/number_range.hpp"
 #include "idl/model.hpp"
 #include "idl/optimizer.hpp"
 #include "idl/solver.hpp"
 #include "idl/trainer.hpp"
-#include "kernels/processors.hpp"
+#include "kernels/base/number_range.hpp"
+#include "kernels/base/processors.hpp"
 
 namespace idl {
 

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <cstddef>
 #include <memory>
 #include <string_view>
 
 #include "idl/device.hpp"
 #include "idl/export.hpp"
 #include "idl/log.hpp"
+#include "idl/memory.hpp"
 
 struct CUstream_st;  // what CUDA calls cudaStream_t points to this; no CUDA header is needed
 
@@ -32,15 +32,6 @@ struct ContextOptions {
   /// the CPU quota of its cgroup, divided among the Contexts that work at the same time. Results do
   /// not depend on it.
   int threads = 0;
-};
-
-/// Counts of a Context's memory, to see that a second solve of the same shape allocates nothing.
-/// What predict() keeps for calls of the same shape, 32 MiB at most, is in use until the Context
-/// ends.
-struct MemoryStatistics {
-  std::size_t allocations = 0;   ///< calls that reached the allocator since the Context was made
-  std::size_t bytes_in_use = 0;  ///< of matrices, vectors and working memory that live now
-  std::size_t peak_bytes = 0;    ///< the largest bytes_in_use so far
 };
 
 /// One ordered place of work: a device, a stream, library handles, scratch memory, a log.

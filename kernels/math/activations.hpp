@@ -5,8 +5,8 @@
 #include <utility>
 
 #include "idl/activation.hpp"
+#include "kernels/base/host_device.hpp"
 #include "kernels/math/elementary.hpp"
-#include "kernels/math/host_device.hpp"
 
 /// φ and φ' as function objects, one per ActivationKind, so that a loop is compiled once per kind
 /// with nothing to decide inside. All keep NaN, and no intermediate overflows into one for finite

@@ -3,8 +3,8 @@
 
 #include <cmath>
 
+#include "kernels/base/host_device.hpp"
 #include "kernels/math/extrema.hpp"
-#include "kernels/math/host_device.hpp"
 #include "kernels/math/rounded.hpp"
 #include "kernels/primitives.hpp"
 

@@ -3,8 +3,8 @@
 
 #include <cstdint>
 
+#include "kernels/base/host_device.hpp"
 #include "kernels/math/extrema.hpp"
-#include "kernels/math/host_device.hpp"
 #include "kernels/math/rounded.hpp"
 
 /// The part of AndersonMix that is the same for all entries of a column.

@@ -5,8 +5,8 @@
 #include <cstdint>
 
 #include "idl/solver.hpp"
+#include "kernels/base/host_device.hpp"
 #include "kernels/math/extrema.hpp"
-#include "kernels/math/host_device.hpp"
 #include "kernels/primitives.hpp"
 
 /// The decision of UpdateStatus for one column.

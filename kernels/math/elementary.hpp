@@ -6,7 +6,7 @@
 #include <cstring>
 #include <type_traits>
 
-#include "kernels/math/host_device.hpp"
+#include "kernels/base/host_device.hpp"
 
 /// The elementary functions of the activations. On the device they are CUDA's. On the host they are
 /// made of additions, multiplications, divisions and bit operations without a branch, so that

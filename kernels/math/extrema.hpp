@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "kernels/math/host_device.hpp"
+#include "kernels/base/host_device.hpp"
 
 /// Maxima that keep NaN, which std::max and fmax do not.
 namespace idl {

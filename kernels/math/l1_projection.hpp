@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <cstring>
 
-#include "kernels/math/host_device.hpp"
+#include "kernels/base/host_device.hpp"
 
 /// The steps of ProjectRowsL1 for one row a, shared by both backends; all sums are in double.
 ///

@@ -4,8 +4,8 @@
 #include <cmath>
 #include <cstdint>
 
+#include "kernels/base/host_device.hpp"
 #include "kernels/math/extrema.hpp"
-#include "kernels/math/host_device.hpp"
 
 /// The element functions of SoftmaxCrossEntropy and SquaredError.
 namespace idl {

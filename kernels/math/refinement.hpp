@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "kernels/base/host_device.hpp"
 #include "kernels/math/column_status.hpp"
 #include "kernels/math/extrema.hpp"
-#include "kernels/math/host_device.hpp"
 #include "kernels/primitives.hpp"
 
 /// The decisions of BeginRefinement and UpdateRefinement for one column.

@@ -3,7 +3,7 @@
 
 #include <cmath>
 
-#include "kernels/math/host_device.hpp"
+#include "kernels/base/host_device.hpp"
 
 /// Operations rounded to nearest one by one, never fused: a formula made of these has the same bits
 /// on every device. On the host this needs -ffp-contract=off, which the CPU backend is built with;

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <cstring>
 
-#include "kernels/math/host_device.hpp"
+#include "kernels/base/host_device.hpp"
 #include "kernels/math/philox.hpp"
 #include "kernels/math/rounded.hpp"
 

@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <cstring>
 
-#include "kernels/cuda/cublas_lt.hpp"
+#include "kernels/cuda/runtime/cublas_lt.hpp"
 #include "tests/fake_cuda/state.hpp"
 
 using idl::fake::blas_call;

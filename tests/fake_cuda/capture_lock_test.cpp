@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Captures go side by side, and nothing that waits for the device meets one.
-#include "kernels/cuda/capture_lock.hpp"
+#include "kernels/cuda/runtime/capture_lock.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "kernels/cuda/device_guard.hpp"
+#include "kernels/cuda/runtime/device_guard.hpp"
 
 #include <cuda_runtime_api.h>
 #include <gtest/gtest.h>

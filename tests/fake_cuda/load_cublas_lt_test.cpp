@@ -6,7 +6,7 @@
 #include <string>
 
 #include "idl/error.hpp"
-#include "kernels/cuda/cublas_lt.hpp"
+#include "kernels/cuda/runtime/cublas_lt.hpp"
 
 namespace idl::cuda {
 namespace {

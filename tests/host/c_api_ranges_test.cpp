@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "host/options/number_range.hpp"
 #include "idl/c_api.h"
+#include "kernels/base/number_range.hpp"
 
 namespace idl::test {
 namespace {

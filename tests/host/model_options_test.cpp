@@ -4,7 +4,7 @@
 #include <cmath>
 #include <limits>
 
-#include "host/options/number_range.hpp"
+#include "kernels/base/number_range.hpp"
 #include "tests/host/dense_oracle.hpp"
 #include "tests/host/device_test.hpp"
 

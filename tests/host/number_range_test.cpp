@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "host/options/number_range.hpp"
+#include "kernels/base/number_range.hpp"
 
 #include <gtest/gtest.h>
 

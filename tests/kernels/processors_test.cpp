@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "kernels/processors.hpp"
+#include "kernels/base/processors.hpp"
 
 #include <gtest/gtest.h>
 

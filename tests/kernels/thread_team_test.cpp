@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "kernels/thread_team.hpp"
+#include "kernels/base/thread_team.hpp"
 
 #include <gtest/gtest.h>
 

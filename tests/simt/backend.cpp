@@ -7,10 +7,10 @@
 #include <vector>
 
 #include "idl/error.hpp"
-#include "kernels/cuda/factory.hpp"
-#include "kernels/cuda/fused_loop.hpp"
-#include "kernels/cuda/leading_dimension.hpp"
-#include "kernels/cuda/loop_control.hpp"
+#include "kernels/cuda/loop/fused_loop.hpp"
+#include "kernels/cuda/loop/loop_control.hpp"
+#include "kernels/cuda/runtime/factory.hpp"
+#include "kernels/cuda/runtime/leading_dimension.hpp"
 #include "kernels/validate.hpp"
 
 namespace idl::cuda {

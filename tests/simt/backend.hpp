@@ -5,7 +5,7 @@
 #include <string>
 
 #include "kernels/backend.hpp"
-#include "kernels/cuda/steps.hpp"
+#include "kernels/cuda/runtime/steps.hpp"
 #include "tests/simt/device.hpp"
 
 namespace idl::simt {

@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
-#include "kernels/cuda/cluster.cuh"
-#include "kernels/cuda/launch.hpp"
+#include "kernels/cuda/device/cluster.cuh"
+#include "kernels/cuda/runtime/launch.hpp"
 
 namespace idl::cuda {
 namespace {

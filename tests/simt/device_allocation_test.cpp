@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "idl/idl.hpp"
-#include "kernels/cuda/pool.hpp"
+#include "kernels/cuda/runtime/pool.hpp"
 #include "tests/host/random_values.hpp"
 #include "tests/io/files.hpp"
 #include "tests/training/synthetic_data.hpp"

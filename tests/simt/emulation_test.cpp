@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
-#include "kernels/cuda/launch.hpp"
-#include "kernels/cuda/shared.cuh"
+#include "kernels/cuda/device/shared.cuh"
+#include "kernels/cuda/runtime/launch.hpp"
 
 namespace idl::cuda {
 namespace {

@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "kernels/cuda/launchers.hpp"
+#include "kernels/cuda/runtime/launchers.hpp"
 
 namespace idl::cuda {
 namespace {

@@ -4,7 +4,7 @@
 
 #include <optional>
 
-#include "kernels/cuda/fused_loop.hpp"
+#include "kernels/cuda/loop/fused_loop.hpp"
 
 namespace idl::cuda {
 namespace {

@@ -7,19 +7,19 @@ set -euo pipefail
 check=$1
 root=$(mktemp -d)
 trap 'rm -rf "$root"' EXIT
-mkdir -p "$root"/{include/idl/cuda,kernels/{math,cpu,cuda},host/{solver,cli},tests/kernels,bench,examples}
+mkdir -p "$root"/{include/idl/cuda,kernels/{base,math,{cpu,cuda}/{runtime,steps}},host/{solver,cli},tests/kernels,bench,examples}
 
 write() { printf '%s\n' "${@:2}" >"$root/$1"; }
 reset() {
   write include/idl/model.hpp '#include <vector>' '#include "idl/matrix.hpp"'
   write include/idl/cuda/activation.cuh '#include <cuda_runtime.h>' '#include "idl/activation.hpp"'
   write kernels/primitives.hpp 'struct PicardUpdate {' '};'
-  write kernels/make_backend.cpp '#include "kernels/cpu/backend.hpp"' \
-    '#include "kernels/cuda/backend.hpp"'
-  write kernels/cpu/picard_update.cpp '#include <vector>' '#include "kernels/math/activation.hpp"' \
-    '#include "kernels/cpu/backend.hpp"'
-  write kernels/cuda/picard_update.cu '#include <cuda_runtime.h>' \
-    '#include "kernels/cuda/backend.hpp"'
+  write kernels/make_backend.cpp '#include "kernels/cpu/runtime/backend.hpp"' \
+    '#include "kernels/cuda/runtime/backend.hpp"'
+  write kernels/cpu/steps/picard_update.cpp '#include <vector>' '#include "kernels/math/activation.hpp"' \
+    '#include "kernels/cpu/runtime/backend.hpp"'
+  write kernels/cuda/steps/picard_update.cu '#include <cuda_runtime.h>' \
+    '#include "kernels/cuda/runtime/backend.hpp"'
   write tests/kernels/picard_update_test.cpp '#include "kernels/backend.hpp"' \
     '#include "tests/support/random.hpp"'
   write host/solver/picard.cpp '#include "kernels/primitives.hpp"' \
@@ -49,27 +49,28 @@ include/idl/model.hpp "kernels/primitives.hpp"
 include/idl/model.hpp <cuda_runtime.h>
 include/idl/model.hpp "idl/cuda/activation.cuh"
 kernels/backend.hpp "host/solver/picard.hpp"
-kernels/backend.hpp "kernels/cpu/backend.hpp"
+kernels/backend.hpp "kernels/cpu/runtime/backend.hpp"
 kernels/validate.cpp <cublas_v2.h>
-kernels/math/activation.hpp "kernels/cpu/backend.hpp"
-kernels/cpu/picard_update.cpp "kernels/cuda/backend.hpp"
-kernels/cpu/picard_update.cpp <cuda_runtime.h>
-kernels/cuda/picard_update.cu "kernels/cpu/backend.hpp"
-kernels/cpu/picard_update.cpp <cblas.h>
-kernels/cpu/picard_update.cpp <omp.h>
-kernels/cuda/picard_update.cu <cblas.h>
-kernels/cuda/picard_update.cu "backend.hpp"
-host/solver/picard.cpp "kernels/cpu/backend.hpp"
+kernels/base/error.cpp "kernels/primitives.hpp"
+kernels/math/activation.hpp "kernels/cpu/runtime/backend.hpp"
+kernels/cpu/steps/picard_update.cpp "kernels/cuda/runtime/backend.hpp"
+kernels/cpu/steps/picard_update.cpp <cuda_runtime.h>
+kernels/cuda/steps/picard_update.cu "kernels/cpu/runtime/backend.hpp"
+kernels/cpu/steps/picard_update.cpp <cblas.h>
+kernels/cpu/steps/picard_update.cpp <omp.h>
+kernels/cuda/steps/picard_update.cu <cblas.h>
+kernels/cuda/steps/picard_update.cu "backend.hpp"
+host/solver/picard.cpp "kernels/cpu/runtime/backend.hpp"
 host/solver/picard.cpp "host/cli/train.hpp"
 host/solver/picard.cpp <omp.h>
-host/cli/main.cpp "kernels/cuda/backend.hpp"
-tests/kernels/picard_update_test.cpp "kernels/cpu/backend.hpp"
+host/cli/main.cpp "kernels/cuda/runtime/backend.hpp"
+tests/kernels/picard_update_test.cpp "kernels/cpu/runtime/backend.hpp"
 tests/kernels/picard_update_test.cpp "../support/random.hpp"
 examples/train.cpp "kernels/primitives.hpp"
 LIST
 
 # A kernel without its twin, and one without its test.
-for missing in kernels/cuda/picard_update.cu tests/kernels/picard_update_test.cpp; do
+for missing in kernels/cuda/steps/picard_update.cu tests/kernels/picard_update_test.cpp; do
   reset
   rm "$root/$missing"
   if "$check" "$root" 2>/dev/null; then

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "kernels/primitives.hpp"
+
+namespace idl::cpu {
+
+/// A loop over independent columns that are iterated each on its own.
+///
+/// Picard and adjoint iteration never look from one column to another, so the loop
+///     while (some column is running) for each step: all columns
+/// is the same as, for each column, while (it is running) for each step: this column. Each thread
+/// works on some columns at a time (kernels/cpu/loop/column_slots.hpp) and takes the next one as
+/// soon as one of them has stopped. That way threads meet twice per solve, when A is packed and at
+/// the end, instead of several times per iteration, what they work on stays in the cache of their
+/// core, and no product goes on for a column that has stopped.
+class ColumnLoop {
+ public:
+  virtual ~ColumnLoop() = default;
+
+  /// Empty unless every step of the sequence works column by column, A may be kept packed
+  /// (PackedGemm::fits), and there are enough columns for each thread to read all of it.
+  /// `from_zero`: of a whole solve (Backend::compile_from_zero).
+  static std::unique_ptr<ColumnLoop> make(const Sequence& sequence,
+                                          VectorView<const std::int32_t> active, int threads,
+                                          bool from_zero);
+
+  /// Iterates each running column until it stops, at most max_iterations times.
+  virtual void run(std::int32_t max_iterations) = 0;
+};
+
+}  // namespace idl::cpu

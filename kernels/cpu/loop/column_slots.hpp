@@ -1,0 +1,353 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <limits>
+#include <new>
+#include <optional>
+#include <span>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "idl/solver.hpp"
+#include "kernels/cpu/product/packed_gemm.hpp"
+#include "kernels/cpu/runtime/execute.hpp"
+#include "kernels/cpu/runtime/flush_subnormals.hpp"
+#include "kernels/cpu/runtime/parallel.hpp"
+#include "kernels/cpu/runtime/scratch.hpp"
+#include "kernels/loop_updates.hpp"
+#include "kernels/math/column_status.hpp"
+#include "kernels/row_blocks.hpp"
+
+namespace idl::cpu {
+
+/// The steps of a ColumnLoop.
+template <class T, class Update>
+struct ColumnSteps {
+  bool from_zero = false;
+  std::optional<ActivationDerivative<T>> derivative{};  ///< before the first iteration, from zero
+  RowSweep<T, Update> sweep{};
+  UpdateStatus<T> decision{};
+  std::optional<AndersonMix<T>> mix{};
+};
+
+template <class T>
+std::array<MatrixView<T>*, 5> history_of(AndersonMix<T>& mix) {
+  return {&mix.Y, &mix.F_even, &mix.G_even, &mix.F_odd, &mix.G_odd};
+}
+
+/// Whole cache lines, which no other thread writes to.
+template <class Value>
+struct LineAllocator {
+  using value_type = Value;
+  LineAllocator() = default;
+  template <class Other>
+  LineAllocator(const LineAllocator<Other>&) {}
+
+  Value* allocate(std::size_t count) {
+    return static_cast<Value*>(::operator new(whole_lines(count), k_line));
+  }
+  void deallocate(Value* data, std::size_t) noexcept { ::operator delete(data, k_line); }
+  template <class Other>
+  bool operator==(const LineAllocator<Other>&) const {
+    return true;
+  }
+
+ private:
+  static constexpr std::align_val_t k_line{k_cache_line};
+  static std::size_t whole_lines(std::size_t count) {
+    return (count * sizeof(Value) + k_cache_line - 1) / k_cache_line * k_cache_line;
+  }
+};
+template <class Value>
+using Lines = std::vector<Value, LineAllocator<Value>>;
+
+/// The columns that one thread works on at a time, in buffers that stay in its cache: a slot holds
+/// all that belongs to a column, and takes the next one when its own has stopped.
+template <class T, class Update>
+class alignas(k_cache_line) ColumnSlots {
+ public:
+  /// `product` has packed A by the time of run().
+  ColumnSlots(const ColumnSteps<T, Update>& loop, const PackedGemm<T>& product, index_t slots)
+      : loop_(loop), product_(product), work_(loop), slots_(slots) {
+    const std::size_t count = static_cast<std::size_t>(slots);
+    column_.resize(count);
+    done_.resize(count);
+    fresh_.reserve(count);
+    running_.reserve(count);
+    groups_.reserve((count + k_together - 1) / k_together);
+    if (k_joins_lanes) norms_.resize(count);
+    status_.assign(count, k_converged);
+    for (auto* list : {&iterations_, &stalled_, &points_, &fallbacks_}) list->resize(count);
+    for (auto* list : {&best_steps_, &step_norms_, &state_norms_, &accepted_}) list->resize(count);
+    bind_columns();
+    bind_vectors();
+    const RowSweep<T, Update>& sweep = work_.sweep;
+    for (std::size_t b = 0; b < sweep.first_rows.size(); ++b)
+      updates_.push_back(rows_of(sweep.update, sweep.first_rows[b], sweep.rows_from(b)));
+  }
+
+  /// Iterates columns of the queue until it is empty, each until it stops, at most `most` times.
+  /// Returns how many are still running then.
+  std::int32_t run(WorkQueue& queue, int thread, std::int32_t most) {
+    const FlushSubnormals flush;
+    thread_ = thread;
+    std::int32_t unfinished = 0;
+    unused_ = 0;
+    std::ranges::fill(column_, std::nullopt);
+    do {
+      fresh_.clear();
+      running_.clear();
+      for (index_t slot = 0; slot < slots_; ++slot) unfinished += fill(slot, queue, most);
+      iterate();
+    } while (!fresh_.empty() || !running_.empty());
+    return unfinished;
+  }
+
+ private:
+  static constexpr auto k_together = static_cast<std::size_t>(k_panel_columns);
+  static constexpr bool k_joins_lanes = std::is_same_v<Update, PicardUpdate<T>>;
+
+  bool is_at_work(std::size_t s, std::int32_t most) const {
+    return column_[s] && status_[s] == k_running && done_[s] < most;
+  }
+
+  /// Sees to it that the slot holds a column that runs, or that the queue is empty. Returns how
+  /// many columns have left it that still run.
+  std::int32_t fill(index_t slot, WorkQueue& queue, std::int32_t most) {
+    const auto s = static_cast<std::size_t>(slot);
+    std::int32_t unfinished = 0;
+    while (!is_at_work(s, most)) {
+      if (column_[s]) unfinished += put_back(slot);
+      const IndexRange next = queue.take(thread_);
+      if (next.empty()) {
+        column_[s].reset();
+        return unfinished;
+      }
+      column_[s] = next.begin;
+      take(slot);
+    }
+    (loop_.from_zero && done_[s] == 0 ? fresh_ : running_).push_back(slot);
+    return unfinished;
+  }
+
+  /// One iteration of all slots. Those at a state of zero have a product of zero. Of the others a
+  /// block of rows after the other is multiplied and updated before the product of the next block.
+  void iterate() {
+    if (!fresh_.empty()) start_with(work_.sweep.update);
+    if (!running_.empty()) go_on();
+    execute(work_.decision, scratch_);
+    if (work_.mix) execute(*work_.mix, scratch_);
+    for (const auto* slots : {&fresh_, &running_})
+      for (const index_t slot : *slots) ++done_[static_cast<std::size_t>(slot)];
+  }
+
+  void start_with(const Update& first) {
+    update(first, fresh_);
+    if constexpr (k_joins_lanes) settle_norms<T>(first, fresh_, norms_);
+  }
+
+  void go_on() {
+    const RowSweep<T, Update>& sweep = work_.sweep;
+    const std::span<const index_t> running = running_;
+    groups_.clear();
+    for (std::size_t first = 0; first < running.size(); first += k_together)
+      groups_.push_back(
+          product_columns(running.subspan(first, std::min(k_together, running.size() - first))));
+    for (std::size_t b = 0; b < updates_.size(); ++b) {
+      product_.multiply(sweep.first_rows[b], sweep.rows_from(b), groups_);
+      update(updates_[b], running);
+    }
+    if constexpr (k_joins_lanes) settle_norms<T>(sweep.update, running, norms_);
+  }
+
+  void update(const Update& block, std::span<const index_t> slots) {
+    if constexpr (k_joins_lanes) {
+      update_columns<T>(block, slots, norms_);
+    } else {
+      update_columns(block, slots);
+    }
+  }
+
+  PanelColumns<T> product_columns(std::span<const index_t> slots) const {
+    const Gemm<T>& product = work_.sweep.product;
+    PanelColumns<T> columns{
+        .factors = {}, .along_k = 1, .sums = {}, .count = static_cast<index_t>(slots.size())};
+    for (std::size_t c = 0; c < slots.size(); ++c) {
+      columns.factors[c] = product.B.data + slots[c] * product.B.ld;
+      columns.sums[c] = product.C.data + slots[c] * product.C.ld;
+    }
+    return columns;
+  }
+
+  /// Puts the column into its slot; from zero it is started.
+  void take(index_t slot) {
+    const auto s = static_cast<std::size_t>(slot);
+    const index_t j = *column_[s];
+    done_[s] = 0;
+    if (loop_.from_zero) {
+      start(slot, j);
+      return;
+    }
+    const ColumnStatus<T>& from = loop_.decision.columns;
+    status_[s] = from.status.data[j];
+    if (status_[s] != k_running) {
+      column_[s].reset();  // it stays as it is
+      return;
+    }
+    iterations_[s] = from.iterations.data[j];
+    best_steps_[s] = from.best_steps.data[j];
+    stalled_[s] = from.stalled.data[j];
+    step_norms_[s] = loop_.sweep.update.step_norms.data[j];
+    state_norms_[s] = loop_.sweep.update.state_norms.data[j];
+    copy_column(state_of(loop_.sweep.update), j, state_of(work_.sweep.update), slot);
+    take_given(slot, j);
+    if (!loop_.mix) return;
+    accepted_[s] = loop_.mix->accepted.data[j];
+    points_[s] = loop_.mix->points.data[j];
+    fallbacks_[s] = loop_.mix->fallbacks.data[j];
+    const auto from_history = history_of(*loop_.mix);
+    const auto history = history_of(*work_.mix);
+    for (std::size_t h = 0; h < history.size(); ++h)
+      copy_column(*from_history[h], j, *history[h], slot);
+  }
+
+  void start(index_t slot, index_t j) {
+    const auto s = static_cast<std::size_t>(slot);
+    if (loop_.derivative) {
+      ActivationDerivative<T> derivative = *loop_.derivative;
+      derivative.S = derivative.S.columns(j, 1);
+      derivative.Z = derivative.Z.columns(j, 1);
+      derivative.Psi = derivative.Psi.columns(j, 1);
+      execute(derivative, scratch_);
+    }
+    status_[s] = k_running;
+    iterations_[s] = stalled_[s] = fallbacks_[s] = 0;
+    best_steps_[s] = step_norms_[s] = std::numeric_limits<T>::infinity();
+    state_norms_[s] = T(0);
+    clear_column(state_of(work_.sweep.update), slot);
+    clear_column(work_.sweep.product.C, slot);
+    if (work_.mix) clear_column(work_.mix->Y, slot);
+    take_given(slot, j);
+  }
+
+  void take_given(index_t slot, index_t j) {
+    const auto from = given_to(loop_.sweep.update);
+    const auto to = given_to(work_.sweep.update);
+    for (std::size_t g = 0; g < to.size(); ++g)
+      std::copy_n(from[g]->data + j * from[g]->ld, from[g]->rows, given_[g] + slot * to[g]->ld);
+  }
+
+  static void copy_column(const MatrixView<T>& from, index_t i, const MatrixView<T>& to,
+                          index_t j) {
+    std::copy_n(from.data + i * from.ld, from.rows, to.data + j * to.ld);
+  }
+  static void clear_column(const MatrixView<T>& view, index_t j) {
+    std::fill_n(view.data + j * view.ld, view.rows, T(0));
+  }
+
+  /// The slot's column, to where it belongs. Returns 1 if it still runs.
+  std::int32_t put_back(index_t slot) {
+    const auto s = static_cast<std::size_t>(slot);
+    const index_t j = *column_[s];
+    copy_column(state_of(work_.sweep.update), slot, state_of(loop_.sweep.update), j);
+    const ColumnStatus<T>& to = loop_.decision.columns;
+    to.status.data[j] = status_[s];
+    to.iterations.data[j] = iterations_[s];
+    to.best_steps.data[j] = best_steps_[s];
+    to.stalled.data[j] = stalled_[s];
+    if (loop_.from_zero && to.fallbacks.size > 0) to.fallbacks.data[j] = 0;
+    if (loop_.from_zero && to.low_iterations.size > 0) to.low_iterations.data[j] = 0;
+    if (loop_.mix) loop_.mix->fallbacks.data[j] = fallbacks_[s];
+    loop_.sweep.update.step_norms.data[j] = step_norms_[s];
+    loop_.sweep.update.state_norms.data[j] = state_norms_[s];
+    const std::int32_t running = status_[s] == k_running ? 1 : 0;
+    status_[s] = k_converged;
+    return running;
+  }
+
+  /// Gives the steps columns of their own: whole cache lines each. Behind the entries of a state
+  /// and of its history are zeros, which are mixed with them and stay zeros.
+  void bind_columns() {
+    constexpr index_t k_line = 64 / static_cast<index_t>(sizeof(T));
+    Update& update = work_.sweep.update;
+    const index_t rows = state_of(update).rows;
+    const index_t ld = (rows + k_line - 1) / k_line * k_line;
+    const auto views = static_cast<index_t>(2 + given_to(update).size() +
+                                            (work_.mix ? history_of(*work_.mix).size() : 0));
+    const index_t entries = views * ld * slots_;
+    T* next = memory_.take<T>(static_cast<std::size_t>(entries));
+    std::fill_n(next, entries, T(0));
+    const auto own = [&] {
+      const MatrixView<T> view = {next, rows, slots_, ld, state_of(loop_.sweep.update).device};
+      next += ld * slots_;
+      return view;
+    };
+    state_of(update) = own();
+    work_.sweep.product.B = state_of(update);
+    work_.sweep.product.C = own();
+    product_of(update) = work_.sweep.product.C;
+    for (ConstMatrixView<T>* view : given_to(update)) {
+      const MatrixView<T> memory = own();
+      given_.push_back(memory.data);
+      *view = memory;
+    }
+    if (!work_.mix) return;
+    work_.mix->X = state_of(update);
+    work_.mix->X.rows = ld;
+    for (MatrixView<T>* view : history_of(*work_.mix)) {
+      *view = own();
+      view->rows = ld;
+    }
+  }
+
+  void bind_vectors() {
+    Update& update = work_.sweep.update;
+    const Device device = state_of(update).device;
+    const auto view = [&](auto& list) {
+      return VectorView<typename std::remove_reference_t<decltype(list)>::value_type>{
+          list.data(), slots_, device};
+    };
+    update.step_norms = view(step_norms_);
+    update.state_norms = view(state_norms_);
+    update.status = view(status_);
+    work_.decision.step_norms = update.step_norms;
+    work_.decision.state_norms = update.state_norms;
+    work_.decision.columns = {.status = view(status_),
+                              .iterations = view(iterations_),
+                              .best_steps = view(best_steps_),
+                              .stalled = view(stalled_),
+                              .active = {&unused_, 1, device}};
+    if (!work_.mix) return;
+    work_.mix->accepted = view(accepted_);
+    work_.mix->points = view(points_);
+    work_.mix->fallbacks = view(fallbacks_);
+    work_.mix->step_norms = view(step_norms_);
+    work_.mix->status = view(status_);
+    work_.mix->iterations = view(iterations_);
+  }
+
+  ColumnSteps<T, Update> loop_;  ///< on the batch
+  const PackedGemm<T>& product_;
+  ColumnSteps<T, Update> work_;  ///< on the slots
+  index_t slots_;
+  int thread_ = 0;
+  std::vector<Update> updates_;           ///< of the blocks of rows
+  Lines<std::optional<index_t>> column_;  ///< of the batch, in each slot
+  Lines<std::int32_t> done_;              ///< iterations since it is there
+  Lines<index_t> fresh_, running_;
+  Lines<PanelColumns<T>> groups_;  ///< of those running
+  Lines<NormLanes<T>> norms_;
+  Lines<std::uint8_t> status_;
+  Lines<std::int32_t> iterations_, stalled_, points_, fallbacks_;
+  Lines<T> best_steps_, step_norms_, state_norms_, accepted_;
+  std::vector<T*> given_;    ///< where the slots' forcing, or G and Ψ, are written
+  std::int32_t unused_ = 0;  ///< the slots' `active`, which nobody looks at
+  Scratch memory_;
+  Scratch scratch_;
+};
+
+}  // namespace idl::cpu

@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: MIT
+#include "kernels/cpu/runtime/backend.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+#include <vector>
+
+#include "kernels/cpu/loop/column_loop.hpp"
+#include "kernels/cpu/runtime/execute.hpp"
+#include "kernels/cpu/runtime/flush_subnormals.hpp"
+#include "kernels/cpu/runtime/memory.hpp"
+#include "kernels/cpu/runtime/parallel.hpp"
+#include "kernels/cpu/runtime/vector_width.hpp"
+#include "kernels/validate.hpp"
+
+namespace idl::cpu {
+namespace {
+
+void copy_pieces(const Transfer& transfer) {
+  if (transfer.width == 0) return;
+  auto* to = static_cast<std::byte*>(transfer.destination);
+  const auto* from = static_cast<const std::byte*>(transfer.source);
+  // As many operations as CopyMatrix counts for floats.
+  constexpr std::size_t k_bytes = sizeof(float);
+  parallel_for(static_cast<index_t>(transfer.height),
+               static_cast<index_t>(transfer.width / k_bytes), [&](index_t piece) {
+                 const auto at = static_cast<std::size_t>(piece);
+                 std::memcpy(to + at * transfer.destination_pitch,
+                             from + at * transfer.source_pitch, transfer.width);
+               });
+}
+
+class FinishedReadBack final : public ReadBack {
+ public:
+  FinishedReadBack(const void* source, std::size_t bytes) : bytes_(bytes) {
+    if (bytes > 0) std::memcpy(bytes_.data(), source, bytes);
+  }
+  const void* wait() override { return bytes_.data(); }
+
+ private:
+  std::vector<std::byte> bytes_;
+};
+
+class StraightProgram final : public Program {
+ public:
+  StraightProgram(CpuBackend& backend, Sequence steps)
+      : Program(std::move(steps)), backend_(backend) {}
+  void launch() override { backend_.run_valid(sequence()); }
+
+ private:
+  CpuBackend& backend_;
+};
+
+class WhileProgram final : public Program {
+ public:
+  WhileProgram(CpuBackend& backend, Sequence steps, VectorView<const std::int32_t> active,
+               std::int32_t max_iterations, std::int32_t until, std::unique_ptr<ColumnLoop> columns)
+      : Program(std::move(steps)),
+        backend_(backend),
+        active_(active),
+        max_iterations_(max_iterations),
+        until_(until),
+        columns_(std::move(columns)) {}
+
+  void launch() override {
+    const ThreadShare share = backend_.share_threads();
+    if (columns_) {
+      columns_->run(max_iterations_);
+      return;
+    }
+    for (std::int32_t k = 0; active_.data[0] > until_ && k < max_iterations_; ++k) {
+      backend_.run_valid(sequence());
+    }
+  }
+
+ private:
+  CpuBackend& backend_;
+  VectorView<const std::int32_t> active_;
+  std::int32_t max_iterations_;
+  std::int32_t until_;
+  std::unique_ptr<ColumnLoop> columns_;  ///< or none: the loop runs over all columns at once
+};
+
+class FromZeroProgram final : public Program {
+ public:
+  FromZeroProgram(CpuBackend& backend, Sequence steps, std::unique_ptr<ColumnLoop> columns,
+                  std::int32_t max_iterations)
+      : Program(std::move(steps)),
+        backend_(backend),
+        max_iterations_(max_iterations),
+        columns_(std::move(columns)) {}
+  void launch() override {
+    const ThreadShare share = backend_.share_threads();
+    columns_->run(max_iterations_);
+  }
+
+ private:
+  CpuBackend& backend_;
+  std::int32_t max_iterations_;
+  std::unique_ptr<ColumnLoop> columns_;
+};
+
+void validate_all(const Sequence& sequence) {
+  for (const Primitive& step : sequence) {
+    std::visit([](const auto& primitive) { validate(primitive, Device::cpu()); }, step);
+  }
+}
+
+}  // namespace
+
+CpuBackend::CpuBackend(int threads)
+    : threads_(threads > 0 ? threads : default_threads()),
+      number_(threads > 0 ? ThreadShare::Number::given : ThreadShare::Number::automatic) {}
+
+template <class P>
+void CpuBackend::run_checked(const P& primitive) {
+  validate(primitive, Device::cpu());
+  const ThreadShare share = share_threads();
+  execute(primitive, scratch_);
+}
+
+void CpuBackend::run_valid(const Sequence& sequence) {
+  const ThreadShare share = share_threads();
+  const FlushSubnormals flush;  // once for all steps
+  for (const Primitive& step : sequence) {
+    std::visit([this](const auto& primitive) { execute(primitive, scratch_); }, step);
+  }
+}
+
+std::string CpuBackend::describe() const { return describe_cpu(threads_); }
+
+void* CpuBackend::allocate(std::size_t bytes) {
+  void* data = allocate_aligned(bytes);
+  allocations_.fetch_add(1, std::memory_order_relaxed);
+  const std::size_t in_use = bytes_in_use_.fetch_add(bytes, std::memory_order_relaxed) + bytes;
+  std::size_t peak = peak_bytes_.load(std::memory_order_relaxed);
+  while (peak < in_use && !peak_bytes_.compare_exchange_weak(peak, in_use)) {
+  }
+  return data;
+}
+
+void CpuBackend::release(void* data, std::size_t bytes) noexcept {
+  release_aligned(data);
+  bytes_in_use_.fetch_sub(bytes, std::memory_order_relaxed);
+}
+
+MemoryStatistics CpuBackend::memory() const noexcept {
+  return {.allocations = allocations_.load() + scratch_.allocations(),
+          .bytes_in_use = bytes_in_use_.load() + scratch_.bytes(),
+          .peak_bytes = peak_bytes_.load() + scratch_.bytes()};
+}
+
+index_t CpuBackend::leading_dimension(index_t rows, std::size_t element_size) const noexcept {
+  constexpr index_t k_line = 64;
+  constexpr index_t k_page = 4096;
+  const auto size = static_cast<index_t>(element_size);
+  if (rows * size < k_line) return std::max<index_t>(rows, 1);
+  index_t bytes = (rows * size + k_line - 1) / k_line * k_line;
+  if (bytes % k_page == 0) bytes += k_line;
+  return bytes / size;
+}
+
+void* CpuBackend::allocate_host(std::size_t bytes) { return allocate_aligned(bytes); }
+void CpuBackend::release_host(void* data, std::size_t) noexcept { release_aligned(data); }
+
+void CpuBackend::upload(const Transfer& transfer) {
+  const ThreadShare share = share_threads();
+  copy_pieces(transfer);
+}
+void CpuBackend::upload_async(const Transfer& transfer) {
+  const ThreadShare share = share_threads();
+  copy_pieces(transfer);
+}
+void CpuBackend::download(const Transfer& transfer) {
+  const ThreadShare share = share_threads();
+  copy_pieces(transfer);
+}
+
+std::unique_ptr<ReadBack> CpuBackend::read_back(const void* source, std::size_t bytes) {
+  return std::make_unique<FinishedReadBack>(source, bytes);
+}
+
+void CpuBackend::run_in_order(const Sequence& sequence) {
+  validate_all(sequence);
+  run_valid(sequence);
+}
+
+std::unique_ptr<Program> CpuBackend::compile(Sequence sequence) {
+  validate_all(sequence);
+  return std::make_unique<StraightProgram>(*this, std::move(sequence));
+}
+
+std::unique_ptr<Program> CpuBackend::compile_while(Sequence sequence,
+                                                   VectorView<const std::int32_t> active,
+                                                   std::int32_t max_iterations,
+                                                   std::int32_t until) {
+  IDL_CHECK(active.size == 1 && active.data != nullptr,
+            "compile_while: active has size " + std::to_string(active.size) + ", expected 1");
+  IDL_CHECK(active.device == Device::cpu(),
+            "compile_while: active is on " + to_string(active.device) + ", the backend on cpu");
+  IDL_CHECK(max_iterations >= 0,
+            "compile_while: max_iterations is " + std::to_string(max_iterations));
+  validate_all(sequence);
+  // Columns run to their own ends, not to a common count.
+  auto columns =
+      by_columns() && until == 0 ? ColumnLoop::make(sequence, active, threads_, false) : nullptr;
+  return std::make_unique<WhileProgram>(*this, std::move(sequence), active, max_iterations, until,
+                                        std::move(columns));
+}
+
+std::unique_ptr<Program> CpuBackend::compile_from_zero(const Sequence& sequence,
+                                                       VectorView<const std::int32_t> active,
+                                                       std::int32_t max_iterations) {
+  validate_all(sequence);
+  if (!by_columns()) return nullptr;
+  auto columns = ColumnLoop::make(sequence, active, threads_, true);
+  if (!columns) return nullptr;
+  return std::make_unique<FromZeroProgram>(*this, sequence, std::move(columns), max_iterations);
+}
+
+std::shared_ptr<Backend> make_cpu_backend(int threads) {
+  return std::make_shared<CpuBackend>(threads);
+}
+
+std::string describe_cpu(int threads) {
+  std::string text = "CPU (" + std::to_string(threads) + (threads == 1 ? " thread" : " threads");
+  if (widest_vectors() == VectorSet::avx512) text += ", AVX-512";
+  if (widest_vectors() == VectorSet::avx2) text += ", AVX2";
+  return text + ")";
+}
+
+}  // namespace idl::cpu

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <string>
+
+#include "kernels/backend.hpp"
+#include "kernels/base/thread_team.hpp"
+#include "kernels/cpu/runtime/scratch.hpp"
+
+namespace idl::cpu {
+
+class CpuBackend;
+template <class... P>
+using CpuRunEach = RunEach<CpuBackend, P...>;
+
+/// The host as a device: everything runs at once, on the calling thread and its share of workers.
+class CpuBackend final : public ForEachPrimitive<CpuRunEach> {
+ public:
+  /// `threads`: at most as many work at a time; 0: default_threads(), divided among the Contexts
+  /// that work at the same time.
+  explicit CpuBackend(int threads);
+
+  Device device() const noexcept override { return Device::cpu(); }
+  std::string describe() const override;
+  CUstream_st* stream() const noexcept override { return nullptr; }
+
+  void* allocate(std::size_t bytes) override;
+  void release(void* data, std::size_t bytes) noexcept override;
+  MemoryStatistics memory() const noexcept override;
+  /// Columns that start on cache lines, but not all on the same line of the first-level cache.
+  index_t leading_dimension(index_t rows, std::size_t element_size) const noexcept override;
+
+  void* allocate_host(std::size_t bytes) override;
+  void release_host(void* data, std::size_t bytes) noexcept override;
+
+  void upload(const Transfer& transfer) override;
+  void upload_async(const Transfer& transfer) override;
+  void download(const Transfer& transfer) override;
+  std::unique_ptr<ReadBack> read_back(const void* source, std::size_t bytes) override;
+
+  void synchronize() override {}
+  void wait_for(CUstream_st*) override {}
+  void record_for(CUstream_st*) override {}
+
+  void run_in_order(const Sequence& sequence) override;
+  std::unique_ptr<Program> compile(Sequence sequence) override;
+  std::unique_ptr<Program> compile_while(Sequence sequence, VectorView<const std::int32_t> active,
+                                         std::int32_t max_iterations, std::int32_t until) override;
+  std::unique_ptr<Program> compile_from_zero(const Sequence& sequence,
+                                             VectorView<const std::int32_t> active,
+                                             std::int32_t max_iterations) override;
+  void choose_loop_strategy(LoopStrategy strategy) override { strategy_ = strategy; }
+
+  template <class P>
+  void run_checked(const P& primitive);
+  /// Runs steps that have been validated.
+  void run_valid(const Sequence& sequence);
+  /// The threads of what is done while it lives.
+  ThreadShare share_threads() const { return ThreadShare(threads_, number_); }
+
+ private:
+  /// Column by column where that is worth it, otherwise step by step over all of them.
+  bool by_columns() const {
+    return strategy_ == LoopStrategy::automatic || strategy_ == LoopStrategy::fused;
+  }
+
+  int threads_;
+  ThreadShare::Number number_;
+  LoopStrategy strategy_ = LoopStrategy::automatic;
+  Scratch scratch_;
+  // Matrices may be released on another thread than the one that uses the backend.
+  std::atomic<std::size_t> allocations_{0};
+  std::atomic<std::size_t> bytes_in_use_{0};
+  std::atomic<std::size_t> peak_bytes_{0};
+};
+
+std::shared_ptr<Backend> make_cpu_backend(int threads);
+
+/// "CPU (2 threads, AVX-512)".
+std::string describe_cpu(int threads);
+
+}  // namespace idl::cpu

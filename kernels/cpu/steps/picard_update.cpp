@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: MIT
+#include <algorithm>
+
+#include "idl/solver.hpp"
+#include "kernels/cpu/runtime/copy_few.hpp"
+#include "kernels/cpu/runtime/execute.hpp"
+#include "kernels/cpu/runtime/parallel.hpp"
+#include "kernels/cpu/runtime/vector_width.hpp"
+#include "kernels/cpu/steps/norm_lanes.hpp"
+#include "kernels/math/activations.hpp"
+#include "kernels/math/column_status.hpp"
+
+namespace idl::cpu {
+namespace {
+
+// x <- φ(s + z), a vector, of which the first `count` entries are meant and the others become 0.
+template <class T, class Phi, class Count>
+__attribute__((always_inline)) inline void update_vector(const T* __restrict s,
+                                                         const T* __restrict z, T* __restrict x,
+                                                         Count count, const Phi& phi,
+                                                         NormLanes<T>& norms) {
+  for (index_t l = 0; l < NormLanes<T>::k_lanes; ++l) {
+    const T next = l < count ? phi(s[l] + z[l]) : T(0);
+    const Magnitude<T> change = magnitude(next - x[l]);
+    const Magnitude<T> size = magnitude(next);
+    norms.step[l] = change > norms.step[l] ? change : norms.step[l];
+    norms.state[l] = size > norms.state[l] ? size : norms.state[l];
+    x[l] = next;
+  }
+}
+
+// x <- φ(s + z), n entries: 3 reads and 1 write each. What fills no vector is taken in one all the
+// same: one by one, each sign that relu asks for is a branch that nobody can foresee.
+template <bool WholeLines, class T, class Phi, class Count>
+__attribute__((always_inline)) inline void update_entries(const T* __restrict s,
+                                                          const T* __restrict z, T* __restrict x,
+                                                          Count n, const Phi& phi,
+                                                          NormLanes<T>& norms) {
+  constexpr std::integral_constant<index_t, NormLanes<T>::k_lanes> k_lanes;
+  NormLanes<T> lanes = norms;
+  index_t i = 0;
+  for (; i + k_lanes <= n; i += k_lanes) update_vector(s + i, z + i, x + i, k_lanes, phi, lanes);
+  if (const index_t left = n - i; left > 0) {
+    if constexpr (WholeLines) {
+      update_vector(s + i, z + i, x + i, left, phi, lanes);
+    } else {
+      T rest[3][k_lanes()] = {};
+      copy_few<k_lanes / 2>(s + i, left, rest[0]);
+      copy_few<k_lanes / 2>(z + i, left, rest[1]);
+      copy_few<k_lanes / 2>(x + i, left, rest[2]);
+      update_vector(rest[0], rest[1], rest[2], left, phi, lanes);
+      copy_few<k_lanes / 2>(rest[2], left, x + i);
+    }
+  }
+  norms = lanes;
+}
+
+template <bool WholeLines, class T, class Phi>
+__attribute__((always_inline)) inline void update_column(const PicardUpdate<T>& u, const Phi& phi,
+                                                         index_t j, NormLanes<T>& norms) {
+  const T* s = u.S.data + j * u.S.ld;
+  const T* z = u.Z.data + j * u.Z.ld;
+  T* x = u.X.data + j * u.X.ld;
+  // The blocks of a sweep, mostly: a number that is known needs no loop.
+  constexpr std::integral_constant<index_t, 32> k_block;
+  if (u.X.rows == k_block) {
+    update_entries<WholeLines>(s, z, x, k_block, phi, norms);
+  } else {
+    update_entries<WholeLines>(s, z, x, u.X.rows, phi, norms);
+  }
+}
+
+template <class T>
+__attribute__((always_inline)) inline T largest(const Magnitude<T> (&lanes)[64 / sizeof(T)]) {
+  Magnitude<T> result = 0;
+  for (const Magnitude<T> lane : lanes) result = lane > result ? lane : result;
+  return from_magnitude<T>(result);
+}
+
+// Of two norms, NaN above all.
+template <class T>
+T larger(T a, T b) {
+  return from_magnitude<T>(std::max(magnitude(a), magnitude(b)));
+}
+
+}  // namespace
+
+template <class T>
+void execute(const PicardUpdate<T>& u, Scratch&) {
+  dispatch<T>(u.activation, [&](auto phi) {
+    parallel_for(u.X.cols, u.X.rows * decltype(phi)::k_work, [&](index_t j) {
+      if (u.status.data[j] != k_running) return;
+      with_widest_vectors([&](auto) __attribute__((always_inline)) {
+        const auto f = phi;  // whose constants then cannot change with x
+        NormLanes<T> norms{};
+        update_column<false>(u, f, j, norms);
+        const T step = largest<T>(norms.step);
+        const T state = largest<T>(norms.state);
+        u.step_norms.data[j] = u.join ? larger(u.step_norms.data[j], step) : step;
+        u.state_norms.data[j] = u.join ? larger(u.state_norms.data[j], state) : state;
+      });
+    });
+  });
+}
+
+template <class T>
+void update_columns(const PicardUpdate<T>& u, std::span<const index_t> columns,
+                    std::span<NormLanes<T>> norms) {
+  dispatch<T>(u.activation, [&](auto phi) {
+    with_widest_vectors([&](auto) __attribute__((always_inline)) {
+      const auto f = phi;
+      for (const index_t j : columns) {
+        NormLanes<T>& of_column = norms[static_cast<std::size_t>(j)];
+        if (!u.join) of_column = {};
+        update_column<true>(u, f, j, of_column);
+      }
+    });
+  });
+}
+
+template <class T>
+void settle_norms(const PicardUpdate<T>& u, std::span<const index_t> columns,
+                  std::span<const NormLanes<T>> norms) {
+  with_widest_vectors([&](auto) __attribute__((always_inline)) {
+    for (const index_t j : columns) {
+      const NormLanes<T>& of_column = norms[static_cast<std::size_t>(j)];
+      u.step_norms.data[j] = largest<T>(of_column.step);
+      u.state_norms.data[j] = largest<T>(of_column.state);
+    }
+  });
+}
+
+template void execute(const PicardUpdate<float>&, Scratch&);
+template void execute(const PicardUpdate<double>&, Scratch&);
+template void update_columns(const PicardUpdate<float>&, std::span<const index_t>,
+                             std::span<NormLanes<float>>);
+template void update_columns(const PicardUpdate<double>&, std::span<const index_t>,
+                             std::span<NormLanes<double>>);
+template void settle_norms(const PicardUpdate<float>&, std::span<const index_t>,
+                           std::span<const NormLanes<float>>);
+template void settle_norms(const PicardUpdate<double>&, std::span<const index_t>,
+                           std::span<const NormLanes<double>>);
+
+}  // namespace idl::cpu

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstring>
+
+#include "idl/matrix.hpp"
+#include "kernels/cpu/runtime/vector_width.hpp"
+#include "kernels/cpu/steps/magnitude.hpp"
+
+/// Sums over a column in 64/sizeof(T) interleaved partial sums, whatever the vectors of the
+/// machine: the order depends on the length alone.
+namespace idl::cpu {
+
+/// The upper half of a pack added to the lower one, and so on to a single number.
+template <class T, std::size_t W>
+__attribute__((always_inline)) inline T sum_of_halves(const Pack<T, W>& pack) {
+  if constexpr (W == 2 * sizeof(T)) {
+    return pack[0] + pack[1];
+  } else if constexpr (W <= 16) {
+    return (pack[0] + pack[2]) + (pack[1] + pack[3]);
+  } else {
+    Pack<T, W / 2> lower, upper;
+    std::memcpy(&lower, &pack, W / 2);
+    std::memcpy(&upper, reinterpret_cast<const char*>(&pack) + W / 2, W / 2);
+    lower += upper;
+    return sum_of_halves<T, W / 2>(lower);
+  }
+}
+
+/// `64/W` packs of W bytes that add up entries i, i + L, i + 2L, … in lane i of L = 64/sizeof(T).
+template <class T, std::size_t W>
+struct LaneSums {
+  static constexpr index_t k_packs = 64 / static_cast<index_t>(W);
+  static constexpr index_t k_lanes = 64 / static_cast<index_t>(sizeof(T));
+  static constexpr index_t k_pack_lanes = static_cast<index_t>(W / sizeof(T));
+
+  Pack<T, W> sums[64 / W] = {};
+
+  /// Halves added to halves. The entries beyond the last full set of lanes are the caller's.
+  __attribute__((always_inline)) inline T total() const {
+    Pack<T, W> folded[64 / W];
+    for (index_t p = 0; p < k_packs; ++p) folded[p] = sums[p];
+    for (index_t half = k_packs / 2; half > 0; half /= 2) {
+      for (index_t p = 0; p < half; ++p) folded[p] += folded[p + half];
+    }
+    return sum_of_halves<T, W>(folded[0]);
+  }
+};
+
+template <class T, std::size_t W>
+__attribute__((always_inline)) inline void load(Pack<T, W>& pack, const T* from) {
+  std::memcpy(&pack, from, W);
+}
+
+template <class T, std::size_t W>
+__attribute__((always_inline)) inline void store(const Pack<T, W>& pack, T* to) {
+  std::memcpy(to, &pack, W);
+}
+
+/// pack <- |pack|.
+template <class T, std::size_t W>
+__attribute__((always_inline)) inline void make_absolute(Pack<T, W>& pack) {
+  Pack<Magnitude<T>, W> bits;
+  std::memcpy(&bits, &pack, W);
+  bits &= std::numeric_limits<Magnitude<T>>::max();
+  std::memcpy(&pack, &bits, W);
+}
+
+}  // namespace idl::cpu

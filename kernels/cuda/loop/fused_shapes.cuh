@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+// Which form of fused_loop.cuh's kernel a loop is run by.
+#include <algorithm>
+
+#include "kernels/cuda/loop/fused_loop.cuh"
+
+namespace idl::cuda {
+
+/// One form of the kernel, for a Map.
+template <class T, class Map, class Shape, int Columns>
+struct FusedForm {
+  static constexpr bool k_is_cluster = Shape::k_blocks > 1;
+  static constexpr auto k_kernel = fused_loop_kernel<T, Map, Shape, Columns>;
+  /// Blocks that run on a multiprocessor at the same time. By their registers, up to 128 for each
+  /// thread, the larger ones have it for themselves.
+  static constexpr int k_together = Shape::k_threads <= 256 ? 2 : 1;
+
+  static index_t tiles(index_t cols) { return (cols + Columns - 1) / Columns; }
+  static LaunchShape launch_shape(index_t cols) {
+    return {.grid = dim3(static_cast<unsigned>(tiles(cols) * Shape::k_blocks)),
+            .block = dim3(static_cast<unsigned>(Shape::k_threads)),
+            .shared_bytes = k_norms_at<T, Shape, Columns> +
+                            sizeof(typename Map::Norm) * 2 * 2 * Columns * Shape::k_shares,
+            .cluster = static_cast<unsigned>(Shape::k_blocks)};
+  }
+  /// How often the device takes up tiles until all had their turn; 0 where it cannot run the
+  /// kernel.
+  static index_t rounds(index_t cols, int multiprocessors) {
+    index_t room = index_t{k_together} * multiprocessors;
+    if constexpr (k_is_cluster) room = most_clusters<k_kernel>(launch_shape(cols));
+    return room == 0 ? 0 : (tiles(cols) + room - 1) / room;
+  }
+};
+
+/// What chooses a form for n×m states and gives it to `act`.
+template <class T, class Map, class Act>
+class FormChoice {
+ public:
+  FormChoice(const MatrixView<T>& X, int multiprocessors, const Act& act)
+      : n_(X.rows), m_(X.cols), multiprocessors_(multiprocessors), act_(act) {}
+
+  /// The smallest shape that holds n. The registers of P: 32, 64, 72, 91 in one block; 64, 90, 50,
+  /// 72, 91, 64, 90, 72, 196 in clusters.
+  void run_float() const {
+    try_shape<FusedShape<16, 8, 4, 8, 4>, 1, 4>() ||
+        try_shape<FusedShape<32, 8, 4, 16, 4>, 1, 2>() ||
+        try_shape<FusedShape<64, 8, 3, 24, 4>, 1, 2>() ||
+        try_shape<FusedShape<32, 16, 7, 13, 1>, 1>() ||
+        try_shape<FusedShape<32, 16, 4, 16, 4, 2>, 1, 2>() ||
+        try_shape<FusedShape<32, 16, 5, 18, 2, 2>, 1>() ||
+        try_shape<FusedShape<16, 32, 5, 10, 2, 4>, 1, 2, 4>() ||
+        try_shape<FusedShape<32, 16, 3, 24, 4, 4>, 1, 2>() ||
+        try_shape<FusedShape<16, 32, 7, 13, 1, 4>, 1>() ||
+        try_shape<FusedShape<16, 32, 4, 16, 4, 8>, 1, 2>() ||
+        try_shape<FusedShape<16, 32, 5, 18, 2, 8>, 1>() ||
+        try_shape<FusedShape<16, 32, 3, 24, 4, 16>, 1>() ||
+        try_shape<FusedShape<8, 32, 7, 28, 4, 16>, 1>();
+  }
+  /// The registers of P: 32, 64, 90 in one block; 72, 64, 90, 72, 64, 180 in clusters.
+  void run_double() const {
+    try_shape<FusedShape<32, 8, 2, 8, 2>, 1, 4>() || try_shape<FusedShape<64, 8, 2, 16, 2>, 1>() ||
+        try_shape<FusedShape<32, 16, 5, 9, 1>, 1>() ||
+        try_shape<FusedShape<32, 16, 3, 12, 2, 2>, 1>() ||
+        try_shape<FusedShape<32, 16, 2, 16, 2, 4>, 1>() ||
+        try_shape<FusedShape<16, 32, 5, 9, 1, 4>, 1>() ||
+        try_shape<FusedShape<16, 32, 3, 12, 2, 8>, 1>() ||
+        try_shape<FusedShape<16, 32, 2, 16, 2, 16>, 1>() ||
+        try_shape<FusedShape<8, 32, 5, 18, 2, 16>, 1>();
+  }
+
+ private:
+  /// `Columns` are the numbers of columns per block for which the registers suffice, in ascending
+  /// order.
+  template <class Shape, int... Columns>
+  bool try_shape() const {
+    if (n_ > Shape::k_most_rows) return false;
+    take_best<FusedForm<T, Map, Shape, Columns>...>();
+    return true;
+  }
+
+  /// In the fewest rounds: so small an iteration is as much waiting as arithmetic, and waits for
+  /// more columns at once (estimated). Among equals the fewest columns per block: then each stops
+  /// by itself, and a block's iteration is shortest.
+  template <class... Forms>
+  void take_best() const {
+    // 0 rounds: the device cannot run it.
+    index_t fewest = 0;
+    for (const index_t rounds : {Forms::rounds(m_, multiprocessors_)...})
+      if (rounds > 0 && (fewest == 0 || rounds < fewest)) fewest = rounds;
+    bool taken = false;
+    const auto take = [&](auto form) {
+      if (taken || form.rounds(m_, multiprocessors_) != fewest) return;
+      taken = true;
+      act_(form);
+    };
+    (take(Forms{}), ...);
+  }
+
+  index_t n_;
+  index_t m_;
+  int multiprocessors_;
+  const Act& act_;
+};
+
+template <class Map, class T, class Act>
+void choose_form(const MatrixView<T>& X, int multiprocessors, const Act& act) {
+  const FormChoice<T, Map, Act> choice(X, multiprocessors, act);
+  if constexpr (sizeof(T) == 4) {
+    choice.run_float();
+  } else {
+    choice.run_double();
+  }
+}
+
+template <class T, class Map>
+void launch_fused(const FusedSolve<T>& solve, const Map& map, int multiprocessors,
+                  CUstream_st* stream) {
+  choose_form<Map>(solve.X, multiprocessors, [&](auto form) {
+    launch(form.k_kernel, form.launch_shape(solve.X.cols), stream, solve, map);
+  });
+}
+
+/// See fused_rounds() in fused_loop.hpp.
+template <class Map, class T>
+index_t rounds_of(const MatrixView<T>& X, int multiprocessors) {
+  index_t rounds = 0;
+  choose_form<Map>(X, multiprocessors, [&](auto form) {
+    rounds = form.k_is_cluster ? form.rounds(X.cols, multiprocessors) : 1;
+  });
+  return rounds;
+}
+
+}  // namespace idl::cuda

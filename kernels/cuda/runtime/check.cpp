@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: MIT
+#include "kernels/cuda/runtime/check.hpp"
+
+#include <cstdio>
+#include <string>
+#include <string_view>
+
+#include "idl/device.hpp"
+#include "idl/error.hpp"
+#include "kernels/cuda/runtime/cublas_lt.hpp"
+
+namespace idl::cuda {
+namespace {
+
+/// "kernels/cuda/runtime/pool.cpp:12", wherever the tree was built.
+std::string place(std::string_view file, int line) {
+  const std::size_t root = file.rfind("kernels/cuda/");
+  if (root != std::string_view::npos) file.remove_prefix(root);
+  return std::string(file) + ":" + std::to_string(line);
+}
+
+std::string explain(cudaError_t status) {
+  return std::string(cudaGetErrorName(status)) + ": " + cudaGetErrorString(status);
+}
+
+std::string explain(cublasStatus_t status) { return cublas_lt().GetStatusString(status); }
+
+void clear_sticky_error() noexcept { static_cast<void>(cudaGetLastError()); }
+
+[[noreturn]] void throw_out_of_memory(int device, std::size_t bytes) {
+  clear_sticky_error();
+  std::size_t available = 0;
+  std::size_t total = 0;
+  if (device >= 0 && cudaMemGetInfo(&available, &total) != cudaSuccess) {
+    clear_sticky_error();
+    available = 0;
+  }
+  throw OutOfMemory(device >= 0 ? to_string(Device::cuda(device)) : "the host's pinned memory",
+                    bytes, available);
+}
+
+}  // namespace
+
+void check(cudaError_t status, const char* call, const char* file, int line) {
+  if (status == cudaSuccess) [[likely]]
+    return;
+  clear_sticky_error();
+  throw DeviceError("CUDA", call, explain(status), place(file, line));
+}
+
+void check(cublasStatus_t status, const char* call, const char* file, int line) {
+  if (status == CUBLAS_STATUS_SUCCESS) [[likely]]
+    return;
+  clear_sticky_error();
+  throw DeviceError("cuBLASLt", call, explain(status), place(file, line));
+}
+
+void check_allocation(cudaError_t status, int device, std::size_t bytes, const char* call,
+                      const char* file, int line) {
+  if (status != cudaErrorMemoryAllocation) {
+    check(status, call, file, line);
+    return;
+  }
+  throw_out_of_memory(device, bytes);
+}
+
+void check_allocation(cublasStatus_t status, int device, std::size_t bytes, const char* call,
+                      const char* file, int line) {
+  if (status != CUBLAS_STATUS_ALLOC_FAILED) {
+    check(status, call, file, line);
+    return;
+  }
+  throw_out_of_memory(device, bytes);
+}
+
+void report_failure(cudaError_t status, const char* call) noexcept {
+  if (status == cudaSuccess || status == cudaErrorCudartUnloading) return;
+  clear_sticky_error();
+  std::fprintf(stderr, "idl: error: %s failed: %s: %s\n", call, cudaGetErrorName(status),
+               cudaGetErrorString(status));
+}
+
+void report_failure(cublasStatus_t status, const char* call) noexcept {
+  if (status == CUBLAS_STATUS_SUCCESS) return;
+  // cuBLAS has no word for the end of the process.
+  int device = 0;
+  if (cudaGetDevice(&device) == cudaErrorCudartUnloading) return;
+  clear_sticky_error();
+  std::fprintf(stderr, "idl: error: %s failed: %s\n", call, cublas_lt().GetStatusString(status));
+}
+
+}  // namespace idl::cuda

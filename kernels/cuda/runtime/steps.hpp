@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cuda_runtime_api.h>
+
+#include <cstddef>
+#include <vector>
+
+#include "kernels/cuda/product/library_gemm.hpp"
+#include "kernels/cuda/product/transpose_pattern.hpp"
+#include "kernels/cuda/runtime/pool.hpp"
+#include "kernels/primitives.hpp"
+
+namespace idl::cuda {
+
+/// What the steps of a backend share.
+struct Workplace {
+  LibraryGemm& products;
+  double* reduce_scratch;
+};
+
+/// Bytes of working memory that one primitive needs for itself.
+std::size_t scratch_bytes(const Primitive& step);
+
+/// Looks up what the primitive needs and what may not be looked up while a stream is captured.
+void prepare(const Primitive& step, const Workplace& place);
+
+/// Enqueues one validated primitive. `scratch` has scratch_bytes(step) bytes.
+void enqueue(const Primitive& step, void* scratch, const Workplace& place, cudaStream_t stream);
+
+/// A validated sequence, ready to be enqueued any number of times, under capture as well.
+class Steps {
+ public:
+  /// Whether what stays the same in all runs of the sequence may be computed before the first.
+  enum class Repetition { once, loop };
+
+  /// `sequence`, `pool` and what `place` refers to must outlive this object. @throws OutOfMemory
+  Steps(const Sequence& sequence, Repetition repetition, MemoryPool& pool, const Workplace& place);
+
+  bool has_prelude() const;
+  /// What has to be done once per launch, before the first run.
+  void enqueue_prelude(cudaStream_t stream) const;
+  /// One run.
+  void enqueue(cudaStream_t stream) const;
+
+ private:
+  struct Scratch {
+    void* data = nullptr;
+    bool filled_by_prelude = false;
+    bool takes_next = false;  ///< one kernel does this step and the next
+  };
+
+  const Sequence& sequence_;
+  Workplace place_;
+  PoolMemory memory_;
+  std::vector<Scratch> scratch_;  // of each step
+};
+
+}  // namespace idl::cuda

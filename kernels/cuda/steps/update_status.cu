@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: MIT
+// UpdateStatus and ResetStatus: the loop's condition, one thread per column.
+//
+// The counter of running columns is lowered by one integer atomic per block, whose order does not
+// matter. UpdateStatus reads 1 byte of a stopped column and moves about 4 words of a running one.
+#include <limits>
+
+#include "kernels/cuda/device/collectives.cuh"
+#include "kernels/cuda/runtime/launchers.hpp"
+#include "kernels/math/column_status.hpp"
+
+namespace idl::cuda {
+namespace {
+
+constexpr int k_threads = 128;
+
+LaunchShape one_thread_each(index_t columns) {
+  return {.grid = dim3(static_cast<unsigned>((columns + k_threads - 1) / k_threads)),
+          .block = dim3(static_cast<unsigned>(k_threads)),
+          .shared_bytes = 0};
+}
+
+template <class T>
+__global__ void update_status_kernel(UpdateStatus<T> u) {
+  __shared__ SharedArray<std::int32_t, k_threads / k_warp> shared;
+  const index_t j = static_cast<index_t>(blockIdx.x) * k_threads + threadIdx.x;
+  const ColumnStatus<T>& columns = u.columns;
+  std::int32_t stopped = 0;
+  if (j < columns.status.size && columns.status.data[j] == k_running) {
+    const T contraction = u.contraction.size > 0 ? u.contraction.data[0] : T(0);
+    const StoppingRule<T> rule{step_factor(u.certified, contraction), u.absolute, u.relative,
+                               u.rounding, u.max_iterations};
+    const ColumnState<T> before{k_running, columns.iterations.data[j], columns.best_steps.data[j],
+                                columns.stalled.data[j]};
+    const ColumnState<T> after =
+        next_column_state(before, u.step_norms.data[j], u.state_norms.data[j], rule);
+    columns.status.data[j] = after.status;
+    columns.iterations.data[j] = after.iterations;
+    columns.best_steps.data[j] = after.best_step;
+    columns.stalled.data[j] = after.stalled;
+    stopped = after.status != k_running ? 1 : 0;
+  }
+  stopped = block_reduce<k_threads>(stopped, Plus{}, shared);
+  if (threadIdx.x == 0 && stopped > 0) atomicSub(columns.active.data, stopped);
+}
+
+template <class T>
+__global__ void reset_status_kernel(ResetStatus<T> reset, T infinity) {
+  const index_t j = static_cast<index_t>(blockIdx.x) * k_threads + threadIdx.x;
+  const ColumnStatus<T>& columns = reset.columns;
+  if (j == 0) columns.active.data[0] = static_cast<std::int32_t>(columns.status.size);
+  if (j >= columns.status.size) return;
+  columns.status.data[j] = k_running;
+  columns.iterations.data[j] = 0;
+  columns.best_steps.data[j] = infinity;
+  columns.stalled.data[j] = 0;
+  if (columns.fallbacks.size > 0) columns.fallbacks.data[j] = 0;
+  if (columns.low_iterations.size > 0) columns.low_iterations.data[j] = 0;
+  reset.step_norms.data[j] = infinity;
+  reset.state_norms.data[j] = T(0);
+}
+
+}  // namespace
+
+template <class T>
+void update_status(const UpdateStatus<T>& update, CUstream_st* stream) {
+  if (update.columns.status.size == 0) return;
+  launch(update_status_kernel<T>, one_thread_each(update.columns.status.size), stream, update);
+}
+
+/// Sets active to 0 where there are no columns.
+template <class T>
+void reset_status(const ResetStatus<T>& reset, CUstream_st* stream) {
+  const index_t columns = reset.columns.status.size;
+  launch(reset_status_kernel<T>, one_thread_each(columns > 0 ? columns : 1), stream, reset,
+         std::numeric_limits<T>::infinity());
+}
+
+template void update_status(const UpdateStatus<float>&, CUstream_st*);
+template void update_status(const UpdateStatus<double>&, CUstream_st*);
+template void reset_status(const ResetStatus<float>&, CUstream_st*);
+template void reset_status(const ResetStatus<double>&, CUstream_st*);
+
+}  // namespace idl::cuda

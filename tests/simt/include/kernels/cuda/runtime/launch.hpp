@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cuda_runtime.h>
+
+#include <cstddef>
+#include <type_traits>
+
+#include "kernels/cuda/runtime/check.hpp"
+#include "tests/simt/device.hpp"
+
+/// Takes the place of kernels/cuda/runtime/launch.hpp in the emulation.
+namespace idl::cuda {
+
+struct LaunchShape {
+  dim3 grid;
+  dim3 block;
+  std::size_t shared_bytes = 0;
+  unsigned cluster = 1;
+};
+
+template <class... Parameters>
+void launch(void (*kernel)(Parameters...), const LaunchShape& shape, CUstream_st*,
+            std::type_identity_t<Parameters>... arguments) {
+  simt::run_grid(shape.grid, shape.block, shape.shared_bytes, shape.cluster,
+                 [&] { kernel(arguments...); });
+}
+
+template <auto>
+int most_clusters(const LaunchShape& shape) {
+  return simt::most_clusters(shape.cluster);
+}
+
+}  // namespace idl::cuda
