@@ -27,7 +27,7 @@ endfunction()
 
 set(_root "${PROJECT_SOURCE_DIR}")
 idl_glob(_base kernels/base/*.cpp)
-idl_glob(_kernels kernels/*.cpp)
+idl_glob(_kernels kernels/*.cpp kernels/loop/*.cpp)
 idl_glob(_kernels_cpu kernels/cpu/*/*.cpp)
 idl_glob(_kernels_cuda kernels/cuda/*/*.cu kernels/cuda/*/*.cpp)
 idl_glob(_host host/*.cpp host/*/*.cpp)

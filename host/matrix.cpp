@@ -71,25 +71,6 @@ Transfer one_piece(void* destination, const void* source, std::size_t bytes) {
 
 }  // namespace
 
-DeviceMemory::DeviceMemory(std::shared_ptr<Backend> backend, std::size_t bytes)
-    : backend_(std::move(backend)), bytes_(bytes) {
-  if (bytes_ > 0) data_ = backend_->allocate(bytes_);
-}
-
-DeviceMemory::~DeviceMemory() {
-  if (data_ != nullptr) backend_->release(data_, bytes_);
-}
-
-DeviceMemory& DeviceMemory::operator=(DeviceMemory&& other) noexcept {
-  if (this != &other) {
-    if (data_ != nullptr) backend_->release(data_, bytes_);
-    backend_ = std::move(other.backend_);
-    data_ = std::exchange(other.data_, nullptr);
-    bytes_ = std::exchange(other.bytes_, 0);
-  }
-  return *this;
-}
-
 template <class T>
 Matrix<T>::Matrix(Context& context, index_t rows, index_t cols)
     : rows_(rows), cols_(cols), device_(context.device()) {

@@ -11,6 +11,7 @@
 #include "idl/device.hpp"
 #include "idl/memory.hpp"
 #include "kernels/base/facts.hpp"
+#include "kernels/fixed_point.hpp"
 #include "kernels/primitives.hpp"
 #include "kernels/program.hpp"
 
@@ -52,11 +53,6 @@ class ReadBack {
   /// Waits for this copy, not for later work. The bytes live as long as the ReadBack.
   virtual const void* wait() = 0;
 };
-
-/// How a loop of compile_while() is run on a GPU: as one kernel, where it is a small solve; with
-/// `active` looked at on the device, in a conditional graph node; or from the host, late, between
-/// blocks of iterations.
-enum class LoopStrategy : std::uint8_t { automatic, fused, conditional_node, block_replay };
 
 /// One device as seen by the algorithms: memory, order, programs, and run() for every primitive.
 ///
@@ -121,26 +117,17 @@ class Backend : public ForEachPrimitive<RunsEach> {
                                                  VectorView<const std::int32_t> active,
                                                  std::int32_t max_iterations,
                                                  std::int32_t until = 0) = 0;
-  /// A whole solve from a state of zero, where the backend has something better than one step after
-  /// the other: what ResetStatus does, the first iteration, whose product is 0, and the loop of
-  /// compile_while(); nullptr where it has not. `sequence` is the step of that loop: {Gemm,
-  /// PicardUpdate, UpdateStatus} or {ActivationDerivative, Gemm, AdjointUpdate, UpdateStatus}, the
-  /// derivative being done once, in the place of Psi; product and update perhaps in blocks of rows
-  /// (row_blocks.hpp), an AndersonMix perhaps behind, whose Y then is zero too. What the solve
-  /// keeps beside the state (product, Psi, points to mix) is undefined behind it. The decision must
-  /// end every column within max_iterations, the first included.
-  virtual std::unique_ptr<Program> compile_from_zero(const Sequence& /*sequence*/,
-                                                     VectorView<const std::int32_t> /*active*/,
-                                                     std::int32_t /*max_iterations*/) {
-    return nullptr;
-  }
+  /// A solve made ready for repeated launch, run in whichever way is fastest; program->strategy()
+  /// tells which. Validates the description.
+  virtual std::unique_ptr<Program> compile(const FixedPoint<float>& solve) = 0;
+  virtual std::unique_ptr<Program> compile(const FixedPoint<double>& solve) = 0;
   /// One program whose launch is the launch of `parts` in this order; it keeps them. A GPU is given
   /// as many of them at once as it can take.
-  virtual std::unique_ptr<Program> join(std::vector<std::shared_ptr<Program>> parts) {
+  virtual std::unique_ptr<Program> join(Programs parts) {
     return std::make_unique<ProgramsInOrder>(std::move(parts));
   }
-  /// What compile_while() takes from now on; where a backend does not know it, it takes what is
-  /// nearest. For tests and benches: `automatic` is best.
+  /// How loops that are compiled from now on are run; where a backend does not know it, it takes
+  /// what is nearest. For tests and benches: `automatic` is best.
   virtual void choose_loop_strategy(LoopStrategy) {}
 };
 

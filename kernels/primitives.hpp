@@ -264,4 +264,8 @@ using Primitive = ForEachPrimitive<std::variant>;
 /// A program as data: primitives in order.
 using Sequence = std::vector<Primitive>;
 
+inline void append(Sequence& sequence, const Sequence& tail) {
+  sequence.insert(sequence.end(), tail.begin(), tail.end());
+}
+
 }  // namespace idl

@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "kernels/loop_strategy.hpp"
 #include "kernels/primitives.hpp"
 
 namespace idl {
@@ -23,30 +24,42 @@ class Program {
 
   /// The steps, for inspection.
   const Sequence& sequence() const { return sequence_; }
+  /// How its loop is run; of several loops the first. `straight` where there is none.
+  virtual LoopStrategy strategy() const { return LoopStrategy::straight; }
 
  private:
   Sequence sequence_;
 };
 
+using Programs = std::vector<std::shared_ptr<Program>>;
+
 /// The steps of some programs, one after the other.
-inline Sequence sequence_of(const std::vector<std::shared_ptr<Program>>& parts) {
+inline Sequence sequence_of(const Programs& parts) {
   Sequence all;
-  for (const auto& part : parts)
-    all.insert(all.end(), part->sequence().begin(), part->sequence().end());
+  for (const auto& part : parts) append(all, part->sequence());
   return all;
 }
 
+/// How the first loop among them is run; `straight` where there is none.
+inline LoopStrategy strategy_of(const Programs& parts) {
+  for (const auto& part : parts)
+    if (part->strategy() != LoopStrategy::straight) return part->strategy();
+  return LoopStrategy::straight;
+}
+
 /// Programs launched one after the other, which it keeps.
-class ProgramsInOrder final : public Program {
+class ProgramsInOrder : public Program {
  public:
-  explicit ProgramsInOrder(std::vector<std::shared_ptr<Program>> parts)
+  explicit ProgramsInOrder(Programs parts)
       : Program(sequence_of(parts)), parts_(std::move(parts)) {}
   void launch() override {
     for (const auto& part : parts_) part->launch();
   }
+  LoopStrategy strategy() const override { return strategy_of(parts_); }
+  const Programs& parts() const { return parts_; }
 
  private:
-  std::vector<std::shared_ptr<Program>> parts_;
+  Programs parts_;
 };
 
 }  // namespace idl

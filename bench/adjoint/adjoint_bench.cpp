@@ -5,8 +5,7 @@
 #include "bench/support/devices.hpp"
 #include "bench/support/problem.hpp"
 #include "bench/support/stopwatch.hpp"
-#include "host/solver/adjoint.hpp"
-#include "host/solver/picard.hpp"
+#include "host/solver/fixed_point_solver.hpp"
 
 /// The adjoint solve alone, Ψ = φ'(AX + Z) and G = CᵀdY included, with the default tolerance, for a
 /// gradient dY of the size that the mean of a batch's losses has.
@@ -54,21 +53,20 @@ void adjoint(benchmark::State& state, Device device, const Problem& problem) {
       context, size.q, size.m, uniforms<T>(size.q * size.m, 1.0 / static_cast<double>(size.m), 4));
   Matrix<T> X(context, size.n, size.m);
   Matrix<T> V(context, size.n, size.m);
-  solver::PicardSolver<T> forward(
-      context, {.A = model.A(), .B = model.B(), .U = U, .X = X, .activation = {}}, {});
+  solver::FixedPointSolver<T> forward(
+      context, solver::EquilibriumProblem<T>{
+                   .A = DenseMap<T>{model.A()}, .B = model.B(), .U = U, .X = X, .activation = {}});
   forward.launch();
-  solver::AdjointSolver<T> solver(context,
-                                  {.A = model.A(),
-                                   .C = model.C(),
-                                   .Z = forward.Z(),
-                                   .X = X,
-                                   .dY = dY,
-                                   .V = V,
-                                   .activation = {}},
-                                  {});
+  solver::FixedPointSolver<T> solver(context, solver::AdjointProblem<T>{.A = DenseMap<T>{model.A()},
+                                                                        .C = model.C(),
+                                                                        .Z = forward.forcing(),
+                                                                        .X = X,
+                                                                        .dY = dY,
+                                                                        .V = V,
+                                                                        .activation = {}});
   solver.launch();
   const SolveReport report = solver.report();
-  check_adjoint<T>(context, model, forward.Z(), X, dY, V, report);
+  check_adjoint<T>(context, model, forward.forcing(), X, dY, V, report);
   const double seconds = measure(state, context, problem.cache, [&] { solver.launch(); });
 
   const auto n = static_cast<double>(size.n);

@@ -7,8 +7,8 @@
 
 #include "bench/peers/ours.hpp"
 #include "bench/support/pinned_batch.hpp"
-#include "host/model/loop_options.hpp"
-#include "host/solver/picard.hpp"
+#include "host/model/resolve_automatic.hpp"
+#include "host/solver/fixed_point_solver.hpp"
 #include "host/train/batch_step.hpp"
 #include "idl/idl.hpp"
 
@@ -88,15 +88,14 @@ class SolveWork final : public CaseWork<T> {
         U_(this->inputs()),
         X_(this->context_, this->model_.shape().states, this->samples_),
         solver_(this->context_,
-                {.A = std::as_const(this->model_).A(),
-                 .B = std::as_const(this->model_).B(),
-                 .U = U_,
-                 .X = X_,
-                 .activation = this->model_.options().activation},
-                {},
-                loop_options(this->solver_options_, this->context_.device(),
-                             this->model_.options().well_posedness, this->model_.shape().states,
-                             this->samples_)) {}
+                solver::EquilibriumProblem<T>{.A = DenseMap<T>{std::as_const(this->model_).A()},
+                                              .B = std::as_const(this->model_).B(),
+                                              .U = U_,
+                                              .X = X_,
+                                              .activation = this->model_.options().activation},
+                resolve_automatic(this->solver_options_, this->context_.device(),
+                                  this->model_.options().well_posedness,
+                                  this->model_.shape().states, this->samples_)) {}
 
   void run() override {
     solver_.launch();
@@ -112,7 +111,7 @@ class SolveWork final : public CaseWork<T> {
  private:
   Matrix<T> U_;
   Matrix<T> X_;
-  solver::PicardSolver<T> solver_;
+  solver::FixedPointSolver<T> solver_;
 };
 
 template <class T>

@@ -6,6 +6,7 @@
 
 #include "bench/support/devices.hpp"
 #include "bench/support/variant.hpp"
+#include "kernels/loop/refined.hpp"
 
 /// The forward solve alone, Z = BU included, by plain Picard iteration with the default tolerance.
 ///
@@ -24,8 +25,9 @@ double time_solve(benchmark::State& state, Context& context, const Problem& prob
   const auto U =
       Matrix<T>::from_host(context, problem.size.p, problem.size.m, make_samples<T>(problem).U);
   Matrix<T> X(context, problem.size.n, problem.size.m);
-  solver::PicardSolver<T> solver(
-      context, {.A = model.A(), .B = model.B(), .U = U, .X = X, .activation = {}}, {});
+  solver::FixedPointSolver<T> solver(
+      context, solver::EquilibriumProblem<T>{
+                   .A = DenseMap<T>{model.A()}, .B = model.B(), .U = U, .X = X, .activation = {}});
   solver.launch();
   report = solver.report();
   check_states<T>(context, model, U, X, report);
@@ -40,7 +42,7 @@ double limit(Device device, const Size& size, const SolveReport& report) {
   const auto m = static_cast<double>(size.m);
   const double iterations = report.mean_iterations();
   const double flops = 2.0 * n * m * (p + (iterations - 1.0) * n);
-  // A once an iteration, five passes over n×m (picard.hpp).
+  // A once an iteration, five passes over n×m (fixed_point_solver.hpp).
   const double bytes = sizeof(T) * (n * p + p * m + iterations * (n * n + 5.0 * n * m));
   return limit_seconds<T>(device, flops, bytes);
 }
@@ -73,9 +75,10 @@ std::vector<Variant> variants(Device device, const Problem& problem) {
   }
   if (problem.size.n <= 1000)
     all.push_back({.name = "batch_invariant", .options = {.batch_invariant = true}});
-  const solver::RefinementRule refined = {.wanted = true};
-  if (std::is_same_v<T, float> && refined.holds(device, problem.size.n, problem.size.m))
-    all.push_back({.name = "automatic", .options = {.refinement = refined}});
+  const auto n = static_cast<double>(problem.size.n);
+  const double flops = 2.0 * n * n * static_cast<double>(problem.size.m);
+  if (std::is_same_v<T, float> && device.kind == DeviceKind::cuda && flops >= k_least_refined_flops)
+    all.push_back({.name = "automatic", .options = {.precision = Precision::automatic}});
   if (device.kind == DeviceKind::cuda && problem.size.n <= 896)
     all.push_back({.name = "block_replay", .strategy = LoopStrategy::block_replay});
   return all;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <benchmark/benchmark.h>
 
-#include <limits>
 #include <string>
 #include <type_traits>
 
@@ -44,24 +43,19 @@ void add_loops(Device device) {
   }
 }
 
-/// Both rules where they would not hold by themselves, against neither. On the CPU products in
-/// bfloat16 bring nothing and loops leave columns out by themselves: only that it works is seen.
-/// The first size is one for an emulation of a GPU.
-void add_rules(Device device) {
+/// The ways that are made of other programs, against the plain loop, at sizes at which they would
+/// not be taken by themselves, too. On the CPU products in bfloat16 bring nothing and loops leave
+/// columns out by themselves: only that it works is seen. The first size is one for an emulation of
+/// a GPU.
+void add_composed(Device device) {
   const bool cpu = device.kind == DeviceKind::cpu;
-  const solver::RefinementRule refinement = {.wanted = true, .least_flops = 0, .on_cpu = cpu};
-  const solver::CompactionRule always = {.least_flops = 0};
-  const solver::CompactionRule never = {.least_flops = std::numeric_limits<double>::infinity()};
   for (const index_t n : {64, 512, 1024, 2048, 4096}) {
     if (cpu && n > 512) continue;
-    add<float>(device, n, n,
-               {.name = "refined",
-                .options = {.compaction = never, .refinement = refinement},
-                .usual = {.compaction = never}});
-    if (!cpu)
-      add<float>(
-          device, n, n,
-          {.name = "compacted", .options = {.compaction = always}, .usual = {.compaction = never}});
+    for (const LoopStrategy strategy : {LoopStrategy::refined, LoopStrategy::compacted})
+      add<float>(device, n, n,
+                 {.name = std::string(to_string(strategy)),
+                  .strategy = strategy,
+                  .usual = LoopStrategy::conditional_node});
   }
 }
 
@@ -71,7 +65,7 @@ void add_rules(Device device) {
         add_loops<float>(device);
         add_loops<double>(device);
       }
-      add_rules(device);
+      add_composed(device);
     },
     Compares::with_nothing);
 

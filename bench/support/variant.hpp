@@ -10,16 +10,16 @@
 #include "bench/support/plans.hpp"
 #include "bench/support/problem.hpp"
 #include "bench/support/stopwatch.hpp"
-#include "host/solver/picard.hpp"
+#include "host/solver/fixed_point_solver.hpp"
 
 namespace idl::bench {
 
 /// Another way to the same answer.
 struct Variant {
   std::string name;
-  solver::LoopOptions options{};
+  SolverOptions options{};
   LoopStrategy strategy = LoopStrategy::automatic;
-  solver::LoopOptions usual{};  ///< what it is compared with
+  LoopStrategy usual = LoopStrategy::automatic;  ///< what it is compared with
 };
 
 /// Times a forward solve by `other`, alternating with the usual way, so that both see the same
@@ -35,10 +35,11 @@ void time_variant(benchmark::State& state, Device device, const Problem& problem
       Matrix<T>::from_host(context, problem.size.p, problem.size.m, make_samples<T>(problem).U);
   Matrix<T> X(context, problem.size.n, problem.size.m);
   const solver::EquilibriumProblem<T> equilibrium = {
-      .A = model.A(), .B = model.B(), .U = U, .X = X, .activation = {}};
-  solver::PicardSolver<T> usual(context, equilibrium, {}, other.usual);
+      .A = DenseMap<T>{model.A()}, .B = model.B(), .U = U, .X = X, .activation = {}};
+  context.backend()->choose_loop_strategy(other.usual);
+  solver::FixedPointSolver<T> usual(context, equilibrium);
   context.backend()->choose_loop_strategy(other.strategy);
-  solver::PicardSolver<T> varied(context, equilibrium, {}, other.options);
+  solver::FixedPointSolver<T> varied(context, equilibrium, other.options);
   usual.launch();
   const SolveReport by_usual = usual.report();
   varied.launch();

@@ -6,11 +6,10 @@
 #include <string>
 #include <utility>
 
-#include "host/model/loop_options.hpp"
+#include "host/model/resolve_automatic.hpp"
 #include "host/model/solve_warning.hpp"
 #include "host/options/validate.hpp"
-#include "host/solver/adjoint.hpp"
-#include "host/solver/picard.hpp"
+#include "host/solver/fixed_point_solver.hpp"
 #include "idl/error.hpp"
 #include "kernels/backend.hpp"
 
@@ -57,13 +56,16 @@ struct BatchPass<T>::State {
         q(model_in.shape().outputs),
         XU(context_in, n + model_in.input_rows(), samples),
         Y(context_in, q, samples),
-        picard(context_in,
-               {.A = model_in.A(),
-                .B = model_in.B(),
-                .U = XU.view().row_range(n, model_in.input_rows()),
-                .X = X(),
-                .activation = model_in.options().activation},
-               options.solver.forward, loop_options()) {
+        method(resolve_automatic(options.solver, context_in.device(),
+                                 model_in.options().well_posedness, n, samples)),
+        equilibrium(
+            context_in,
+            solver::EquilibriumProblem<T>{.A = A(),
+                                          .B = model_in.B(),
+                                          .U = XU.view().row_range(n, model_in.input_rows()),
+                                          .X = X(),
+                                          .activation = model_in.options().activation},
+            method) {
     IDL_CHECK(context_in.device() == model_in.device(),
               "BatchPass: the context is on " + to_string(context_in.device()) + ", the model on " +
                   to_string(model_in.device()));
@@ -76,11 +78,11 @@ struct BatchPass<T>::State {
     if (options.backward) prepare_backward();
   }
 
-  solver::LoopOptions loop_options() const {
-    return idl::loop_options(options.solver, context->device(), model->options().well_posedness, n,
-                             samples);
+  LinearMap<T> A() const {
+    if (model->options().well_posedness.kind == WellPosednessKind::strictly_upper_triangular)
+      return StrictlyUpperMap<T>{model->A()};
+    return DenseMap<T>{model->A()};
   }
-
   MatrixView<T> X() { return XU.view().row_range(0, n); }
   MatrixView<T> U() { return XU.view().row_range(n, p); }
   MatrixView<T> V() { return VdY.view().row_range(0, n); }
@@ -122,14 +124,14 @@ struct BatchPass<T>::State {
     if (options.input_gradient) dU = Matrix<T>(*context, p, samples);
     context->backend()->run(Fill<T>{.Y = VdY});
     adjoint.emplace(*context,
-                    solver::AdjointProblem<T>{.A = model->A(),
+                    solver::AdjointProblem<T>{.A = A(),
                                               .C = model->C(),
-                                              .Z = picard.Z(),
+                                              .Z = equilibrium.forcing(),
                                               .X = X(),
                                               .dY = dY(),
                                               .V = V(),
                                               .activation = model->options().activation},
-                    options.solver.adjoint, loop_options());
+                    method);
     gradient = context->backend()->compile(gradient_sequence());
   }
 
@@ -165,8 +167,9 @@ struct BatchPass<T>::State {
   Matrix<T> VdY;
   Matrix<T> dM;
   Matrix<T> dU;
-  solver::PicardSolver<T> picard;
-  std::optional<solver::AdjointSolver<T>> adjoint;
+  SolverOptions method;  ///< those of the pass, with nothing automatic
+  solver::FixedPointSolver<T> equilibrium;
+  std::optional<solver::FixedPointSolver<T>> adjoint;
   std::shared_ptr<Program> output;
   std::shared_ptr<Program> gradient;
   std::optional<CallersMatrix<T>> callers_U;
@@ -201,7 +204,7 @@ MatrixView<T> BatchPass<T>::stacked_U() {
 }
 template <class T>
 void BatchPass<T>::start_from(std::optional<ConstMatrixView<T>> X0) {
-  if (state_->picard.start_from(X0)) state_->all_forward = nullptr;
+  if (state_->equilibrium.start_from(X0)) state_->all_forward = nullptr;
 }
 
 template <class T>
@@ -212,7 +215,7 @@ void BatchPass<T>::forward_async() {
 
 template <class T>
 std::vector<std::shared_ptr<Program>> BatchPass<T>::forward_parts() const {
-  std::vector<std::shared_ptr<Program>> parts = state_->picard.parts();
+  std::vector<std::shared_ptr<Program>> parts = state_->equilibrium.parts();
   parts.push_back(state_->output);
   return parts;
 }
@@ -228,7 +231,7 @@ std::vector<std::shared_ptr<Program>> BatchPass<T>::backward_parts() const {
 template <class T>
 void BatchPass<T>::forward_unannounced(SolveReport& report) {
   forward_async();
-  state_->picard.report(report);
+  state_->equilibrium.report(report);
 }
 
 template <class T>
@@ -343,7 +346,7 @@ typename BatchPass<T>::Outcome BatchPass<T>::Pending::get() {
 template <class T>
 typename BatchPass<T>::Pending BatchPass<T>::fetch_forward_outcome() {
   Pending pending;
-  const auto& iteration = state_->picard.iteration();
+  const auto& iteration = state_->equilibrium.iteration();
   pending.fetch_.reset(new typename Pending::Fetch{&iteration, iteration.fetch()});
   return pending;
 }

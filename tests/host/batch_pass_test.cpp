@@ -8,8 +8,7 @@
 #include <cmath>
 #include <variant>
 
-#include "host/solver/adjoint.hpp"
-#include "host/solver/picard.hpp"
+#include "host/solver/fixed_point_solver.hpp"
 #include "tests/host/dense_oracle.hpp"
 #include "tests/host/device_test.hpp"
 #include "tests/host/random_values.hpp"
@@ -235,18 +234,23 @@ TYPED_TEST(BatchPassTest, IteratesAProductAnUpdateAndADecision) {
   const auto dY = Matrix<T>::zeros(context, k_q, k_m);
   Matrix<T> X(context, k_n, k_m);
   Matrix<T> V(context, k_n, k_m);
-  solver::PicardSolver<T> picard(
-      context, {.A = model.A(), .B = model.B(), .U = U, .X = X, .activation = {}}, {});
-  const Sequence forward = picard.step();
+  solver::FixedPointSolver<T> equilibrium(
+      context, solver::EquilibriumProblem<T>{
+                   .A = DenseMap<T>{model.A()}, .B = model.B(), .U = U, .X = X, .activation = {}});
+  const Sequence forward = steps_of(equilibrium.description()).iteration;
   ASSERT_EQ(forward.size(), 3U);
   EXPECT_TRUE(std::holds_alternative<Gemm<T>>(forward[0]));
   EXPECT_TRUE(std::holds_alternative<PicardUpdate<T>>(forward[1]));
   EXPECT_TRUE(std::holds_alternative<UpdateStatus<T>>(forward[2]));
-  solver::AdjointSolver<T> adjoint(
-      context,
-      {.A = model.A(), .C = model.C(), .Z = picard.Z(), .X = X, .dY = dY, .V = V, .activation = {}},
-      {});
-  const Sequence backward = adjoint.step();
+  solver::FixedPointSolver<T> adjoint(context,
+                                      solver::AdjointProblem<T>{.A = DenseMap<T>{model.A()},
+                                                                .C = model.C(),
+                                                                .Z = equilibrium.forcing(),
+                                                                .X = X,
+                                                                .dY = dY,
+                                                                .V = V,
+                                                                .activation = {}});
+  const Sequence backward = steps_of(adjoint.description()).iteration;
   ASSERT_EQ(backward.size(), 3U);
   ASSERT_TRUE(std::holds_alternative<Gemm<T>>(backward[0]));
   EXPECT_TRUE(std::get<Gemm<T>>(backward[0]).transpose_A);

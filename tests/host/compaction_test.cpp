@@ -4,18 +4,14 @@
 #include <algorithm>
 #include <cmath>
 
-#include "host/solver/adjoint.hpp"
-#include "host/solver/compaction.hpp"
-#include "host/solver/picard.hpp"
-#include "kernels/backend.hpp"
+#include "host/solver/fixed_point_solver.hpp"
+#include "kernels/loop/compacted.hpp"
 #include "tests/host/device_test.hpp"
 #include "tests/host/random_values.hpp"
 
 /// Loops that leave out the columns that have stopped, against those that do not.
 namespace idl::test {
 namespace {
-
-using CudaCases = testing::Types<Case<DeviceKind::cuda, float>, Case<DeviceKind::cuda, double>>;
 
 constexpr index_t k_states = 24;
 constexpr index_t k_inputs = 6;
@@ -29,31 +25,18 @@ class Compaction : public DeviceTest<C> {
   struct Answer {
     std::vector<Scalar> values;
     SolveReport report;
-    bool left_out = false;  ///< the loop has products of fewer columns
+    LoopStrategy strategy = LoopStrategy::automatic;
   };
 
   /// So small a solve would be one kernel, which leaves nothing out.
-  void SetUp() override {
-    DeviceTest<C>::SetUp();
-    if (!this->IsSkipped())
-      this->context().backend()->choose_loop_strategy(LoopStrategy::conditional_node);
+  void choose(bool compacting) {
+    this->context().backend()->choose_loop_strategy(compacting ? LoopStrategy::compacted
+                                                               : LoopStrategy::conditional_node);
   }
 
-  template <class Solver>
-  static bool leaves_out(const Solver& solver) {
-    bool found = false;
-    for (const auto& part : solver.parts())
-      for (const Primitive& primitive : part->sequence())
-        if (const auto* product = std::get_if<Gemm<Scalar>>(&primitive))
-          found = found || product->C.cols < k_samples;
-    return found;
-  }
-
-  static solver::LoopOptions options(bool compacting) {
-    solver::LoopOptions options;
-    options.batch_invariant = true;  // the same bits in products of any width
-    if (compacting) options.compaction = {.least_flops = 0, .least_columns = 4};
-    return options;
+  /// Products of any width have the same bits.
+  static SolverOptions options(const Tolerance& tolerance) {
+    return {.forward = tolerance, .adjoint = tolerance, .batch_invariant = true};
   }
 
   /// Columns of very different sizes stop at very different times.
@@ -70,12 +53,15 @@ class Compaction : public DeviceTest<C> {
     const auto B = this->matrix(k_states, k_inputs, random_.uniforms(k_states * k_inputs, -1, 1));
     const auto U = this->matrix(k_inputs, k_samples, uneven(k_inputs));
     Matrix<Scalar> X(this->context(), k_states, k_samples);
-    solver::PicardSolver<Scalar> solver(this->context(),
-                                        {.A = A, .B = B, .U = U, .X = X.view(), .activation = {}},
-                                        tolerance, options(compacting));
+    choose(compacting);
+    solver::FixedPointSolver<Scalar> solver(
+        this->context(),
+        solver::EquilibriumProblem<Scalar>{
+            .A = DenseMap<Scalar>{A}, .B = B, .U = U, .X = X.view(), .activation = {}},
+        options(tolerance));
     solver.launch();
     auto report = solver.report();
-    return {this->fetch(X.view()), std::move(report), leaves_out(solver)};
+    return {this->fetch(X.view()), std::move(report), solver.strategy()};
   }
 
   Answer adjoint(bool compacting, const Tolerance& tolerance) {
@@ -86,23 +72,25 @@ class Compaction : public DeviceTest<C> {
     const auto dY = this->matrix(3, k_samples, uneven(3));
     const auto X = Matrix<Scalar>::zeros(this->context(), k_states, k_samples);
     Matrix<Scalar> V(this->context(), k_states, k_samples);
-    solver::AdjointSolver<Scalar> solver(this->context(),
-                                         {.A = A,
-                                          .C = C_matrix,
-                                          .Z = Z,
-                                          .X = X.view(),
-                                          .dY = dY,
-                                          .V = V.view(),
-                                          .activation = {ActivationKind::tanh}},
-                                         tolerance, options(compacting));
+    choose(compacting);
+    solver::FixedPointSolver<Scalar> solver(
+        this->context(),
+        solver::AdjointProblem<Scalar>{.A = DenseMap<Scalar>{A},
+                                       .C = C_matrix,
+                                       .Z = Z,
+                                       .X = X.view(),
+                                       .dY = dY,
+                                       .V = V.view(),
+                                       .activation = {ActivationKind::tanh}},
+        options(tolerance));
     solver.launch();
     auto report = solver.report();
-    return {this->fetch(V.view()), std::move(report), leaves_out(solver)};
+    return {this->fetch(V.view()), std::move(report), solver.strategy()};
   }
 
   RandomValues random_{1};
 };
-TYPED_TEST_SUITE(Compaction, CudaCases, CaseNames);
+TYPED_TEST_SUITE(Compaction, AllCases, CaseNames);
 
 TYPED_TEST(Compaction, GivesTheBitsAndReportsOfTheLoopOverAllColumns) {
   for (const bool adjoint : {false, true})
@@ -110,8 +98,8 @@ TYPED_TEST(Compaction, GivesTheBitsAndReportsOfTheLoopOverAllColumns) {
       const Tolerance tolerance{.max_iterations = most, .absolute = 1e-4};
       const auto plain = adjoint ? this->adjoint(false, tolerance) : this->picard(false, tolerance);
       const auto moved = adjoint ? this->adjoint(true, tolerance) : this->picard(true, tolerance);
-      EXPECT_FALSE(plain.left_out);
-      EXPECT_TRUE(moved.left_out);
+      EXPECT_NE(plain.strategy, LoopStrategy::compacted);
+      EXPECT_EQ(moved.strategy, LoopStrategy::compacted);
       EXPECT_TRUE(same_bits(plain.values, moved.values)) << most << " iterations";
       EXPECT_EQ(plain.report.status, moved.report.status);
       EXPECT_EQ(plain.report.iterations, moved.report.iterations);
@@ -124,36 +112,18 @@ TYPED_TEST(Compaction, GivesTheBitsAndReportsOfTheLoopOverAllColumns) {
     }
 }
 
-TYPED_TEST(Compaction, HalvesTheColumnsAsFarAsTheRuleGoes) {
-  using T = typename TypeParam::Scalar;
-  solver::IterationState<T> iteration(this->context(), k_samples);
-  Matrix<T> A(this->context(), k_states, k_states);
-  Matrix<T> X(this->context(), k_states, k_samples);
-  Matrix<T> S(this->context(), k_states, k_samples);
-  Matrix<T> Z(this->context(), k_states, k_samples);
-  const Sequence step = {Gemm<T>{.A = A, .B = X, .C = S.view()},
-                         PicardUpdate<T>{.S = S,
-                                         .Z = Z,
-                                         .X = X.view(),
-                                         .activation = {},
-                                         .step_norms = iteration.step_norms(),
-                                         .state_norms = iteration.state_norms(),
-                                         .status = iteration.status()},
-                         solver::update_status(iteration, Tolerance{}, k_states)};
-  const auto widths = [&](const solver::CompactionRule& rule) {
-    const auto loop = solver::compile_loop(this->context(), step, iteration, 300, rule);
-    std::vector<index_t> result;
-    for (const Primitive& primitive : loop->sequence())
-      if (const auto* product = std::get_if<Gemm<T>>(&primitive)) result.push_back(product->C.cols);
-    return result;
-  };
-  EXPECT_EQ(widths({}), std::vector<index_t>{k_samples});
-  EXPECT_EQ(widths({.least_flops = 0, .least_columns = 10}),
-            (std::vector<index_t>{k_samples, 20, 10}));
-  EXPECT_EQ(widths({.least_flops = 0, .least_columns = 1}),
-            (std::vector<index_t>{k_samples, 20, 10, 5}));
+TEST(CompactedWidths, AreHalvesAsFarAsTheRuleGoes) {
+  FixedPoint<float> solve;
+  solve.A = DenseMap<float>{{.rows = k_states, .cols = k_states, .device = {}}};
+  solve.X = {.rows = k_states, .cols = k_samples, .device = {}};
+  const auto widths = [&](const CompactionRule& rule) { return compacted_widths(solve, rule); };
+  EXPECT_EQ(widths({}), std::vector<index_t>());
+  EXPECT_EQ(widths({.least_flops = 0, .least_columns = 10}), (std::vector<index_t>{20, 10}));
+  EXPECT_EQ(widths({.least_flops = 0, .least_columns = 1}), (std::vector<index_t>{20, 10, 5}));
   EXPECT_EQ(widths({.least_flops = 2.0 * k_states * k_states * 30, .least_columns = 1}),
-            (std::vector<index_t>{k_samples, 20}));
+            std::vector<index_t>{20});
+  solve.sweep = Sweep::gauss_seidel;
+  EXPECT_EQ(widths({.least_flops = 0, .least_columns = 1}), std::vector<index_t>());
 }
 
 }  // namespace

@@ -5,8 +5,7 @@
 #include <cstddef>
 #include <utility>
 
-#include "host/solver/adjoint.hpp"
-#include "host/solver/picard.hpp"
+#include "host/solver/fixed_point_solver.hpp"
 #include "tests/host/device_test.hpp"
 #include "tests/host/random_values.hpp"
 
@@ -28,12 +27,13 @@ class FromZero : public DeviceTest<C> {
   struct Answer {
     std::vector<Scalar> values;
     SolveReport report;
-    std::size_t steps = 0;
+    LoopStrategy strategy = LoopStrategy::automatic;
   };
 
   /// `start`: 0 as a given start instead of none.
   Answer picard(LoopStrategy strategy, const Activation& activation, const Tolerance& tolerance,
-                bool start = false, bool spoiled = false, const solver::LoopOptions& options = {}) {
+                bool start = false, bool spoiled = false, SolverOptions options = {}) {
+    options.forward = tolerance;
     this->context().backend()->choose_loop_strategy(strategy);
     RandomValues random(4);
     const auto A = this->matrix(states, states, random.matrix_of_norm(states, 0.9));
@@ -42,22 +42,23 @@ class FromZero : public DeviceTest<C> {
     if (spoiled) inputs[k_inputs * 2] = std::numeric_limits<double>::quiet_NaN();
     const auto U = this->matrix(k_inputs, k_samples, inputs);
     Matrix<Scalar> X(this->context(), states, k_samples);
-    solver::PicardSolver<Scalar> solver(this->context(),
-                                        {.A = A, .B = B, .U = U, .X = X, .activation = activation},
-                                        tolerance, options);
+    solver::FixedPointSolver<Scalar> solver(
+        this->context(),
+        solver::EquilibriumProblem<Scalar>{
+            .A = DenseMap<Scalar>{A}, .B = B, .U = U, .X = X, .activation = activation},
+        options);
     if (start) {
       const auto zero = Matrix<Scalar>::zeros(this->context(), states, k_samples);
       solver.start_from(zero.view());
     }
     for (int launch = 0; launch < 2; ++launch) solver.launch();  // the second like the first
     auto report = solver.report();
-    std::size_t steps = 0;
-    for (const auto& part : solver.parts()) steps += part->sequence().size();
-    return {this->fetch(X.view()), std::move(report), steps};
+    return {this->fetch(X.view()), std::move(report), solver.strategy()};
   }
 
   Answer adjoint(LoopStrategy strategy, const Activation& activation, const Tolerance& tolerance,
-                 const solver::LoopOptions& options = {}) {
+                 SolverOptions options = {}) {
+    options.adjoint = tolerance;
     this->context().backend()->choose_loop_strategy(strategy);
     RandomValues random(6);
     const auto A = this->matrix(states, states, random.matrix_of_norm(states, 0.9));
@@ -66,20 +67,24 @@ class FromZero : public DeviceTest<C> {
     const auto X = this->matrix(states, k_samples, random.uniforms(states * k_samples, -1, 1));
     const auto dY = this->matrix(3, k_samples, random.uniforms(3 * k_samples, -1, 1));
     Matrix<Scalar> V(this->context(), states, k_samples);
-    solver::AdjointSolver<Scalar> solver(
+    solver::FixedPointSolver<Scalar> solver(
         this->context(),
-        {.A = A, .C = C_matrix, .Z = Z, .X = X.view(), .dY = dY, .V = V, .activation = activation},
-        tolerance, options);
+        solver::AdjointProblem<Scalar>{.A = DenseMap<Scalar>{A},
+                                       .C = C_matrix,
+                                       .Z = Z,
+                                       .X = X.view(),
+                                       .dY = dY,
+                                       .V = V,
+                                       .activation = activation},
+        options);
     for (int launch = 0; launch < 2; ++launch) solver.launch();
     auto report = solver.report();
-    std::size_t steps = 0;
-    for (const auto& part : solver.parts()) steps += part->sequence().size();
-    return {this->fetch(V.view()), std::move(report), steps};
+    return {this->fetch(V.view()), std::move(report), solver.strategy()};
   }
 
   /// Both have converged, or ended together, to the same point, as far as both bounds say.
   void expect_same(const Answer& whole, const Answer& stepwise, const Tolerance& tolerance) const {
-    EXPECT_LT(whole.steps, stepwise.steps) << "nothing was done in one go";
+    EXPECT_NE(whole.strategy, stepwise.strategy) << "both went the same way";
     EXPECT_EQ(whole.report.status, stepwise.report.status);
     EXPECT_EQ(whole.report.fallbacks, std::vector<std::int32_t>(k_samples, 0));
     EXPECT_EQ(whole.report.low_precision_iterations, std::vector<std::int32_t>(k_samples, 0));
@@ -153,11 +158,12 @@ TYPED_TEST(TiledFromZero, HasTheBitsOfTheStepsOverAllColumns) {
   for (const Sweep sweep : {Sweep::jacobi, Sweep::gauss_seidel})
     for (const Acceleration acceleration : {Acceleration::none, Acceleration::anderson})
       for (const std::int32_t most : {1, 2, 5, 300}) {
-        const solver::LoopOptions options = {
-            .batch_invariant = true, .sweep = sweep, .acceleration = acceleration};
+        const SolverOptions options = {
+            .sweep = sweep, .acceleration = acceleration, .batch_invariant = true};
         const Tolerance tolerance{.max_iterations = most};
         const auto expect_equal = [](const auto& whole, const auto& stepwise) {
-          EXPECT_LT(whole.steps, stepwise.steps);
+          EXPECT_EQ(whole.strategy, LoopStrategy::column_by_column);
+          EXPECT_EQ(stepwise.strategy, LoopStrategy::step_by_step);
           EXPECT_TRUE(same_bits(whole.values, stepwise.values));
           EXPECT_EQ(whole.report.status, stepwise.report.status);
           EXPECT_EQ(whole.report.iterations, stepwise.report.iterations);

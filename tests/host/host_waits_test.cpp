@@ -6,8 +6,7 @@
 #include <atomic>
 #include <cstddef>
 
-#include "host/solver/adjoint.hpp"
-#include "host/solver/picard.hpp"
+#include "host/solver/fixed_point_solver.hpp"
 #include "idl/error.hpp"
 #include "tests/host/device_test.hpp"
 #include "tests/host/random_values.hpp"
@@ -46,7 +45,7 @@ class HostWaits : public DeviceTest<Case<DeviceKind::cuda, float>> {
 
   /// Waits of the host in the launches of a forward and an adjoint solve, without what fetches
   /// their reports.
-  int waits_in_a_solve(index_t n, LoopStrategy strategy, const solver::CompactionRule& rule) {
+  int waits_in_a_solve(index_t n, LoopStrategy strategy) {
     RandomValues random(3);
     const index_t m = 64, p = 8;
     context().backend()->choose_loop_strategy(strategy);
@@ -57,12 +56,17 @@ class HostWaits : public DeviceTest<Case<DeviceKind::cuda, float>> {
     const auto dY = matrix(3, m, random.uniforms(m * 3, -1.0, 1.0));
     Matrix<float> X(context(), n, m);
     Matrix<float> V(context(), n, m);
-    const solver::LoopOptions options = {.compaction = rule};
-    solver::PicardSolver<float> forward(
-        context(), {.A = A, .B = B, .U = U, .X = X, .activation = {}}, {}, options);
-    solver::AdjointSolver<float> adjoint(
-        context(), {.A = A, .C = C, .Z = forward.Z(), .X = X, .dY = dY, .V = V, .activation = {}},
-        {}, options);
+    solver::FixedPointSolver<float> forward(
+        context(), solver::EquilibriumProblem<float>{
+                       .A = DenseMap<float>{A}, .B = B, .U = U, .X = X, .activation = {}});
+    solver::FixedPointSolver<float> adjoint(context(),
+                                            solver::AdjointProblem<float>{.A = DenseMap<float>{A},
+                                                                          .C = C,
+                                                                          .Z = forward.forcing(),
+                                                                          .X = X,
+                                                                          .dY = dY,
+                                                                          .V = V,
+                                                                          .activation = {}});
     context().synchronize();
     const int before = waits;
     forward.launch();
@@ -76,19 +80,18 @@ class HostWaits : public DeviceTest<Case<DeviceKind::cuda, float>> {
 };
 
 TEST_F(HostWaits, ThereAreNoneInASolveThatTheDeviceEnds) {
-  EXPECT_EQ(waits_in_a_solve(60, LoopStrategy::fused, {}), 0);
+  EXPECT_EQ(waits_in_a_solve(60, LoopStrategy::fused), 0);
   try {
-    EXPECT_EQ(waits_in_a_solve(60, LoopStrategy::conditional_node, {}), 0);
-    EXPECT_EQ(waits_in_a_solve(60, LoopStrategy::conditional_node,
-                               {.least_flops = 0, .least_columns = 8}),
-              0);
+    EXPECT_EQ(waits_in_a_solve(60, LoopStrategy::conditional_node), 0);
+    EXPECT_EQ(waits_in_a_solve(60, LoopStrategy::compacted), 0);
+    EXPECT_EQ(waits_in_a_solve(60, LoopStrategy::refined), 0);
   } catch (const NotSupported&) {
     // This driver has no conditional nodes.
   }
 }
 
 TEST_F(HostWaits, ReplayedBlocksAreAskedForButNotWaitedFor) {
-  EXPECT_GT(waits_in_a_solve(60, LoopStrategy::block_replay, {}), 0);
+  EXPECT_GT(waits_in_a_solve(60, LoopStrategy::block_replay), 0);
 }
 
 }  // namespace

@@ -4,8 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "host/solver/adjoint.hpp"
-#include "host/solver/picard.hpp"
+#include "host/solver/fixed_point_solver.hpp"
 #include "tests/host/dense_oracle.hpp"
 #include "tests/host/device_test.hpp"
 #include "tests/host/random_values.hpp"
@@ -30,10 +29,9 @@ class RefinementTest : public DeviceTest<C> {
     SolveReport report;
   };
 
-  static solver::LoopOptions options(bool refined) {
-    solver::LoopOptions options;
-    options.refinement = {.wanted = refined, .least_flops = 0, .on_cpu = true};
-    return options;
+  void choose(bool refined) {
+    this->context().backend()->choose_loop_strategy(refined ? LoopStrategy::refined
+                                                            : LoopStrategy::automatic);
   }
 
   static Problem problem(index_t n, const Activation& activation, double norm,
@@ -53,9 +51,13 @@ class RefinementTest : public DeviceTest<C> {
     const auto B = this->matrix(n, n, identity);
     const auto U = this->matrix(n, k_samples, given.Z);
     Matrix<float> X(this->context(), n, k_samples);
-    solver::PicardSolver<float> solver(
-        this->context(), {.A = A, .B = B, .U = U, .X = X, .activation = given.activation},
-        tolerance, options(refined));
+    choose(refined);
+    solver::FixedPointSolver<float> solver(
+        this->context(),
+        solver::EquilibriumProblem<float>{
+            .A = DenseMap<float>{A}, .B = B, .U = U, .X = X, .activation = given.activation},
+        {.forward = tolerance});
+    EXPECT_EQ(solver.strategy() == LoopStrategy::refined, refined && tolerance.max_iterations > 0);
     if (start != nullptr) solver.start_from(this->matrix(n, k_samples, *start).view());
     for (int launch = 0; launch < 2; ++launch) solver.launch();  // the second like the first
     auto report = solver.report();
@@ -185,15 +187,15 @@ TYPED_TEST(RefinementTest, TheAdjointIsRefinedAsWell) {
   std::vector<SolveReport> reports;
   for (const bool refined : {false, true}) {
     Matrix<float> answer(this->context(), n, k_samples);
-    solver::AdjointSolver<float> solver(this->context(),
-                                        {.A = A,
-                                         .C = C_matrix,
-                                         .Z = Z,
-                                         .X = X.view(),
-                                         .dY = dY,
-                                         .V = answer,
-                                         .activation = {ActivationKind::tanh}},
-                                        {}, this->options(refined));
+    this->choose(refined);
+    solver::FixedPointSolver<float> solver(
+        this->context(), solver::AdjointProblem<float>{.A = DenseMap<float>{A},
+                                                       .C = C_matrix,
+                                                       .Z = Z,
+                                                       .X = X.view(),
+                                                       .dY = dY,
+                                                       .V = answer,
+                                                       .activation = {ActivationKind::tanh}});
     solver.launch();
     reports.push_back(solver.report());
     V.push_back(this->fetch_double(answer.view()));
@@ -205,14 +207,6 @@ TYPED_TEST(RefinementTest, TheAdjointIsRefinedAsWell) {
   // Both are within their bounds of the one solution.
   EXPECT_LE(max_difference(V[0], V[1]),
             reports[0].worst_error_bound() + reports[1].worst_error_bound());
-}
-
-TEST(RefinementRule, HoldsForLargeSolvesOnAGpuThatAreWanted) {
-  const Device gpu = Device::cuda(0);
-  EXPECT_TRUE((solver::RefinementRule{.wanted = true}.holds(gpu, 4096, 1024)));
-  EXPECT_FALSE((solver::RefinementRule{.wanted = true}.holds(gpu, 300, 100)));
-  EXPECT_FALSE((solver::RefinementRule{.wanted = false}.holds(gpu, 4096, 1024)));
-  EXPECT_FALSE((solver::RefinementRule{.wanted = true}.holds(Device::cpu(), 4096, 1024)));
 }
 
 TEST(PrecisionNames, AreReadAsTheyAreWritten) {

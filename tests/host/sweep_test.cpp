@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: MIT
-#include "host/solver/sweep.hpp"
-
 #include <gtest/gtest.h>
 
 #include <cmath>
 #include <cstddef>
 
-#include "kernels/row_blocks.hpp"
+#include "kernels/fixed_point.hpp"
 #include "tests/host/dense_oracle.hpp"
 #include "tests/host/models_test.hpp"
 #include "tests/host/random_values.hpp"
@@ -187,35 +185,24 @@ TYPED_TEST(GaussSeidel, ANanHarmsNoOtherColumnAndBatchInvarianceHolds) {
   }
 }
 
-TEST(RowSweeps, ArePutTogetherAgainOnlyFromTheirOwnBlocks) {
-  Context context(Device::cpu());
-  const index_t n = 1100;  // a sixteenth of which is more than 32 rows
-  Matrix<float> A(context, n, n), X(context, n, 2), S(context, n, 2), Z(context, n, 2);
-  Vector<float> steps(context, 2), norms(context, 2);
-  Vector<std::uint8_t> status(context, 2);
-  const Gemm<float> product = {.A = A, .B = X, .C = S};
-  const PicardUpdate<float> update = {.S = S,
-                                      .Z = Z,
-                                      .X = X,
-                                      .activation = {},
-                                      .step_norms = steps,
-                                      .state_norms = norms,
-                                      .status = status};
-  EXPECT_EQ(solver::sweep_of(Sweep::jacobi, product, update).size(), 2U);
-  const Sequence blocks = solver::sweep_of(Sweep::gauss_seidel, product, update);
-  EXPECT_EQ(blocks.size(), 2U * 12U);  // 11 of 96 rows and one of 44
-  const auto sweep = leading_sweep<float, PicardUpdate<float>>(blocks);
-  ASSERT_TRUE(sweep);
-  EXPECT_EQ(sweep->first_rows.size(), 12U);
-  EXPECT_EQ(sweep->product.C.rows, n);
-  EXPECT_EQ(sweep->rows_from(11), 44);
-  EXPECT_FALSE((leading_sweep<double, PicardUpdate<double>>(blocks)));
-  Sequence swapped = blocks;
-  std::swap(swapped[1], swapped[3]);
-  EXPECT_FALSE((leading_sweep<float, PicardUpdate<float>>(swapped)));
-  Sequence apart = blocks;
-  std::get<PicardUpdate<float>>(apart[3]).join = false;
-  EXPECT_FALSE((leading_sweep<float, PicardUpdate<float>>(apart)));
+TEST(RowBlocks, AreThirtyTwoRowsOrASixteenthOfThemAll) {
+  const auto counts = [](Sweep sweep, index_t n) {
+    std::vector<index_t> result;
+    index_t next = 0;
+    for (const RowBlock& block : row_blocks(sweep, n)) {
+      EXPECT_EQ(block.first, next);
+      next += block.count;
+      result.push_back(block.count);
+    }
+    EXPECT_EQ(next, n);
+    return result;
+  };
+  EXPECT_EQ(counts(Sweep::jacobi, 75), std::vector<index_t>{75});
+  EXPECT_EQ(counts(Sweep::gauss_seidel, 0), std::vector<index_t>{0});
+  EXPECT_EQ(counts(Sweep::gauss_seidel, 75), (std::vector<index_t>{32, 32, 11}));
+  std::vector<index_t> expected(11, 96);
+  expected.push_back(44);
+  EXPECT_EQ(counts(Sweep::gauss_seidel, 1100), expected);
 }
 
 TEST(SweepNames, AreReadAsTheyAreWritten) {

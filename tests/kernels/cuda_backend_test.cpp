@@ -108,7 +108,7 @@ TEST_F(CudaBackendTest, ProgramsOutliveTheirContext) {
 }
 
 TEST_F(CudaBackendTest, AnEmptyProgramDoesNothing) {
-  backend().compile({})->launch();
+  backend().compile(Sequence{})->launch();
   Matrix<float> empty(context(), 0, 5);
   backend().compile({Fill<float>{.Y = empty}})->launch();
   context().synchronize();

@@ -93,31 +93,21 @@ class FusedLoopTest : public KernelTest<C> {
                          std::vector<std::int32_t>{static_cast<std::int32_t>(
                              static_cast<std::size_t>(m) - stopped.size())},
                          columns.active);
-    Sequence steps = {Gemm<Element>{.A = P, .B = X, .C = S, .transpose_A = adjoint}};
-    if (adjoint) {
-      steps.push_back(AdjointUpdate<Element>{.W = S,
-                                             .G = Z,
-                                             .Psi = Psi,
-                                             .V = X,
-                                             .step_norms = columns.step_norms,
-                                             .state_norms = columns.state_norms,
-                                             .status = columns.status.view()});
-    } else {
-      steps.push_back(PicardUpdate<Element>{.S = S,
-                                            .Z = Z,
-                                            .X = X,
-                                            .activation = activation,
-                                            .step_norms = columns.step_norms,
-                                            .state_norms = columns.state_norms,
-                                            .status = columns.status.view()});
-    }
-    steps.push_back(UpdateStatus<Element>{.step_norms = columns.step_norms.view(),
-                                          .state_norms = columns.state_norms.view(),
-                                          .columns = columns.view(),
-                                          .absolute = Element(1e-5),
-                                          .max_iterations = most});
+    FixedPoint<Element> solve = {.A = DenseMap<Element>{P},
+                                 .transpose = adjoint,
+                                 .X = X,
+                                 .product = S,
+                                 .f = PicardMap<Element>{.Z = Z, .activation = activation},
+                                 .columns = columns.view(),
+                                 .step_norms = columns.step_norms,
+                                 .state_norms = columns.state_norms,
+                                 .decision = {.absolute = Element(1e-5), .max_iterations = most},
+                                 .start = SolveStart::running};
+    if (adjoint) solve.f = AdjointMap<Element>{.G = Z, .Psi = Psi};
     backend.choose_loop_strategy(strategy);
-    backend.compile_while(std::move(steps), columns.active.view(), most)->launch();
+    const auto program = backend.compile(solve);
+    EXPECT_EQ(program->strategy(), strategy);
+    program->launch();
     EXPECT_TRUE(this->frames_untouched());
     return {this->fetch_double(X),
             this->fetch_reals(columns.step_norms.view()),

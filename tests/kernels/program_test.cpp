@@ -142,7 +142,7 @@ TYPED_TEST(ProgramTest, JoinedProgramsDoWhatTheyDoOneByOne) {
     } catch (const NotSupported&) {
       continue;
     }
-    parts.push_back(backend.compile({}));
+    parts.push_back(backend.compile(Sequence{}));
     parts.push_back(backend.compile({AddScaled<T>{.X = loop.X, .Y = total, .alpha = T(0.7)}}));
     parts.push_back(backend.compile_while(loop.step, loop.columns.active, 0));
     const auto answers_of = [&](const auto& launch) {

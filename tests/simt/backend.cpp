@@ -11,6 +11,8 @@
 #include "kernels/cuda/loop/loop_control.hpp"
 #include "kernels/cuda/runtime/factory.hpp"
 #include "kernels/cuda/runtime/leading_dimension.hpp"
+#include "kernels/loop/choice.hpp"
+#include "kernels/loop/generic.hpp"
 #include "kernels/validate.hpp"
 
 namespace idl::cuda {
@@ -60,19 +62,16 @@ class StraightProgram final : public Program {
 
 class FusedProgram final : public Program {
  public:
-  FusedProgram(std::shared_ptr<SimtBackend> backend, Sequence steps, const cuda::FusedLoop& loop,
-               std::int32_t max_iterations)
-      : Program(std::move(steps)),
-        backend_(std::move(backend)),
-        loop_(loop),
-        max_iterations_(max_iterations) {}
+  FusedProgram(std::shared_ptr<SimtBackend> backend, Sequence iteration,
+               const cuda::FusedLoop& loop)
+      : Program(std::move(iteration)), backend_(std::move(backend)), loop_(loop) {}
 
-  void launch() override { loop_.launch(max_iterations_, nullptr); }
+  void launch() override { loop_.launch(nullptr); }
+  LoopStrategy strategy() const override { return LoopStrategy::fused; }
 
  private:
   std::shared_ptr<SimtBackend> backend_;
   cuda::FusedLoop loop_;
-  std::int32_t max_iterations_;
 };
 
 /// As a conditional WHILE node does it: two kernels decide whether the body runs (again).
@@ -103,6 +102,7 @@ class WhileProgram final : public Program {
       cuda::end_iteration(loop, nullptr);
     }
   }
+  LoopStrategy strategy() const override { return LoopStrategy::conditional_node; }
 
  private:
   std::shared_ptr<SimtBackend> backend_;
@@ -150,14 +150,29 @@ std::unique_ptr<Program> SimtBackend::compile(Sequence sequence) {
   return std::make_unique<StraightProgram>(shared_from_this(), std::move(sequence));
 }
 
-std::unique_ptr<Program> SimtBackend::compile_from_zero(const Sequence& sequence,
-                                                        VectorView<const std::int32_t> active,
-                                                        std::int32_t max_iterations) {
-  validate_all(sequence);
-  const auto loop = cuda::FusedLoop::choose_from_zero(strategy_, sequence, active,
-                                                      k_multiprocessors, max_iterations);
-  if (!loop) return nullptr;
-  return std::make_unique<FusedProgram>(shared_from_this(), sequence, *loop, max_iterations);
+template <class T>
+std::unique_ptr<Program> SimtBackend::compile_solve(const FixedPoint<T>& solve) {
+  validate(solve, device());
+  if (auto program = compile_refined_if_chosen(strategy_, shared_from_this(), solve))
+    return program;
+  if (const auto fused = cuda::FusedLoop::choose(strategy_, solve, k_multiprocessors)) {
+    SolveSteps steps = steps_of(solve);
+    auto loop =
+        std::make_unique<FusedProgram>(shared_from_this(), std::move(steps.iteration), *fused);
+    if (fused->starts_by_itself() || steps.start.empty()) return loop;
+    return std::make_unique<ProgramsInOrder>(
+        Programs{compile(std::move(steps.start)), std::move(loop)});
+  }
+  if (auto program = compile_compacted_if_chosen(strategy_, shared_from_this(), solve))
+    return program;
+  return compile_generic(*this, solve);
+}
+
+std::unique_ptr<Program> SimtBackend::compile(const FixedPoint<float>& solve) {
+  return compile_solve(solve);
+}
+std::unique_ptr<Program> SimtBackend::compile(const FixedPoint<double>& solve) {
+  return compile_solve(solve);
 }
 
 std::unique_ptr<Program> SimtBackend::compile_while(Sequence sequence,
@@ -171,10 +186,6 @@ std::unique_ptr<Program> SimtBackend::compile_while(Sequence sequence,
   validate_all(sequence);
   if (strategy_ == LoopStrategy::block_replay)
     throw NotSupported("the emulation has no graphs to replay");
-  if (const auto loop =
-          cuda::FusedLoop::choose(strategy_, sequence, active, k_multiprocessors, until))
-    return std::make_unique<FusedProgram>(shared_from_this(), std::move(sequence), *loop,
-                                          max_iterations);
   return std::make_unique<WhileProgram>(shared_from_this(), std::move(sequence), active.data,
                                         max_iterations, until);
 }

@@ -49,9 +49,8 @@ class SimtBackend final : public ForEachPrimitive<SimtRunEach>,
   std::unique_ptr<Program> compile(Sequence sequence) override;
   std::unique_ptr<Program> compile_while(Sequence sequence, VectorView<const std::int32_t> active,
                                          std::int32_t max_iterations, std::int32_t until) override;
-  std::unique_ptr<Program> compile_from_zero(const Sequence& sequence,
-                                             VectorView<const std::int32_t> active,
-                                             std::int32_t max_iterations) override;
+  std::unique_ptr<Program> compile(const FixedPoint<float>& solve) override;
+  std::unique_ptr<Program> compile(const FixedPoint<double>& solve) override;
   void choose_loop_strategy(LoopStrategy strategy) override {
     strategy_ = strategy == LoopStrategy::automatic ? k_automatic : strategy;
   }
@@ -63,6 +62,8 @@ class SimtBackend final : public ForEachPrimitive<SimtRunEach>,
   cuda::Workplace place() { return {products_, static_cast<double*>(reduce_scratch_.data())}; }
 
  private:
+  template <class T>
+  std::unique_ptr<Program> compile_solve(const FixedPoint<T>& solve);
   void validate_all(const Sequence& sequence) const;
 
   LoopStrategy strategy_ = k_automatic;

@@ -6,7 +6,6 @@
 #include <optional>
 #include <thread>
 #include <utility>
-#include <variant>
 #include <vector>
 
 #include "kernels/cpu/loop/column_slots.hpp"
@@ -25,50 +24,6 @@ constexpr index_t k_slots_beside_large = 128;
 /// all to read their part: n = 4096 with 2 columns each took 2.4 times as long.
 constexpr index_t k_least_beside_large = 8;
 
-/// What the sequence must be to be taken apart: steps that work column by column, on one batch,
-/// and one decision.
-struct Inspection {
-  std::optional<index_t> samples;
-  VectorView<std::int32_t> active;
-  bool separable = true;
-
-  void batch_of(index_t count) {
-    separable = separable && (!samples || *samples == count);
-    samples = count;
-  }
-  template <class T>
-  void operator()(const Gemm<T>& gemm) {
-    separable = separable && !gemm.transpose_B;
-    batch_of(gemm.C.cols);
-  }
-  template <class T>
-  void operator()(const PicardUpdate<T>& update) {
-    batch_of(update.X.cols);
-  }
-  template <class T>
-  void operator()(const AdjointUpdate<T>& update) {
-    batch_of(update.V.cols);
-  }
-  template <class T>
-  void operator()(const UpdateStatus<T>& update) {
-    separable = separable && active.data == nullptr;
-    batch_of(update.step_norms.size);
-    active = update.columns.active;
-  }
-  template <class T>
-  void operator()(const AndersonMix<T>& mix) {
-    batch_of(mix.X.cols);
-  }
-  template <class T>
-  void operator()(const ActivationDerivative<T>& derivative) {
-    batch_of(derivative.Psi.cols);
-  }
-  template <class Other>
-  void operator()(const Other&) {
-    separable = false;
-  }
-};
-
 template <class T>
 bool stays_in_cache(const Gemm<T>& product) {
   const ConstMatrixView<T>& A = product.A;
@@ -81,22 +36,20 @@ class SeparableLoop final : public ColumnLoop {
   SeparableLoop(const ColumnSteps<T, Update>& steps, index_t samples, int threads)
       : steps_(steps), samples_(samples) {
     const index_t most = std::min<index_t>(threads, samples);
-    const index_t slots =
-        std::min(stays_in_cache(steps.sweep.product) ? k_slots : k_slots_beside_large,
-                 (samples + most - 1) / most);
+    const index_t slots = std::min(stays_in_cache(steps.product) ? k_slots : k_slots_beside_large,
+                                   (samples + most - 1) / most);
     for (index_t thread = 0; thread < most; ++thread)
       slots_.push_back(std::make_unique<ColumnSlots<T, Update>>(steps, product_, slots));
   }
 
-  void run(std::int32_t max_iterations) override {
+  void run() override {
     std::int32_t& active = *steps_.decision.columns.active.data;
-    if (!steps_.from_zero && (active == 0 || max_iterations == 0)) return;
-    product_.prepare(steps_.sweep.product, samples_);
+    if (!steps_.from_zero && (active == 0 || steps_.decision.max_iterations == 0)) return;
+    product_.prepare(steps_.product, samples_);
     const int threads = std::min(static_cast<int>(slots_.size()), worthwhile_threads());
     WorkQueue queue(samples_, threads, samples_);
     std::atomic<index_t> next_panel = 0;
     std::atomic<index_t> packed_panels = 0;
-    std::atomic<std::int32_t> running = 0;
     run_together(threads, [&](int thread) {
       const index_t panels = product_.panels();
       for (index_t panel = next_panel++; panel < panels; panel = next_panel++) {
@@ -112,9 +65,9 @@ class SeparableLoop final : public ColumnLoop {
         else
           std::this_thread::yield();
       }
-      running += slots_[static_cast<std::size_t>(thread)]->run(queue, thread, max_iterations);
+      slots_[static_cast<std::size_t>(thread)]->run(queue, thread);
     });
-    active = running;
+    active = 0;
   }
 
  private:
@@ -123,7 +76,7 @@ class SeparableLoop final : public ColumnLoop {
     constexpr index_t k_iterations = 8;   // or more
     constexpr index_t k_operations = 16;  // multiplications and additions that cost one element
     constexpr index_t k_passes = 8;       // over the entries of a state beside the product
-    const Gemm<T>& product = steps_.sweep.product;
+    const Gemm<T>& product = steps_.product;
     return threads_for(samples_,
                        product.C.rows * k_iterations * (product.B.rows / k_operations + k_passes));
   }
@@ -134,55 +87,51 @@ class SeparableLoop final : public ColumnLoop {
   std::vector<std::unique_ptr<ColumnSlots<T, Update>>> slots_;  ///< one for each thread
 };
 
+/// The steps, by columns; nothing where A or its blocks of rows are none that PackedGemm takes.
 template <class T, class Update>
-std::unique_ptr<ColumnLoop> make_loop(Sequence steps, index_t samples, int threads,
-                                      bool from_zero) {
-  ColumnSteps<T, Update> loop;
-  loop.from_zero = from_zero;
-  const auto* derivative = std::get_if<ActivationDerivative<T>>(&steps.front());
-  if (from_zero && derivative != nullptr) {
-    loop.derivative = *derivative;
-    steps.erase(steps.begin());
-  }
-  auto sweep = leading_sweep<T, Update>(steps);
-  if (!sweep || !PackedGemm<T>::fits(sweep->product) ||
-      !std::ranges::all_of(sweep->first_rows, PackedGemm<T>::begins_at))
-    return nullptr;
-  const Gemm<T>& product = sweep->product;
-  if (!stays_in_cache(product) && samples < k_least_beside_large * threads) return nullptr;
-  if (product.B.data != state_of(sweep->update).data ||
-      product.C.data != product_of(sweep->update).data)
-    return nullptr;
-  const std::size_t next = 2 * sweep->first_rows.size();
-  const std::size_t behind = steps.size() - next;
-  if (behind != 1 && behind != 2) return nullptr;
-  const auto* decision = std::get_if<UpdateStatus<T>>(&steps[next]);
-  const auto* mix = behind == 2 ? std::get_if<AndersonMix<T>>(&steps[next + 1]) : nullptr;
-  if (decision == nullptr || (behind == 2 && mix == nullptr)) return nullptr;
-  loop.sweep = std::move(*sweep);
-  loop.decision = *decision;
-  if (mix != nullptr) loop.mix = *mix;
-  return std::make_unique<SeparableLoop<T, Update>>(loop, samples, threads);
+std::optional<ColumnSteps<T, Update>> column_steps(const FixedPoint<T>& solve) {
+  const auto A = entries_of(solve.A);
+  if (!A) return std::nullopt;
+  ColumnSteps<T, Update> steps;
+  steps.from_zero = solve.start == SolveStart::zero;
+  if (const auto* adjoint = std::get_if<AdjointMap<T>>(&solve.f); steps.from_zero && adjoint)
+    steps.derivative = adjoint->derivative;
+  steps.product = {.A = *A,
+                   .B = solve.X,
+                   .C = solve.product,
+                   .transpose_A = solve.transpose,
+                   .batch_invariant = solve.batch_invariant};
+  if (!PackedGemm<T>::fits(steps.product)) return std::nullopt;
+  steps.update = std::get<Update>(update_of(solve));
+  steps.decision = decision_of(solve);
+  steps.mix = mix_of(solve);
+  steps.blocks = row_blocks(solve.sweep, solve.X.rows);
+  for (const RowBlock& block : steps.blocks)
+    if (!PackedGemm<T>::begins_at(block.first)) return std::nullopt;
+  return steps;
+}
+
+template <class T, class Update>
+std::unique_ptr<ColumnLoop> make_loop(const FixedPoint<T>& solve, int threads) {
+  const auto steps = column_steps<T, Update>(solve);
+  if (!steps) return nullptr;
+  const index_t samples = solve.X.cols;
+  if (!stays_in_cache(steps->product) && samples < k_least_beside_large * threads) return nullptr;
+  return std::make_unique<SeparableLoop<T, Update>>(*steps, samples, threads);
 }
 
 }  // namespace
 
-std::unique_ptr<ColumnLoop> ColumnLoop::make(const Sequence& sequence,
-                                             VectorView<const std::int32_t> active, int threads,
-                                             bool from_zero) {
-  Inspection inspection;
-  for (const Primitive& step : sequence) std::visit(inspection, step);
-  const index_t samples = inspection.samples.value_or(0);
-  if (sequence.empty() || !inspection.separable || inspection.active.data != active.data ||
-      samples < 1)
-    return nullptr;
-  const auto made = [&]<class T>(T) {
-    auto loop = make_loop<T, PicardUpdate<T>>(sequence, samples, threads, from_zero);
-    return loop ? std::move(loop)
-                : make_loop<T, AdjointUpdate<T>>(sequence, samples, threads, from_zero);
-  };
-  auto loop = made(float());
-  return loop ? std::move(loop) : made(double());
+template <class T>
+std::unique_ptr<ColumnLoop> ColumnLoop::make(const FixedPoint<T>& solve, int threads) {
+  if (solve.X.cols < 1) return nullptr;
+  if (solve.start == SolveStart::zero && !starts_from_zero(solve)) return nullptr;
+  return std::holds_alternative<PicardMap<T>>(solve.f)
+             ? make_loop<T, PicardUpdate<T>>(solve, threads)
+             : make_loop<T, AdjointUpdate<T>>(solve, threads);
 }
+
+template std::unique_ptr<ColumnLoop> ColumnLoop::make(const FixedPoint<float>&, int);
+template std::unique_ptr<ColumnLoop> ColumnLoop::make(const FixedPoint<double>&, int);
 
 }  // namespace idl::cpu

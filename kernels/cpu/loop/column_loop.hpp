@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <memory>
 
-#include "kernels/primitives.hpp"
+#include "kernels/fixed_point.hpp"
 
 namespace idl::cpu {
 
@@ -21,15 +21,14 @@ class ColumnLoop {
  public:
   virtual ~ColumnLoop() = default;
 
-  /// Empty unless every step of the sequence works column by column, A may be kept packed
-  /// (PackedGemm::fits), and there are enough columns for each thread to read all of it.
-  /// `from_zero`: of a whole solve (Backend::compile_from_zero).
-  static std::unique_ptr<ColumnLoop> make(const Sequence& sequence,
-                                          VectorView<const std::int32_t> active, int threads,
-                                          bool from_zero);
+  /// Of a valid solve; with SolveStart::given the steps that start it come before run(). Empty
+  /// unless A may be kept packed (PackedGemm::fits), and there are enough columns for each thread
+  /// to read all of it.
+  template <class T>
+  static std::unique_ptr<ColumnLoop> make(const FixedPoint<T>& solve, int threads);
 
-  /// Iterates each running column until it stops, at most max_iterations times.
-  virtual void run(std::int32_t max_iterations) = 0;
+  /// Iterates each running column until it stops.
+  virtual void run() = 0;
 };
 
 }  // namespace idl::cpu

@@ -18,20 +18,22 @@
 #include "kernels/cpu/runtime/flush_subnormals.hpp"
 #include "kernels/cpu/runtime/parallel.hpp"
 #include "kernels/cpu/runtime/scratch.hpp"
+#include "kernels/fixed_point.hpp"
 #include "kernels/loop_updates.hpp"
 #include "kernels/math/column_status.hpp"
-#include "kernels/row_blocks.hpp"
 
 namespace idl::cpu {
 
-/// The steps of a ColumnLoop.
+/// The steps of a ColumnLoop. Rows are multiplied and updated block by block.
 template <class T, class Update>
 struct ColumnSteps {
   bool from_zero = false;
   std::optional<ActivationDerivative<T>> derivative{};  ///< before the first iteration, from zero
-  RowSweep<T, Update> sweep{};
+  Gemm<T> product{};
+  Update update{};
   UpdateStatus<T> decision{};
   std::optional<AndersonMix<T>> mix{};
+  std::vector<RowBlock> blocks{};
 };
 
 template <class T>
@@ -75,7 +77,6 @@ class alignas(k_cache_line) ColumnSlots {
       : loop_(loop), product_(product), work_(loop), slots_(slots) {
     const std::size_t count = static_cast<std::size_t>(slots);
     column_.resize(count);
-    done_.resize(count);
     fresh_.reserve(count);
     running_.reserve(count);
     groups_.reserve((count + k_together - 1) / k_together);
@@ -85,64 +86,52 @@ class alignas(k_cache_line) ColumnSlots {
     for (auto* list : {&best_steps_, &step_norms_, &state_norms_, &accepted_}) list->resize(count);
     bind_columns();
     bind_vectors();
-    const RowSweep<T, Update>& sweep = work_.sweep;
-    for (std::size_t b = 0; b < sweep.first_rows.size(); ++b)
-      updates_.push_back(rows_of(sweep.update, sweep.first_rows[b], sweep.rows_from(b)));
+    for (const RowBlock& block : work_.blocks) updates_.push_back(rows_of(work_.update, block));
   }
 
-  /// Iterates columns of the queue until it is empty, each until it stops, at most `most` times.
-  /// Returns how many are still running then.
-  std::int32_t run(WorkQueue& queue, int thread, std::int32_t most) {
+  /// Iterates columns of the queue until it is empty, each until it stops.
+  void run(WorkQueue& queue, int thread) {
     const FlushSubnormals flush;
     thread_ = thread;
-    std::int32_t unfinished = 0;
     unused_ = 0;
     std::ranges::fill(column_, std::nullopt);
     do {
       fresh_.clear();
       running_.clear();
-      for (index_t slot = 0; slot < slots_; ++slot) unfinished += fill(slot, queue, most);
+      for (index_t slot = 0; slot < slots_; ++slot) fill(slot, queue);
       iterate();
     } while (!fresh_.empty() || !running_.empty());
-    return unfinished;
   }
 
  private:
   static constexpr auto k_together = static_cast<std::size_t>(k_panel_columns);
   static constexpr bool k_joins_lanes = std::is_same_v<Update, PicardUpdate<T>>;
 
-  bool is_at_work(std::size_t s, std::int32_t most) const {
-    return column_[s] && status_[s] == k_running && done_[s] < most;
-  }
+  bool is_at_work(std::size_t s) const { return column_[s] && status_[s] == k_running; }
 
-  /// Sees to it that the slot holds a column that runs, or that the queue is empty. Returns how
-  /// many columns have left it that still run.
-  std::int32_t fill(index_t slot, WorkQueue& queue, std::int32_t most) {
+  /// Sees to it that the slot holds a column that runs, or that the queue is empty.
+  void fill(index_t slot, WorkQueue& queue) {
     const auto s = static_cast<std::size_t>(slot);
-    std::int32_t unfinished = 0;
-    while (!is_at_work(s, most)) {
-      if (column_[s]) unfinished += put_back(slot);
+    while (!is_at_work(s)) {
+      if (column_[s]) put_back(slot);
       const IndexRange next = queue.take(thread_);
       if (next.empty()) {
         column_[s].reset();
-        return unfinished;
+        return;
       }
       column_[s] = next.begin;
       take(slot);
     }
-    (loop_.from_zero && done_[s] == 0 ? fresh_ : running_).push_back(slot);
-    return unfinished;
+    (loop_.from_zero && iterations_[s] == 0 ? fresh_ : running_).push_back(slot);
   }
 
   /// One iteration of all slots. Those at a state of zero have a product of zero. Of the others a
   /// block of rows after the other is multiplied and updated before the product of the next block.
   void iterate() {
-    if (!fresh_.empty()) start_with(work_.sweep.update);
+    if (!fresh_.empty()) start_with(work_.update);
     if (!running_.empty()) go_on();
     execute(work_.decision, scratch_);
     if (work_.mix) execute(*work_.mix, scratch_);
-    for (const auto* slots : {&fresh_, &running_})
-      for (const index_t slot : *slots) ++done_[static_cast<std::size_t>(slot)];
   }
 
   void start_with(const Update& first) {
@@ -151,17 +140,16 @@ class alignas(k_cache_line) ColumnSlots {
   }
 
   void go_on() {
-    const RowSweep<T, Update>& sweep = work_.sweep;
     const std::span<const index_t> running = running_;
     groups_.clear();
     for (std::size_t first = 0; first < running.size(); first += k_together)
       groups_.push_back(
           product_columns(running.subspan(first, std::min(k_together, running.size() - first))));
     for (std::size_t b = 0; b < updates_.size(); ++b) {
-      product_.multiply(sweep.first_rows[b], sweep.rows_from(b), groups_);
+      product_.multiply(work_.blocks[b].first, work_.blocks[b].count, groups_);
       update(updates_[b], running);
     }
-    if constexpr (k_joins_lanes) settle_norms<T>(sweep.update, running, norms_);
+    if constexpr (k_joins_lanes) settle_norms<T>(work_.update, running, norms_);
   }
 
   void update(const Update& block, std::span<const index_t> slots) {
@@ -173,7 +161,7 @@ class alignas(k_cache_line) ColumnSlots {
   }
 
   PanelColumns<T> product_columns(std::span<const index_t> slots) const {
-    const Gemm<T>& product = work_.sweep.product;
+    const Gemm<T>& product = work_.product;
     PanelColumns<T> columns{
         .factors = {}, .along_k = 1, .sums = {}, .count = static_cast<index_t>(slots.size())};
     for (std::size_t c = 0; c < slots.size(); ++c) {
@@ -187,7 +175,6 @@ class alignas(k_cache_line) ColumnSlots {
   void take(index_t slot) {
     const auto s = static_cast<std::size_t>(slot);
     const index_t j = *column_[s];
-    done_[s] = 0;
     if (loop_.from_zero) {
       start(slot, j);
       return;
@@ -201,9 +188,9 @@ class alignas(k_cache_line) ColumnSlots {
     iterations_[s] = from.iterations.data[j];
     best_steps_[s] = from.best_steps.data[j];
     stalled_[s] = from.stalled.data[j];
-    step_norms_[s] = loop_.sweep.update.step_norms.data[j];
-    state_norms_[s] = loop_.sweep.update.state_norms.data[j];
-    copy_column(state_of(loop_.sweep.update), j, state_of(work_.sweep.update), slot);
+    step_norms_[s] = loop_.update.step_norms.data[j];
+    state_norms_[s] = loop_.update.state_norms.data[j];
+    copy_column(state_of(loop_.update), j, state_of(work_.update), slot);
     take_given(slot, j);
     if (!loop_.mix) return;
     accepted_[s] = loop_.mix->accepted.data[j];
@@ -228,15 +215,15 @@ class alignas(k_cache_line) ColumnSlots {
     iterations_[s] = stalled_[s] = fallbacks_[s] = 0;
     best_steps_[s] = step_norms_[s] = std::numeric_limits<T>::infinity();
     state_norms_[s] = T(0);
-    clear_column(state_of(work_.sweep.update), slot);
-    clear_column(work_.sweep.product.C, slot);
+    clear_column(state_of(work_.update), slot);
+    clear_column(work_.product.C, slot);
     if (work_.mix) clear_column(work_.mix->Y, slot);
     take_given(slot, j);
   }
 
   void take_given(index_t slot, index_t j) {
-    const auto from = given_to(loop_.sweep.update);
-    const auto to = given_to(work_.sweep.update);
+    const auto from = given_to(loop_.update);
+    const auto to = given_to(work_.update);
     for (std::size_t g = 0; g < to.size(); ++g)
       std::copy_n(from[g]->data + j * from[g]->ld, from[g]->rows, given_[g] + slot * to[g]->ld);
   }
@@ -249,11 +236,11 @@ class alignas(k_cache_line) ColumnSlots {
     std::fill_n(view.data + j * view.ld, view.rows, T(0));
   }
 
-  /// The slot's column, to where it belongs. Returns 1 if it still runs.
-  std::int32_t put_back(index_t slot) {
+  /// The slot's column, which has stopped, to where it belongs.
+  void put_back(index_t slot) {
     const auto s = static_cast<std::size_t>(slot);
     const index_t j = *column_[s];
-    copy_column(state_of(work_.sweep.update), slot, state_of(loop_.sweep.update), j);
+    copy_column(state_of(work_.update), slot, state_of(loop_.update), j);
     const ColumnStatus<T>& to = loop_.decision.columns;
     to.status.data[j] = status_[s];
     to.iterations.data[j] = iterations_[s];
@@ -262,18 +249,15 @@ class alignas(k_cache_line) ColumnSlots {
     if (loop_.from_zero && to.fallbacks.size > 0) to.fallbacks.data[j] = 0;
     if (loop_.from_zero && to.low_iterations.size > 0) to.low_iterations.data[j] = 0;
     if (loop_.mix) loop_.mix->fallbacks.data[j] = fallbacks_[s];
-    loop_.sweep.update.step_norms.data[j] = step_norms_[s];
-    loop_.sweep.update.state_norms.data[j] = state_norms_[s];
-    const std::int32_t running = status_[s] == k_running ? 1 : 0;
-    status_[s] = k_converged;
-    return running;
+    loop_.update.step_norms.data[j] = step_norms_[s];
+    loop_.update.state_norms.data[j] = state_norms_[s];
   }
 
   /// Gives the steps columns of their own: whole cache lines each. Behind the entries of a state
   /// and of its history are zeros, which are mixed with them and stay zeros.
   void bind_columns() {
     constexpr index_t k_line = 64 / static_cast<index_t>(sizeof(T));
-    Update& update = work_.sweep.update;
+    Update& update = work_.update;
     const index_t rows = state_of(update).rows;
     const index_t ld = (rows + k_line - 1) / k_line * k_line;
     const auto views = static_cast<index_t>(2 + given_to(update).size() +
@@ -282,14 +266,14 @@ class alignas(k_cache_line) ColumnSlots {
     T* next = memory_.take<T>(static_cast<std::size_t>(entries));
     std::fill_n(next, entries, T(0));
     const auto own = [&] {
-      const MatrixView<T> view = {next, rows, slots_, ld, state_of(loop_.sweep.update).device};
+      const MatrixView<T> view = {next, rows, slots_, ld, state_of(loop_.update).device};
       next += ld * slots_;
       return view;
     };
     state_of(update) = own();
-    work_.sweep.product.B = state_of(update);
-    work_.sweep.product.C = own();
-    product_of(update) = work_.sweep.product.C;
+    work_.product.B = state_of(update);
+    work_.product.C = own();
+    product_of(update) = work_.product.C;
     for (ConstMatrixView<T>* view : given_to(update)) {
       const MatrixView<T> memory = own();
       given_.push_back(memory.data);
@@ -305,7 +289,7 @@ class alignas(k_cache_line) ColumnSlots {
   }
 
   void bind_vectors() {
-    Update& update = work_.sweep.update;
+    Update& update = work_.update;
     const Device device = state_of(update).device;
     const auto view = [&](auto& list) {
       return VectorView<typename std::remove_reference_t<decltype(list)>::value_type>{
@@ -337,7 +321,6 @@ class alignas(k_cache_line) ColumnSlots {
   int thread_ = 0;
   std::vector<Update> updates_;           ///< of the blocks of rows
   Lines<std::optional<index_t>> column_;  ///< of the batch, in each slot
-  Lines<std::int32_t> done_;              ///< iterations since it is there
   Lines<index_t> fresh_, running_;
   Lines<PanelColumns<T>> groups_;  ///< of those running
   Lines<NormLanes<T>> norms_;

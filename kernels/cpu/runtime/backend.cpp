@@ -12,6 +12,8 @@
 #include "kernels/cpu/runtime/memory.hpp"
 #include "kernels/cpu/runtime/parallel.hpp"
 #include "kernels/cpu/runtime/vector_width.hpp"
+#include "kernels/loop/choice.hpp"
+#include "kernels/loop/generic.hpp"
 #include "kernels/validate.hpp"
 
 namespace idl::cpu {
@@ -55,49 +57,47 @@ class StraightProgram final : public Program {
 class WhileProgram final : public Program {
  public:
   WhileProgram(CpuBackend& backend, Sequence steps, VectorView<const std::int32_t> active,
-               std::int32_t max_iterations, std::int32_t until, std::unique_ptr<ColumnLoop> columns)
+               std::int32_t max_iterations, std::int32_t until)
       : Program(std::move(steps)),
         backend_(backend),
         active_(active),
         max_iterations_(max_iterations),
-        until_(until),
-        columns_(std::move(columns)) {}
+        until_(until) {}
 
   void launch() override {
     const ThreadShare share = backend_.share_threads();
-    if (columns_) {
-      columns_->run(max_iterations_);
-      return;
-    }
     for (std::int32_t k = 0; active_.data[0] > until_ && k < max_iterations_; ++k) {
       backend_.run_valid(sequence());
     }
   }
+  LoopStrategy strategy() const override { return LoopStrategy::step_by_step; }
 
  private:
   CpuBackend& backend_;
   VectorView<const std::int32_t> active_;
   std::int32_t max_iterations_;
   std::int32_t until_;
-  std::unique_ptr<ColumnLoop> columns_;  ///< or none: the loop runs over all columns at once
 };
 
-class FromZeroProgram final : public Program {
+class ColumnProgram final : public Program {
  public:
-  FromZeroProgram(CpuBackend& backend, Sequence steps, std::unique_ptr<ColumnLoop> columns,
-                  std::int32_t max_iterations)
-      : Program(std::move(steps)),
+  ColumnProgram(CpuBackend& backend, Sequence start, Sequence iteration,
+                std::unique_ptr<ColumnLoop> columns)
+      : Program(std::move(iteration)),
         backend_(backend),
-        max_iterations_(max_iterations),
+        start_(std::move(start)),
         columns_(std::move(columns)) {}
+
   void launch() override {
     const ThreadShare share = backend_.share_threads();
-    columns_->run(max_iterations_);
+    backend_.run_valid(start_);
+    columns_->run();
   }
+  LoopStrategy strategy() const override { return LoopStrategy::column_by_column; }
 
  private:
   CpuBackend& backend_;
-  std::int32_t max_iterations_;
+  Sequence start_;
   std::unique_ptr<ColumnLoop> columns_;
 };
 
@@ -202,21 +202,31 @@ std::unique_ptr<Program> CpuBackend::compile_while(Sequence sequence,
   IDL_CHECK(max_iterations >= 0,
             "compile_while: max_iterations is " + std::to_string(max_iterations));
   validate_all(sequence);
-  // Columns run to their own ends, not to a common count.
-  auto columns =
-      by_columns() && until == 0 ? ColumnLoop::make(sequence, active, threads_, false) : nullptr;
-  return std::make_unique<WhileProgram>(*this, std::move(sequence), active, max_iterations, until,
-                                        std::move(columns));
+  return std::make_unique<WhileProgram>(*this, std::move(sequence), active, max_iterations, until);
 }
 
-std::unique_ptr<Program> CpuBackend::compile_from_zero(const Sequence& sequence,
-                                                       VectorView<const std::int32_t> active,
-                                                       std::int32_t max_iterations) {
-  validate_all(sequence);
-  if (!by_columns()) return nullptr;
-  auto columns = ColumnLoop::make(sequence, active, threads_, true);
-  if (!columns) return nullptr;
-  return std::make_unique<FromZeroProgram>(*this, sequence, std::move(columns), max_iterations);
+template <class T>
+std::unique_ptr<Program> CpuBackend::compile_solve(const FixedPoint<T>& solve) {
+  validate(solve, Device::cpu());
+  if (auto program = compile_refined_if_chosen(strategy_, shared_from_this(), solve))
+    return program;
+  if (auto program = compile_compacted_if_chosen(strategy_, shared_from_this(), solve))
+    return program;
+  if (by_columns())
+    if (auto columns = ColumnLoop::make(solve, threads_)) {
+      SolveSteps steps = steps_of(solve);
+      if (solve.start == SolveStart::zero) steps.start.clear();  // which the columns do themselves
+      return std::make_unique<ColumnProgram>(*this, std::move(steps.start),
+                                             std::move(steps.iteration), std::move(columns));
+    }
+  return compile_generic(*this, solve);
+}
+
+std::unique_ptr<Program> CpuBackend::compile(const FixedPoint<float>& solve) {
+  return compile_solve(solve);
+}
+std::unique_ptr<Program> CpuBackend::compile(const FixedPoint<double>& solve) {
+  return compile_solve(solve);
 }
 
 std::shared_ptr<Backend> make_cpu_backend(int threads) {

@@ -16,7 +16,8 @@ template <class... P>
 using CpuRunEach = RunEach<CpuBackend, P...>;
 
 /// The host as a device: everything runs at once, on the calling thread and its share of workers.
-class CpuBackend final : public ForEachPrimitive<CpuRunEach> {
+class CpuBackend final : public ForEachPrimitive<CpuRunEach>,
+                         public std::enable_shared_from_this<CpuBackend> {
  public:
   /// `threads`: at most as many work at a time; 0: default_threads(), divided among the Contexts
   /// that work at the same time.
@@ -48,9 +49,8 @@ class CpuBackend final : public ForEachPrimitive<CpuRunEach> {
   std::unique_ptr<Program> compile(Sequence sequence) override;
   std::unique_ptr<Program> compile_while(Sequence sequence, VectorView<const std::int32_t> active,
                                          std::int32_t max_iterations, std::int32_t until) override;
-  std::unique_ptr<Program> compile_from_zero(const Sequence& sequence,
-                                             VectorView<const std::int32_t> active,
-                                             std::int32_t max_iterations) override;
+  std::unique_ptr<Program> compile(const FixedPoint<float>& solve) override;
+  std::unique_ptr<Program> compile(const FixedPoint<double>& solve) override;
   void choose_loop_strategy(LoopStrategy strategy) override { strategy_ = strategy; }
 
   template <class P>
@@ -61,9 +61,12 @@ class CpuBackend final : public ForEachPrimitive<CpuRunEach> {
   ThreadShare share_threads() const { return ThreadShare(threads_, number_); }
 
  private:
+  template <class T>
+  std::unique_ptr<Program> compile_solve(const FixedPoint<T>& solve);
   /// Column by column where that is worth it, otherwise step by step over all of them.
   bool by_columns() const {
-    return strategy_ == LoopStrategy::automatic || strategy_ == LoopStrategy::fused;
+    return strategy_ == LoopStrategy::automatic || strategy_ == LoopStrategy::fused ||
+           strategy_ == LoopStrategy::column_by_column;
   }
 
   int threads_;

@@ -6,130 +6,56 @@
 namespace idl::cuda {
 namespace {
 
-template <class View, class Other>
-bool same_matrix(const View& a, const Other& b) {
-  return a.data == b.data && a.ld == b.ld && a.rows == b.rows && a.cols == b.cols;
-}
-
-/// Whether the product takes the state to the update, and nothing else to nowhere else.
-template <class T>
-bool product_fits(const Gemm<T>& product, const MatrixView<T>& state,
-                  const ConstMatrixView<T>& result) {
-  return product.A.rows == product.A.cols && product.A.rows > 0 && !product.transpose_B &&
-         product.alpha == T(1) && product.beta == T(0) && same_matrix(product.B, state) &&
-         same_matrix(product.C, result);
-}
-
-/// Whether the decision is about the columns that the update has measured.
-template <class T, class Update>
-bool decision_fits(const UpdateStatus<T>& decision, const Update& update,
-                   VectorView<const std::int32_t> active) {
-  return !update.join && decision.step_norms.data == update.step_norms.data &&
-         decision.state_norms.data == update.state_norms.data &&
-         decision.columns.status.data == update.status.data &&
-         decision.columns.active.data == active.data;
-}
-
-template <class T>
-std::optional<PicardLoop<T>> picard_loop(const Sequence& steps,
-                                         VectorView<const std::int32_t> active) {
-  const auto* product = std::get_if<Gemm<T>>(&steps[0]);
-  const auto* update = std::get_if<PicardUpdate<T>>(&steps[1]);
-  const auto* decision = std::get_if<UpdateStatus<T>>(&steps[2]);
-  if (product == nullptr || update == nullptr || decision == nullptr) return std::nullopt;
-  if (product->transpose_A || !product_fits<T>(*product, update->X, update->S) ||
-      !decision_fits(*decision, *update, active))
-    return std::nullopt;
-  return PicardLoop<T>{*product, *update, *decision};
-}
-
-template <class T>
-std::optional<AdjointLoop<T>> adjoint_loop(const Sequence& steps,
-                                           VectorView<const std::int32_t> active) {
-  const auto* product = std::get_if<Gemm<T>>(&steps[0]);
-  const auto* update = std::get_if<AdjointUpdate<T>>(&steps[1]);
-  const auto* decision = std::get_if<UpdateStatus<T>>(&steps[2]);
-  if (product == nullptr || update == nullptr || decision == nullptr) return std::nullopt;
-  if (!product->transpose_A || !product_fits<T>(*product, update->V, update->W) ||
-      !decision_fits(*decision, *update, active))
-    return std::nullopt;
-  return AdjointLoop<T>{*product, *update, *decision};
-}
-
-/// Whether what precedes the loop is what it may do itself: nothing for the state, the derivative
-/// that it holds for the adjoint.
-template <class T>
-bool take_derivative(PicardLoop<T>&, const Sequence& sequence) {
-  return sequence.size() == 3;
-}
-template <class T>
-bool take_derivative(AdjointLoop<T>& loop, const Sequence& sequence) {
-  if (sequence.size() == 3) return true;
-  const auto* derivative = std::get_if<ActivationDerivative<T>>(&sequence[0]);
-  if (sequence.size() != 4 || derivative == nullptr ||
-      !same_matrix(derivative->Psi, loop.update.Psi))
-    return false;
-  loop.derivative = *derivative;
-  return true;
-}
-
 /// An iteration of a round takes about 1 µs (estimated: 2·n²·m operations at a third of the peak,
 /// and the cluster's barrier), one of a loop of products about 5 µs.
 constexpr index_t k_most_rounds = 4;
 
-}  // namespace
-
-std::optional<FusedLoop> FusedLoop::match(const Sequence& sequence,
-                                          VectorView<const std::int32_t> active,
-                                          int multiprocessors) {
-  if (sequence.size() != 3) return std::nullopt;
-  const auto fitting = [&](const auto& loop) -> std::optional<FusedLoop> {
-    if (!loop) return std::nullopt;
-    const index_t rounds = fused_rounds(*loop, multiprocessors);
-    if (rounds == 0) return std::nullopt;
-    return FusedLoop(*loop, multiprocessors, rounds);
-  };
-  if (const auto loop = fitting(picard_loop<float>(sequence, active))) return loop;
-  if (const auto loop = fitting(picard_loop<double>(sequence, active))) return loop;
-  if (const auto loop = fitting(adjoint_loop<float>(sequence, active))) return loop;
-  return fitting(adjoint_loop<double>(sequence, active));
+template <class T>
+PicardLoop<T> loop_of(const FixedPoint<T>& solve, const PicardMap<T>&, const Gemm<T>& product) {
+  return {product, std::get<PicardUpdate<T>>(update_of(solve)), decision_of(solve)};
 }
-
-std::optional<FusedLoop> FusedLoop::match_from_zero(const Sequence& sequence,
-                                                    VectorView<const std::int32_t> active,
-                                                    int multiprocessors,
-                                                    std::int32_t max_iterations) {
-  if (sequence.size() < 3) return std::nullopt;
-  auto loop = match({sequence.end() - 3, sequence.end()}, active, multiprocessors);
-  if (!loop) return std::nullopt;
-  const bool fits = std::visit(
-      [&](auto& form) {
-        return form.decision.max_iterations <= max_iterations && take_derivative(form, sequence);
-      },
-      loop->loop_);
-  if (!fits) return std::nullopt;
-  loop->from_zero_ = true;
+template <class T>
+AdjointLoop<T> loop_of(const FixedPoint<T>& solve, const AdjointMap<T>& map,
+                       const Gemm<T>& product) {
+  AdjointLoop<T> loop = {product, std::get<AdjointUpdate<T>>(update_of(solve)), decision_of(solve)};
+  if (solve.start == SolveStart::zero) loop.derivative = map.derivative;
   return loop;
 }
 
-std::optional<FusedLoop> FusedLoop::choose(LoopStrategy strategy, const Sequence& sequence,
-                                           VectorView<const std::int32_t> active,
-                                           int multiprocessors, std::int32_t until) {
-  const bool forced = strategy == LoopStrategy::fused;
-  if (until != 0 || (!forced && strategy != LoopStrategy::automatic)) return std::nullopt;
-  const auto loop = match(sequence, active, multiprocessors);
-  if (forced && !loop) throw NotSupported("this loop cannot run as one kernel");
-  return loop && (forced || loop->worthwhile()) ? loop : std::nullopt;
+}  // namespace
+
+template <class T>
+std::optional<FusedLoop> FusedLoop::fit(const FixedPoint<T>& solve, int multiprocessors) {
+  const auto A = entries_of(solve.A);
+  // The kernels of the state read A by rows, those of the adjoint by columns.
+  const bool adjoint = std::holds_alternative<AdjointMap<T>>(solve.f);
+  if (!A || A->rows == 0 || solve.transpose != adjoint || solve.mix ||
+      solve.sweep != Sweep::jacobi || solve.decision.max_iterations == 0)
+    return std::nullopt;
+  const Gemm<T> product = {.A = *A,
+                           .B = solve.X,
+                           .C = solve.product,
+                           .transpose_A = solve.transpose,
+                           .batch_invariant = solve.batch_invariant};
+  return std::visit(
+      [&](const auto& map) -> std::optional<FusedLoop> {
+        const auto loop = loop_of(solve, map, product);
+        const index_t rounds = fused_rounds(loop, multiprocessors);
+        if (rounds == 0) return std::nullopt;
+        return FusedLoop(loop, multiprocessors, rounds, solve.start == SolveStart::zero);
+      },
+      solve.f);
 }
 
-std::optional<FusedLoop> FusedLoop::choose_from_zero(LoopStrategy strategy,
-                                                     const Sequence& sequence,
-                                                     VectorView<const std::int32_t> active,
-                                                     int multiprocessors,
-                                                     std::int32_t max_iterations) {
+template <class T>
+std::optional<FusedLoop> FusedLoop::choose(LoopStrategy strategy, const FixedPoint<T>& solve,
+                                           int multiprocessors) {
   const bool forced = strategy == LoopStrategy::fused;
   if (!forced && strategy != LoopStrategy::automatic) return std::nullopt;
-  const auto loop = match_from_zero(sequence, active, multiprocessors, max_iterations);
+  const auto loop = fit(solve, multiprocessors);
+  // A solve of no iteration is no loop, however it is asked for.
+  if (forced && !loop && solve.decision.max_iterations > 0)
+    throw NotSupported("this solve cannot run as one kernel");
   return loop && (forced || loop->worthwhile()) ? loop : std::nullopt;
 }
 
@@ -139,9 +65,17 @@ bool FusedLoop::worthwhile() const {
          std::visit([](const auto& loop) { return loop.product.batch_invariant; }, loop_);
 }
 
-void FusedLoop::launch(std::int32_t max_iterations, CUstream_st* stream) const {
-  const FusedRun run = {max_iterations, multiprocessors_, from_zero_};
-  std::visit([&](const auto& loop) { run_fused(loop, run, stream); }, loop_);
+void FusedLoop::launch(CUstream_st* stream) const {
+  std::visit(
+      [&](const auto& loop) {
+        run_fused(loop, {loop.decision.max_iterations, multiprocessors_, from_zero_}, stream);
+      },
+      loop_);
 }
+
+template std::optional<FusedLoop> FusedLoop::fit(const FixedPoint<float>&, int);
+template std::optional<FusedLoop> FusedLoop::fit(const FixedPoint<double>&, int);
+template std::optional<FusedLoop> FusedLoop::choose(LoopStrategy, const FixedPoint<float>&, int);
+template std::optional<FusedLoop> FusedLoop::choose(LoopStrategy, const FixedPoint<double>&, int);
 
 }  // namespace idl::cuda

@@ -5,8 +5,8 @@
 #include <optional>
 #include <variant>
 
-#include "idl/context.hpp"
 #include "kernels/backend.hpp"
+#include "kernels/fixed_point.hpp"
 
 namespace idl::cuda {
 
@@ -37,46 +37,38 @@ struct AdjointLoop {
 /// Source of the idea: Diamos et al., "Persistent RNNs", ICML 2016.
 class FusedLoop {
  public:
-  /// None where the sequence is no such loop or A is too large for the current device, of which
-  /// the number of multiprocessors decides how many columns share a block.
-  static std::optional<FusedLoop> match(const Sequence& sequence,
-                                        VectorView<const std::int32_t> active, int multiprocessors);
-
-  /// The same for Backend::compile_from_zero(), of which max_iterations is one.
-  static std::optional<FusedLoop> match_from_zero(const Sequence& sequence,
-                                                  VectorView<const std::int32_t> active,
-                                                  int multiprocessors, std::int32_t max_iterations);
+  /// None where A is too large for the current device, of which the number of multiprocessors
+  /// decides how many columns share a block, and where the solve is accelerated or swept in blocks
+  /// of rows.
+  template <class T>
+  static std::optional<FusedLoop> fit(const FixedPoint<T>& solve, int multiprocessors);
 
   /// Whether it is likely to be faster than a loop of products over all columns, or the bits must
   /// not depend on how many columns there are.
   bool worthwhile() const;
 
-  /// match(), if `strategy` is `fused`, or `automatic` and it is worthwhile. A kernel runs all
-  /// columns to their ends, so not where the loop ends at `until` > 0 running ones.
-  /// @throws NotSupported where it is `fused` and this loop cannot run so
-  static std::optional<FusedLoop> choose(LoopStrategy strategy, const Sequence& sequence,
-                                         VectorView<const std::int32_t> active, int multiprocessors,
-                                         std::int32_t until);
+  /// fit(), if `strategy` is `fused`, or `automatic` and it is worthwhile.
+  /// @throws NotSupported where it is `fused` and this solve cannot run so
+  template <class T>
+  static std::optional<FusedLoop> choose(LoopStrategy strategy, const FixedPoint<T>& solve,
+                                         int multiprocessors);
 
-  /// The same of match_from_zero(), for which there is always another way.
-  static std::optional<FusedLoop> choose_from_zero(LoopStrategy strategy, const Sequence& sequence,
-                                                   VectorView<const std::int32_t> active,
-                                                   int multiprocessors,
-                                                   std::int32_t max_iterations);
+  /// Whether it does what steps_of(solve).start says, too; otherwise that comes before it.
+  bool starts_by_itself() const { return from_zero_; }
 
-  /// Enqueues the loop: while a column is running, at most max_iterations times.
-  void launch(std::int32_t max_iterations, CUstream_st* stream) const;
+  /// Enqueues the loop: while a column is running, at most as often as its decision allows.
+  void launch(CUstream_st* stream) const;
 
  private:
   using Loop =
       std::variant<PicardLoop<float>, PicardLoop<double>, AdjointLoop<float>, AdjointLoop<double>>;
-  FusedLoop(Loop loop, int multiprocessors, index_t rounds)
-      : loop_(loop), multiprocessors_(multiprocessors), rounds_(rounds) {}
+  FusedLoop(Loop loop, int multiprocessors, index_t rounds, bool from_zero)
+      : loop_(loop), multiprocessors_(multiprocessors), rounds_(rounds), from_zero_(from_zero) {}
 
   Loop loop_;
   int multiprocessors_;
   index_t rounds_;
-  bool from_zero_ = false;
+  bool from_zero_;
 };
 
 /// How a loop is launched.

@@ -10,6 +10,8 @@
 #include "kernels/cuda/runtime/factory.hpp"
 #include "kernels/cuda/runtime/leading_dimension.hpp"
 #include "kernels/cuda/runtime/read_back.hpp"
+#include "kernels/loop/choice.hpp"
+#include "kernels/loop/generic.hpp"
 #include "kernels/validate.hpp"
 
 namespace idl::cuda {
@@ -224,14 +226,29 @@ int CudaBackend::multiprocessors() const {
   return count;
 }
 
-std::unique_ptr<Program> CudaBackend::compile_from_zero(const Sequence& sequence,
-                                                        VectorView<const std::int32_t> active,
-                                                        std::int32_t max_iterations) {
-  validate_all(sequence);
+template <class T>
+std::unique_ptr<Program> CudaBackend::compile_solve(const FixedPoint<T>& solve) {
+  validate(solve, device());
   const DeviceGuard guard(device_);
-  const auto fused = FusedLoop::choose_from_zero(loop_strategy_, sequence, active,
-                                                 multiprocessors(), max_iterations);
-  return fused ? compile_fused_loop(home(), sequence, *fused, max_iterations) : nullptr;
+  if (auto program = compile_refined_if_chosen(loop_strategy_, shared_from_this(), solve))
+    return program;
+  if (const auto fused = FusedLoop::choose(loop_strategy_, solve, multiprocessors())) {
+    SolveSteps steps = steps_of(solve);
+    auto loop = compile_fused_loop(home(), std::move(steps.iteration), *fused);
+    if (fused->starts_by_itself() || steps.start.empty()) return loop;
+    return std::make_unique<ProgramsInOrder>(
+        Programs{compile_straight(home(), std::move(steps.start)), std::move(loop)});
+  }
+  if (auto program = compile_compacted_if_chosen(loop_strategy_, shared_from_this(), solve))
+    return program;
+  return compile_generic(*this, solve);
+}
+
+std::unique_ptr<Program> CudaBackend::compile(const FixedPoint<float>& solve) {
+  return compile_solve(solve);
+}
+std::unique_ptr<Program> CudaBackend::compile(const FixedPoint<double>& solve) {
+  return compile_solve(solve);
 }
 
 std::unique_ptr<Program> CudaBackend::compile_while(Sequence sequence,
@@ -247,9 +264,6 @@ std::unique_ptr<Program> CudaBackend::compile_while(Sequence sequence,
   validate_all(sequence);
   if (max_iterations == 0) return std::make_unique<EmptyProgram>(std::move(sequence));
   const DeviceGuard guard(device_);
-  if (const auto fused =
-          FusedLoop::choose(loop_strategy_, sequence, active, multiprocessors(), until))
-    return compile_fused_loop(home(), std::move(sequence), *fused, max_iterations);
   if (use_conditional_nodes()) {
     try {
       return compile_conditional_loop(home(), sequence, active.data, max_iterations, until);
@@ -262,7 +276,7 @@ std::unique_ptr<Program> CudaBackend::compile_while(Sequence sequence,
   return compile_block_loop(home(), std::move(sequence), active.data, max_iterations, until);
 }
 
-std::unique_ptr<Program> CudaBackend::join(std::vector<std::shared_ptr<Program>> parts) {
+std::unique_ptr<Program> CudaBackend::join(Programs parts) {
   const DeviceGuard guard(device_);
   return join_programs(home(), std::move(parts));
 }

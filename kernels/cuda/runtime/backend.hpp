@@ -51,12 +51,11 @@ class CudaBackend final : public ForEachPrimitive<CudaRunEach>,
   std::unique_ptr<Program> compile(Sequence sequence) override;
   std::unique_ptr<Program> compile_while(Sequence sequence, VectorView<const std::int32_t> active,
                                          std::int32_t max_iterations, std::int32_t until) override;
-  std::unique_ptr<Program> compile_from_zero(const Sequence& sequence,
-                                             VectorView<const std::int32_t> active,
-                                             std::int32_t max_iterations) override;
-  std::unique_ptr<Program> join(std::vector<std::shared_ptr<Program>> parts) override;
-  /// Strategies but `automatic` are taken at their word: compile_while() throws NotSupported where
-  /// they do not work.
+  std::unique_ptr<Program> compile(const FixedPoint<float>& solve) override;
+  std::unique_ptr<Program> compile(const FixedPoint<double>& solve) override;
+  std::unique_ptr<Program> join(Programs parts) override;
+  /// Strategies but `automatic` are taken at their word: NotSupported is thrown where they do not
+  /// work.
   void choose_loop_strategy(LoopStrategy strategy) override { loop_strategy_ = strategy; }
 
   /// Validates and enqueues.
@@ -66,6 +65,8 @@ class CudaBackend final : public ForEachPrimitive<CudaRunEach>,
  private:
   struct State;
 
+  template <class T>
+  std::unique_ptr<Program> compile_solve(const FixedPoint<T>& solve);
   void validate_all(const Sequence& sequence) const;
   ProgramHome home();
   bool find_out_conditional_nodes();

@@ -129,23 +129,19 @@ class StraightProgram final : public CudaProgram<RecordableProgram> {
 
 class FusedLoopProgram final : public RecordableProgram {
  public:
-  FusedLoopProgram(const ProgramHome& home, Sequence sequence, const FusedLoop& loop,
-                   std::int32_t max_iterations)
-      : RecordableProgram(std::move(sequence)),
-        home_(home),
-        loop_(loop),
-        max_iterations_(max_iterations) {}
+  FusedLoopProgram(const ProgramHome& home, Sequence iteration, const FusedLoop& loop)
+      : RecordableProgram(std::move(iteration)), home_(home), loop_(loop) {}
 
   void launch() override {
     const DeviceGuard guard(home_.device);
     enqueue(home_.stream);
   }
-  void enqueue(cudaStream_t stream) const override { loop_.launch(max_iterations_, stream); }
+  void enqueue(cudaStream_t stream) const override { loop_.launch(stream); }
+  LoopStrategy strategy() const override { return LoopStrategy::fused; }
 
  private:
   ProgramHome home_;
   FusedLoop loop_;
-  std::int32_t max_iterations_;
 };
 
 class ConditionalLoopProgram final : public CudaProgram<Program> {
@@ -174,6 +170,7 @@ class ConditionalLoopProgram final : public CudaProgram<Program> {
     launch_graph(prelude_, home_.stream, home_.pool);
     launch_graph(exec_, home_.stream, home_.pool);
   }
+  LoopStrategy strategy() const override { return LoopStrategy::conditional_node; }
 
  private:
   PoolMemory iteration_;
@@ -208,6 +205,7 @@ class BlockLoopProgram final : public CudaProgram<Program> {
       if (active_after(block - 1) <= until_) return;
     }
   }
+  LoopStrategy strategy() const override { return LoopStrategy::block_replay; }
 
  private:
   GraphExec make_block(const std::int32_t* active, std::int32_t iterations) const {
@@ -257,9 +255,9 @@ std::unique_ptr<Program> compile_straight(const ProgramHome& home, Sequence sequ
   return std::make_unique<StraightProgram>(home, std::move(sequence));
 }
 
-std::unique_ptr<Program> compile_fused_loop(const ProgramHome& home, Sequence sequence,
-                                            const FusedLoop& loop, std::int32_t max_iterations) {
-  return std::make_unique<FusedLoopProgram>(home, std::move(sequence), loop, max_iterations);
+std::unique_ptr<Program> compile_fused_loop(const ProgramHome& home, Sequence iteration,
+                                            const FusedLoop& loop) {
+  return std::make_unique<FusedLoopProgram>(home, std::move(iteration), loop);
 }
 
 std::unique_ptr<Program> compile_conditional_loop(const ProgramHome& home, Sequence sequence,

@@ -35,9 +35,9 @@ class RecordableProgram : public Program {
 /// A validated sequence as one graph.
 std::unique_ptr<Program> compile_straight(const ProgramHome& home, Sequence sequence);
 
-/// A small solve as one kernel; no graph is needed.
-std::unique_ptr<Program> compile_fused_loop(const ProgramHome& home, Sequence sequence,
-                                            const FusedLoop& loop, std::int32_t max_iterations);
+/// A small solve as one kernel, which does the steps of `iteration`; no graph is needed.
+std::unique_ptr<Program> compile_fused_loop(const ProgramHome& home, Sequence iteration,
+                                            const FusedLoop& loop);
 
 /// A loop as a conditional WHILE node. @throws DeviceError, NotSupported where that does not work.
 std::unique_ptr<Program> compile_conditional_loop(const ProgramHome& home, Sequence sequence,
@@ -51,8 +51,7 @@ std::unique_ptr<Program> compile_block_loop(const ProgramHome& home, Sequence se
                                             std::int32_t until);
 
 /// Each longest run of recordable parts as one graph; the others are launched in between.
-std::unique_ptr<Program> join_programs(const ProgramHome& home,
-                                       std::vector<std::shared_ptr<Program>> parts);
+std::unique_ptr<Program> join_programs(const ProgramHome& home, Programs given);
 
 inline constexpr std::int32_t k_block_iterations = 8;
 

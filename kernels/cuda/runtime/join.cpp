@@ -40,6 +40,7 @@ class RecordedRun final : public RecordableProgram {
   void enqueue(cudaStream_t stream) const override {
     for (const auto& part : parts_) part->enqueue(stream);
   }
+  LoopStrategy strategy() const override { return strategy_of({parts_.begin(), parts_.end()}); }
 
  private:
   ProgramHome home_;
@@ -47,11 +48,34 @@ class RecordedRun final : public RecordableProgram {
   GraphExec exec_;
 };
 
+/// Pieces of the programs that were joined. It keeps these, which may own what the pieces work on.
+class JoinedPrograms final : public ProgramsInOrder {
+ public:
+  JoinedPrograms(Programs pieces, Programs given)
+      : ProgramsInOrder(std::move(pieces)), given_(std::move(given)) {}
+  LoopStrategy strategy() const override { return strategy_of(given_); }
+
+ private:
+  Programs given_;
+};
+
+/// Programs in order, taken apart.
+void append_parts(Programs& all, const Programs& given) {
+  for (const auto& part : given) {
+    if (const auto* several = dynamic_cast<const ProgramsInOrder*>(part.get())) {
+      append_parts(all, several->parts());
+    } else {
+      all.push_back(part);
+    }
+  }
+}
+
 }  // namespace
 
-std::unique_ptr<Program> join_programs(const ProgramHome& home,
-                                       std::vector<std::shared_ptr<Program>> parts) {
-  std::vector<std::shared_ptr<Program>> pieces;
+std::unique_ptr<Program> join_programs(const ProgramHome& home, Programs given) {
+  Programs parts;
+  append_parts(parts, given);
+  Programs pieces;
   Recordables run;
   const auto end_run = [&] {
     if (run.size() == 1) pieces.push_back(std::move(run[0]));
@@ -66,9 +90,8 @@ std::unique_ptr<Program> join_programs(const ProgramHome& home,
       pieces.push_back(std::move(part));
     }
   }
-  if (pieces.empty() && run.size() > 1) return std::make_unique<RecordedRun>(home, std::move(run));
   end_run();
-  return std::make_unique<ProgramsInOrder>(std::move(pieces));
+  return std::make_unique<JoinedPrograms>(std::move(pieces), std::move(given));
 }
 
 }  // namespace idl::cuda

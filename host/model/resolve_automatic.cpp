@@ -1,27 +1,22 @@
 // SPDX-License-Identifier: MIT
-#include "host/model/loop_options.hpp"
+#include "host/model/resolve_automatic.hpp"
 
 namespace idl {
 
-solver::LoopOptions loop_options(const SolverOptions& wanted, Device device,
-                                 const WellPosedness& constraint, index_t states, index_t samples) {
+SolverOptions resolve_automatic(SolverOptions options, Device device,
+                                const WellPosedness& constraint, index_t states, index_t samples) {
   // A GPU does small solves in one kernel, without either. Picard iteration is exact on a nilpotent
   // A after as many steps as states, and nothing is known of an A that is free.
   const bool faster =
       device.kind == DeviceKind::cpu && constraint.kind == WellPosednessKind::inf_norm_ball;
-  solver::LoopOptions options = {
-      .batch_invariant = wanted.batch_invariant,
-      .sweep = wanted.sweep,
-      .acceleration = wanted.acceleration,
-      .compaction = {},
-      .refinement = {.wanted = wanted.precision == Precision::automatic}};
   // A block of rows with a column or two is a chain of additions that wait for each other, a sweep
   // a row of such chains; all rows at once keep the processor busy, and take 0.6 to 1 of the time.
   // Where A is read from far away, fewer iterations count for more. A sample that must not know of
   // others is swept as they are.
   constexpr index_t k_few_samples = 2;
   constexpr index_t k_near_states = 512;
-  const bool alone = samples <= k_few_samples && states <= k_near_states && !wanted.batch_invariant;
+  const bool alone =
+      samples <= k_few_samples && states <= k_near_states && !options.batch_invariant;
   if (options.sweep == Sweep::automatic)
     options.sweep = faster && !alone ? Sweep::gauss_seidel : Sweep::jacobi;
   if (options.acceleration == Acceleration::automatic)

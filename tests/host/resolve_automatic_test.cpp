@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "host/model/loop_options.hpp"
+#include "host/model/resolve_automatic.hpp"
 
 #include <gtest/gtest.h>
 
@@ -10,43 +10,44 @@
 namespace idl::test {
 namespace {
 
-TEST(LoopOptions, AutomaticIsTheFasterMethodForAContractionOnTheCpu) {
-  const auto options = loop_options({}, Device::cpu(), WellPosedness::inf_norm_ball(0.95), 100, 3);
+TEST(ResolveAutomatic, AutomaticIsTheFasterMethodForAContractionOnTheCpu) {
+  const auto options =
+      resolve_automatic({}, Device::cpu(), WellPosedness::inf_norm_ball(0.95), 100, 3);
   EXPECT_EQ(options.sweep, Sweep::gauss_seidel);
   EXPECT_EQ(options.acceleration, Acceleration::anderson);
 }
 
-TEST(LoopOptions, AutomaticTakesAllRowsAtOnceForFewSamplesUnlessTheirBitsMustBeThoseInABatch) {
+TEST(ResolveAutomatic, AutomaticTakesAllRowsAtOnceForFewSamplesUnlessTheirBitsMustBeThoseInABatch) {
   const auto ball = WellPosedness::inf_norm_ball(0.95);
   for (const index_t samples : {1, 2}) {
-    const auto options = loop_options({}, Device::cpu(), ball, 100, samples);
+    const auto options = resolve_automatic({}, Device::cpu(), ball, 100, samples);
     EXPECT_EQ(options.sweep, Sweep::jacobi);
     EXPECT_EQ(options.acceleration, Acceleration::anderson);
-    EXPECT_EQ(loop_options({.batch_invariant = true}, Device::cpu(), ball, 100, samples).sweep,
+    EXPECT_EQ(resolve_automatic({.batch_invariant = true}, Device::cpu(), ball, 100, samples).sweep,
               Sweep::gauss_seidel);
-    EXPECT_EQ(loop_options({}, Device::cpu(), ball, 4096, samples).sweep, Sweep::gauss_seidel);
+    EXPECT_EQ(resolve_automatic({}, Device::cpu(), ball, 4096, samples).sweep, Sweep::gauss_seidel);
   }
 }
 
-TEST(LoopOptions, AutomaticIsPicardIterationOnAGpuAndForAnyOtherModel) {
+TEST(ResolveAutomatic, AutomaticIsPicardIterationOnAGpuAndForAnyOtherModel) {
   for (const auto& [device, constraint] :
        {std::pair{Device::cuda(), WellPosedness::inf_norm_ball(0.95)},
         {Device::cuda(), WellPosedness::none()},
         {Device::cpu(), WellPosedness::none()},
         {Device::cpu(), WellPosedness::strictly_upper_triangular()}}) {
-    const auto options = loop_options({}, device, constraint, 100, 3);
+    const auto options = resolve_automatic({}, device, constraint, 100, 3);
     EXPECT_EQ(options.sweep, Sweep::jacobi);
     EXPECT_EQ(options.acceleration, Acceleration::none);
   }
 }
 
-TEST(LoopOptions, WhatIsAskedForIsTaken) {
+TEST(ResolveAutomatic, WhatIsAskedForIsTaken) {
   for (const Device device : {Device::cpu(), Device::cuda()})
     for (const auto constraint : {WellPosedness::none(), WellPosedness::inf_norm_ball(0.95)})
       for (const Sweep sweep : {Sweep::jacobi, Sweep::gauss_seidel})
         for (const Acceleration each : {Acceleration::none, Acceleration::anderson}) {
           const auto options =
-              loop_options({.sweep = sweep, .acceleration = each}, device, constraint, 100, 1);
+              resolve_automatic({.sweep = sweep, .acceleration = each}, device, constraint, 100, 1);
           EXPECT_EQ(options.sweep, sweep);
           EXPECT_EQ(options.acceleration, each);
         }
@@ -63,7 +64,7 @@ TYPED_TEST(AutomaticMethod, HasTheBitsOfTheMethodItStandsFor) {
   RandomValues random(5);
   const auto U = this->matrix(p, m, random.uniforms(p * m, -1.0, 1.0));
   const auto chosen =
-      loop_options({}, this->context().device(), model.options().well_posedness, n, m);
+      resolve_automatic({}, this->context().device(), model.options().well_posedness, n, m);
   const auto automatic = model.predict(this->context(), U.view());
   const auto asked = model.predict(this->context(), U.view(),
                                    {.sweep = chosen.sweep, .acceleration = chosen.acceleration});

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: MIT
+#include "host/solver/fixed_point_solver.hpp"
+
+#include <functional>
+#include <limits>
+#include <string>
+#include <utility>
+
+#include "idl/error.hpp"
+
+namespace idl::solver {
+namespace {
+
+template <class T>
+Decision<T> decision_of(const Tolerance& tolerance, index_t terms,
+                        const IterationState<T>& iteration) {
+  return {.contraction = iteration.contraction(),
+          .absolute = static_cast<T>(tolerance.absolute),
+          .relative = static_cast<T>(tolerance.relative),
+          // Below this, relative to the state, steps are noise: γ_{n+4} bounds one application's
+          // rounding.
+          .rounding = static_cast<T>(terms + 4) * std::numeric_limits<T>::epsilon() / T(2),
+          .certified = tolerance.rule == StopRule::certified_bound,
+          .max_iterations = tolerance.max_iterations};
+}
+
+/// A bound of ‖(I − L_φ|A|)⁻¹‖∞ from a Perron vector of the entries; +inf where they are not
+/// stored.
+template <class T>
+double gain_of(Context& context, const LinearMap<T>& A, const Activation& activation) {
+  const auto entries = entries_of(A);
+  if (!entries) return std::numeric_limits<double>::infinity();
+  const std::vector<T> values = download(context, *entries);
+  return perron_gain(std::vector<double>(values.begin(), values.end()), entries->rows,
+                     lipschitz_constant(activation));
+}
+
+}  // namespace
+
+template <class T>
+template <class Problem>
+FixedPointSolver<T>::FixedPointSolver(Context& context, const Problem& problem,
+                                      const Tolerance& tolerance, const SolverOptions& options)
+    : context_(&context),
+      problem_(problem),
+      tolerance_(tolerance),
+      options_(options),
+      memory_(problem.make_memory(context)) {
+  const MatrixView<T> X = problem.state();
+  if (options.acceleration == Acceleration::anderson) anderson_.emplace(context, X.rows, X.cols);
+  compile();
+  norms_ = context.backend()->compile(problem.norms(memory_));
+}
+
+template <class T>
+FixedPointSolver<T>::FixedPointSolver(Context& context, const EquilibriumProblem<T>& problem,
+                                      const SolverOptions& options)
+    : FixedPointSolver(context, problem, options.forward, options) {}
+
+template <class T>
+FixedPointSolver<T>::FixedPointSolver(Context& context, const AdjointProblem<T>& problem,
+                                      const SolverOptions& options)
+    : FixedPointSolver(context, problem, options.adjoint, options) {}
+
+template <class T>
+LinearMap<T> FixedPointSolver<T>::A() const {
+  return std::visit([](const auto& problem) { return problem.A; }, problem_);
+}
+
+template <class T>
+Activation FixedPointSolver<T>::activation() const {
+  return std::visit([](const auto& problem) { return problem.activation; }, problem_);
+}
+
+/// What the loop is given, the start among it, and κ where the decision needs it.
+template <class T>
+Sequence FixedPointSolver<T>::inputs() {
+  Sequence sequence = std::visit(
+      [&](const auto& problem) { return problem.inputs(memory_, options_.batch_invariant); },
+      problem_);
+  if (tolerance_.rule == StopRule::certified_bound) {
+    append(sequence, row_abs_sum_steps<T>(A(), memory_.A_row_sums));
+    sequence.push_back(Reduce<T>{.x = memory_.A_row_sums,
+                                 .result = memory_.iteration.contraction(),
+                                 .kind = ReduceKind::max,
+                                 .scale = static_cast<T>(lipschitz_constant(activation()))});
+  }
+  if (X0_.rows() > 0) {
+    const auto X = std::visit([](const auto& problem) { return problem.state(); }, problem_);
+    sequence.push_back(CopyMatrix<T>{.X = X0_, .Y = X});
+  }
+  return sequence;
+}
+
+template <class T>
+FixedPoint<T> FixedPointSolver<T>::description() {
+  FixedPoint<T> solve =
+      std::visit([&](const auto& problem) { return problem.iteration(memory_); }, problem_);
+  solve.batch_invariant = options_.batch_invariant;
+  solve.decision = decision_of(tolerance_, terms_per_row(solve.A), memory_.iteration);
+  solve.sweep = options_.sweep == Sweep::gauss_seidel ? Sweep::gauss_seidel : Sweep::jacobi;
+  if (anderson_) solve.mix = anderson_->view();
+  solve.start = X0_.rows() > 0 ? SolveStart::given : SolveStart::zero;
+  solve.low_precision = options_.precision == Precision::automatic;
+  return solve;
+}
+
+template <class T>
+void FixedPointSolver<T>::compile() {
+  Backend& backend = *context_->backend();
+  std::shared_ptr<Program> loop = backend.compile(description());
+  inputs_ = backend.compile(inputs());
+  loop_ = std::move(loop);
+}
+
+template <class T>
+bool FixedPointSolver<T>::start_from(std::optional<ConstMatrixView<T>> X0) {
+  const auto X = std::visit([](const auto& problem) { return problem.state(); }, problem_);
+  IDL_CHECK(!X0 || (X0->rows == X.rows && X0->cols == X.cols),
+            "X0 is " + std::to_string(X0->rows) + "x" + std::to_string(X0->cols) +
+                ", the state is " + std::to_string(X.rows) + "x" + std::to_string(X.cols));
+  const bool had_start = X0_.rows() > 0;
+  if (had_start && X0) copy<T>(*context_, *X0, X0_);
+  if (had_start == X0.has_value()) return false;
+  Matrix<T> before = std::exchange(X0_, Matrix<T>());
+  try {
+    if (X0) {
+      X0_ = Matrix<T>(*context_, X.rows, X.cols);
+      copy<T>(*context_, *X0, X0_);
+    }
+    compile();
+  } catch (...) {
+    X0_ = std::move(before);  // what the programs that there are begin with
+    throw;
+  }
+  return true;
+}
+
+template <class T>
+void FixedPointSolver<T>::launch() {
+  inputs_->launch();
+  loop_->launch();
+}
+
+template <class T>
+void FixedPointSolver<T>::report(SolveReport& report) {
+  norms_->launch();
+  const auto gain = [&] { return gain_of(*context_, A(), activation()); };
+  const IterationRecord& record = memory_.iteration.latest_record();
+  std::visit([&](const auto& problem) { problem.certify(record, std::ref(gain), report); },
+             problem_);
+}
+
+template class FixedPointSolver<float>;
+template class FixedPointSolver<double>;
+
+}  // namespace idl::solver

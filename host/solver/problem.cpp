@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: MIT
+#include "host/solver/problem.hpp"
+
+#include <limits>
+
+namespace idl::solver {
+namespace {
+
+template <class T>
+Arithmetic arithmetic_of(const LinearMap<T>& A, index_t inputs, const Activation& activation) {
+  return {.unit_roundoff = static_cast<double>(std::numeric_limits<T>::epsilon()) / 2.0,
+          .least_normal = static_cast<double>(std::numeric_limits<T>::min()),
+          .states = static_cast<double>(terms_per_row(A)),
+          .inputs = static_cast<double>(inputs),
+          .activation = activation};
+}
+
+template <class T>
+FixedPoint<T> iteration_in(SolverMemory<T>& memory, MatrixView<T> state) {
+  FixedPoint<T> solve;
+  solve.X = state;
+  solve.product = memory.product;
+  solve.columns = memory.iteration.columns();
+  solve.step_norms = memory.iteration.step_norms();
+  solve.state_norms = memory.iteration.state_norms();
+  return solve;
+}
+
+template <class T>
+Sequence norm_of_A(const LinearMap<T>& A, SolverMemory<T>& memory) {
+  Sequence sequence = row_abs_sum_steps<T>(A, memory.A_row_sums);
+  sequence.push_back(Reduce<T>{
+      .x = memory.A_row_sums, .result = memory.iteration.A_norm(), .kind = ReduceKind::max});
+  return sequence;
+}
+
+}  // namespace
+
+template <class T>
+SolverMemory<T> EquilibriumProblem<T>::make_memory(Context& context) const {
+  return SolverMemory<T>(context, X.rows, X.cols);
+}
+
+template <class T>
+SolverMemory<T> AdjointProblem<T>::make_memory(Context& context) const {
+  SolverMemory<T> memory(context, V.rows, V.cols);
+  memory.Psi = Matrix<T>(context, V.rows, V.cols);
+  return memory;
+}
+
+template <class T>
+Sequence EquilibriumProblem<T>::inputs(SolverMemory<T>& memory, bool batch_invariant) const {
+  return {Gemm<T>{.A = B, .B = U, .C = memory.forcing, .batch_invariant = batch_invariant}};
+}
+
+template <class T>
+Sequence AdjointProblem<T>::inputs(SolverMemory<T>& memory, bool batch_invariant) const {
+  Sequence sequence = product_steps<T>(A, X, memory.Psi, {.batch_invariant = batch_invariant});
+  sequence.push_back(Gemm<T>{.A = C,
+                             .B = dY,
+                             .C = memory.forcing,
+                             .transpose_A = true,
+                             .batch_invariant = batch_invariant});
+  return sequence;
+}
+
+template <class T>
+FixedPoint<T> EquilibriumProblem<T>::iteration(SolverMemory<T>& memory) const {
+  FixedPoint<T> solve = iteration_in(memory, X);
+  solve.A = A;
+  solve.f = PicardMap<T>{.Z = memory.forcing, .activation = activation};
+  return solve;
+}
+
+template <class T>
+FixedPoint<T> AdjointProblem<T>::iteration(SolverMemory<T>& memory) const {
+  FixedPoint<T> solve = iteration_in(memory, V);
+  solve.A = A;
+  solve.transpose = true;
+  solve.f =
+      AdjointMap<T>{.G = memory.forcing,
+                    .Psi = memory.Psi,
+                    .derivative = ActivationDerivative<T>{
+                        .S = memory.Psi, .Z = Z, .Psi = memory.Psi, .activation = activation}};
+  return solve;
+}
+
+template <class T>
+Sequence EquilibriumProblem<T>::norms(SolverMemory<T>& memory) const {
+  Sequence sequence = norm_of_A(A, memory);
+  append(sequence,
+         {RowAbsSums<T>{.A = B, .sums = memory.B_row_sums},
+          Reduce<T>{
+              .x = memory.B_row_sums, .result = memory.iteration.B_norm(), .kind = ReduceKind::max},
+          ColumnNorms<T>{.X = U, .norms = memory.iteration.forcing_norms()}});
+  return sequence;
+}
+
+template <class T>
+Sequence AdjointProblem<T>::norms(SolverMemory<T>& memory) const {
+  Sequence sequence = norm_of_A(A, memory);
+  sequence.push_back(ColumnNorms<T>{
+      .X = memory.forcing, .norms = memory.iteration.forcing_norms(), .kind = NormKind::one});
+  return sequence;
+}
+
+template <class T>
+void EquilibriumProblem<T>::certify(const IterationRecord& record, const GainFallback& fallback,
+                                    SolveReport& report) const {
+  certify_state(record, arithmetic_of(A, B.cols, activation), fallback, report);
+}
+
+template <class T>
+void AdjointProblem<T>::certify(const IterationRecord& record, const GainFallback& fallback,
+                                SolveReport& report) const {
+  certify_adjoint(record, arithmetic_of(A, 0, activation), fallback, report);
+}
+
+template struct EquilibriumProblem<float>;
+template struct EquilibriumProblem<double>;
+template struct AdjointProblem<float>;
+template struct AdjointProblem<double>;
+
+}  // namespace idl::solver

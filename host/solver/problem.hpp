@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "host/solver/certificates.hpp"
+#include "host/solver/iteration_state.hpp"
+#include "idl/context.hpp"
+#include "idl/matrix.hpp"
+#include "idl/solver.hpp"
+#include "kernels/fixed_point.hpp"
+
+/// The two fixed points of an implicit model, and all in which they differ for their solver.
+namespace idl::solver {
+
+/// Working memory of a solve.
+template <class T>
+struct SolverMemory {
+  SolverMemory(Context& context, index_t n, index_t m)
+      : forcing(context, n, m),
+        product(context, n, m),
+        A_row_sums(context, n),
+        B_row_sums(context, n),
+        iteration(context, m) {}
+
+  Matrix<T> forcing;  ///< Z = BU, or G = CᵀdY
+  Matrix<T> product;  ///< AX, or AᵀV
+  Matrix<T> Psi{};    ///< of the adjoint
+  Vector<T> A_row_sums;
+  Vector<T> B_row_sums;  ///< of the equilibrium
+  IterationState<T> iteration;
+};
+
+/// The equilibrium X = φ(AX + BU): A n×n, B n×p', U p'×m (with the row of ones where there is a
+/// bias), X n×m, the result. It contracts in ℓ∞ per column by κ = L_φ‖A‖∞.
+/// Source: El Ghaoui et al. 2021, section 2.4.
+template <class T>
+struct EquilibriumProblem {
+  LinearMap<T> A;
+  ConstMatrixView<T> B;
+  ConstMatrixView<T> U;
+  MatrixView<T> X;
+  Activation activation;
+
+  MatrixView<T> state() const { return X; }
+  SolverMemory<T> make_memory(Context& context) const;
+  /// Z = BU.
+  Sequence inputs(SolverMemory<T>& memory, bool batch_invariant) const;
+  /// X <- φ(AX + Z), on working memory.
+  FixedPoint<T> iteration(SolverMemory<T>& memory) const;
+  /// Of A, B and U: what the certificate is made of beside the norms of the loop.
+  Sequence norms(SolverMemory<T>& memory) const;
+  /// Into `report`, whose memory is used again.
+  void certify(const IterationRecord& record, const GainFallback& fallback,
+               SolveReport& report) const;
+};
+
+/// The adjoint of X = φ(AX + Z) at a computed X: V = Ψ∘(AᵀV + CᵀdY), Ψ = φ'(AX + Z).
+/// A n×n, C q×n, Z and X n×m, dY q×m, V n×m, the result. It contracts in ℓ1 per column by the same
+/// κ. Source: El Ghaoui et al. 2021, section 6 (implicit differentiation).
+template <class T>
+struct AdjointProblem {
+  LinearMap<T> A;
+  ConstMatrixView<T> C;
+  ConstMatrixView<T> Z;
+  ConstMatrixView<T> X;
+  ConstMatrixView<T> dY;
+  MatrixView<T> V;
+  Activation activation;
+
+  MatrixView<T> state() const { return V; }
+  SolverMemory<T> make_memory(Context& context) const;
+  /// AX in the place of Ψ, and G = CᵀdY.
+  Sequence inputs(SolverMemory<T>& memory, bool batch_invariant) const;
+  /// V <- Ψ∘(AᵀV + G), on working memory.
+  FixedPoint<T> iteration(SolverMemory<T>& memory) const;
+  /// Of A and G.
+  Sequence norms(SolverMemory<T>& memory) const;
+  /// Into `report`, whose memory is used again.
+  void certify(const IterationRecord& record, const GainFallback& fallback,
+               SolveReport& report) const;
+};
+
+extern template struct EquilibriumProblem<float>;
+extern template struct EquilibriumProblem<double>;
+extern template struct AdjointProblem<float>;
+extern template struct AdjointProblem<double>;
+
+}  // namespace idl::solver

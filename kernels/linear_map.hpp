@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <optional>
+#include <variant>
+
+#include "idl/matrix.hpp"
+#include "kernels/primitives.hpp"
+
+/// What multiplies the state, as a value: a view of numbers whose owner outlives it. Solvers,
+/// certificates and programs ask it what they need; which kind it is concerns the products alone.
+namespace idl {
+
+/// All entries are stored.
+template <class T>
+struct DenseMap {
+  ConstMatrixView<T> A;
+};
+
+/// All entries are stored, and those on and below the diagonal are 0: Aⁿ = 0.
+template <class T>
+struct StrictlyUpperMap {
+  ConstMatrixView<T> A;
+};
+
+template <class T>
+using LinearMap = std::variant<DenseMap<T>, StrictlyUpperMap<T>>;
+
+template <class T>
+index_t rows(const LinearMap<T>& map) {
+  return std::visit([](const auto& kind) { return kind.A.rows; }, map);
+}
+
+template <class T>
+index_t cols(const LinearMap<T>& map) {
+  return std::visit([](const auto& kind) { return kind.A.cols; }, map);
+}
+
+/// Terms of the longest sum that makes an entry of Ax or Aᵀx: k of the rounding bound γ_k.
+template <class T>
+index_t terms_per_row(const LinearMap<T>& map) {
+  return cols(map);
+}
+
+/// Floating-point operations of AX with m columns.
+template <class T>
+double product_flops(const LinearMap<T>& map, index_t m) {
+  return 2.0 * static_cast<double>(rows(map)) * static_cast<double>(cols(map)) *
+         static_cast<double>(m);
+}
+
+/// The array of all entries, where there is one.
+template <class T>
+std::optional<ConstMatrixView<T>> entries_of(const LinearMap<T>& map) {
+  return std::visit([](const auto& kind) { return std::optional(kind.A); }, map);
+}
+
+/// How a product with a map is made.
+struct ProductOptions {
+  bool transpose = false;        ///< AᵀX in the place of AX
+  bool batch_invariant = false;  ///< as Gemm has it
+};
+
+/// The steps of Y <- AX, or Y <- AᵀX.
+template <class T>
+Sequence product_steps(const LinearMap<T>& map, ConstMatrixView<T> X, MatrixView<T> Y,
+                       const ProductOptions& options = {}) {
+  return std::visit(
+      [&](const auto& kind) {
+        return Sequence{Gemm<T>{.A = kind.A,
+                                .B = X,
+                                .C = Y,
+                                .transpose_A = options.transpose,
+                                .batch_invariant = options.batch_invariant}};
+      },
+      map);
+}
+
+/// Rows [first, first + count) of A, or of Aᵀ, which is then the transpose of what is returned.
+template <class T>
+LinearMap<T> rows_of(const LinearMap<T>& map, index_t first, index_t count, bool transpose) {
+  return std::visit(
+      [&](const auto& kind) -> LinearMap<T> {
+        return DenseMap<T>{transpose ? kind.A.columns(first, count)
+                                     : kind.A.row_range(first, count)};
+      },
+      map);
+}
+
+/// The steps of sums_i <- Σ_j |A_ij|.
+template <class T>
+Sequence row_abs_sum_steps(const LinearMap<T>& map, VectorView<T> sums) {
+  return std::visit([&](const auto& kind) { return Sequence{RowAbsSums<T>{kind.A, sums}}; }, map);
+}
+
+}  // namespace idl

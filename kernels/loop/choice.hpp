@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <memory>
+
+#include "kernels/backend.hpp"
+#include "kernels/fixed_point.hpp"
+
+/// The choice of the ways that are made of other programs; by size on a GPU, and elsewhere only
+/// where a strategy asks for them.
+namespace idl {
+
+/// The solve, refined, where it is to be and can be; otherwise nullptr.
+template <class T>
+std::unique_ptr<Program> compile_refined_if_chosen(LoopStrategy strategy,
+                                                   const std::shared_ptr<Backend>& backend,
+                                                   const FixedPoint<T>& solve);
+
+/// The solve, compacted, where it is to be and can be; otherwise nullptr.
+template <class T>
+std::unique_ptr<Program> compile_compacted_if_chosen(LoopStrategy strategy,
+                                                     const std::shared_ptr<Backend>& backend,
+                                                     const FixedPoint<T>& solve);
+
+}  // namespace idl
