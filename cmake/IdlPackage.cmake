@@ -47,7 +47,7 @@ if(IDL_DPKG_SHLIBDEPS)
   endif()
 else()
   # Only names are known then.
-  set(CPACK_DEBIAN_PACKAGE_DEPENDS "libc6, libstdc++6, zlib1g, libpng16-16")
+  set(CPACK_DEBIAN_PACKAGE_DEPENDS "libc6, libstdc++6, zlib1g, libcairo2")
 endif()
 
 include(CPack)

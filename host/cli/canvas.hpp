@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <cairo.h>
+
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
-#include <string_view>
+#include <string>
 #include <vector>
-
-#include "host/cli/stroke_font.hpp"
 
 namespace idl::cli {
 
@@ -15,8 +16,6 @@ struct Colour {
   std::uint8_t red = 0;
   std::uint8_t green = 0;
   std::uint8_t blue = 0;
-
-  friend bool operator==(Colour, Colour) = default;
 };
 
 // What the pictures have in common.
@@ -24,50 +23,58 @@ inline constexpr Colour k_white{255, 255, 255};
 inline constexpr Colour k_ink{38, 38, 38};
 inline constexpr Colour k_grey{110, 110, 110};
 
-enum class Align { left, centre, right };
-
-/// How text looks: the height of capitals in pixels, and the width of the strokes as a share of it.
-struct TextStyle {
-  double size = 10;
-  Colour colour;
-  double weight = 0.12;
+struct Point {
+  double x = 0;
+  double y = 0;
 };
 
-inline constexpr TextStyle k_title{14, k_ink, 0.15};
+using Polyline = std::vector<Point>;
 
-/// A picture that is drawn on. x to the right, y downwards, in pixels; the pixel (0, 0) covers
-/// [0, 1]×[0, 1]. What lies outside is cut off.
+enum class Align { left, centre, right };
+
+/// A sans-serif font of the machine; where it has none, cairo's own, of ASCII only.
+struct TextStyle {
+  double size = 12;  ///< of the font, in pixels
+  Colour colour;
+  bool bold = false;
+
+  /// The height of capitals in pixels, as most such fonts have it.
+  double capitals() const { return 0.72 * size; }
+};
+
+inline constexpr TextStyle k_title{19, k_ink, true};
+
+/// A picture that cairo draws, white at first. x to the right, y downwards, in pixels; the pixel
+/// (0, 0) covers [0, 1]×[0, 1]. What lies outside is cut off.
 class Canvas {
  public:
-  Canvas(int width, int height, Colour background);
+  Canvas(int width, int height);
 
-  int width() const { return width_; }
-  int height() const { return height_; }
-
-  Colour pixel(int x, int y) const;
-  void set_pixel(int x, int y, Colour colour);
   void fill(int x, int y, int width, int height, Colour colour);
   /// A frame of one pixel whose inside is x, y, width, height.
   void frame(int x, int y, int width, int height, Colour colour);
 
-  /// Anti-aliased lines with round ends. Where they overlap they count once.
+  /// Anti-aliased lines with round ends; a line of one point is a dot. Where they overlap they
+  /// count once.
   void stroke(std::span<const Polyline> lines, double width, Colour colour);
 
-  /// `anchor` is on the baseline.
-  void text(Point anchor, std::string_view utf8, const TextStyle& style, Align align = Align::left);
-  /// Upwards; `anchor` is the middle of the baseline.
-  void text_upwards(Point anchor, std::string_view utf8, const TextStyle& style);
+  /// `anchor` is on the baseline. Texts are UTF-8.
+  void text(Point anchor, const std::string& utf8, const TextStyle& style,
+            Align align = Align::left);
+  /// Pixels from left to right.
+  double text_width(const std::string& utf8, const TextStyle& style);
 
-  /// As a PNG file.
+  /// As a PNG file. @throws OutOfMemory; Error (cairo could not draw: a text that is no UTF-8, ...)
   std::vector<std::byte> png() const;
 
  private:
-  int width_;
-  int height_;
-  std::vector<Colour> pixels_;
-};
+  struct Destroy {
+    void operator()(cairo_t* cairo) const { cairo_destroy(cairo); }
+  };
+  std::unique_ptr<cairo_t, Destroy> cairo_;
 
-/// Pixels from left to right.
-double text_width(std::string_view utf8, const TextStyle& style);
+  void choose(Colour colour);
+  void choose(const TextStyle& style);
+};
 
 }  // namespace idl::cli

@@ -9,7 +9,8 @@
 #include "idl/matrix.hpp"
 #include "idl/trainer.hpp"
 
-/// Pictures for people, as PNG files. They need no fonts and no display.
+/// Pictures for people, as PNG files. They need no display; on a machine without fonts their
+/// characters outside ASCII are boxes.
 namespace idl::cli {
 
 /// A polyline through (x, y). A value that is not finite interrupts it.

@@ -15,8 +15,8 @@ namespace {
 constexpr Colour k_border{90, 90, 90};
 constexpr Colour k_red{214, 39, 40};
 
-constexpr TextStyle k_letter{11.5, k_ink, 0.16};
-constexpr TextStyle k_label{9, k_grey, 0.125};
+constexpr TextStyle k_letter{16, k_ink, true};
+constexpr TextStyle k_label{12, k_grey};
 
 constexpr int k_left = 36;
 constexpr int k_top = 96;
@@ -179,7 +179,7 @@ std::string density_text(index_t nonzero, index_t entries) {
 void draw_label(Canvas& canvas, const Block& block, const Magnitudes& magnitudes, double baseline) {
   const double x = block.x - 1.0;
   canvas.text({x, baseline}, block.letter, k_letter);
-  canvas.text({x + text_width(block.letter, k_letter) + 5, baseline},
+  canvas.text({x + canvas.text_width(block.letter, k_letter) + 5, baseline},
               std::to_string(block.rows.count) + "\u00d7" + std::to_string(block.cols.count) +
                   " \u00b7 " +
                   density_text(magnitudes.nonzero, block.rows.count * block.cols.count),
@@ -194,7 +194,7 @@ void draw_colour_bar(Canvas& canvas, const ColourScale& scale, int x, int height
   for (const Tick& tick : logarithmic_ticks(scale.low, scale.high)) {
     const double y = k_top + height * (1 - scale.share(tick.value));
     canvas.fill(x + k_bar_width + 1, static_cast<int>(y), 4, 1, k_border);
-    canvas.text({x + k_bar_width + 9.0, y + k_label.size / 2}, tick.label, k_label);
+    canvas.text({x + k_bar_width + 9.0, y + k_label.capitals() / 2}, tick.label, k_label);
   }
   canvas.text({x - 1.0, k_top - 14.0}, "magnitude", k_label);
 }
@@ -233,13 +233,13 @@ void write_spy_png(const std::filesystem::path& path, const SpyPlot& plot) {
   const ColourScale scale = choose_scale(magnitudes);
   const std::string note = footnote(layout, not_finite);
 
-  const int title_width = static_cast<int>(text_width(plot.title, k_title));
+  const int title_width = static_cast<int>(Canvas(1, 1).text_width(plot.title, k_title));
   Canvas canvas(k_left + std::max(layout.width + k_bar_space + k_bar_width + k_right,
                                   std::min(title_width, k_widest - 2 * k_left) + k_left),
-                k_top + layout.height + k_bottom + (note.empty() ? 0 : 20), k_white);
+                k_top + layout.height + k_bottom + (note.empty() ? 0 : 20));
   canvas.text({k_left - 1.0, 44}, plot.title, k_title);
   const double above = k_top - 14;
-  const double below = k_top + layout.height + 16 + k_letter.size;
+  const double below = k_top + layout.height + 16 + k_letter.capitals();
   for (std::size_t i = 0; i < 4; ++i) {
     draw_block(canvas, layout.blocks[i], magnitudes[i], scale);
     draw_label(canvas, layout.blocks[i], magnitudes[i], i < 2 ? above : below);

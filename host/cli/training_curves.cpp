@@ -29,9 +29,9 @@ constexpr int k_panel_height = 350;
 constexpr int k_panel_top = 104;
 constexpr std::array k_panel_lefts = {80, 720};
 
-constexpr TextStyle k_heading{11.5, k_ink, 0.15};
-constexpr TextStyle k_number{9, k_grey, 0.125};
-constexpr TextStyle k_axis_label{9.5, k_ink, 0.125};
+constexpr TextStyle k_heading{16, k_ink, true};
+constexpr TextStyle k_number{12, k_grey};
+constexpr TextStyle k_axis_label{12.5, k_ink};
 
 struct Panel {
   const char* heading;
@@ -107,10 +107,10 @@ void draw_legend(Canvas& canvas, const Panel& panel, int left) {
   double right = left + k_panel_width;
   for (std::size_t i = panel.curves.size(); i-- > 0;) {
     const std::string text = legend_text(panel.curves[i], panel.in_percent);
-    const double width = text_width(text, k_axis_label);
+    const double width = canvas.text_width(text, k_axis_label);
     canvas.text({right - width, baseline}, text, k_axis_label);
     const double end = right - width - 4;
-    const double middle = baseline - k_axis_label.size / 2;
+    const double middle = baseline - k_axis_label.capitals() / 2;
     const Polyline sample = {{end - k_sample, middle}, {end, middle}};
     canvas.stroke(std::span(&sample, 1), 3, k_colours[i]);
     right = end - k_sample - k_space;
@@ -121,13 +121,13 @@ void draw_axes(Canvas& canvas, const Axis& x, const Axis& y, int left) {
   for (const Tick& tick : y.ticks) {
     const double row = k_panel_top + k_panel_height * (1 - y.share(tick.value));
     canvas.fill(left, static_cast<int>(std::lround(row)), k_panel_width, 1, k_grid);
-    canvas.text({left - 6.0, row + k_number.size / 2}, tick.label, k_number, Align::right);
+    canvas.text({left - 6.0, row + k_number.capitals() / 2}, tick.label, k_number, Align::right);
   }
   for (const Tick& tick : x.ticks) {
     const double col = left + k_panel_width * x.share(tick.value);
     canvas.fill(static_cast<int>(std::lround(col)), k_panel_top, 1, k_panel_height, k_grid);
     canvas.fill(static_cast<int>(std::lround(col)), k_panel_top + k_panel_height, 1, 5, k_line);
-    canvas.text({col, k_panel_top + k_panel_height + 8 + k_number.size}, tick.label, k_number,
+    canvas.text({col, k_panel_top + k_panel_height + 8 + k_number.capitals()}, tick.label, k_number,
                 Align::centre);
   }
   canvas.fill(left - 1, k_panel_top, 1, k_panel_height, k_line);
@@ -222,7 +222,7 @@ void write_training_curves_png(const std::filesystem::path& path, const Training
   for (Curve& curve : accuracy.curves)
     for (double& value : curve.y) value *= 100;
 
-  Canvas canvas(k_width, k_height, k_white);
+  Canvas canvas(k_width, k_height);
   canvas.text({k_panel_lefts[0] - 1.0, 44}, curves.title, k_title);
   draw_panel(canvas, loss, k_panel_lefts[0]);
   draw_panel(canvas, accuracy, k_panel_lefts[1]);

@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "host/cli/picture.hpp"
 
-#include <png.h>
-
 #include <cmath>
-#include <map>
 #include <tuple>
 
+#include "tests/cli/png.hpp"
 #include "tests/io/files.hpp"
 
 namespace idl::cli {
@@ -16,53 +14,26 @@ using test::expect_error;
 using test::read_text;
 using test::TemporaryFolder;
 
-using Pixel = std::tuple<int, int, int>;  // red, green, blue
+using test::Pixel;
 
 constexpr Pixel k_white{255, 255, 255};
 constexpr Pixel k_blue{0, 114, 178};   // of the first curve
 constexpr Pixel k_orange{213, 94, 0};  // of the second
 constexpr Pixel k_red{214, 39, 40};
 
-/// What libpng reads from a file.
-class Png {
+/// A picture file.
+class Png : public test::Png {
  public:
-  explicit Png(const std::filesystem::path& path) {
-    const std::string file = read_text(path);
-    EXPECT_EQ(file.substr(0, 8), "\x89PNG\r\n\x1a\n");
-    png_image image{};
-    image.version = PNG_IMAGE_VERSION;
-    if (png_image_begin_read_from_memory(&image, file.data(), file.size()) == 0)
-      throw IoError(path.string(), image.message);
-    image.format = PNG_FORMAT_RGB;
-    pixels_.resize(PNG_IMAGE_SIZE(image));
-    if (png_image_finish_read(&image, nullptr, pixels_.data(), 0, nullptr) == 0)
-      throw IoError(path.string(), image.message);
-    width = static_cast<int>(image.width);
-    height = static_cast<int>(image.height);
-  }
-
-  Pixel at(int x, int y) const {
-    const auto i = static_cast<std::size_t>(3 * (y * width + x));
-    return {pixels_.at(i), pixels_.at(i + 1), pixels_.at(i + 2)};
-  }
+  explicit Png(const std::filesystem::path& path) : test::Png(read_text(path)) {}
 
   /// How often a colour occurs in the columns [from, to).
   int count(Pixel colour, int from, int to) const {
-    int count = 0;
-    for (int y = 0; y < height; ++y)
-      for (int x = from; x < to; ++x) count += at(x, y) == colour ? 1 : 0;
-    return count;
+    return count_if(from, to, 0, height(), [&](Pixel pixel) { return pixel == colour; });
   }
-  int count(Pixel colour) const { return count(colour, 0, width); }
-
-  int width = 0;
-  int height = 0;
-
- private:
-  std::vector<unsigned char> pixels_;
+  int count(Pixel colour) const { return count(colour, 0, width()); }
 };
 
-int brightness(Pixel pixel) { return std::get<0>(pixel) + std::get<1>(pixel) + std::get<2>(pixel); }
+int brightness(Pixel pixel) { return pixel[0] + pixel[1] + pixel[2]; }
 
 EpochMetrics epoch(std::int64_t number, double loss, double accuracy) {
   EpochMetrics metrics;
@@ -103,8 +74,8 @@ TEST(TrainingCurves, DrawsBothCurvesInBothPanels) {
   write_training_curves_png(folder / "f.png", training_curves("Title", ten_epochs()));
   EXPECT_EQ(folder.count(), 1);
   const Png png(folder / "f.png");
-  EXPECT_EQ(png.width, 1280);
-  EXPECT_EQ(png.height, 520);
+  EXPECT_EQ(png.width(), 1280);
+  EXPECT_EQ(png.height(), 520);
   for (const Pixel& colour : {k_blue, k_orange}) {
     // Ten markers of 6.5 pixels alone have more than 250 pixels.
     EXPECT_GT(png.count(colour, 0, 640), 250);
@@ -119,7 +90,7 @@ TEST(TrainingCurves, APointIsDrawnAtItsValues) {
   write_training_curves_png(folder / "f.png",
                             training_curves("", std::vector<EpochMetrics>{epoch(1, 2.0, 0.5)}));
   const Png png(folder / "f.png");
-  int left = png.width;
+  int left = png.width();
   int right = 0;
   for (int y = 110; y < 450; ++y) {
     for (int x = 640; x < 1280; ++x) {
@@ -257,9 +228,9 @@ TEST(SpyPlot, FitsOnAScreenForEverySize) {
     const std::vector<float> M(static_cast<std::size_t>((n + q) * (n + p)), 1.0F);
     write_spy_png(folder / "f.png", {"M", n, p, q, M});
     const Png png(folder / "f.png");
-    EXPECT_LE(png.width, 1400) << n << " " << p << " " << q;
-    EXPECT_LE(png.height, 1100) << n << " " << p << " " << q;
-    EXPECT_GE(png.width, 400) << n << " " << p << " " << q;
+    EXPECT_LE(png.width(), 1400) << n << " " << p << " " << q;
+    EXPECT_LE(png.height(), 1100) << n << " " << p << " " << q;
+    EXPECT_GE(png.width(), 400) << n << " " << p << " " << q;
   }
 }
 

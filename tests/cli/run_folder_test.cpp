@@ -6,6 +6,7 @@
 #include <array>
 
 #include "host/cli/arguments.hpp"
+#include "tests/cli/png.hpp"
 #include "tests/cli/program.hpp"
 
 namespace idl::test {
@@ -68,6 +69,18 @@ TEST_F(Runs, ThatAreStoppedPrintACommandThatGoesOnWithThem) {
   const ProgramResult resumed = run_shell("/", command + " --epochs 1");
   EXPECT_EQ(resumed.status, 0) << command << "\n" << resumed.err;
   EXPECT_NE(resumed.out.find("resuming"), std::string::npos) << resumed.out;
+}
+
+TEST_F(Runs, OnAMachineWithoutFontsWriteInTheirPicturesAllTheSame) {
+  folder_.file("none.conf", "<?xml version=\"1.0\"?><fontconfig></fontconfig>\n");
+  const ProgramResult result =
+      run_shell(folder_.path(), "FONTCONFIG_FILE=$PWD/none.conf " + training("--quiet --out run"));
+  EXPECT_EQ(result.status, 0);
+  EXPECT_EQ(result.out + result.err, "");
+  const auto is_ink = [](Pixel pixel) { return pixel[0] < 127; };
+  // The titles are above the row 50.
+  for (const char* name : {"run/spy.png", "run/training_curves.png"})
+    EXPECT_GT(Png(read_text(folder_ / name)).count_if(0, 400, 20, 50, is_ink), 200) << name;
 }
 
 TEST_F(Runs, ThatAreQuietShowNothingButErrors) {

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""What the program costs before main() begins: no library of CUDA's is linked, and --version, which
-also asks for devices, stays below 30 MB where there is no driver that would be loaded.
+"""What the program costs before main() begins: no library of CUDA's is linked, nor cairo with the
+library, which draws nothing; and --version, which also asks for devices, stays below 30 MB where
+there is no driver that would be loaded.
 
     start.py PROGRAM LIBRARY
 """
@@ -22,9 +23,10 @@ def main(program, library):
         needed = re.findall(r"\(NEEDED\).*\[(.*)\]", dynamic.stdout)
         if not needed:
             sys.exit(f"start.py: {path} needs no libraries at all")
-        cuda = [name for name in needed if name.startswith(("libcu", "libnv"))]
-        if cuda:
-            sys.exit(f"start.py: {path} is linked with {', '.join(cuda)}")
+        unwanted = ("libcu", "libnv", "libcairo") if path == library else ("libcu", "libnv")
+        linked = [name for name in needed if name.startswith(unwanted)]
+        if linked:
+            sys.exit(f"start.py: {path} is linked with {', '.join(linked)}")
     subprocess.run([program, "--version"], check=True, stdout=subprocess.DEVNULL)
     used = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
     print(f"{program} --version: {used} KB")
