@@ -103,7 +103,7 @@ elseif(NOT IDL_SANITIZE)
   target_link_options(idl_cuda PRIVATE LINKER:--no-undefined)
 endif()
 # Exactly the public names leave the shared library; tests/install/symbols.sh checks it.
-if(IDL_BUILD_SHARED AND NOT APPLE)
+if(IDL_BUILD_SHARED)
   set(_exports "${PROJECT_BINARY_DIR}/exports.map")
   configure_file("${PROJECT_SOURCE_DIR}/cmake/exports.map.in" "${_exports}" @ONLY)
   # LINKER: would cut a path at its commas.

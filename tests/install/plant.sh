@@ -30,7 +30,7 @@ cached() { sed -n "s/^$1:[A-Z]*=//p" "$build/CMakeCache.txt"; }
 # Fills `options` with what decides how the library is compiled.
 options=(-G "Unix Makefiles")
 for name in CMAKE_BUILD_TYPE CMAKE_CXX_COMPILER CMAKE_CUDA_COMPILER \
-  CMAKE_UNITY_BUILD IDL_CUDA IDL_OPENMP BLA_VENDOR; do
+  CMAKE_UNITY_BUILD IDL_CUDA; do
   value=$(cached "$name")
   [[ -z $value ]] || options+=("-D$name=$value")
 done
@@ -41,7 +41,7 @@ done
 # plant TREE: the objects of the library into the build tree of the library TREE.
 plant() {
   local objects
-  mapfile -t objects < <(cd "$build" && find CMakeFiles/idl_{host,kernels}*.dir -name '*.o')
+  mapfile -t objects < <(cd "$build" && find CMakeFiles/idl_{base,host,kernels}*.dir -name '*.o')
   [[ ${#objects[@]} -gt 50 ]] || fail "$build holds only ${#objects[@]} objects"
   tar -C "$build" -cf - "${objects[@]}" | tar -C "$1" -xmf -
 }
