@@ -88,9 +88,7 @@ template <class T>
 void add(Device device) {
   for (const Problem& problem : problems<T>(device)) {
     add_case(case_name<T>("adjoint", device) + "/" + to_string(problem),
-             [=](benchmark::State& state) { adjoint<T>(state, device, problem); })
-        ->UseManualTime()
-        ->Unit(benchmark::kMicrosecond);
+             [=](benchmark::State& state) { adjoint<T>(state, device, problem); });
   }
 }
 

@@ -141,9 +141,7 @@ void solve(benchmark::State& state, index_t states, int each) {
   const auto add = [](const std::string& name, auto work, index_t states, int each, int runs) {
     add_case(name + "/n" + std::to_string(states) + "/" + std::to_string(each) + "_busy_per_core",
              [=](benchmark::State& state) { work(state, states, each); })
-        ->UseManualTime()
-        ->Iterations(runs)
-        ->Unit(benchmark::kMicrosecond);
+        ->Iterations(runs);
   };
   for (const int each : {1, 2}) {
     for (const index_t states : {40, 100, 300}) add("train_epoch", train, states, each, 7);

@@ -65,9 +65,7 @@ void forward(benchmark::State& state, Device device, const Problem& problem) {
       using Body = void (*)(benchmark::State&, Device, const Problem&);
       const auto add = [device](const char* name, Body body, const Problem& problem) {
         add_case(case_name<float>(name, device) + "/" + to_string(problem),
-                 [=](benchmark::State& state) { body(state, device, problem); })
-            ->UseManualTime()
-            ->Unit(benchmark::kMicrosecond);
+                 [=](benchmark::State& state) { body(state, device, problem); });
       };
       constexpr Size k_sizes[] = {{100, 50, 10, 1}, {100, 784, 10, 100}, {300, 784, 10, 100}};
       for (const Size& size : k_sizes) {

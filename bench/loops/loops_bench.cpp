@@ -78,9 +78,7 @@ void time_loop(benchmark::State& state, Device device, const Loop& loop, int ste
         for (const int steps : {1, 4})
           add_case(
               "loops/" + to_string(device) + "/" + loop.name + "/steps" + std::to_string(steps),
-              [=](benchmark::State& state) { time_loop(state, device, loop, steps); })
-              ->UseManualTime()
-              ->Unit(benchmark::kMicrosecond);
+              [=](benchmark::State& state) { time_loop(state, device, loop, steps); });
       }
     },
     Compares::with_nothing);

@@ -84,9 +84,7 @@ void add(Device device) {
     for (const Start& start :
          {Start{"inside", 0.8}, {"just_outside", 1.0}, {"far_outside", 30.0}}) {
       add_case(case_name<T>("projection", device) + "/n" + std::to_string(n) + "/" + start.name,
-               [=](benchmark::State& state) { project_rows<T>(state, device, n, start.norm); })
-          ->UseManualTime()
-          ->Unit(benchmark::kMicrosecond);
+               [=](benchmark::State& state) { project_rows<T>(state, device, n, start.norm); });
     }
   }
 }

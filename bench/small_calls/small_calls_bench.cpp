@@ -163,9 +163,7 @@ void add(Device device) {
                    [size, shift = shift, way = way](benchmark::State& state) {
                      small_calls<T>(state, size, shift, way);
                    })
-              ->UseManualTime()
-              ->MinTime(0.01)  // thousands of calls, each with the untimed work of its comparison
-              ->Unit(benchmark::kMicrosecond);
+              ->MinTime(0.01);  // thousands of calls, each with the untimed work of its comparison
         }
 }
 

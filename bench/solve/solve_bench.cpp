@@ -88,15 +88,11 @@ template <class T>
 void add(Device device) {
   for (const Problem& problem : problems<T>(device)) {
     add_case(case_name<T>("solve", device) + "/" + to_string(problem),
-             [=](benchmark::State& state) { solve<T>(state, device, problem); })
-        ->UseManualTime()
-        ->Unit(benchmark::kMicrosecond);
+             [=](benchmark::State& state) { solve<T>(state, device, problem); });
     if (problem.cache == Cache::warm) continue;
     for (const Variant& other : variants<T>(device, problem))
       add_case(case_name<T>("solve", device) + "/" + to_string(problem) + "/" + other.name,
-               [=](benchmark::State& state) { time_variant<T>(state, device, problem, other); })
-          ->UseManualTime()
-          ->Unit(benchmark::kMicrosecond);
+               [=](benchmark::State& state) { time_variant<T>(state, device, problem, other); });
   }
 }
 

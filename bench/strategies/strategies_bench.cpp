@@ -25,9 +25,7 @@ void add(Device device, index_t n, index_t m, const Variant& variant) {
   add_case(case_name<T>("strategies", device) + "/n" + std::to_string(n) + "_m" +
                std::to_string(m) + "/" + variant.name,
            [=](benchmark::State& state) { time_variant<T>(state, device, problem, variant); })
-      ->UseManualTime()
-      ->Iterations(k_runs)
-      ->Unit(benchmark::kMicrosecond);
+      ->Iterations(k_runs);
 }
 
 template <class T>

@@ -43,17 +43,20 @@ std::string case_name(const std::string& what, Device device) {
   return what + "/" + to_string(device) + (std::is_same_v<T, float> ? "/f32" : "/f64");
 }
 
-/// Registers `body`, a function of (benchmark::State&), so that an exception is recorded as the
-/// case's error.
+/// Registers `body`, a function of (benchmark::State&), which takes the time itself; an exception
+/// is recorded as the case's error.
 template <class Body>
 benchmark::internal::Benchmark* add_case(const std::string& name, Body body) {
-  return benchmark::RegisterBenchmark(name.c_str(), [body](benchmark::State& state) {
-    try {
-      body(state);
-    } catch (const std::exception& error) {
-      state.SkipWithError(error.what());
-    }
-  });
+  return benchmark::RegisterBenchmark(name.c_str(),
+                                      [body](benchmark::State& state) {
+                                        try {
+                                          body(state);
+                                        } catch (const std::exception& error) {
+                                          state.SkipWithError(error.what());
+                                        }
+                                      })
+      ->UseManualTime()
+      ->Unit(benchmark::kMicrosecond);
 }
 
 }  // namespace idl::bench

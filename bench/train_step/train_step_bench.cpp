@@ -142,9 +142,7 @@ void add(Device device) {
   for (const Problem& problem : problems<T>(device)) {
     if (problem.size.m == 10000) continue;  // a batch of inference
     add_case(case_name<T>("train_step", device) + "/" + to_string(problem),
-             [=](benchmark::State& state) { train_step<T>(state, device, problem); })
-        ->UseManualTime()
-        ->Unit(benchmark::kMicrosecond);
+             [=](benchmark::State& state) { train_step<T>(state, device, problem); });
   }
 }
 
