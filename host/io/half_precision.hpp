@@ -7,11 +7,6 @@
 
 namespace idl::io {
 
-/// The value of a bfloat16: the upper half of a float32. Exact, NaN payloads included.
-inline float widen_bf16(std::uint16_t bits) {
-  return std::bit_cast<float>(std::uint32_t{bits} << 16U);
-}
-
 /// The value of an IEEE 754 binary16: 1 sign, 5 exponent (bias 15) and 10 fraction bits. Exact, NaN
 /// payloads included.
 inline float widen_f16(std::uint16_t bits) {

@@ -13,6 +13,7 @@
 #include "host/io/json_object.hpp"
 #include "host/io/safetensors_header.hpp"
 #include "idl/io.hpp"
+#include "kernels/base/bfloat16.hpp"
 
 /// The format: 8 bytes header length N (little-endian), N bytes of JSON, the tensors' bytes.
 /// https://huggingface.co/docs/safetensors
@@ -22,24 +23,24 @@ namespace {
 constexpr std::uint64_t k_length_bytes = 8;
 constexpr std::uint64_t k_longest_json = 100'000'000;  // the reference implementation's limit
 
-enum class Widening { none, f16, bf16 };
-
 struct FileType {
   const char* name;
   std::uint64_t bytes;
   DataType type;
-  Widening widening;
+  float (*widen)(std::uint16_t) = nullptr;  ///< of a type of 16 bits that becomes float
 };
 
+float widen_bf16(std::uint16_t bits) { return to_float(BFloat16{bits}); }
+
 constexpr std::array k_file_types = {
-    FileType{"F32", 4, DataType::f32, Widening::none},
-    FileType{"F64", 8, DataType::f64, Widening::none},
-    FileType{"F16", 2, DataType::f32, Widening::f16},
-    FileType{"BF16", 2, DataType::f32, Widening::bf16},
-    FileType{"I32", 4, DataType::i32, Widening::none},
-    FileType{"I64", 8, DataType::i64, Widening::none},
-    FileType{"U8", 1, DataType::u8, Widening::none},
-    FileType{"BOOL", 1, DataType::u8, Widening::none},
+    FileType{"F32", 4, DataType::f32},
+    FileType{"F64", 8, DataType::f64},
+    FileType{"F16", 2, DataType::f32, &widen_f16},
+    FileType{"BF16", 2, DataType::f32, &widen_bf16},
+    FileType{"I32", 4, DataType::i32},
+    FileType{"I64", 8, DataType::i64},
+    FileType{"U8", 1, DataType::u8},
+    FileType{"BOOL", 1, DataType::u8},
 };
 
 const char* type_name(DataType type) {
@@ -139,8 +140,7 @@ Array read_tensor(const TensorEntry& entry, const FileType& type, const BinaryFi
   Array array{.type = type.type, .shape = entry.shape, .bytes = {}};
   resize_or_throw(array.bytes, entry.end - entry.begin);
   file.read(data_begin + entry.begin, array.bytes, "the tensor '" + entry.name + "'");
-  if (type.widening != Widening::none)
-    array.bytes = widened(array.bytes, type.widening == Widening::f16 ? &widen_f16 : &widen_bf16);
+  if (type.widen != nullptr) array.bytes = widened(array.bytes, type.widen);
   return array;
 }
 

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include "kernels/base/bfloat16.hpp"
+
 namespace idl::io {
 namespace {
 
@@ -34,7 +36,7 @@ TEST(HalfPrecision, EveryBinary16WidensExactly) {
 
 TEST(HalfPrecision, EveryBfloat16WidensExactly) {
   for (unsigned bits = 0; bits <= 0xFFFFU; ++bits)
-    expect_same(widen_bf16(static_cast<std::uint16_t>(bits)), value_of(bits, 8, 7), bits);
+    expect_same(to_float(BFloat16{static_cast<std::uint16_t>(bits)}), value_of(bits, 8, 7), bits);
 }
 
 }  // namespace
