@@ -82,8 +82,7 @@ void RunFolder::make_new() {
     path_ = number == 1 ? name : name + "-" + std::to_string(number);
     made_ = ::mkdir(path_.c_str(), 0777) == 0;  // which only one of many that start at once can
     if (made_ || errno == ENOENT) continue;     // another one may have removed "runs" again
-    if (errno != EEXIST)
-      throw IoError(path_.string(), "cannot be made: " + std::generic_category().message(errno));
+    if (errno != EEXIST) throw IoError(path_.string(), "cannot be made: " + io::errno_text(errno));
     ++number;
   }
 }

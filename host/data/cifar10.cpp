@@ -3,7 +3,6 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <new>
 #include <span>
 #include <string>
 #include <utility>
@@ -11,6 +10,7 @@
 
 #include "host/data/data_folder.hpp"
 #include "host/io/binary_file.hpp"
+#include "host/io/checked_size.hpp"
 #include "idl/data.hpp"
 #include "idl/error.hpp"
 
@@ -48,21 +48,12 @@ std::size_t count_records(const io::BinaryFile& file) {
   return static_cast<std::size_t>(size / k_record);
 }
 
-template <class Value>
-void grow(std::vector<Value>& values, std::size_t count) {
-  try {
-    values.resize(values.size() + count);
-  } catch (const std::bad_alloc&) {
-    throw OutOfMemory("cpu", (values.size() + count) * sizeof(Value), 0);
-  }
-}
-
 void append_file(const std::filesystem::path& path, Samples& samples) {
   const io::BinaryFile file(path);
   const std::size_t count = count_records(file);
   std::size_t sample = samples.labels.size();
-  grow(samples.pixels, count * k_pixels);
-  grow(samples.labels, count);
+  io::resize_or_throw(samples.pixels, samples.pixels.size() + count * k_pixels);
+  io::resize_or_throw(samples.labels, sample + count);
   std::array<std::byte, k_record> record{};
   for (std::size_t i = 0; i < count; ++i, ++sample) {
     file.read(i * k_record, record, "a record");

@@ -7,10 +7,9 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <new>
-#include <stdexcept>
 #include <system_error>
 
+#include "host/io/checked_size.hpp"
 #include "idl/error.hpp"
 
 namespace idl::io {
@@ -76,13 +75,7 @@ std::string read_text(const std::filesystem::path& path) {
   // Not a stream: operator<< of a buffer takes a failed read for the end of the file.
   const BinaryFile file(path);
   std::string text;
-  try {
-    text.resize(static_cast<std::size_t>(file.size()));
-  } catch (const std::bad_alloc&) {
-    throw OutOfMemory("cpu", static_cast<std::size_t>(file.size()), 0);
-  } catch (const std::length_error&) {
-    throw OutOfMemory("cpu", static_cast<std::size_t>(file.size()), 0);
-  }
+  resize_or_throw(text, file.size());
   file.read(0, std::as_writable_bytes(std::span(text)), "the text");
   return text;
 }

@@ -52,15 +52,18 @@ inline std::string shape_text(std::span<const std::int64_t> shape) {
   return text + (shape.size() == 1 ? ",)" : ")");
 }
 
-/// Resizes to `bytes`. @throws OutOfMemory
-inline void resize_or_throw(std::vector<std::byte>& buffer, std::uint64_t bytes) {
+/// Resizes a vector or text to `count` elements, which may be more than there is memory for.
+/// @throws OutOfMemory
+template <class Container>
+void resize_or_throw(Container& elements, std::uint64_t count) {
+  constexpr std::uint64_t k_size = sizeof(typename Container::value_type);
   try {
-    buffer.resize(static_cast<std::size_t>(bytes));
-  } catch (const std::bad_alloc&) {
-    throw OutOfMemory("cpu", static_cast<std::size_t>(bytes), 0);
+    return elements.resize(static_cast<std::size_t>(count));
+  } catch (const std::bad_alloc&) {  // reported below
   } catch (const std::length_error&) {
-    throw OutOfMemory("cpu", static_cast<std::size_t>(bytes), 0);
   }
+  constexpr std::size_t k_beyond_all = std::numeric_limits<std::size_t>::max();
+  throw OutOfMemory("cpu", checked_product(count, k_size).value_or(k_beyond_all), 0);
 }
 
 }  // namespace idl::io

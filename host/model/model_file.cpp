@@ -4,8 +4,6 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
-#include <new>
-#include <stdexcept>
 #include <vector>
 
 #include "host/io/checked_size.hpp"
@@ -26,13 +24,9 @@ template <class T>
 std::vector<T> zeros(index_t rows, index_t cols) {
   const auto count =
       io::checked_product(static_cast<std::uint64_t>(rows), static_cast<std::uint64_t>(cols));
-  const std::size_t bytes = count ? *count * sizeof(T) : std::numeric_limits<std::size_t>::max();
-  try {
-    if (count) return std::vector<T>(static_cast<std::size_t>(*count), T(0));
-  } catch (const std::bad_alloc&) {  // reported below
-  } catch (const std::length_error&) {
-  }
-  throw OutOfMemory("cpu", bytes, 0);
+  std::vector<T> matrix;
+  io::resize_or_throw(matrix, count.value_or(std::numeric_limits<std::uint64_t>::max()));
+  return matrix;
 }
 
 void check_block(const io::Safetensors& file, const std::string& prefix, const Block& block) {
