@@ -21,35 +21,29 @@ using Arguments = std::span<const std::string>;
 /// @throws InvalidArgument
 void check_arguments(CLI::App& app, Arguments arguments);
 
-/// Adds a flag for a number of base ten within the range, and of nothing else.
+/// Adds a flag for a number of type T, of base ten, within the range, and of nothing else. `value`
+/// is a T or optional<T>.
 /// @throws InvalidArgument when it is parsed, with the flag, what was given and the range
+template <class T, class Value>
+CLI::Option* add_number_of(CLI::App& command, const std::string& flag, Value& value,
+                           const NumberRange& range, const std::string& help) {
+  const auto take = [flag, &value, range](const CLI::results_t& given) {
+    value = number_from_text<T>(flag, given.front(), range);
+    return true;
+  };
+  return command.add_option(flag, take, help)
+      ->type_name(std::is_floating_point_v<T> ? "FLOAT" : "INT");
+}
 template <class T>
 void add_number(CLI::App& command, const std::string& flag, std::optional<T>& value,
                 const NumberRange& range, const std::string& help) {
-  command
-      .add_option(
-          flag,
-          [flag, &value, range](const CLI::results_t& given) {
-            value = number_from_text<T>(flag, given.front(), range);
-            return true;
-          },
-          help)
-      ->type_name(std::is_floating_point_v<T> ? "FLOAT" : "INT");
+  add_number_of<T>(command, flag, value, range, help);
 }
 /// As above; what `value` holds before is the default.
 template <class T>
 void add_number(CLI::App& command, const std::string& flag, T& value, const NumberRange& range,
                 const std::string& help) {
-  command
-      .add_option(
-          flag,
-          [flag, &value, range](const CLI::results_t& given) {
-            value = number_from_text<T>(flag, given.front(), range);
-            return true;
-          },
-          help)
-      ->type_name(std::is_floating_point_v<T> ? "FLOAT" : "INT")
-      ->default_str(number_text(value));
+  add_number_of<T>(command, flag, value, range, help)->default_str(number_text(value));
 }
 
 /// The text as one word of sh: as it is, or in single quotes.
