@@ -66,8 +66,8 @@ LibraryGemm::LibraryGemm(int device, MemoryPool& pool) : workspace_(pool, worksp
   pool.check_with_room("cublasLtCreate", [&] { return cublas_lt().Create(lt_.put()); });
 }
 
-template <class T>
-LibraryGemm::Shape LibraryGemm::shape_of(const Gemm<T>& g) {
+template <class Product>
+LibraryGemm::Shape LibraryGemm::shape_of(const Product& g, cudaDataType type, bool transpose_B) {
   return {.rows = g.C.rows,
           .cols = g.C.cols,
           .inner = g.transpose_A ? g.A.rows : g.A.cols,
@@ -78,23 +78,18 @@ LibraryGemm::Shape LibraryGemm::shape_of(const Gemm<T>& g) {
           .B_alignment = alignment_of(g.B.data),
           .C_alignment = alignment_of(g.C.data),
           .transpose_A = g.transpose_A,
-          .transpose_B = g.transpose_B,
-          .type = std::is_same_v<T, double> ? CUDA_R_64F : CUDA_R_32F};
+          .transpose_B = transpose_B,
+          .type = type};
 }
 
-LibraryGemm::Shape LibraryGemm::shape_of(const LowGemm& g) {
-  return {.rows = g.C.rows,
-          .cols = g.C.cols,
-          .inner = g.transpose_A ? g.A.rows : g.A.cols,
-          .A_ld = g.A.ld,
-          .B_ld = g.B.ld,
-          .C_ld = g.C.ld,
-          .A_alignment = alignment_of(g.A.data),
-          .B_alignment = alignment_of(g.B.data),
-          .C_alignment = alignment_of(g.C.data),
-          .transpose_A = g.transpose_A,
-          .transpose_B = false,
-          .type = CUDA_R_16BF};
+template <class T>
+const LibraryGemm::Plan& LibraryGemm::plan_for(const Gemm<T>& g) {
+  constexpr cudaDataType k_type = std::is_same_v<T, double> ? CUDA_R_64F : CUDA_R_32F;
+  return plan_for(shape_of(g, k_type, g.transpose_B));
+}
+
+const LibraryGemm::Plan& LibraryGemm::plan_for(const LowGemm& g) {
+  return plan_for(shape_of(g, CUDA_R_16BF, false));
 }
 
 LibraryGemm::Plan LibraryGemm::make_plan(const Shape& s) const {
@@ -166,33 +161,30 @@ void LibraryGemm::begin_preparation() {
 
 template <class T>
 void LibraryGemm::prepare(const Gemm<T>& gemm) {
-  plan_for(shape_of(gemm));
+  plan_for(gemm);
 }
 
 void LibraryGemm::prepare(const LowGemm& gemm) {
-  if (gemm.C.rows > 0 && gemm.C.cols > 0) plan_for(shape_of(gemm));
+  if (gemm.C.rows > 0 && gemm.C.cols > 0) plan_for(gemm);
+}
+
+template <class Product, class Factor>
+void LibraryGemm::multiply(const Product& g, Factor alpha, Factor beta, cudaStream_t stream) {
+  const Plan& plan = plan_for(g);
+  if (!plan.algorithm) return gemm_in_fixed_order(g, stream);
+  IDL_CUDA_CHECK(cublas_lt().Matmul(lt_.get(), plan.product.get(), &alpha, g.A.data, plan.A.get(),
+                                    g.B.data, plan.B.get(), &beta, g.C.data, plan.C.get(), g.C.data,
+                                    plan.C.get(), &*plan.algorithm, workspace_.data(),
+                                    workspace_.bytes(), stream));
 }
 
 template <class T>
 void LibraryGemm::run(const Gemm<T>& g, cudaStream_t stream) {
-  const Plan& plan = plan_for(shape_of(g));
-  if (!plan.algorithm) return gemm_in_fixed_order(g, stream);
-  IDL_CUDA_CHECK(cublas_lt().Matmul(lt_.get(), plan.product.get(), &g.alpha, g.A.data, plan.A.get(),
-                                    g.B.data, plan.B.get(), &g.beta, g.C.data, plan.C.get(),
-                                    g.C.data, plan.C.get(), &*plan.algorithm, workspace_.data(),
-                                    workspace_.bytes(), stream));
+  multiply(g, g.alpha, g.beta, stream);
 }
 
 void LibraryGemm::run(const LowGemm& g, cudaStream_t stream) {
-  if (g.C.rows == 0 || g.C.cols == 0) return;
-  const Plan& plan = plan_for(shape_of(g));
-  if (!plan.algorithm) return gemm_in_fixed_order(g, stream);
-  constexpr float k_one = 1.0F;
-  constexpr float k_zero = 0.0F;
-  IDL_CUDA_CHECK(cublas_lt().Matmul(lt_.get(), plan.product.get(), &k_one, g.A.data, plan.A.get(),
-                                    g.B.data, plan.B.get(), &k_zero, g.C.data, plan.C.get(),
-                                    g.C.data, plan.C.get(), &*plan.algorithm, workspace_.data(),
-                                    workspace_.bytes(), stream));
+  if (g.C.rows > 0 && g.C.cols > 0) multiply(g, 1.0F, 0.0F, stream);
 }
 
 template void LibraryGemm::prepare(const Gemm<float>&);

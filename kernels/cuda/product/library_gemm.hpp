@@ -63,11 +63,16 @@ class LibraryGemm {
     std::optional<cublasLtMatmulAlgo_t> algorithm;
   };
 
-  template <class T>
-  static Shape shape_of(const Gemm<T>& gemm);
-  static Shape shape_of(const LowGemm& gemm);
+  template <class Product>
+  static Shape shape_of(const Product& product, cudaDataType type, bool transpose_B);
   Plan make_plan(const Shape& shape) const;
   const Plan& plan_for(const Shape& shape);
+  template <class T>
+  const Plan& plan_for(const Gemm<T>& gemm);
+  const Plan& plan_for(const LowGemm& gemm);
+  /// C <- alpha op(A) op(B) + beta C.
+  template <class Product, class Factor>
+  void multiply(const Product& product, Factor alpha, Factor beta, cudaStream_t stream);
 
   BlasLt lt_;
   PoolMemory workspace_;
