@@ -2,7 +2,6 @@
 #include "idl/well_posedness.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <string>
 #include <vector>
@@ -17,10 +16,6 @@
 namespace idl {
 namespace {
 
-constexpr std::array k_well_posedness_kinds = {WellPosednessKind::none,
-                                               WellPosednessKind::inf_norm_ball,
-                                               WellPosednessKind::strictly_upper_triangular};
-
 /// κ as T, never above κ itself, so that ‖A‖∞ <= κ holds in double too.
 template <class T>
 T rounded_down(double kappa) {
@@ -29,27 +24,6 @@ T rounded_down(double kappa) {
 }
 
 }  // namespace
-
-std::string_view to_string(WellPosednessKind kind) {
-  switch (kind) {
-    case WellPosednessKind::none:
-      return "none";
-    case WellPosednessKind::inf_norm_ball:
-      return "inf_norm_ball";
-    case WellPosednessKind::strictly_upper_triangular:
-      return "strictly_upper_triangular";
-  }
-  return "unknown";
-}
-
-WellPosednessKind parse_well_posedness(std::string_view name) {
-  std::string known;
-  for (const WellPosednessKind kind : k_well_posedness_kinds) {
-    if (to_string(kind) == name) return kind;
-    known += (known.empty() ? "" : ", ") + std::string(to_string(kind));
-  }
-  throw InvalidArgument("unknown well-posedness '" + std::string(name) + "', known are: " + known);
-}
 
 template <class T>
 Sequence projection_steps(const WellPosedness& constraint, MatrixView<T> A) {

@@ -2,45 +2,10 @@
 #include <algorithm>
 #include <limits>
 #include <numeric>
-#include <string>
 
-#include "idl/error.hpp"
 #include "idl/solver.hpp"
 
 namespace idl {
-
-std::string_view to_string(SolveStatus status) {
-  switch (status) {
-    case SolveStatus::running:
-      return "running";
-    case SolveStatus::converged:
-      return "converged";
-    case SolveStatus::stagnated:
-      return "stagnated";
-    case SolveStatus::max_iterations:
-      return "max_iterations";
-    case SolveStatus::diverged:
-      return "diverged";
-  }
-  return "unknown";
-}
-
-std::string_view to_string(Precision precision) {
-  switch (precision) {
-    case Precision::full:
-      return "full";
-    case Precision::automatic:
-      return "automatic";
-  }
-  return "unknown";
-}
-
-Precision parse_precision(std::string_view name) {
-  for (const Precision known : {Precision::full, Precision::automatic})
-    if (to_string(known) == name) return known;
-  throw InvalidArgument("unknown precision '" + std::string(name) +
-                        "', known are: full, automatic");
-}
 
 bool SolveReport::all_converged() const { return count(SolveStatus::converged) == status.size(); }
 

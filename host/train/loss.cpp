@@ -1,25 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "idl/loss.hpp"
 
-#include <array>
-#include <string>
-
 #include "host/train/loss_steps.hpp"
-#include "idl/error.hpp"
 #include "kernels/backend.hpp"
 
 namespace idl {
-
-std::string_view to_string(LossKind kind) {
-  return kind == LossKind::softmax_cross_entropy ? "softmax_cross_entropy" : "squared_error";
-}
-
-LossKind parse_loss(std::string_view name) {
-  for (const LossKind kind : {LossKind::softmax_cross_entropy, LossKind::squared_error})
-    if (to_string(kind) == name) return kind;
-  throw InvalidArgument("unknown loss '" + std::string(name) +
-                        "', known are: softmax_cross_entropy, squared_error");
-}
 
 template <class T>
 void softmax_cross_entropy(Context& context, ConstMatrixView<T> Y,

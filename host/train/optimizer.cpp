@@ -3,29 +3,15 @@
 
 #include <array>
 #include <cmath>
-#include <initializer_list>
 #include <numbers>
-#include <string>
 
 #include "host/model/projection_steps.hpp"
 #include "host/options/validate.hpp"
-#include "idl/error.hpp"
 #include "kernels/backend.hpp"
 #include "kernels/math/adam.hpp"
 
 namespace idl {
 namespace {
-
-template <class Kind>
-Kind parse(std::string_view name, std::initializer_list<Kind> kinds, const char* what) {
-  std::string known;
-  for (const Kind kind : kinds) {
-    if (to_string(kind) == name) return kind;
-    known += (known.empty() ? "" : ", ") + std::string(to_string(kind));
-  }
-  throw InvalidArgument("unknown " + std::string(what) + " '" + std::string(name) +
-                        "', known are: " + known);
-}
 
 /// What an optimiser keeps on the device.
 template <class T>
@@ -90,39 +76,6 @@ Sequence update_steps(const OptimizerOptions& options, const Buffers<T>& buffers
 }
 
 }  // namespace
-
-std::string_view to_string(OptimizerKind kind) {
-  switch (kind) {
-    case OptimizerKind::adam:
-      return "adam";
-    case OptimizerKind::adamw:
-      return "adamw";
-    case OptimizerKind::sgd:
-      return "sgd";
-  }
-  return "unknown";
-}
-
-OptimizerKind parse_optimizer(std::string_view name) {
-  return parse(name, {OptimizerKind::adam, OptimizerKind::adamw, OptimizerKind::sgd}, "optimizer");
-}
-
-std::string_view to_string(ScheduleKind kind) {
-  switch (kind) {
-    case ScheduleKind::constant:
-      return "constant";
-    case ScheduleKind::step:
-      return "step";
-    case ScheduleKind::cosine:
-      return "cosine";
-  }
-  return "unknown";
-}
-
-ScheduleKind parse_schedule(std::string_view name) {
-  return parse(name, {ScheduleKind::constant, ScheduleKind::step, ScheduleKind::cosine},
-               "schedule");
-}
 
 double Schedule::factor(std::int64_t epoch, std::int64_t step, std::int64_t total_steps) const {
   validate(*this);
