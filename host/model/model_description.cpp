@@ -10,6 +10,7 @@
 #include "host/model/tensor_prefix.hpp"
 #include "host/options/validate.hpp"
 #include "idl/error.hpp"
+#include "kernels/math/activations.hpp"
 
 namespace idl {
 namespace {
@@ -223,7 +224,7 @@ bool no_D_of(const io::Safetensors& file, const LoadOptions& given, const std::s
 }  // namespace
 
 bool has_alpha(ActivationKind kind) {
-  return kind == ActivationKind::leaky_relu || kind == ActivationKind::elu;
+  return dispatch<double>({.kind = kind}, []<class Row>(const Row&) { return k_has_alpha<Row>; });
 }
 
 std::string to_text(const Assumption& assumption) {

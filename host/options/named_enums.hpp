@@ -6,6 +6,7 @@
 #include "idl/solver.hpp"
 #include "idl/well_posedness.hpp"
 #include "kernels/base/named_enum.hpp"
+#include "kernels/math/activations.hpp"
 
 /// The names of the library's enumerations; those of activations stand in their rows. From here
 /// come to_string and parse_*, what flags, files and metadata may hold, and the help texts.

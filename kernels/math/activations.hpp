@@ -1,17 +1,20 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <cmath>
-#include <utility>
+#include <numbers>
+#include <string_view>
 
 #include "idl/activation.hpp"
 #include "kernels/base/host_device.hpp"
+#include "kernels/base/named_enum.hpp"
 #include "kernels/math/elementary.hpp"
 
 /// φ and φ' as function objects, one per ActivationKind, so that a loop is compiled once per kind
 /// with nothing to decide inside. All keep NaN, and no intermediate overflows into one for finite
 /// arguments: exponentials are taken of −|x| where the other sign could overflow harmfully.
-/// k_work is the rough cost of φ on the CPU, relative to relu.
 namespace idl {
 
 /// σ(x) = 1/(1+e⁻ˣ). For very negative x the exponential is +inf and the quotient its limit, 0.
@@ -27,16 +30,27 @@ IDL_HOST_DEVICE inline T sigmoid_derivative(T x) {
   return e / ((T(1) + e) * (T(1) + e));
 }
 
+/// The rows: one for each ActivationKind, with all that is known of it. k_work is the rough cost of
+/// φ on the CPU, relative to relu. Rows with an α have a k_usual_alpha and hold α.
 template <class T>
 struct Relu {
+  static constexpr ActivationKind k_kind = ActivationKind::relu;
+  static constexpr std::string_view k_name = "relu";
+  static constexpr double k_at_zero = 0;
   static constexpr int k_work = 1;
+  static double lipschitz(double) { return 1; }
   IDL_HOST_DEVICE T operator()(T x) const { return x < T(0) ? T(0) : x; }
   IDL_HOST_DEVICE T derivative(T x) const { return x > T(0) ? T(1) : (x <= T(0) ? T(0) : x); }
 };
 
 template <class T>
 struct LeakyRelu {
+  static constexpr ActivationKind k_kind = ActivationKind::leaky_relu;
+  static constexpr std::string_view k_name = "leaky_relu";
+  static constexpr double k_usual_alpha = Activation::leaky_relu().alpha;
+  static constexpr double k_at_zero = 0;
   static constexpr int k_work = 1;
+  static double lipschitz(double alpha) { return std::max(1.0, std::abs(alpha)); }
   T alpha;
   IDL_HOST_DEVICE T operator()(T x) const {
     const T scaled = alpha * x;  // on both sides, so that compilers may take it out of the branch
@@ -47,7 +61,12 @@ struct LeakyRelu {
 
 template <class T>
 struct Elu {
+  static constexpr ActivationKind k_kind = ActivationKind::elu;
+  static constexpr std::string_view k_name = "elu";
+  static constexpr double k_usual_alpha = Activation::elu().alpha;
+  static constexpr double k_at_zero = 0;
   static constexpr int k_work = 5;
+  static double lipschitz(double alpha) { return std::max(1.0, std::abs(alpha)); }
   T alpha;
   IDL_HOST_DEVICE T operator()(T x) const {
     const T below = alpha * elementary::exp_minus_1_of_negative(x);
@@ -61,7 +80,11 @@ struct Elu {
 
 template <class T>
 struct Tanh {
+  static constexpr ActivationKind k_kind = ActivationKind::tanh;
+  static constexpr std::string_view k_name = "tanh";
+  static constexpr double k_at_zero = 0;
   static constexpr int k_work = 6;
+  static double lipschitz(double) { return 1; }
   IDL_HOST_DEVICE T operator()(T x) const { return elementary::tanh(x); }
   /// 1 − tanh² x = 4σ'(2x), which does not cancel.
   IDL_HOST_DEVICE T derivative(T x) const { return T(4) * sigmoid_derivative(T(2) * x); }
@@ -69,14 +92,22 @@ struct Tanh {
 
 template <class T>
 struct Sigmoid {
+  static constexpr ActivationKind k_kind = ActivationKind::sigmoid;
+  static constexpr std::string_view k_name = "sigmoid";
+  static constexpr double k_at_zero = 0.5;
   static constexpr int k_work = 6;
+  static double lipschitz(double) { return 0.25; }
   IDL_HOST_DEVICE T operator()(T x) const { return sigmoid(x); }
   IDL_HOST_DEVICE T derivative(T x) const { return sigmoid_derivative(x); }
 };
 
 template <class T>
 struct Softplus {
+  static constexpr ActivationKind k_kind = ActivationKind::softplus;
+  static constexpr std::string_view k_name = "softplus";
+  static constexpr double k_at_zero = std::numbers::ln2;
   static constexpr int k_work = 12;
+  static double lipschitz(double) { return 1; }
   /// max(x, 0) + log(1 + e^−|x|).
   IDL_HOST_DEVICE T operator()(T x) const {
     return (x < T(0) ? T(0) : x) + elementary::log_1_plus_fraction(elementary::exp(-std::abs(x)));
@@ -86,14 +117,25 @@ struct Softplus {
 
 template <class T>
 struct Silu {
+  static constexpr ActivationKind k_kind = ActivationKind::silu;
+  static constexpr std::string_view k_name = "silu";
+  static constexpr double k_at_zero = 0;
   static constexpr int k_work = 6;
+  /// The largest slope, rounded up in the last place: 1.09983932012886691695818… at x =
+  /// 2.3993572805154676678….
+  static double lipschitz(double) { return 1.0998393201288670; }
   IDL_HOST_DEVICE T operator()(T x) const { return x * sigmoid(x); }
   IDL_HOST_DEVICE T derivative(T x) const { return sigmoid(x) + x * sigmoid_derivative(x); }
 };
 
 template <class T>
 struct Gelu {
+  static constexpr ActivationKind k_kind = ActivationKind::gelu;
+  static constexpr std::string_view k_name = "gelu";
+  static constexpr double k_at_zero = 0;
   static constexpr int k_work = 12;
+  /// The largest slope, rounded up in the last place: 1.12890414518515478634074… at x = √2.
+  static double lipschitz(double) { return 1.1289041451851549; }
   IDL_HOST_DEVICE T operator()(T x) const { return x * elementary::normal(x).distribution; }
   IDL_HOST_DEVICE T derivative(T x) const {
     const elementary::Normal<T> at_x = elementary::normal(x);
@@ -103,89 +145,92 @@ struct Gelu {
 
 template <class T>
 struct Identity {
+  static constexpr ActivationKind k_kind = ActivationKind::identity;
+  static constexpr std::string_view k_name = "identity";
+  static constexpr double k_at_zero = 0;
   static constexpr int k_work = 1;
+  static double lipschitz(double) { return 1; }
   IDL_HOST_DEVICE T operator()(T x) const { return x; }
   IDL_HOST_DEVICE T derivative(T x) const { return x == x ? T(1) : x; }
 };
 
+template <class... Rows>
+struct ActivationRows {};
+
+/// All of them, in the order of ActivationKind.
+template <class T>
+using Activations = ActivationRows<Relu<T>, LeakyRelu<T>, Elu<T>, Tanh<T>, Sigmoid<T>, Softplus<T>,
+                                   Silu<T>, Gelu<T>, Identity<T>>;
+
+template <class Row>
+inline constexpr bool k_has_alpha = requires {
+  Row::k_usual_alpha;
+};
+
+/// Calls f with the row of `kind`, the last row for a number that is none; returns what f returns.
+/// Usable on the device where f is.
+#ifdef __CUDACC__
+#pragma nv_exec_check_disable
+#endif
+template <class T, class F, class Row, class... Rows>
+IDL_HOST_DEVICE inline decltype(auto) visit_row(ActivationRows<Row, Rows...>, ActivationKind kind,
+                                                T alpha, const F& f) {
+  if constexpr (sizeof...(Rows) > 0) {
+    if (kind != Row::k_kind) return visit_row(ActivationRows<Rows...>{}, kind, alpha, f);
+  }
+  if constexpr (k_has_alpha<Row>)
+    return f(Row{alpha});
+  else
+    return f(Row{});
+}
+
 /// Calls f with the function object of `activation`; returns what f returns. Host only: on the
 /// device the object is an argument of the kernel.
 template <class T, class F>
-decltype(auto) dispatch(const Activation& activation, F&& f) {
-  const T alpha = static_cast<T>(activation.alpha);
-  switch (activation.kind) {
-    case ActivationKind::relu:
-      return std::forward<F>(f)(Relu<T>{});
-    case ActivationKind::leaky_relu:
-      return std::forward<F>(f)(LeakyRelu<T>{alpha});
-    case ActivationKind::elu:
-      return std::forward<F>(f)(Elu<T>{alpha});
-    case ActivationKind::tanh:
-      return std::forward<F>(f)(Tanh<T>{});
-    case ActivationKind::sigmoid:
-      return std::forward<F>(f)(Sigmoid<T>{});
-    case ActivationKind::softplus:
-      return std::forward<F>(f)(Softplus<T>{});
-    case ActivationKind::silu:
-      return std::forward<F>(f)(Silu<T>{});
-    case ActivationKind::gelu:
-      return std::forward<F>(f)(Gelu<T>{});
-    case ActivationKind::identity:
-      break;
-  }
-  return std::forward<F>(f)(Identity<T>{});
+decltype(auto) dispatch(const Activation& activation, const F& f) {
+  return visit_row(Activations<T>{}, activation.kind, static_cast<T>(activation.alpha), f);
 }
+
+/// φ and φ' at one x, for visit_row() on the device.
+template <class T>
+struct ValueAt {
+  T x;
+  template <class Row>
+  IDL_HOST_DEVICE T operator()(const Row& phi) const {
+    return phi(x);
+  }
+};
+template <class T>
+struct DerivativeAt {
+  T x;
+  template <class Row>
+  IDL_HOST_DEVICE T operator()(const Row& phi) const {
+    return phi.derivative(x);
+  }
+};
 
 /// φ(x), with the kind decided at run time; usable on the device.
 template <class T>
 IDL_HOST_DEVICE inline T activate(ActivationKind kind, T x, T alpha) {
-  switch (kind) {
-    case ActivationKind::relu:
-      return Relu<T>{}(x);
-    case ActivationKind::leaky_relu:
-      return LeakyRelu<T>{alpha}(x);
-    case ActivationKind::elu:
-      return Elu<T>{alpha}(x);
-    case ActivationKind::tanh:
-      return Tanh<T>{}(x);
-    case ActivationKind::sigmoid:
-      return Sigmoid<T>{}(x);
-    case ActivationKind::softplus:
-      return Softplus<T>{}(x);
-    case ActivationKind::silu:
-      return Silu<T>{}(x);
-    case ActivationKind::gelu:
-      return Gelu<T>{}(x);
-    case ActivationKind::identity:
-      break;
-  }
-  return x;
+  return visit_row(Activations<T>{}, kind, alpha, ValueAt<T>{x});
 }
 
 /// φ'(x), with the kind decided at run time; usable on the device.
 template <class T>
 IDL_HOST_DEVICE inline T activation_derivative(ActivationKind kind, T x, T alpha) {
-  switch (kind) {
-    case ActivationKind::relu:
-      return Relu<T>{}.derivative(x);
-    case ActivationKind::leaky_relu:
-      return LeakyRelu<T>{alpha}.derivative(x);
-    case ActivationKind::elu:
-      return Elu<T>{alpha}.derivative(x);
-    case ActivationKind::tanh:
-      return Tanh<T>{}.derivative(x);
-    case ActivationKind::sigmoid:
-      return Sigmoid<T>{}.derivative(x);
-    case ActivationKind::softplus:
-      return Softplus<T>{}.derivative(x);
-    case ActivationKind::silu:
-      return Silu<T>{}.derivative(x);
-    case ActivationKind::gelu:
-      return Gelu<T>{}.derivative(x);
-    case ActivationKind::identity:
-      break;
-  }
-  return Identity<T>{}.derivative(x);
+  return visit_row(Activations<T>{}, kind, alpha, DerivativeAt<T>{x});
 }
+
+namespace names {
+template <class... Rows>
+constexpr std::array<NamedValue<ActivationKind>, sizeof...(Rows)> of_rows(ActivationRows<Rows...>) {
+  return {{{Rows::k_kind, Rows::k_name}...}};
+}
+inline constexpr auto k_activation = of_rows(Activations<double>{});
+}  // namespace names
+
+template <>
+inline constexpr NamedEnum<ActivationKind> k_named<ActivationKind>{"activation",
+                                                                   names::k_activation};
 
 }  // namespace idl

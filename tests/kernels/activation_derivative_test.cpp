@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "idl/activation.hpp"
+#include "kernels/math/activations.hpp"
 #include "tests/kernels/kernel_test.hpp"
 
 namespace idl::test {
@@ -78,6 +79,42 @@ TYPED_TEST(ActivationDerivativeTest, AtZeroFarOutAndForNan) {
       EXPECT_EQ(values[0], 0.0) << "the convention at the kink";
     }
   }
+}
+
+/// @param steepness  bounds |φ'|
+template <class Row>
+void expect_row(std::size_t place, double steepness) {
+  const Activation activation = parse_activation(Row::k_name);
+  EXPECT_EQ(activation.kind, Row::k_kind);
+  EXPECT_EQ(static_cast<std::size_t>(Row::k_kind), place) << "kinds are numbered by their rows";
+  EXPECT_EQ(to_string(Row::k_kind), Row::k_name);
+  const double alpha = activation.alpha;
+  EXPECT_EQ(Row::k_at_zero, static_cast<double>(phi(activation, 0)));
+  for (const double x : {-3.0, -0.5, 0.0, 0.75, 2.0}) {
+    const double value = activate(Row::k_kind, x, alpha);
+    EXPECT_NEAR(value, static_cast<double>(phi(activation, x)), 1e-15 * (1 + std::abs(x)));
+    EXPECT_LE(std::abs(value - Row::k_at_zero), steepness * std::abs(x) * (1 + 1e-15));
+    const double h = 1e-5;   // a difference quotient good to h² and to the rounding over h
+    if (x == 0.0) continue;  // kinks
+    EXPECT_NEAR(
+        activation_derivative(Row::k_kind, x, alpha),
+        (activate(Row::k_kind, x + h, alpha) - activate(Row::k_kind, x - h, alpha)) / (2 * h),
+        1e-9);
+  }
+}
+
+template <class... Rows>
+void expect_rows(ActivationRows<Rows...>) {
+  ASSERT_EQ(sizeof...(Rows), all_activations().size());
+  std::size_t place = 0;
+  (expect_row<Rows>(place++, Rows::lipschitz(parse_activation(Rows::k_name).alpha)), ...);
+}
+
+TEST(Activation, RowsAgreeWithTheFormulaItsSlopeAndItsValueAtZero) {
+  expect_rows(Activations<double>{});
+  EXPECT_EQ(parse_activation("elu"), Activation::elu());
+  EXPECT_EQ(parse_activation("leaky_relu"), Activation::leaky_relu());
+  EXPECT_EQ(parse_activation("tanh"), Activation{ActivationKind::tanh});
 }
 
 TEST(Activation, LipschitzConstantsAreTheLargestSlopesRoundedUp) {
