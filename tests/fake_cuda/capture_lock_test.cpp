@@ -11,6 +11,7 @@
 #include <mutex>
 #include <thread>
 
+#include "idl/context.hpp"
 #include "idl/matrix.hpp"
 #include "kernels/backend.hpp"
 #include "tests/fake_cuda/fake_cuda.hpp"

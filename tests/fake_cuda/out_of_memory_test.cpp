@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include "idl/context.hpp"
 #include "idl/error.hpp"
 #include "idl/matrix.hpp"
 #include "kernels/backend.hpp"

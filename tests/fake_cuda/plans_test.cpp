@@ -5,6 +5,7 @@
 #include <memory>
 #include <vector>
 
+#include "idl/context.hpp"
 #include "idl/matrix.hpp"
 #include "kernels/backend.hpp"
 #include "tests/fake_cuda/fake_cuda.hpp"

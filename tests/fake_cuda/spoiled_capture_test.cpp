@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "idl/context.hpp"
 #include "idl/error.hpp"
 #include "idl/matrix.hpp"
 #include "kernels/backend.hpp"
