@@ -4,16 +4,42 @@
 #include <string>
 
 #include "host/c_api/handles.hpp"
-#include "host/options/validate.hpp"
+#include "host/options/option_table.hpp"
 
 namespace idl::c_api {
 namespace {
 
 /// "bias is 7, it may be 1, -1 or 0".
-std::optional<bool> choice(std::int32_t value, const char* name) {
+std::optional<bool> choice(std::int32_t value, std::string_view name) {
   IDL_CHECK(value >= -1 && value <= 1, std::string(name) + " is " + std::to_string(value) +
                                            ", it may be 1 (yes), -1 (no) or 0 (not said)");
   return value == 0 ? std::nullopt : std::optional(value > 0);
+}
+
+/// What a member of C's struct says; zero says nothing. Other numbers are a number itself, a yes of
+/// a switch, the second value of an enumeration of two. Of larger enumerations 1 is the second
+/// value, after which C's member is called, and -1 the first.
+template <class Value, class InC>
+void take(InC given, Value& value) {
+  if constexpr (std::is_same_v<Value, bool> || std::is_same_v<Value, StopRule>) {
+    value = from_plain<Value>(given != 0);
+  } else if constexpr (std::is_enum_v<Value>) {
+    const auto& values = k_named<Value>.values;
+    if (values.size() == 2) {
+      value = values[given != 0 ? 1 : 0].value;
+    } else if (const auto wanted = choice(given, values[1].name)) {
+      value = values[*wanted ? 1 : 0].value;
+    }
+  } else if (given != 0) {
+    value = given;
+  }
+}
+
+template <class Owner>
+void take_options(const idl_solver_options& given, Owner& owner) {
+  for_each_option<Owner>([&](const auto& option) {
+    if (option.in_c != nullptr) take(given.*option.in_c, owner.*option.member);
+  });
 }
 
 }  // namespace
@@ -21,18 +47,9 @@ std::optional<bool> choice(std::int32_t value, const char* name) {
 SolverOptions solver_options(const idl_solver_options* options) {
   SolverOptions result;
   if (options == nullptr) return result;
-  for (Tolerance* tolerance : {&result.forward, &result.adjoint}) {
-    if (options->max_iterations != 0) tolerance->max_iterations = options->max_iterations;
-    if (options->absolute_tolerance != 0.0) tolerance->absolute = options->absolute_tolerance;
-    tolerance->relative = options->relative_tolerance;
-    tolerance->rule = options->certified != 0 ? StopRule::certified_bound : StopRule::step;
-  }
-  result.batch_invariant = options->batch_invariant != 0;
-  if (const auto wanted = choice(options->gauss_seidel, "gauss_seidel"))
-    result.sweep = *wanted ? Sweep::gauss_seidel : Sweep::jacobi;
-  if (const auto wanted = choice(options->anderson, "anderson"))
-    result.acceleration = *wanted ? Acceleration::anderson : Acceleration::none;
-  if (options->automatic_precision != 0) result.precision = Precision::automatic;
+  for (Tolerance* tolerance : {&result.forward, &result.adjoint})
+    take_options(*options, *tolerance);
+  take_options(*options, result);
   validate(result);
   return result;
 }

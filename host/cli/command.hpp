@@ -5,10 +5,12 @@
 #include <cstdint>
 #include <iostream>
 #include <string>
+#include <string_view>
+#include <type_traits>
 
 #include "host/cli/arguments.hpp"
+#include "host/cli/option_flags.hpp"
 #include "host/model/shortfall.hpp"
-#include "host/options/validate.hpp"
 #include "idl/device.hpp"
 #include "idl/error.hpp"
 
@@ -56,7 +58,38 @@ auto with_precision(const std::string& precision, Body&& body) {
                             : body.template operator()<float>();
 }
 
+/// Adds the flag "--name" for a value of any type that a setting may have.
+/// @param range  of numbers
+template <class Value>
+void add_setting(CLI::App& command, std::string_view name, Value& value, std::string_view text,
+                 const NumberRange& range = {}) {
+  const std::string flag = std::string("--").append(name);
+  const std::string help(text);
+  if constexpr (std::is_same_v<Value, bool>) {
+    command.add_flag(flag, value, help);
+  } else if constexpr (std::is_same_v<Value, StopRule>) {
+    command.add_flag_function(
+        flag, [&value](std::int64_t count) { value = from_plain<StopRule>(count > 0); }, help);
+  } else if constexpr (std::is_enum_v<Value>) {
+    command
+        .add_option_function<std::string>(
+            flag, [&value](const std::string& given) { value = from_plain<Value>(given); },
+            help + ": " + k_named<Value>.explained_names())
+        ->type_name("TEXT")
+        ->default_str(std::string(plain(value)));
+  } else if constexpr (std::is_same_v<Value, std::string>) {
+    command.add_option(flag, value, help)->capture_default_str();
+  } else {
+    add_number(command, flag, value, range, help);
+  }
+}
+
 /// The flags that several commands share.
+inline void add_solver_flags(CLI::App& command, SolverOptions& solver) {
+  for_each_solver_setting(
+      solver, [&](std::string_view name, auto& value, std::string_view help,
+                  const NumberRange& range) { add_setting(command, name, value, help, range); });
+}
 inline void add_device_flag(CLI::App& command, std::string& device) {
   command.add_option("--device", device, "auto, cpu, cuda or cuda:K")->capture_default_str();
 }
@@ -67,24 +100,6 @@ inline void add_allow_unconverged_flag(CLI::App& command, bool& allowed) {
 inline void add_threads_flag(CLI::App& command, std::int32_t& threads) {
   add_number(command, "--threads", threads, ranges::k_threads,
              "On the CPU; 0: as many as there are processors to use");
-}
-inline void add_sweep_flag(CLI::App& command, std::string& sweep) {
-  command
-      .add_option("--sweep", sweep,
-                  "Of the solve: jacobi (Picard), gauss_seidel, or automatic (what is faster here)")
-      ->capture_default_str();
-}
-inline void add_acceleration_flag(CLI::App& command, std::string& acceleration) {
-  command
-      .add_option("--acceleration", acceleration,
-                  "Of the solve: none, anderson, or automatic (what is faster here)")
-      ->capture_default_str();
-}
-inline void add_arithmetic_flag(CLI::App& command, std::string& arithmetic) {
-  command
-      .add_option("--arithmetic", arithmetic,
-                  "Of the solve: full, or automatic (bfloat16 inside, where a GPU gains by it)")
-      ->capture_default_str();
 }
 inline void add_precision_flag(CLI::App& command, std::string& precision) {
   command.add_option("--precision", precision, "f32 or f64")->capture_default_str();

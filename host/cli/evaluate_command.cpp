@@ -10,7 +10,6 @@
 #include "host/cli/command.hpp"
 #include "host/cli/model_flags.hpp"
 #include "host/io/json_bytes.hpp"
-#include "host/options/validate.hpp"
 #include "idl/trainer.hpp"
 
 namespace idl::cli {
@@ -25,9 +24,6 @@ struct EvaluateSettings {
   std::int64_t batch = 500;
   bool json = false;
   bool allow_unconverged = false;
-  std::string sweep = "automatic";
-  std::string acceleration = "automatic";
-  std::string arithmetic = "full";
   SolverOptions solver;
 };
 
@@ -90,9 +86,7 @@ void add_evaluate(CLI::App& app, int& status) {
       ->required();
   add_number(*command, "--batch", settings->batch, ranges::k_positive_count,
              "Samples solved at a time");
-  add_sweep_flag(*command, settings->sweep);
-  add_acceleration_flag(*command, settings->acceleration);
-  add_arithmetic_flag(*command, settings->arithmetic);
+  add_solver_flags(*command, settings->solver);
   add_device_flag(*command, settings->device);
   add_threads_flag(*command, settings->threads);
   add_precision_flag(*command, settings->precision);
@@ -100,9 +94,6 @@ void add_evaluate(CLI::App& app, int& status) {
   add_allow_unconverged_flag(*command, settings->allow_unconverged);
   command->callback([settings, &status] {
     settings->model.load.allow_unproven = true;
-    settings->solver.sweep = parse_sweep(settings->sweep);
-    settings->solver.acceleration = parse_acceleration(settings->acceleration);
-    settings->solver.precision = parse_precision(settings->arithmetic);
     status = with_precision(settings->precision,
                             [&]<class T>() { return evaluate_model<T>(*settings); });
   });

@@ -4,6 +4,7 @@
 #include <functional>
 
 #include "host/cli/arguments.hpp"
+#include "host/options/named_enums.hpp"
 #include "host/options/validate.hpp"
 #include "idl/error.hpp"
 
@@ -11,7 +12,7 @@ namespace idl::cli {
 namespace {
 
 /// A flag whose value `take` reads.
-void add_value(CLI::App& command, const char* name, const char* type, const char* help,
+void add_value(CLI::App& command, const char* name, const char* type, const std::string& help,
                const std::function<void(const std::string&)>& take) {
   command.add_option_function<std::string>(name, take, help)->type_name(type);
 }
@@ -27,8 +28,7 @@ void add_model_flags(CLI::App& command, ModelFlags& flags, bool positional) {
             [&load](const std::string& name) { load.activation = parse_activation(name).kind; });
   add_number(command, "--alpha", load.alpha, NumberRange{},
              "Slope of leaky_relu below 0, scale of elu");
-  add_value(command, "--well-posedness", "TEXT",
-            "Of A: inf_norm_ball, strictly_upper_triangular, none",
+  add_value(command, "--well-posedness", "TEXT", "Of A: " + k_named<WellPosednessKind>.names(),
             [&load](const std::string& name) { load.well_posedness = parse_well_posedness(name); });
   add_number(command, "--kappa", load.kappa, ranges::k_kappa, "|A|_inf <= kappa, in (0, 1)");
   command.add_flag_function(

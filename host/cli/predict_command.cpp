@@ -16,7 +16,6 @@
 #include "host/cli/model_flags.hpp"
 #include "host/io/json_bytes.hpp"
 #include "host/io/npy_writer.hpp"
-#include "host/options/validate.hpp"
 #include "idl/error.hpp"
 #include "idl/io.hpp"
 #include "idl/model.hpp"
@@ -34,10 +33,6 @@ struct PredictSettings {
   std::int32_t threads = 0;
   std::string precision = "f32";
   SolverOptions solver;
-  std::string sweep = "automatic";
-  std::string acceleration = "automatic";
-  std::string arithmetic = "full";
-  bool certified = false;
   bool allow_unconverged = false;
 };
 
@@ -174,30 +169,13 @@ void add_predict(CLI::App& app, int& status) {
   command->add_option("--report", settings->report,
                       "Certificate of each sample, JSON; a bound that is not finite is null. "
                       "Y, X and the report are all written or none");
-  Tolerance& tolerance = settings->solver.forward;
-  add_number(*command, "--tolerance", tolerance.absolute, ranges::k_not_negative,
-             "Absolute tolerance");
-  add_number(*command, "--relative-tolerance", tolerance.relative, ranges::k_not_negative,
-             "Relative tolerance");
-  add_number(*command, "--max-iterations", tolerance.max_iterations, ranges::k_not_negative,
-             "Iterations at most");
-  command->add_flag("--certified", settings->certified,
-                    "Stop when the error bound, not the step, is below the tolerance");
-  add_sweep_flag(*command, settings->sweep);
-  add_acceleration_flag(*command, settings->acceleration);
-  add_arithmetic_flag(*command, settings->arithmetic);
-  command->add_flag("--batch-invariant", settings->solver.batch_invariant,
-                    "Same bits for a sample in whatever batch");
+  add_solver_flags(*command, settings->solver);
   add_allow_unconverged_flag(*command, settings->allow_unconverged);
   add_device_flag(*command, settings->device);
   add_threads_flag(*command, settings->threads);
   add_precision_flag(*command, settings->precision);
   command->callback([settings, &status] {
     settings->model.load.allow_unproven = true;
-    settings->solver.sweep = parse_sweep(settings->sweep);
-    settings->solver.acceleration = parse_acceleration(settings->acceleration);
-    settings->solver.precision = parse_precision(settings->arithmetic);
-    if (settings->certified) settings->solver.forward.rule = StopRule::certified_bound;
     status = with_precision(settings->precision, [&]<class T>() { return predict<T>(*settings); });
   });
 }

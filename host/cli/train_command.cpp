@@ -3,7 +3,6 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <type_traits>
 
 #include "host/cli/arguments.hpp"
 #include "host/cli/command.hpp"
@@ -148,7 +147,7 @@ int train(const CLI::App& command, TrainCall& call, RunFolder& folder) {
     data.train = data.train.first(settings.limit);
 
   WarningDigest digest(call.quiet);
-  ProgressBar bar(settings.epochs, call.quiet);
+  ProgressBar bar(settings.trainer.epochs, call.quiet);
   Context context({.device = parse_device(settings.device),
                    .log =
                        [&](Severity severity, std::string_view text) {
@@ -219,16 +218,9 @@ void add_train(CLI::App& app, const std::string& program, int& status) {
   auto call = std::make_shared<TrainCall>();
   call->program = program;
   CLI::App* command = app.add_subcommand("train", "Train a model on (Fashion-)MNIST or CIFAR-10");
-  for_each_setting(call->settings, [&](const char* name, auto& value, const char* help,
+  for_each_setting(call->settings, [&](std::string_view name, auto& value, std::string_view help,
                                        const NumberRange& range = {}) {
-    const std::string flag = std::string("--") + name;
-    using Value = std::decay_t<decltype(value)>;
-    if constexpr (std::is_same_v<Value, bool>)
-      command->add_flag(flag, value, help);
-    else if constexpr (std::is_same_v<Value, std::string>)
-      command->add_option(flag, value, help)->capture_default_str();
-    else
-      add_number(*command, flag, value, range, help);
+    add_setting(*command, name, value, help, range);
   });
   command->add_option("--out", call->out, "Run folder (default: a new runs/DATE-TIME)");
   command->add_flag("--resume", call->resume, "Go on with the run in --out");

@@ -16,7 +16,7 @@ namespace {
 // What was not said is null.
 template <class Value>
 nlohmann::ordered_json value_json(const Value& value) {
-  return value;
+  return plain(value);
 }
 template <class Value>
 nlohmann::ordered_json value_json(const std::optional<Value>& value) {
@@ -27,7 +27,14 @@ nlohmann::ordered_json value_json(const std::string& value) { return io::json_of
 
 template <class Value>
 bool take(const nlohmann::ordered_json& json, Value& value) {
-  return io::take_json(json, value);
+  if constexpr (std::is_enum_v<Value>) {
+    std::conditional_t<std::is_same_v<Value, StopRule>, bool, std::string> held;
+    if (!io::take_json(json, held)) return false;
+    value = from_plain<Value>(held);
+    return true;
+  } else {
+    return io::take_json(json, value);
+  }
 }
 template <class Value>
 bool take(const nlohmann::ordered_json& json, std::optional<Value>& value) {
@@ -50,8 +57,10 @@ void check_range(const std::string& name, const std::optional<Value>& value,
 
 nlohmann::ordered_json to_json(const TrainSettings& settings) {
   nlohmann::ordered_json json;
-  for_each_setting(settings, [&](const char* name, const auto& value, const char*,
-                                 NumberRange = {}) { json[name] = value_json(value); });
+  for_each_setting(
+      settings, [&](std::string_view name, const auto& value, std::string_view, NumberRange = {}) {
+        json[std::string(name)] = value_json(value);
+      });
   return json;
 }
 
@@ -59,13 +68,19 @@ TrainSettings settings_from_json(const nlohmann::ordered_json& json, const std::
   IDL_CHECK(json.is_object(), source + ": the settings are no JSON object");
   TrainSettings settings;
   std::size_t known = 0;
-  for_each_setting(settings, [&](const char* name, auto& value, const char*,
+  for_each_setting(settings, [&](std::string_view name, auto& value, std::string_view,
                                  const NumberRange& range = {}) {
-    const auto found = json.find(name);
+    const auto found = json.find(std::string(name));
     if (found == json.end()) return;
     ++known;
-    const std::string what = source + ": " + name;
-    IDL_CHECK(take(*found, value), what + " is " + found->dump() + ", which has the wrong type");
+    const std::string what = std::string(source).append(": ").append(name);
+    bool taken = false;
+    try {
+      taken = take(*found, value);
+    } catch (const InvalidArgument& error) {
+      throw InvalidArgument(what + ": " + error.what());
+    }
+    IDL_CHECK(taken, what + " is " + found->dump() + ", which has the wrong type");
     check_range(what, value, range);
   });
   if (known == json.size()) return settings;
@@ -85,12 +100,12 @@ TrainSettings read_config(const std::filesystem::path& path) {
 }
 
 ModelOptions model_options(const TrainSettings& settings) {
-  Activation activation = parse_activation(settings.activation);
+  Activation activation = parse_activation(to_string(settings.activation));  // with its usual α
   IDL_CHECK(!settings.alpha || has_alpha(activation.kind),
-            "--alpha is given, but " + settings.activation + " has none");
+            "--alpha is given, but " + std::string(to_string(activation.kind)) + " has none");
   activation.alpha = settings.alpha.value_or(activation.alpha);
   return {.activation = activation,
-          .well_posedness = {parse_well_posedness(settings.well_posedness), settings.kappa},
+          .well_posedness = {settings.well_posedness, settings.kappa},
           .bias = settings.bias,
           .no_D = settings.no_D,
           .allow_unproven = settings.allow_unproven};
@@ -101,8 +116,8 @@ LoadOptions load_options(const TrainSettings& settings,
   LoadOptions load{.override_metadata = settings.override_metadata,
                    .project = settings.project,
                    .allow_unproven = settings.allow_unproven};
-  const WellPosednessKind kind = parse_well_posedness(settings.well_posedness);
-  if (is_said("activation")) load.activation = parse_activation(settings.activation).kind;
+  const WellPosednessKind kind = settings.well_posedness;
+  if (is_said("activation")) load.activation = settings.activation;
   load.alpha = settings.alpha;
   if (is_said("well-posedness")) load.well_posedness = kind;
   if (is_said("kappa") && kind == WellPosednessKind::inf_norm_ball) load.kappa = settings.kappa;
@@ -113,41 +128,20 @@ LoadOptions load_options(const TrainSettings& settings,
 }
 
 void take_options(TrainSettings& settings, const ModelOptions& options) {
-  settings.activation = to_string(options.activation.kind);
+  settings.activation = options.activation.kind;
   settings.alpha.reset();
   if (has_alpha(options.activation.kind)) settings.alpha = options.activation.alpha;
-  settings.well_posedness = to_string(options.well_posedness.kind);
+  settings.well_posedness = options.well_posedness.kind;
   settings.kappa = options.well_posedness.kappa;
   settings.bias = options.bias;
   settings.no_D = options.no_D;
 }
 
 TrainerOptions trainer_options(const TrainSettings& settings) {
-  TrainerOptions options;
-  options.epochs = settings.epochs;
-  options.batch_size = settings.batch;
-  options.loss = parse_loss(settings.loss);
-  options.optimizer = {.kind = parse_optimizer(settings.optimizer),
-                       .learning_rate = settings.lr,
-                       .weight_decay = settings.weight_decay,
-                       .momentum = settings.momentum};
-  options.schedule = {.kind = parse_schedule(settings.schedule),
-                      .period = settings.schedule_period,
-                      .gamma = settings.schedule_gamma};
-  const Tolerance tolerance{
-      .max_iterations = settings.max_iterations,
-      .absolute = settings.tolerance,
-      .relative = settings.relative_tolerance,
-      .rule = settings.certified ? StopRule::certified_bound : StopRule::step};
-  options.solver = {.forward = tolerance,
-                    .adjoint = tolerance,
-                    .sweep = parse_sweep(settings.sweep),
-                    .acceleration = parse_acceleration(settings.acceleration),
-                    .precision = parse_precision(settings.arithmetic),
-                    .batch_invariant = settings.batch_invariant};
+  TrainerOptions options = settings.trainer;
+  options.solver.adjoint = options.solver.forward;
   options.shuffle = !settings.no_shuffle;
   options.seed = settings.seed;
-  options.checkpoint_interval = settings.checkpoint_interval;
   return options;
 }
 

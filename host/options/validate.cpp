@@ -1,46 +1,45 @@
 // SPDX-License-Identifier: MIT
 #include "host/options/validate.hpp"
 
+#include "host/options/option_table.hpp"
 #include "idl/error.hpp"
 
 namespace idl {
+namespace {
+
+/// Every number of the struct that the table knows is within its range.
+/// @param before, more  what precedes the option's name in errors; they are put together where they
+///                      are needed: predictions that allocate nothing pass here
+template <class Owner>
+void check_options(const Owner& owner, std::string_view before, std::string_view more) {
+  for_each_option<Owner>([&](const auto& option) {
+    const auto& value = owner.*option.member;
+    using Value = std::decay_t<decltype(value)>;
+    if constexpr (std::is_arithmetic_v<Value> && !std::is_same_v<Value, bool>) {
+      if (!contains(option.range, value))
+        check_number(std::string(before).append(more).append(option.key), value, option.range);
+    }
+  });
+}
+
+}  // namespace
 
 void validate(const Tolerance& tolerance, std::string_view which) {
-  // The name is put together where it is needed: predictions that allocate nothing pass here.
-  const auto check = [&](const char* name, auto value) {
-    constexpr NumberRange k_range = ranges::k_not_negative;
-    if (!contains(k_range, value))
-      check_number(std::string(which).append(".").append(name), value, k_range);
-  };
-  check("max_iterations", tolerance.max_iterations);
-  check("absolute", tolerance.absolute);
-  check("relative", tolerance.relative);
+  check_options(tolerance, which, ".");
 }
 
 void validate(const SolverOptions& options) {
   validate(options.forward, "forward");
   validate(options.adjoint, "adjoint");
+  check_options(options, "solver", ": ");
 }
 
-void validate(const OptimizerOptions& options) {
-  check_number("optimizer: learning_rate", options.learning_rate, ranges::k_not_negative);
-  check_number("optimizer: beta1", options.beta1, ranges::k_decay);
-  check_number("optimizer: beta2", options.beta2, ranges::k_decay);
-  check_number("optimizer: epsilon", options.epsilon, ranges::k_not_negative);
-  check_number("optimizer: weight_decay", options.weight_decay, ranges::k_not_negative);
-  check_number("optimizer: momentum", options.momentum, ranges::k_decay);
-}
+void validate(const OptimizerOptions& options) { check_options(options, "optimizer", ": "); }
 
-void validate(const Schedule& schedule) {
-  check_number("schedule: period", schedule.period, ranges::k_positive_count);
-  check_number("schedule: gamma", schedule.gamma, ranges::k_share);
-  check_number("schedule: floor", schedule.floor, ranges::k_share);
-}
+void validate(const Schedule& schedule) { check_options(schedule, "schedule", ": "); }
 
 void validate(const TrainerOptions& options) {
-  check_number("Trainer: epochs", options.epochs, ranges::k_not_negative);
-  check_number("Trainer: batch_size", options.batch_size, ranges::k_positive_count);
-  check_number("Trainer: checkpoint_interval", options.checkpoint_interval, ranges::k_not_negative);
+  check_options(options, "Trainer", ": ");
   validate(options.optimizer);
   validate(options.schedule);
   validate(options.solver);

@@ -4,7 +4,6 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
-#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -12,6 +11,7 @@
 #include "host/io/json_reader.hpp"
 #include "host/model/model_file.hpp"
 #include "host/options/validate.hpp"
+#include "host/train/training_settings.hpp"
 #include "idl/error.hpp"
 #include "idl/io.hpp"
 
@@ -23,56 +23,6 @@ using Json = nlohmann::json;
 constexpr const char* k_file_name = "checkpoint.safetensors";
 constexpr const char* k_position_key = "training.position";
 constexpr const char* k_settings_key = "training.settings";
-
-std::string tolerance_text(const Tolerance& tolerance) {
-  io::JsonObject json;
-  json.add("max_iterations", tolerance.max_iterations);
-  json.add("absolute", tolerance.absolute);
-  json.add("relative", tolerance.relative);
-  json.add("certified", tolerance.rule == StopRule::certified_bound);
-  return json.text();
-}
-
-/// Everything beside the parameters that the bits of a training depend on.
-template <class T>
-std::string settings_text(const ImplicitModel<T>& model, const TrainerOptions& options,
-                          const Dataset& train) {
-  const OptimizerOptions& optimizer = options.optimizer;
-  const Schedule& schedule = options.schedule;
-  io::JsonObject settings;
-  settings.add("precision", std::is_same_v<T, float> ? "f32" : "f64");
-  settings.add("samples", train.size());
-  settings.add("features", train.features());
-  settings.add("classes", train.classes());
-  settings.add("states", model.shape().states);
-  settings.add("batch_size", options.batch_size);
-  settings.add("loss", to_string(options.loss));
-  settings.add("optimizer", to_string(optimizer.kind));
-  settings.add("learning_rate", optimizer.learning_rate);
-  settings.add("beta1", optimizer.beta1);
-  settings.add("beta2", optimizer.beta2);
-  settings.add("epsilon", optimizer.epsilon);
-  settings.add("weight_decay", optimizer.weight_decay);
-  settings.add("momentum", optimizer.momentum);
-  settings.add("nesterov", optimizer.nesterov);
-  settings.add("schedule", to_string(schedule.kind));
-  settings.add("schedule_period", schedule.period);
-  settings.add("schedule_gamma", schedule.gamma);
-  settings.add("schedule_floor", schedule.floor);
-  settings.add_text("forward", tolerance_text(options.solver.forward));
-  settings.add_text("adjoint", tolerance_text(options.solver.adjoint));
-  settings.add("sweep", to_string(options.solver.sweep));
-  settings.add("acceleration", to_string(options.solver.acceleration));
-  settings.add("solver_precision", to_string(options.solver.precision));
-  settings.add("batch_invariant", options.solver.batch_invariant);
-  settings.add("shuffle", options.shuffle);
-  settings.add("seed", options.seed);
-  for (const auto& [key, value] : model_metadata(model.options(), 0))
-    if (key != "step") settings.add("model." + key, value);
-  // Only the cosine schedule looks ahead to the end.
-  if (schedule.kind == ScheduleKind::cosine) settings.add("epochs", options.epochs);
-  return settings.text();
-}
 
 std::string position_text(const TrainingPosition& position) {
   io::JsonObject json;
@@ -117,17 +67,6 @@ Json parse_metadata(const io::Safetensors& file, const char* key) {
   if (!json || !json->is_object())
     throw IoError(file.path, std::string("metadata ") + key + " is no JSON object");
   return std::move(*json);
-}
-
-void check_settings(const Json& written, const Json& wanted, const std::string& path) {
-  std::string differences;
-  for (const auto& [key, value] : wanted.items()) {
-    const Json before = written.contains(key) ? written[key] : Json();
-    if (before == value) continue;
-    differences += (differences.empty() ? "" : "; ") + key + " was " + before.dump() + " and is " +
-                   value.dump();
-  }
-  IDL_CHECK(differences.empty(), path + " cannot be resumed with other settings: " + differences);
 }
 
 void check_position(const TrainingPosition& position, const TrainerOptions& options,
@@ -180,7 +119,7 @@ void write_checkpoint(Context& context, const ImplicitModel<T>& model, Optimizer
   io::Safetensors file;
   file.metadata = model_metadata(model.options(), position.steps);
   file.metadata[k_position_key] = position_text(position);
-  file.metadata[k_settings_key] = settings_text(model, options, train);
+  file.metadata[k_settings_key] = training_settings(model, options, train);
   put<T>(context, file, "", model.M(), model);
   put<T>(context, file, "first_moment.", optimizer.first_moment(), model);
   put<T>(context, file, "second_moment.", optimizer.second_moment(), model);
@@ -191,8 +130,8 @@ template <class T>
 TrainingPosition read_checkpoint(Context& context, ImplicitModel<T>& model, Optimizer<T>& optimizer,
                                  const TrainerOptions& options, const Dataset& train) {
   const io::Safetensors file = io::read_safetensors(options.folder / k_file_name);
-  check_settings(parse_metadata(file, k_settings_key),
-                 Json::parse(settings_text(model, options, train)), file.path);
+  check_training_settings(parse_metadata(file, k_settings_key),
+                          training_settings(model, options, train), file.path);
   const TrainingPosition position = position_from(parse_metadata(file, k_position_key), file.path);
   check_position(position, options, train, file.path);
   take<T>(context, file, "", model.M(), model);

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: MIT
+#include "host/train/training_settings.hpp"
+
+#include <nlohmann/json.hpp>
+#include <type_traits>
+
+#include "host/io/json_object.hpp"
+#include "host/model/model_file.hpp"
+#include "host/options/option_table.hpp"
+#include "idl/error.hpp"
+
+namespace idl {
+namespace {
+
+/// Adds all options of `owner`: its kind as `kind`, the others as `prefix` and their key.
+template <class Owner>
+void add_options(io::JsonObject& json, const Owner& owner, std::string_view kind = {},
+                 std::string_view prefix = {}) {
+  for_each_option<Owner>([&](const auto& option) {
+    const std::string key = std::string(prefix).append(option.key);
+    json.add(option.key == "kind" ? kind : key, plain(owner.*option.member));
+  });
+}
+
+std::string tolerance_text(const Tolerance& tolerance) {
+  io::JsonObject json;
+  add_options(json, tolerance);
+  return json.text();
+}
+
+}  // namespace
+
+template <class T>
+std::string training_settings(const ImplicitModel<T>& model, const TrainerOptions& options,
+                              const Dataset& train) {
+  io::JsonObject settings;
+  settings.add("precision", std::is_same_v<T, float> ? "f32" : "f64");
+  settings.add("samples", train.size());
+  settings.add("features", train.features());
+  settings.add("classes", train.classes());
+  settings.add("states", model.shape().states);
+  for_each_option<TrainerOptions>([&](const auto& option) {
+    // Bits do not depend on when it ends and when it is saved.
+    if (option.key != "epochs" && option.key != "checkpoint_interval")
+      settings.add(option.key, plain(options.*option.member));
+  });
+  add_options(settings, options.optimizer, "optimizer");
+  add_options(settings, options.schedule, "schedule", "schedule_");
+  settings.add_text("forward", tolerance_text(options.solver.forward));
+  settings.add_text("adjoint", tolerance_text(options.solver.adjoint));
+  add_options(settings, options.solver);
+  settings.add("shuffle", options.shuffle);
+  settings.add("seed", options.seed);
+  for (const auto& [key, value] : model_metadata(model.options(), 0))
+    if (key != "step") settings.add("model." + key, value);
+  // Only the cosine schedule looks ahead to the end.
+  if (options.schedule.kind == ScheduleKind::cosine) settings.add("epochs", options.epochs);
+  return settings.text();
+}
+
+void check_training_settings(const nlohmann::json& written, const std::string& wanted,
+                             const std::string& path) {
+  const nlohmann::json now = nlohmann::json::parse(wanted);
+  std::string differences;
+  for (const auto& [key, value] : now.items()) {
+    const nlohmann::json before = written.contains(key) ? written[key] : nlohmann::json();
+    if (before == value) continue;
+    differences += (differences.empty() ? "" : "; ") + key + " was " + before.dump() + " and is " +
+                   value.dump();
+  }
+  IDL_CHECK(differences.empty(), path + " cannot be resumed with other settings: " + differences);
+}
+
+template std::string training_settings(const ImplicitModel<float>&, const TrainerOptions&,
+                                       const Dataset&);
+template std::string training_settings(const ImplicitModel<double>&, const TrainerOptions&,
+                                       const Dataset&);
+
+}  // namespace idl

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+
+#include "idl/trainer.hpp"
+
+namespace idl {
+
+/// Everything beside the parameters that the bits of a training depend on, as a JSON object.
+template <class T>
+std::string training_settings(const ImplicitModel<T>& model, const TrainerOptions& options,
+                              const Dataset& train);
+
+/// @param written  what training_settings() gave when the checkpoint `path` was written
+/// @param wanted   what it gives now
+/// @throws InvalidArgument where they differ, naming each setting with both values
+void check_training_settings(const nlohmann::json& written, const std::string& wanted,
+                             const std::string& path);
+
+}  // namespace idl
