@@ -22,34 +22,6 @@ struct InfoSettings {
   bool json = false;
 };
 
-const char* proof_text(WellPosednessProof proof) {
-  switch (proof) {
-    case WellPosednessProof::norm:
-      return "norm";
-    case WellPosednessProof::triangular:
-      return "triangular";
-    case WellPosednessProof::perron:
-      return "perron";
-    case WellPosednessProof::none:
-      break;
-  }
-  return "none";
-}
-
-const char* proof_sentence(WellPosednessProof proof) {
-  switch (proof) {
-    case WellPosednessProof::norm:
-      return "yes: L*|A|_inf < 1, the iteration contracts";
-    case WellPosednessProof::triangular:
-      return "yes: A is strictly upper triangular, exact after at most n iterations";
-    case WellPosednessProof::perron:
-      return "yes: L*lambda_pf(|A|) < 1";
-    case WellPosednessProof::none:
-      break;
-  }
-  return "not known: neither the norm nor the Perron root of |A| proves it";
-}
-
 double density(const std::vector<double>& values) {
   std::size_t nonzeros = 0;
   for (const double value : values) nonzeros += value != 0.0 ? 1 : 0;
@@ -103,8 +75,9 @@ nlohmann::ordered_json examine(const ModelFlags& flags) {
   json["density_A"] = report.density;
   json["density_M"] = density(M);
   json["well_posed"] = report.well_posed();
-  json["proof"] = proof_text(report.proof);
-  json["proof_sentence"] = proof_sentence(report.proof);
+  const auto* proof = k_named<WellPosednessProof>.find(report.proof);
+  json["proof"] = proof->name;
+  json["proof_sentence"] = proof->help;
   add_remarks(json, model);
   return json;
 }

@@ -34,6 +34,13 @@ inline constexpr NamedValue<WellPosednessKind> k_well_posedness[] = {
     {WellPosednessKind::none, "none"},
     {WellPosednessKind::inf_norm_ball, "inf_norm_ball"},
     {WellPosednessKind::strictly_upper_triangular, "strictly_upper_triangular"}};
+inline constexpr NamedValue<WellPosednessProof> k_proof[] = {
+    {WellPosednessProof::none, "none",
+     "not known: neither the norm nor the Perron root of |A| proves it"},
+    {WellPosednessProof::norm, "norm", "yes: L*|A|_inf < 1, the iteration contracts"},
+    {WellPosednessProof::triangular, "triangular",
+     "yes: A is strictly upper triangular, exact after at most n iterations"},
+    {WellPosednessProof::perron, "perron", "yes: L*lambda_pf(|A|) < 1"}};
 inline constexpr NamedValue<LossKind> k_loss[] = {
     {LossKind::softmax_cross_entropy, "softmax_cross_entropy"},
     {LossKind::squared_error, "squared_error"}};
@@ -56,6 +63,8 @@ inline constexpr NamedEnum<Precision> k_named<Precision>{"precision", names::k_p
 template <>
 inline constexpr NamedEnum<WellPosednessKind> k_named<WellPosednessKind>{"well-posedness",
                                                                          names::k_well_posedness};
+template <>
+inline constexpr NamedEnum<WellPosednessProof> k_named<WellPosednessProof>{"proof", names::k_proof};
 template <>
 inline constexpr NamedEnum<LossKind> k_named<LossKind>{"loss", names::k_loss};
 template <>
