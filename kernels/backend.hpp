@@ -19,23 +19,6 @@ struct CUstream_st;  // cudaStream_t points to this
 
 namespace idl {
 
-template <class P>
-struct Runs {
-  virtual void run(const P& primitive) = 0;
-
- protected:
-  ~Runs() = default;
-};
-
-/// One pure virtual run() per primitive.
-template <class... P>
-struct RunsEach : Runs<P>... {
-  using Runs<P>::run...;
-
- protected:
-  ~RunsEach() = default;
-};
-
 /// A two-dimensional transfer: `height` pieces of `width` bytes, `pitch` bytes apart.
 struct Transfer {
   void* destination = nullptr;
@@ -54,11 +37,11 @@ class ReadBack {
   virtual const void* wait() = 0;
 };
 
-/// One device as seen by the algorithms: memory, order, programs, and run() for every primitive.
+/// One device as seen by the algorithms: memory, order, primitives and programs of them.
 ///
 /// All work of one Backend is ordered. run(), upload() and launch() may return before the work is
 /// done; download() and synchronize() wait. Implementations: kernels/cpu and kernels/cuda.
-class Backend : public ForEachPrimitive<RunsEach> {
+class Backend {
  public:
   virtual ~Backend() = default;
   Backend() = default;
@@ -104,6 +87,8 @@ class Backend : public ForEachPrimitive<RunsEach> {
   /// Later work given to `stream` starts after the work given here so far.
   virtual void record_for(CUstream_st* stream) = 0;
 
+  /// Validates and runs one primitive.
+  virtual void run(const Primitive& primitive) = 0;
   /// Runs a sequence once, as compile() and launch() would. Validates every step before the first
   /// runs.
   virtual void run_in_order(const Sequence& sequence) = 0;
@@ -129,20 +114,6 @@ class Backend : public ForEachPrimitive<RunsEach> {
   /// How loops that are compiled from now on are run; where a backend does not know it, it takes
   /// what is nearest. For tests and benches: `automatic` is best.
   virtual void choose_loop_strategy(LoopStrategy) {}
-};
-
-/// For implementations: overrides run() for each primitive of a list by Derived::run_checked(), a
-/// template that validates and runs.
-template <class Derived, class... P>
-struct RunEach;
-template <class Derived>
-struct RunEach<Derived> : Backend {
-  using Backend::run;
-};
-template <class Derived, class P, class... Rest>
-struct RunEach<Derived, P, Rest...> : RunEach<Derived, Rest...> {
-  using RunEach<Derived, Rest...>::run;
-  void run(const P& primitive) final { static_cast<Derived*>(this)->run_checked(primitive); }
 };
 
 /// Makes the backend of options.device. The only function that knows what was built.

@@ -141,9 +141,8 @@ void validate(const FixedPoint<T>& solve, Device device) {
     checks.fail("fallbacks has " + std::to_string(solve.columns.fallbacks.size) +
                 " elements, X has " + std::to_string(solve.X.cols) + " columns to be mixed");
   const SolveSteps steps = steps_of(solve);
-  for (const Sequence* sequence : {&steps.start, &steps.iteration})
-    for (const Primitive& step : *sequence)
-      std::visit([&](const auto& primitive) { validate(primitive, device); }, step);
+  validate(steps.start, device);
+  validate(steps.iteration, device);
 }
 
 template void validate(const FixedPoint<float>&, Device);

@@ -239,27 +239,21 @@ struct ArgmaxColumns {
   VectorView<std::int32_t> indices;
 };
 
-/// Every primitive once; the Backend and the Program are built from this list.
-template <template <class...> class F>
-using ForEachPrimitive =
-    F<Gemm<float>, Gemm<double>, Spmm<float>, Spmm<double>, Sddmm<float>, Sddmm<double>,
-      PicardUpdate<float>, PicardUpdate<double>, ActivationDerivative<float>,
-      ActivationDerivative<double>, AdjointUpdate<float>, AdjointUpdate<double>, ResetStatus<float>,
-      ResetStatus<double>, UpdateStatus<float>, UpdateStatus<double>, AndersonMix<float>,
-      AndersonMix<double>, RoundToBFloat16, LowGemm, BeginRefinement, UpdateRefinement, ListRunning,
-      MoveStatus<float>, MoveStatus<double>, GatherColumns<float>, GatherColumns<double>,
-      ScatterColumns<float>, ScatterColumns<double>, SoftmaxCrossEntropy<float>,
-      SoftmaxCrossEntropy<double>, SquaredError<float>, SquaredError<double>, StoreValues<float>,
-      StoreValues<double>, AdamUpdate<float>, AdamUpdate<double>, SgdUpdate<float>,
-      SgdUpdate<double>, ProjectRowsL1<float>, ProjectRowsL1<double>, MaskStrictlyUpper<float>,
-      MaskStrictlyUpper<double>, RowAbsSums<float>, RowAbsSums<double>, ColumnNorms<float>,
-      ColumnNorms<double>, Reduce<float>, Reduce<double>, AddScaled<float>, AddScaled<double>,
-      CopyMatrix<float>, CopyMatrix<double>, Fill<float>, Fill<double>, Convert<float>,
-      Convert<double>, DenseToCsr<float>, DenseToCsr<double>, CsrToDense<float>, CsrToDense<double>,
-      FillRandom<float>, FillRandom<double>, ArgmaxColumns<float>, ArgmaxColumns<double>>;
+/// Any one of P<float>..., P<double>... and Others....
+template <template <class> class... P>
+struct InBothPrecisions {
+  template <class... Others>
+  using Or = std::variant<P<float>..., P<double>..., Others...>;
+};
 
-/// Any one primitive.
-using Primitive = ForEachPrimitive<std::variant>;
+/// Any one primitive. Every primitive is listed here, once; where the validation or a backend lacks
+/// one, it does not compile.
+using Primitive = InBothPrecisions<
+    Gemm, Spmm, Sddmm, PicardUpdate, ActivationDerivative, AdjointUpdate, ResetStatus, UpdateStatus,
+    AndersonMix, MoveStatus, GatherColumns, ScatterColumns, SoftmaxCrossEntropy, SquaredError,
+    StoreValues, AdamUpdate, SgdUpdate, ProjectRowsL1, MaskStrictlyUpper, RowAbsSums, ColumnNorms,
+    Reduce, AddScaled, CopyMatrix, Fill, Convert, DenseToCsr, CsrToDense, FillRandom,
+    ArgmaxColumns>::Or<RoundToBFloat16, LowGemm, BeginRefinement, UpdateRefinement, ListRunning>;
 
 /// A program as data: primitives in order.
 using Sequence = std::vector<Primitive>;

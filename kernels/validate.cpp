@@ -2,7 +2,10 @@
 #include "kernels/validate.hpp"
 
 #include <string>
+#include <variant>
 
+#include "kernels/check_acceleration.hpp"
+#include "kernels/check_optimisers.hpp"
 #include "kernels/operand_checks.hpp"
 
 namespace idl {
@@ -294,60 +297,23 @@ void check(const ArgmaxColumns<T>& a, Device device) {
   checks.apart();
 }
 
-}  // namespace
-
-template <class P>
-void validate(const P& primitive, Device device) {
-  check(primitive, device);
+template <class T>
+void check(const Reduce<T>& r, Device device) {
+  OperandChecks checks("Reduce", device);
+  checks.input("x", r.x);
+  checks.output("result", r.result);
+  checks.one_element("result", r.result);
+  checks.apart();
 }
 
-template void validate(const Gemm<float>&, Device);
-template void validate(const Gemm<double>&, Device);
-template void validate(const Spmm<float>&, Device);
-template void validate(const Spmm<double>&, Device);
-template void validate(const Sddmm<float>&, Device);
-template void validate(const Sddmm<double>&, Device);
-template void validate(const PicardUpdate<float>&, Device);
-template void validate(const PicardUpdate<double>&, Device);
-template void validate(const ActivationDerivative<float>&, Device);
-template void validate(const ActivationDerivative<double>&, Device);
-template void validate(const AdjointUpdate<float>&, Device);
-template void validate(const AdjointUpdate<double>&, Device);
-template void validate(const ResetStatus<float>&, Device);
-template void validate(const ResetStatus<double>&, Device);
-template void validate(const UpdateStatus<float>&, Device);
-template void validate(const UpdateStatus<double>&, Device);
-template void validate(const GatherColumns<float>&, Device);
-template void validate(const GatherColumns<double>&, Device);
-template void validate(const ScatterColumns<float>&, Device);
-template void validate(const ScatterColumns<double>&, Device);
-template void validate(const SoftmaxCrossEntropy<float>&, Device);
-template void validate(const SoftmaxCrossEntropy<double>&, Device);
-template void validate(const SquaredError<float>&, Device);
-template void validate(const SquaredError<double>&, Device);
-template void validate(const ProjectRowsL1<float>&, Device);
-template void validate(const ProjectRowsL1<double>&, Device);
-template void validate(const MaskStrictlyUpper<float>&, Device);
-template void validate(const MaskStrictlyUpper<double>&, Device);
-template void validate(const RowAbsSums<float>&, Device);
-template void validate(const RowAbsSums<double>&, Device);
-template void validate(const ColumnNorms<float>&, Device);
-template void validate(const ColumnNorms<double>&, Device);
-template void validate(const AddScaled<float>&, Device);
-template void validate(const AddScaled<double>&, Device);
-template void validate(const CopyMatrix<float>&, Device);
-template void validate(const CopyMatrix<double>&, Device);
-template void validate(const Fill<float>&, Device);
-template void validate(const Fill<double>&, Device);
-template void validate(const Convert<float>&, Device);
-template void validate(const Convert<double>&, Device);
-template void validate(const DenseToCsr<float>&, Device);
-template void validate(const DenseToCsr<double>&, Device);
-template void validate(const CsrToDense<float>&, Device);
-template void validate(const CsrToDense<double>&, Device);
-template void validate(const FillRandom<float>&, Device);
-template void validate(const FillRandom<double>&, Device);
-template void validate(const ArgmaxColumns<float>&, Device);
-template void validate(const ArgmaxColumns<double>&, Device);
+}  // namespace
+
+void validate(const Primitive& primitive, Device device) {
+  std::visit([device](const auto& each) { check(each, device); }, primitive);
+}
+
+void validate(const Sequence& sequence, Device device) {
+  for (const Primitive& step : sequence) validate(step, device);
+}
 
 }  // namespace idl

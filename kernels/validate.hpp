@@ -10,8 +10,8 @@ namespace idl {
 /// before they run or compile a primitive.
 /// @throws InvalidArgument with the operand's name and both shapes, for example
 ///         "Gemm: B has 100 rows, op(A) has 300 columns".
-/// Explicitly specialised for every primitive of the list.
-template <class P>
-void validate(const P& primitive, Device device);
+void validate(const Primitive& primitive, Device device);
+/// Every step of a sequence, before the first runs.
+void validate(const Sequence& sequence, Device device);
 
 }  // namespace idl

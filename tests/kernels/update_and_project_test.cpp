@@ -47,8 +47,7 @@ class UpdateAndProject : public KernelTest<C> {
       if (together) {
         backend.run_in_order(steps);
       } else {
-        for (const Primitive& each : steps)
-          std::visit([&](const auto& primitive) { backend.run(primitive); }, each);
+        for (const Primitive& each : steps) backend.run(each);
       }
     }
     EXPECT_TRUE(this->frames_untouched());

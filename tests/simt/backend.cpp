@@ -134,19 +134,22 @@ std::unique_ptr<ReadBack> SimtBackend::read_back(const void* source, std::size_t
   return std::make_unique<StoredReadBack>(source, bytes);
 }
 
-void SimtBackend::validate_all(const Sequence& sequence) const {
-  for (const Primitive& step : sequence) {
-    std::visit([this](const auto& primitive) { validate(primitive, device()); }, step);
-  }
+void SimtBackend::run(const Primitive& primitive) {
+  validate(primitive, device());
+  const std::size_t bytes = cuda::scratch_bytes(primitive);
+  cuda::PoolMemory scratch;
+  if (bytes > 0) scratch = cuda::PoolMemory(pool_, bytes);
+  cuda::prepare(primitive, place());
+  cuda::enqueue(primitive, scratch.data(), place(), nullptr);
 }
 
 void SimtBackend::run_in_order(const Sequence& sequence) {
-  validate_all(sequence);
+  validate(sequence, device());
   cuda::Steps(sequence, cuda::Steps::Repetition::once, pool_, place()).enqueue(nullptr);
 }
 
 std::unique_ptr<Program> SimtBackend::compile(Sequence sequence) {
-  validate_all(sequence);
+  validate(sequence, device());
   return std::make_unique<StraightProgram>(shared_from_this(), std::move(sequence));
 }
 
@@ -183,22 +186,11 @@ std::unique_ptr<Program> SimtBackend::compile_while(Sequence sequence,
             "compile_while: active is no single integer on " + to_string(device()));
   IDL_CHECK(max_iterations >= 0,
             "compile_while: max_iterations is " + std::to_string(max_iterations));
-  validate_all(sequence);
+  validate(sequence, device());
   if (strategy_ == LoopStrategy::block_replay)
     throw NotSupported("the emulation has no graphs to replay");
   return std::make_unique<WhileProgram>(shared_from_this(), std::move(sequence), active.data,
                                         max_iterations, until);
-}
-
-template <class P>
-void SimtBackend::run_checked(const P& primitive) {
-  validate(primitive, device());
-  const Primitive step = primitive;
-  const std::size_t bytes = cuda::scratch_bytes(step);
-  cuda::PoolMemory scratch;
-  if (bytes > 0) scratch = cuda::PoolMemory(pool_, bytes);
-  cuda::prepare(step, place());
-  cuda::enqueue(step, scratch.data(), place(), nullptr);
 }
 
 }  // namespace idl::simt

@@ -10,14 +10,9 @@
 
 namespace idl::simt {
 
-class SimtBackend;
-template <class... P>
-using SimtRunEach = RunEach<SimtBackend, P...>;
-
 /// The CUDA backend's kernels on the CPU: what stands for cuda:0 in programs that link the
 /// emulation. Everything has happened when a call returns.
-class SimtBackend final : public ForEachPrimitive<SimtRunEach>,
-                          public std::enable_shared_from_this<SimtBackend> {
+class SimtBackend final : public Backend, public std::enable_shared_from_this<SimtBackend> {
  public:
   Device device() const noexcept override { return Device::cuda(0); }
   std::string describe() const override;
@@ -45,6 +40,7 @@ class SimtBackend final : public ForEachPrimitive<SimtRunEach>,
   void wait_for(CUstream_st*) override {}
   void record_for(CUstream_st*) override {}
 
+  void run(const Primitive& primitive) override;
   void run_in_order(const Sequence& sequence) override;
   std::unique_ptr<Program> compile(Sequence sequence) override;
   std::unique_ptr<Program> compile_while(Sequence sequence, VectorView<const std::int32_t> active,
@@ -55,16 +51,12 @@ class SimtBackend final : public ForEachPrimitive<SimtRunEach>,
     strategy_ = strategy == LoopStrategy::automatic ? k_automatic : strategy;
   }
 
-  template <class P>
-  void run_checked(const P& primitive);
-
   cuda::MemoryPool& pool() { return pool_; }
   cuda::Workplace place() { return {products_, static_cast<double*>(reduce_scratch_.data())}; }
 
  private:
   template <class T>
   std::unique_ptr<Program> compile_solve(const FixedPoint<T>& solve);
-  void validate_all(const Sequence& sequence) const;
 
   LoopStrategy strategy_ = k_automatic;
   cuda::MemoryPool pool_;

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstring>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "kernels/cpu/loop/column_loop.hpp"
@@ -101,31 +102,26 @@ class ColumnProgram final : public Program {
   std::unique_ptr<ColumnLoop> columns_;
 };
 
-void validate_all(const Sequence& sequence) {
-  for (const Primitive& step : sequence) {
-    std::visit([](const auto& primitive) { validate(primitive, Device::cpu()); }, step);
-  }
-}
-
 }  // namespace
 
 CpuBackend::CpuBackend(int threads)
     : threads_(threads > 0 ? threads : default_threads()),
       number_(threads > 0 ? ThreadShare::Number::given : ThreadShare::Number::automatic) {}
 
-template <class P>
-void CpuBackend::run_checked(const P& primitive) {
+void CpuBackend::run(const Primitive& primitive) {
   validate(primitive, Device::cpu());
   const ThreadShare share = share_threads();
-  execute(primitive, scratch_);
+  run_valid(primitive);
+}
+
+void CpuBackend::run_valid(const Primitive& step) {
+  std::visit([this](const auto& primitive) { execute(primitive, scratch_); }, step);
 }
 
 void CpuBackend::run_valid(const Sequence& sequence) {
   const ThreadShare share = share_threads();
   const FlushSubnormals flush;  // once for all steps
-  for (const Primitive& step : sequence) {
-    std::visit([this](const auto& primitive) { execute(primitive, scratch_); }, step);
-  }
+  for (const Primitive& step : sequence) run_valid(step);
 }
 
 std::string CpuBackend::describe() const { return describe_cpu(threads_); }
@@ -182,12 +178,12 @@ std::unique_ptr<ReadBack> CpuBackend::read_back(const void* source, std::size_t 
 }
 
 void CpuBackend::run_in_order(const Sequence& sequence) {
-  validate_all(sequence);
+  validate(sequence, Device::cpu());
   run_valid(sequence);
 }
 
 std::unique_ptr<Program> CpuBackend::compile(Sequence sequence) {
-  validate_all(sequence);
+  validate(sequence, Device::cpu());
   return std::make_unique<StraightProgram>(*this, std::move(sequence));
 }
 
@@ -201,7 +197,7 @@ std::unique_ptr<Program> CpuBackend::compile_while(Sequence sequence,
             "compile_while: active is on " + to_string(active.device) + ", the backend on cpu");
   IDL_CHECK(max_iterations >= 0,
             "compile_while: max_iterations is " + std::to_string(max_iterations));
-  validate_all(sequence);
+  validate(sequence, Device::cpu());
   return std::make_unique<WhileProgram>(*this, std::move(sequence), active, max_iterations, until);
 }
 

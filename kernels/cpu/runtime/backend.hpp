@@ -11,13 +11,8 @@
 
 namespace idl::cpu {
 
-class CpuBackend;
-template <class... P>
-using CpuRunEach = RunEach<CpuBackend, P...>;
-
 /// The host as a device: everything runs at once, on the calling thread and its share of workers.
-class CpuBackend final : public ForEachPrimitive<CpuRunEach>,
-                         public std::enable_shared_from_this<CpuBackend> {
+class CpuBackend final : public Backend, public std::enable_shared_from_this<CpuBackend> {
  public:
   /// `threads`: at most as many work at a time; 0: default_threads(), divided among the Contexts
   /// that work at the same time.
@@ -45,6 +40,7 @@ class CpuBackend final : public ForEachPrimitive<CpuRunEach>,
   void wait_for(CUstream_st*) override {}
   void record_for(CUstream_st*) override {}
 
+  void run(const Primitive& primitive) override;
   void run_in_order(const Sequence& sequence) override;
   std::unique_ptr<Program> compile(Sequence sequence) override;
   std::unique_ptr<Program> compile_while(Sequence sequence, VectorView<const std::int32_t> active,
@@ -53,8 +49,6 @@ class CpuBackend final : public ForEachPrimitive<CpuRunEach>,
   std::unique_ptr<Program> compile(const FixedPoint<double>& solve) override;
   void choose_loop_strategy(LoopStrategy strategy) override { strategy_ = strategy; }
 
-  template <class P>
-  void run_checked(const P& primitive);
   /// Runs steps that have been validated.
   void run_valid(const Sequence& sequence);
   /// The threads of what is done while it lives.
@@ -63,6 +57,7 @@ class CpuBackend final : public ForEachPrimitive<CpuRunEach>,
  private:
   template <class T>
   std::unique_ptr<Program> compile_solve(const FixedPoint<T>& solve);
+  void run_valid(const Primitive& step);
   /// Column by column where that is worth it, otherwise step by step over all of them.
   bool by_columns() const {
     return strategy_ == LoopStrategy::automatic || strategy_ == LoopStrategy::fused ||

@@ -164,24 +164,6 @@ void CudaBackend::record_for(CUstream_st* stream) {
   IDL_CUDA_CHECK(cudaStreamWaitEvent(stream, state_->recorded.get(), 0));
 }
 
-template <class P>
-void CudaBackend::run_checked(const P& primitive) {
-  validate(primitive, device());
-  const DeviceGuard guard(device_);
-  const Primitive step = primitive;
-  const std::size_t bytes = scratch_bytes(step);
-  PoolMemory scratch;
-  if (bytes > 0) scratch = PoolMemory(state_->pool, bytes);
-  state_->products.begin_preparation();
-  enqueue(step, scratch.data(), state_->place(), state_->stream);
-}
-
-void CudaBackend::validate_all(const Sequence& sequence) const {
-  for (const Primitive& step : sequence) {
-    std::visit([this](const auto& primitive) { validate(primitive, device()); }, step);
-  }
-}
-
 ProgramHome CudaBackend::home() {
   return {.backend = shared_from_this(),
           .device = device_,
@@ -191,14 +173,24 @@ ProgramHome CudaBackend::home() {
           .place = state_->place()};
 }
 
+void CudaBackend::run(const Primitive& primitive) {
+  validate(primitive, device());
+  const DeviceGuard guard(device_);
+  const std::size_t bytes = scratch_bytes(primitive);
+  PoolMemory scratch;
+  if (bytes > 0) scratch = PoolMemory(state_->pool, bytes);
+  state_->products.begin_preparation();
+  enqueue(primitive, scratch.data(), state_->place(), state_->stream);
+}
+
 void CudaBackend::run_in_order(const Sequence& sequence) {
-  validate_all(sequence);
+  validate(sequence, device());
   const DeviceGuard guard(device_);
   Steps(sequence, Steps::Repetition::once, state_->pool, state_->place()).enqueue(state_->stream);
 }
 
 std::unique_ptr<Program> CudaBackend::compile(Sequence sequence) {
-  validate_all(sequence);
+  validate(sequence, device());
   const DeviceGuard guard(device_);
   return compile_straight(home(), std::move(sequence));
 }
@@ -261,7 +253,7 @@ std::unique_ptr<Program> CudaBackend::compile_while(Sequence sequence,
                                            ", the backend on " + to_string(device()));
   IDL_CHECK(max_iterations >= 0,
             "compile_while: max_iterations is " + std::to_string(max_iterations));
-  validate_all(sequence);
+  validate(sequence, device());
   if (max_iterations == 0) return std::make_unique<EmptyProgram>(std::move(sequence));
   const DeviceGuard guard(device_);
   if (use_conditional_nodes()) {

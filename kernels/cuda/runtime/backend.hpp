@@ -12,13 +12,8 @@
 
 namespace idl::cuda {
 
-class CudaBackend;
-template <class... P>
-using CudaRunEach = RunEach<CudaBackend, P...>;
-
 /// One CUDA device and one stream on it. Every entry makes the device current for its duration.
-class CudaBackend final : public ForEachPrimitive<CudaRunEach>,
-                          public std::enable_shared_from_this<CudaBackend> {
+class CudaBackend final : public Backend, public std::enable_shared_from_this<CudaBackend> {
  public:
   /// `device` must be current.
   CudaBackend(int device, cudaStream_t borrowed);
@@ -47,6 +42,7 @@ class CudaBackend final : public ForEachPrimitive<CudaRunEach>,
   void wait_for(CUstream_st* stream) override;
   void record_for(CUstream_st* stream) override;
 
+  void run(const Primitive& primitive) override;
   void run_in_order(const Sequence& sequence) override;
   std::unique_ptr<Program> compile(Sequence sequence) override;
   std::unique_ptr<Program> compile_while(Sequence sequence, VectorView<const std::int32_t> active,
@@ -58,16 +54,11 @@ class CudaBackend final : public ForEachPrimitive<CudaRunEach>,
   /// work.
   void choose_loop_strategy(LoopStrategy strategy) override { loop_strategy_ = strategy; }
 
-  /// Validates and enqueues.
-  template <class P>
-  void run_checked(const P& primitive);
-
  private:
   struct State;
 
   template <class T>
   std::unique_ptr<Program> compile_solve(const FixedPoint<T>& solve);
-  void validate_all(const Sequence& sequence) const;
   ProgramHome home();
   bool find_out_conditional_nodes();
   bool use_conditional_nodes();

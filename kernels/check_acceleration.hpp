@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: MIT
-#include "kernels/operand_checks.hpp"
-#include "kernels/validate.hpp"
+#pragma once
 
+#include "kernels/operand_checks.hpp"
+#include "kernels/primitives.hpp"
+
+/// The checks of what makes loops faster: mixing, low precision, fewer columns. A part of
+/// validate.cpp.
 namespace idl {
-namespace {
 
 template <class T>
 void check(const AndersonMix<T>& mix, Device device) {
@@ -33,7 +36,7 @@ void check(const AndersonMix<T>& mix, Device device) {
   checks.apart();
 }
 
-void check(const RoundToBFloat16& round, Device device) {
+inline void check(const RoundToBFloat16& round, Device device) {
   OperandChecks checks("RoundToBFloat16", device);
   checks.input("X", round.X);
   checks.output("Y", round.Y);
@@ -45,7 +48,7 @@ void check(const RoundToBFloat16& round, Device device) {
   checks.apart();
 }
 
-void check(const LowGemm& g, Device device) {
+inline void check(const LowGemm& g, Device device) {
   OperandChecks checks("LowGemm", device);
   checks.input("A", g.A);
   checks.input("B", g.B);
@@ -58,7 +61,7 @@ void check(const LowGemm& g, Device device) {
   checks.apart();
 }
 
-void check_inner(OperandChecks& checks, const InnerColumns& inner, index_t columns) {
+inline void check_inner(OperandChecks& checks, const InnerColumns& inner, index_t columns) {
   const auto vector = [&](const char* name, const auto& view) {
     checks.output(name, view);
     checks.equal(name, view.size, "elements", "step_norms", columns, "elements");
@@ -71,7 +74,7 @@ void check_inner(OperandChecks& checks, const InnerColumns& inner, index_t colum
   checks.one_element("active", inner.active);
 }
 
-void check(const BeginRefinement& begin, Device device) {
+inline void check(const BeginRefinement& begin, Device device) {
   OperandChecks checks("BeginRefinement", device);
   const index_t columns = begin.step_norms.size;
   checks.input("status", begin.status);
@@ -86,7 +89,7 @@ void check(const BeginRefinement& begin, Device device) {
   checks.apart();
 }
 
-void check(const UpdateRefinement& update, Device device) {
+inline void check(const UpdateRefinement& update, Device device) {
   OperandChecks checks("UpdateRefinement", device);
   const index_t columns = update.step_norms.size;
   checks.input("step_norms", update.step_norms);
@@ -97,7 +100,7 @@ void check(const UpdateRefinement& update, Device device) {
   checks.apart();
 }
 
-void check(const ListRunning& list, Device device) {
+inline void check(const ListRunning& list, Device device) {
   OperandChecks checks("ListRunning", device);
   checks.input("status", list.status);
   checks.output("indices", list.indices);
@@ -126,45 +129,6 @@ void check(const MoveStatus<T>& move, Device device) {
   check_entries(checks, move.part, move.indices.size);
   checks.input("indices", move.indices);
   checks.apart();
-}
-
-}  // namespace
-
-template <>
-void validate(const RoundToBFloat16& round, Device device) {
-  check(round, device);
-}
-template <>
-void validate(const LowGemm& gemm, Device device) {
-  check(gemm, device);
-}
-template <>
-void validate(const BeginRefinement& begin, Device device) {
-  check(begin, device);
-}
-template <>
-void validate(const UpdateRefinement& update, Device device) {
-  check(update, device);
-}
-template <>
-void validate(const ListRunning& list, Device device) {
-  check(list, device);
-}
-template <>
-void validate(const MoveStatus<float>& move, Device device) {
-  check(move, device);
-}
-template <>
-void validate(const MoveStatus<double>& move, Device device) {
-  check(move, device);
-}
-template <>
-void validate(const AndersonMix<float>& mix, Device device) {
-  check(mix, device);
-}
-template <>
-void validate(const AndersonMix<double>& mix, Device device) {
-  check(mix, device);
 }
 
 }  // namespace idl

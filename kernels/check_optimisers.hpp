@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: MIT
+#pragma once
+
 #include <string>
 
 #include "kernels/operand_checks.hpp"
-#include "kernels/validate.hpp"
+#include "kernels/primitives.hpp"
 
+/// The checks of the optimisers' steps. A part of validate.cpp.
 namespace idl {
-namespace {
 
-bool is_decay_rate(double beta) { return beta >= 0 && beta < 1; }
+inline bool is_decay_rate(double beta) { return beta >= 0 && beta < 1; }
 
 template <class T>
 void check(const AdamUpdate<T>& u, Device device) {
@@ -56,33 +58,6 @@ void check(const StoreValues<T>& store, Device device) {
   if (store.to.size > most)
     checks.fail("to has " + std::to_string(store.to.size) + " elements, at most " +
                 std::to_string(most) + " can be stored");
-}
-
-}  // namespace
-
-template <>
-void validate(const AdamUpdate<float>& update, Device device) {
-  check(update, device);
-}
-template <>
-void validate(const AdamUpdate<double>& update, Device device) {
-  check(update, device);
-}
-template <>
-void validate(const SgdUpdate<float>& update, Device device) {
-  check(update, device);
-}
-template <>
-void validate(const SgdUpdate<double>& update, Device device) {
-  check(update, device);
-}
-template <>
-void validate(const StoreValues<float>& store, Device device) {
-  check(store, device);
-}
-template <>
-void validate(const StoreValues<double>& store, Device device) {
-  check(store, device);
 }
 
 }  // namespace idl
