@@ -96,8 +96,6 @@ struct UpdateStatus {
   std::int32_t max_iterations = 0;
 };
 
-inline constexpr std::int32_t k_stagnation_window = 4;
-
 /// One step of Anderson acceleration of depth 2, safeguarded, for each column whose status is still
 /// `running` behind UpdateStatus. In column j, X holds F = f(Y), the map's value where Y is; with
 /// G = F − Y, p = points_j (0 where iterations_j == 1) and (F_i, G_i) the last min(p, 2) points:

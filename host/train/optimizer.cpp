@@ -8,7 +8,7 @@
 #include "host/model/projection_steps.hpp"
 #include "host/options/validate.hpp"
 #include "kernels/backend.hpp"
-#include "kernels/math/adam.hpp"
+#include "kernels/optimiser_factors.hpp"
 
 namespace idl {
 namespace {

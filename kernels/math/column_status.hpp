@@ -7,7 +7,6 @@
 #include "idl/solver.hpp"
 #include "kernels/base/host_device.hpp"
 #include "kernels/math/extrema.hpp"
-#include "kernels/primitives.hpp"
 
 /// The decision of UpdateStatus for one column.
 namespace idl {
@@ -15,6 +14,9 @@ namespace idl {
 /// SolveStatus as ColumnStatus<T> keeps it.
 inline constexpr auto k_running = static_cast<std::uint8_t>(SolveStatus::running);
 inline constexpr auto k_converged = static_cast<std::uint8_t>(SolveStatus::converged);
+
+/// A column stagnates whose step has not fallen below its smallest for so many iterations.
+inline constexpr std::int32_t k_stagnation_window = 4;
 
 /// One column's entries of ColumnStatus<T>.
 template <class T>

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <cstdint>
+
 #include "kernels/base/host_device.hpp"
 #include "kernels/math/column_status.hpp"
 #include "kernels/math/extrema.hpp"
-#include "kernels/primitives.hpp"
 
 /// The decisions of BeginRefinement and UpdateRefinement for one column.
 namespace idl {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include "kernels/math/column_status.hpp"
 #include "tests/kernels/kernel_test.hpp"
 
 namespace idl::test {

@@ -4,7 +4,7 @@
 #include "kernels/cpu/runtime/prefetch.hpp"
 #include "kernels/cpu/runtime/vector_width.hpp"
 #include "kernels/cpu/steps/left_out.hpp"
-#include "kernels/math/adam.hpp"
+#include "kernels/optimiser_factors.hpp"
 
 namespace idl::cpu {
 namespace {

@@ -4,7 +4,7 @@
 #include "kernels/cuda/device/entries.cuh"
 #include "kernels/cuda/device/left_out.cuh"
 #include "kernels/cuda/runtime/launchers.hpp"
-#include "kernels/math/adam.hpp"
+#include "kernels/optimiser_factors.hpp"
 
 namespace idl::cuda {
 namespace {
