@@ -300,6 +300,13 @@ void scale(const MatrixView<T>& C, T beta) {
   }
 }
 
+void widen(const ConstMatrixView<BFloat16>& from, float* to) {
+  parallel_for(from.cols, from.rows, [&](index_t j) {
+    for (index_t i = 0; i < from.rows; ++i)
+      to[i + j * from.rows] = to_float(from.data[i + j * from.ld]);
+  });
+}
+
 }  // namespace
 
 template <class T>
@@ -327,6 +334,26 @@ void execute(const Gemm<T>& g, Scratch& scratch) {
     for (index_t row = 0; row < r; row += panels * k_rows)
       pack_and_multiply_round(g, {row, std::min(r - row, panels * k_rows), k, length}, b, packed);
   }
+}
+
+// There is no hardware for bfloat16 here: the product is made in float, of the rounded operands,
+// for its numbers and not for speed.
+void execute(const LowGemm& g, Scratch& scratch) {
+  if (g.C.rows == 0 || g.C.cols == 0) return;
+  const auto size_of = [](const auto& view) {
+    return static_cast<std::size_t>(view.rows) * static_cast<std::size_t>(view.cols);
+  };
+  float* A = scratch.take<float>(size_of(g.A) + size_of(g.B));
+  float* B = A + size_of(g.A);
+  widen(g.A, A);
+  widen(g.B, B);
+  const Device device = g.C.device;
+  const Gemm<float> gemm = {.A = {A, g.A.rows, g.A.cols, g.A.rows, device},
+                            .B = {B, g.B.rows, g.B.cols, g.B.rows, device},
+                            .C = g.C,
+                            .transpose_A = g.transpose_A};
+  Scratch inner;  // the one at hand holds the operands
+  execute(gemm, inner);
 }
 
 template void execute(const Gemm<float>&, Scratch&);

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-// RoundToBFloat16, LowGemm, BeginRefinement and UpdateRefinement. There is no hardware for bfloat16
-// here: the product is made in float, of the rounded operands, for its numbers and not for speed.
+// RoundToBFloat16, BeginRefinement and UpdateRefinement.
 #include "kernels/math/refinement.hpp"
 
 #include <limits>
@@ -9,16 +8,6 @@
 #include "kernels/cpu/runtime/parallel.hpp"
 
 namespace idl::cpu {
-namespace {
-
-void widen(const ConstMatrixView<BFloat16>& from, float* to) {
-  parallel_for(from.cols, from.rows, [&](index_t j) {
-    for (index_t i = 0; i < from.rows; ++i)
-      to[i + j * from.rows] = to_float(from.data[i + j * from.ld]);
-  });
-}
-
-}  // namespace
 
 void execute(const RoundToBFloat16& round, Scratch&) {
   parallel_for(round.X.cols, round.X.rows, [&](index_t j) {
@@ -28,24 +17,6 @@ void execute(const RoundToBFloat16& round, Scratch&) {
       round.Y.data[i + j * round.Y.ld] = to_bfloat16(x - x0);
     }
   });
-}
-
-void execute(const LowGemm& g, Scratch& scratch) {
-  if (g.C.rows == 0 || g.C.cols == 0) return;
-  const auto size_of = [](const auto& view) {
-    return static_cast<std::size_t>(view.rows) * static_cast<std::size_t>(view.cols);
-  };
-  float* A = scratch.take<float>(size_of(g.A) + size_of(g.B));
-  float* B = A + size_of(g.A);
-  widen(g.A, A);
-  widen(g.B, B);
-  const Device device = g.C.device;
-  const Gemm<float> gemm = {.A = {A, g.A.rows, g.A.cols, g.A.rows, device},
-                            .B = {B, g.B.rows, g.B.cols, g.B.rows, device},
-                            .C = g.C,
-                            .transpose_A = g.transpose_A};
-  Scratch inner;  // the one at hand holds the operands
-  execute(gemm, inner);
 }
 
 void execute(const BeginRefinement& begin, Scratch&) {
