@@ -4,6 +4,7 @@
 #include <limits>
 #include <string>
 
+#include "host/backend_of.hpp"
 #include "idl/context.hpp"
 #include "kernels/backend.hpp"
 #include "kernels/operand_checks.hpp"
@@ -71,6 +72,25 @@ Transfer one_piece(void* destination, const void* source, std::size_t bytes) {
 
 }  // namespace
 
+DeviceMemory::DeviceMemory(Context& context, std::size_t bytes)
+    : owner_(backend_of(context)), bytes_(bytes) {
+  if (bytes_ > 0) data_ = backend_of(context)->allocate(bytes_);
+}
+
+DeviceMemory::~DeviceMemory() {
+  if (data_ != nullptr) backend_of(*this)->release(data_, bytes_);
+}
+
+DeviceMemory& DeviceMemory::operator=(DeviceMemory&& other) noexcept {
+  if (this != &other) {
+    if (data_ != nullptr) backend_of(*this)->release(data_, bytes_);
+    owner_ = std::move(other.owner_);
+    data_ = std::exchange(other.data_, nullptr);
+    bytes_ = std::exchange(other.bytes_, 0);
+  }
+  return *this;
+}
+
 template <class T>
 Matrix<T>::Matrix(Context& context, index_t rows, index_t cols)
     : rows_(rows), cols_(cols), device_(context.device()) {
@@ -78,15 +98,15 @@ Matrix<T>::Matrix(Context& context, index_t rows, index_t cols)
   // Checked before the padding as well, whose arithmetic must not overflow.
   constexpr index_t k_most_rows = std::numeric_limits<index_t>::max() / 16;
   IDL_CHECK(rows <= k_most_rows, "Matrix: " + shape(rows, cols) + " cannot be addressed");
-  ld_ = context.backend()->leading_dimension(rows, sizeof(T));
+  ld_ = backend_of(context)->leading_dimension(rows, sizeof(T));
   const std::size_t bytes = rows == 0 ? 0 : byte_count(ld_, cols, sizeof(T), "Matrix");
-  memory_ = DeviceMemory(context.backend(), bytes);
+  memory_ = DeviceMemory(context, bytes);
 }
 
 template <class T>
 Matrix<T> Matrix<T>::zeros(Context& context, index_t rows, index_t cols) {
   Matrix matrix(context, rows, cols);
-  context.backend()->run(Fill<T>{.Y = matrix.view(), .value = T(0)});
+  backend_of(context)->run(Fill<T>{.Y = matrix.view(), .value = T(0)});
   return matrix;
 }
 
@@ -101,16 +121,16 @@ Matrix<T> Matrix<T>::from_host(Context& context, index_t rows, index_t cols,
 template <class T>
 Matrix<T> Matrix<T>::clone(Context& context) const {
   Matrix result(context, rows_, cols_);
-  Backend& target = *context.backend();
+  Backend& target = *backend_of(context);
   if (rows_ == 0 || cols_ == 0) return result;
   if (device_ == context.device()) {
     // Two backends have two orders of work.
-    if (memory_.backend() != context.backend()) memory_.backend()->synchronize();
+    if (backend_of(memory_) != &target) backend_of(memory_)->synchronize();
     target.run(CopyMatrix<T>{.X = view(), .Y = result.view()});
     return result;
   }
   std::vector<T> host(byte_count(rows_, cols_, sizeof(T), "clone") / sizeof(T));
-  memory_.backend()->download(to_host(view(), host.data()));
+  backend_of(memory_)->download(to_host(view(), host.data()));
   target.upload(to_device<T>(host.data(), result.view()));
   return result;
 }
@@ -121,7 +141,7 @@ template class Matrix<double>;
 template <class T>
 Vector<T>::Vector(Context& context, index_t size) : size_(size), device_(context.device()) {
   IDL_CHECK(size >= 0, "Vector: the size " + std::to_string(size) + " is negative");
-  memory_ = DeviceMemory(context.backend(), byte_count(size, 1, sizeof(T), "Vector"));
+  memory_ = DeviceMemory(context, byte_count(size, 1, sizeof(T), "Vector"));
 }
 
 template <class T>
@@ -146,7 +166,7 @@ void upload(Context& context, std::type_identity_t<std::span<const T>> values,
   IDL_CHECK(values.size() == expected, "upload: " + std::to_string(values.size()) +
                                            " values were given for a matrix of " +
                                            shape(destination.rows, destination.cols));
-  if (expected > 0) context.backend()->upload(to_device(values.data(), destination));
+  if (expected > 0) backend_of(context)->upload(to_device(values.data(), destination));
 }
 
 template <class T>
@@ -158,7 +178,7 @@ void upload(Context& context, std::type_identity_t<std::span<const T>> values,
             "upload: " + std::to_string(values.size()) + " values were given for a vector of " +
                 std::to_string(destination.size));
   if (values.empty()) return;
-  context.backend()->upload(one_piece(destination.data, values.data(), values.size_bytes()));
+  backend_of(context)->upload(one_piece(destination.data, values.data(), values.size_bytes()));
 }
 
 template <class T>
@@ -166,7 +186,7 @@ std::vector<T> download(Context& context, ConstMatrixView<T> source) {
   check_view("download", source);
   check_device("download", context.device(), source.device);
   std::vector<T> values(byte_count(source.rows, source.cols, sizeof(T), "download") / sizeof(T));
-  if (!values.empty()) context.backend()->download(to_host(source, values.data()));
+  if (!values.empty()) backend_of(context)->download(to_host(source, values.data()));
   return values;
 }
 
@@ -176,7 +196,7 @@ std::vector<T> download(Context& context, VectorView<const T> source) {
   check_device("download", context.device(), source.device);
   std::vector<T> values(byte_count(source.size, 1, sizeof(T), "download") / sizeof(T));
   if (!values.empty()) {
-    context.backend()->download(one_piece(values.data(), source.data, values.size() * sizeof(T)));
+    backend_of(context)->download(one_piece(values.data(), source.data, values.size() * sizeof(T)));
   }
   return values;
 }
@@ -189,7 +209,7 @@ void copy(Context& context, std::type_identity_t<ConstMatrixView<T>> source,
   checks.output("destination", destination);
   checks.same_shape("source", source, "destination", destination);
   checks.apart();
-  context.backend()->run(CopyMatrix<T>{.X = source, .Y = destination});
+  backend_of(context)->run(CopyMatrix<T>{.X = source, .Y = destination});
 }
 
 template void upload(Context&, std::span<const float>, MatrixView<float>);

@@ -9,6 +9,7 @@
 
 #include "bench/support/devices.hpp"
 #include "bench/support/stopwatch.hpp"
+#include "host/backend_of.hpp"
 #include "idl/error.hpp"
 #include "idl/matrix.hpp"
 #include "kernels/backend.hpp"
@@ -55,12 +56,12 @@ void time_loop(benchmark::State& state, Device device, const Loop& loop, int ste
   const auto one = Matrix<float>::from_host(context, 1, 1, std::vector<float>{1.0F});
   auto C = Matrix<float>::zeros(context, 1, 1);
   Vector<std::int32_t> active(context, 1);
-  context.backend()->upload({.destination = active.view().data,
-                             .destination_pitch = sizeof k_iterations,
-                             .source = &k_iterations,
-                             .source_pitch = sizeof k_iterations,
-                             .width = sizeof k_iterations});
-  const auto program = compile(*context.backend(), loop.form, body(one, C, steps), active);
+  backend_of(context)->upload({.destination = active.view().data,
+                               .destination_pitch = sizeof k_iterations,
+                               .source = &k_iterations,
+                               .source_pitch = sizeof k_iterations,
+                               .width = sizeof k_iterations});
+  const auto program = compile(*backend_of(context), loop.form, body(one, C, steps), active);
   program->launch();
   const float sum = download<float>(context, C.view())[0];
   if (sum != static_cast<float>(k_iterations * steps))

@@ -10,6 +10,7 @@
 #include "bench/support/devices.hpp"
 #include "bench/support/problem.hpp"
 #include "bench/support/stopwatch.hpp"
+#include "host/backend_of.hpp"
 
 /// The projection of rows onto the ℓ1 ball of radius 0.95: of rows that are inside, of rows as they
 /// are after an optimiser step (a little outside), and of rows far outside.
@@ -51,7 +52,7 @@ void check_row(const HostMatrix<T>& before, const HostMatrix<T>& after, index_t 
 template <class T>
 void project_rows(benchmark::State& state, Device device, index_t n, double norm) {
   Context context(device);
-  Backend& backend = *context.backend();
+  Backend& backend = *backend_of(context);
   // Entries between ±scale: rows of norm about n·scale/2.
   const double scale = 2.0 * norm / static_cast<double>(n);
   std::vector<T> values = uniforms<T>(n * n, 2.0 * scale, 5);

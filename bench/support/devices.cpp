@@ -7,6 +7,7 @@
 
 #include "bench/support/registered.hpp"
 #include "bench/support/stopwatch.hpp"
+#include "host/backend_of.hpp"
 #include "idl/context.hpp"
 #include "kernels/backend.hpp"
 
@@ -21,7 +22,7 @@ std::vector<Registered>& list() {
 template <class T>
 Rates measure_rates(Device device) {
   Context context(device);
-  Backend& backend = *context.backend();
+  Backend& backend = *backend_of(context);
   const bool cpu = device.kind == DeviceKind::cpu;
   Rates result;
   // The best of two sizes: one stays in the cache.

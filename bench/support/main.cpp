@@ -11,6 +11,7 @@
 #include "bench/support/devices.hpp"
 #include "bench/support/folders.hpp"
 #include "bench/support/registered.hpp"
+#include "host/backend_of.hpp"
 #include "idl/context.hpp"
 #include "idl/error.hpp"
 #include "idl/version.hpp"
@@ -77,7 +78,7 @@ void add_rates(Device device, const char* precision) {
 /// What the records of a GPU's times need to be understood.
 void add_facts(Device device) {
   if (device.kind == DeviceKind::cpu) return;
-  for (const auto& [name, value] : Context(device).backend()->facts())
+  for (const auto& [name, value] : backend_of(Context(device))->facts())
     benchmark::AddCustomContext(to_string(device) + "_" + name, value);
 }
 

@@ -6,6 +6,7 @@
 #include <memory>
 #include <span>
 
+#include "host/backend_of.hpp"
 #include "host/train/prefetcher.hpp"
 #include "idl/context.hpp"
 #include "kernels/backend.hpp"
@@ -17,7 +18,7 @@ template <class T>
 class PinnedBatch {
  public:
   PinnedBatch(Context& context, std::span<const T> U, std::span<const std::int32_t> labels)
-      : backend_(context.backend()),
+      : backend_(backend_of(context)),
         U_bytes_(U.size_bytes()),
         label_bytes_(labels.size_bytes()),
         batch_{.U = static_cast<T*>(backend_->allocate_host(U_bytes_)),

@@ -8,6 +8,7 @@
 
 #include "bench/support/folders.hpp"
 #include "bench/support/stopwatch.hpp"
+#include "host/backend_of.hpp"
 #include "idl/idl.hpp"
 #include "kernels/backend.hpp"
 
@@ -82,7 +83,7 @@ ImplicitModel<T> make_model(Context& context, const Problem& problem) {
   ImplicitModel<T> model(context, {size.n, size.p, size.q}, {}, 1);
   // N(0, 1/p) for B and D, N(0, 1/n) for C keep states and outputs of the size of the inputs.
   const auto fill = [&](MatrixView<T> block, std::uint64_t sequence, double scale) {
-    context.backend()->run(
+    backend_of(context)->run(
         FillRandom<T>{.A = block, .seed = 2, .sequence = sequence, .scale = scale});
   };
   fill(model.A(), 0, 1.0);

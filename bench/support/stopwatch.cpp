@@ -4,6 +4,7 @@
 #include <chrono>
 #include <string>
 
+#include "host/backend_of.hpp"
 #include "idl/error.hpp"
 #include "kernels/backend.hpp"
 
@@ -76,7 +77,7 @@ Stopwatch::Stopwatch(Context& context, Cache cache) : context_(&context) {
 Stopwatch::~Stopwatch() = default;
 
 void Stopwatch::flush() {
-  if (flushed_.rows() > 0) context_->backend()->run(Fill<float>{.Y = flushed_, .value = 0.0F});
+  if (flushed_.rows() > 0) backend_of(*context_)->run(Fill<float>{.Y = flushed_, .value = 0.0F});
 }
 
 void Stopwatch::start_queued() {

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "host/backend_of.hpp"
 #include "bench/support/check.hpp"
 #include "bench/support/plans.hpp"
 #include "bench/support/problem.hpp"
@@ -36,9 +37,9 @@ void time_variant(benchmark::State& state, Device device, const Problem& problem
   Matrix<T> X(context, problem.size.n, problem.size.m);
   const solver::EquilibriumProblem<T> equilibrium = {
       .A = DenseMap<T>{model.A()}, .B = model.B(), .U = U, .X = X, .activation = {}};
-  context.backend()->choose_loop_strategy(other.usual);
+  backend_of(context)->choose_loop_strategy(other.usual);
   solver::FixedPointSolver<T> usual(context, equilibrium);
-  context.backend()->choose_loop_strategy(other.strategy);
+  backend_of(context)->choose_loop_strategy(other.strategy);
   solver::FixedPointSolver<T> varied(context, equilibrium, other.options);
   usual.launch();
   const SolveReport by_usual = usual.report();

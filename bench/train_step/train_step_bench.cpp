@@ -9,6 +9,7 @@
 #include "bench/support/plans.hpp"
 #include "bench/support/problem.hpp"
 #include "bench/support/stopwatch.hpp"
+#include "host/backend_of.hpp"
 #include "host/train/batch_step.hpp"
 
 /// One whole training step from a batch in host memory: transfer, forward pass, loss, backward
@@ -47,7 +48,8 @@ void check_gradient(Context& context, const ImplicitModel<T>& model, BatchStep<T
                           false);
   const auto loss_at = [&](double factor) {
     copy<T>(context, model.M(), moved.M());
-    context.backend()->run(AddScaled<T>{.X = dM, .Y = moved.M(), .alpha = static_cast<T>(factor)});
+    backend_of(context)->run(
+        AddScaled<T>{.X = dM, .Y = moved.M(), .alpha = static_cast<T>(factor)});
     return mean_loss(context, moved_step, batch);
   };
   const double slope = (loss_at(h) - loss_at(-h)) / (2.0 * h);
@@ -71,14 +73,14 @@ double seconds_of(Context& context, const Product& product) {
   constexpr double k_total = 0.05;
   const auto filled = [&](index_t rows, index_t cols, std::uint64_t seed) {
     auto matrix = Matrix<T>::zeros(context, rows, cols);
-    context.backend()->run(FillRandom<T>{.A = matrix, .seed = seed});
+    backend_of(context)->run(FillRandom<T>{.A = matrix, .seed = seed});
     return matrix;
   };
   const auto& [r, k, m, times, transpose_A, transpose_B] = product;
   const auto A = transpose_A ? filled(k, r, 1) : filled(r, k, 1);
   const auto B = transpose_B ? filled(m, k, 2) : filled(k, m, 2);
   auto C = Matrix<T>::zeros(context, r, m);
-  const auto program = context.backend()->compile(
+  const auto program = backend_of(context)->compile(
       {Gemm<T>{.A = A, .B = B, .C = C, .transpose_A = transpose_A, .transpose_B = transpose_B}});
   return times * shortest(context, k_total, [&] { program->launch(); });
 }

@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 
+#include "host/backend_of.hpp"
 #include "host/cli/arguments.hpp"
 #include "host/cli/command.hpp"
 #include "host/cli/interrupt.hpp"
@@ -108,7 +109,7 @@ void print_start(const TrainCall& call, const Context& context, const DatasetPai
             << ", p = " << shape.inputs << ", q = " << shape.outputs << " on " << data.name << " ("
             << data.train.size() << " + " << data.test.size() << " samples), "
             << call.settings.precision << "\n"
-            << "device: " << context.backend()->describe() << "\n"
+            << "device: " << backend_of(context)->describe() << "\n"
             << "run folder: " << call.out << std::endl;
 }
 
@@ -179,7 +180,7 @@ int train(const CLI::App& command, TrainCall& call, RunFolder& folder) {
   folder.claim();
   check_free(call, folder);  // once more: another one may have been faster
   if (call.overwrite && !call.resume) folder.remove_run();
-  folder.write_config(settings, context.backend()->describe(), data, model.shape());
+  folder.write_config(settings, backend_of(context)->describe(), data, model.shape());
   print_start(call, context, data, model.shape(), goes_on);
   digest.next_epoch();
   const TrainingEnd end = fit(trainer, bar);

@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include "host/backend_of.hpp"
 #include "host/model/resolve_automatic.hpp"
 #include "host/model/solve_warning.hpp"
 #include "host/options/validate.hpp"
@@ -32,7 +33,7 @@ struct CallersMatrix {
       : values(context, destination.rows * destination.cols),
         view{values.data(), destination.rows, destination.cols, destination.rows,
              context.device()} {
-    Backend& backend = *context.backend();
+    Backend& backend = *backend_of(context);
     backend.run(Fill<T>{.Y = view});
     take = backend.compile(Sequence{CopyMatrix<T>{.X = view, .Y = destination}});
   }
@@ -69,7 +70,7 @@ struct BatchPass<T>::State {
     IDL_CHECK(context_in.device() == model_in.device(),
               "BatchPass: the context is on " + to_string(context_in.device()) + ", the model on " +
                   to_string(model_in.device()));
-    Backend& backend = *context_in.backend();
+    Backend& backend = *backend_of(context_in);
     // Rows of U that nobody fills must not hold NaN by accident.
     backend.run(Fill<T>{.Y = XU});
     if (model_in.options().bias)
@@ -122,7 +123,7 @@ struct BatchPass<T>::State {
     VdY = Matrix<T>(*context, n + q, samples);
     dM = Matrix<T>(*context, model->M().rows, model->M().cols);
     if (options.input_gradient) dU = Matrix<T>(*context, p, samples);
-    context->backend()->run(Fill<T>{.Y = VdY});
+    backend_of(*context)->run(Fill<T>{.Y = VdY});
     adjoint.emplace(*context,
                     solver::AdjointProblem<T>{.A = A(),
                                               .C = model->C(),
@@ -132,7 +133,7 @@ struct BatchPass<T>::State {
                                               .V = V(),
                                               .activation = model->options().activation},
                     method);
-    gradient = context->backend()->compile(gradient_sequence());
+    gradient = backend_of(*context)->compile(gradient_sequence());
   }
 
   void require_backward() const {
@@ -152,7 +153,7 @@ struct BatchPass<T>::State {
   std::unique_ptr<Program> join(std::vector<std::shared_ptr<Program>> parts,
                                 const std::optional<CallersMatrix<T>>& matrix) const {
     if (matrix) parts.insert(parts.begin(), matrix->take);
-    return context->backend()->join(std::move(parts));
+    return backend_of(*context)->join(std::move(parts));
   }
 
   Context* context;

@@ -4,6 +4,7 @@
 #include <string>
 #include <utility>
 
+#include "host/backend_of.hpp"
 #include "host/model/pass_cache.hpp"
 #include "host/model/projection_steps.hpp"
 #include "host/model/solve_warning.hpp"
@@ -80,14 +81,14 @@ ImplicitModel<T>::ImplicitModel(Context& context, ModelShape shape, ModelOptions
   validate(shape);
   validate(options);
   M_ = Matrix<T>(context, shape.states + shape.outputs, shape.states + input_rows());
-  context.backend()->run(
+  backend_of(context)->run(
       FillRandom<T>{.A = M_, .seed = seed, .scale = 1.0 / static_cast<double>(shape.states)});
   project(context);
 }
 
 template <class T>
 void ImplicitModel<T>::project(Context& context) {
-  context.backend()->run_in_order(projection_steps(*this));
+  backend_of(context)->run_in_order(projection_steps(*this));
 }
 
 template <class T>

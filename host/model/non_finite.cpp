@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "host/backend_of.hpp"
 #include "host/model/blocks.hpp"
 #include "kernels/backend.hpp"
 
@@ -15,7 +16,7 @@ template <class T>
 bool all_finite(Context& context, ConstMatrixView<T> M) {
   Vector<T> norms(context, M.cols);
   Vector<T> largest(context, 1);
-  context.backend()->run_in_order(
+  backend_of(context)->run_in_order(
       {ColumnNorms<T>{.X = M, .norms = norms, .kind = NormKind::inf},
        Reduce<T>{.x = norms, .result = largest, .kind = ReduceKind::max}});
   return std::isfinite(download(context, largest).front());

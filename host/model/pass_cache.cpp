@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "host/backend_of.hpp"
+
 namespace idl {
 namespace {
 
@@ -22,11 +24,12 @@ double bytes_of(const ImplicitModel<T>& model, index_t samples) {
 
 }  // namespace
 
-PassCache::PassCache(const Context& context) : context_(context.backend_, context.log_) {}
+PassCache::PassCache(const Context& context) : context_(detail::Inside<Context>::twin(context)) {}
 
 PassCache& PassCache::of(Context& context) {
-  if (context.passes_ == nullptr) context.passes_ = std::make_shared<PassCache>(context);
-  return *context.passes_;
+  std::shared_ptr<PassCache>& passes = detail::Inside<Context>::state(context).passes;
+  if (passes == nullptr) passes = std::make_shared<PassCache>(context);
+  return *passes;
 }
 
 template <class T>

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "host/backend_of.hpp"
 #include "host/model/perron.hpp"
 #include "host/model/projection_steps.hpp"
 #include "host/options/validate.hpp"
@@ -43,7 +44,7 @@ Sequence projection_steps(const WellPosedness& constraint, MatrixView<T> A) {
 
 template <class T>
 void project(Context& context, const WellPosedness& constraint, MatrixView<T> A) {
-  context.backend()->run_in_order(projection_steps(constraint, A));
+  backend_of(context)->run_in_order(projection_steps(constraint, A));
 }
 
 template <class T>

@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include "host/backend_of.hpp"
 #include "idl/error.hpp"
 
 namespace idl::solver {
@@ -49,7 +50,7 @@ FixedPointSolver<T>::FixedPointSolver(Context& context, const Problem& problem,
   const MatrixView<T> X = problem.state();
   if (options.acceleration == Acceleration::anderson) anderson_.emplace(context, X.rows, X.cols);
   compile();
-  norms_ = context.backend()->compile(problem.norms(memory_));
+  norms_ = backend_of(context)->compile(problem.norms(memory_));
 }
 
 template <class T>
@@ -107,7 +108,7 @@ FixedPoint<T> FixedPointSolver<T>::description() {
 
 template <class T>
 void FixedPointSolver<T>::compile() {
-  Backend& backend = *context_->backend();
+  Backend& backend = *backend_of(*context_);
   std::shared_ptr<Program> loop = backend.compile(description());
   inputs_ = backend.compile(inputs());
   loop_ = std::move(loop);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "host/solver/iteration_state.hpp"
+#include "host/backend_of.hpp"
 
 namespace idl::solver {
 namespace {
@@ -32,7 +33,7 @@ IterationState<T>::IterationState(Context& context, index_t columns)
       best_offset_(reserve<T>(columns)),
       stalled_offset_(reserve<std::int32_t>(columns)),
       active_offset_(reserve<std::int32_t>(1)),
-      memory_(context.backend(), bytes_) {}
+      memory_(context, bytes_) {}
 
 template <class T>
 ColumnStatus<T> IterationState<T>::columns() const {
@@ -47,7 +48,7 @@ ColumnStatus<T> IterationState<T>::columns() const {
 
 template <class T>
 std::unique_ptr<ReadBack> IterationState<T>::fetch() const {
-  return memory_.backend()->read_back(memory_.data(), fetched_bytes_);
+  return backend_of(memory_)->read_back(memory_.data(), fetched_bytes_);
 }
 
 template <class T>
@@ -60,11 +61,11 @@ IterationRecord IterationState<T>::record(ReadBack& fetched) const {
 template <class T>
 const IterationRecord& IterationState<T>::latest_record() {
   latest_bytes_.resize(fetched_bytes_);
-  memory_.backend()->download({.destination = latest_bytes_.data(),
-                               .destination_pitch = fetched_bytes_,
-                               .source = memory_.data(),
-                               .source_pitch = fetched_bytes_,
-                               .width = fetched_bytes_});
+  backend_of(memory_)->download({.destination = latest_bytes_.data(),
+                                 .destination_pitch = fetched_bytes_,
+                                 .source = memory_.data(),
+                                 .source_pitch = fetched_bytes_,
+                                 .width = fetched_bytes_});
   fill(latest_, latest_bytes_.data());
   return latest_;
 }

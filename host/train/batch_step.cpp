@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "host/backend_of.hpp"
 #include "host/train/loss_steps.hpp"
 
 namespace idl {
@@ -55,14 +56,14 @@ BatchStep<T>::BatchStep(Context& context, const ImplicitModel<T>& model, index_t
     target_ = Matrix<T>(context, model.shape().outputs, samples);
     entropies_ = Vector<T>(context, samples);
   }
-  program_ = context.backend()->join(parts());
+  program_ = backend_of(context)->join(parts());
 }
 
 /// From the uploaded batch to the losses and dM: a GPU is given all of it at once.
 template <class T>
 std::vector<std::shared_ptr<Program>> BatchStep<T>::parts() {
   std::vector<std::shared_ptr<Program>> all = pass_.forward_parts();
-  all.push_back(context_->backend()->compile(loss_sequence()));
+  all.push_back(backend_of(*context_)->compile(loss_sequence()));
   if (backward_)
     for (auto& part : pass_.backward_parts()) all.push_back(std::move(part));
   return all;
@@ -72,12 +73,12 @@ template <class T>
 void BatchStep<T>::follow_with(std::shared_ptr<Program> last) {
   std::vector<std::shared_ptr<Program>> all = parts();
   all.push_back(std::move(last));
-  program_ = context_->backend()->join(std::move(all));
+  program_ = backend_of(*context_)->join(std::move(all));
 }
 
 template <class T>
 void BatchStep<T>::launch(const HostBatch<T>& batch) {
-  Backend& backend = *context_->backend();
+  Backend& backend = *backend_of(*context_);
   const auto transfer = [&](MatrixView<T> to, const T* from) {
     const auto width = static_cast<std::size_t>(to.rows) * sizeof(T);
     backend.upload_async({.destination = to.data,
@@ -120,7 +121,7 @@ typename BatchStep<T>::Pending BatchStep<T>::fetch() {
   pending.forward_ = pass_.fetch_forward_outcome();
   pending.has_backward_ = backward_;
   if (backward_) pending.backward_ = pass_.fetch_backward_outcome();
-  pending.losses_ = context_->backend()->read_back(
+  pending.losses_ = backend_of(*context_)->read_back(
       outcomes_.data(), static_cast<std::size_t>(outcomes_.size()) * sizeof(T));
   return pending;
 }

@@ -12,7 +12,7 @@ void softmax_cross_entropy(Context& context, ConstMatrixView<T> Y,
                            std::type_identity_t<MatrixView<T>> dY,
                            std::type_identity_t<VectorView<T>> losses,
                            std::type_identity_t<VectorView<T>> correct) {
-  context.backend()->run(softmax_cross_entropy_step<T>(Y, labels, dY, losses, correct));
+  backend_of(context)->run(softmax_cross_entropy_step<T>(Y, labels, dY, losses, correct));
 }
 
 template <class T>
@@ -20,7 +20,7 @@ void squared_error(Context& context, ConstMatrixView<T> Y,
                    std::type_identity_t<ConstMatrixView<T>> target,
                    std::type_identity_t<MatrixView<T>> dY,
                    std::type_identity_t<VectorView<T>> losses) {
-  context.backend()->run(squared_error_step<T>(Y, target, dY, losses));
+  backend_of(context)->run(squared_error_step<T>(Y, target, dY, losses));
 }
 
 template void softmax_cross_entropy(Context&, ConstMatrixView<float>,

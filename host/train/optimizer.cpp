@@ -5,6 +5,7 @@
 #include <cmath>
 #include <numbers>
 
+#include "host/backend_of.hpp"
 #include "host/model/projection_steps.hpp"
 #include "host/options/validate.hpp"
 #include "kernels/backend.hpp"
@@ -114,14 +115,15 @@ bool Optimizer<T>::take_left_out(Context& context) {
 
 template <class T>
 void Optimizer<T>::prepare_step(Context& context, double learning_rate_factor) {
-  context.backend()->run(store_schedule<T>(options_, schedule_, steps_ + 1, learning_rate_factor));
+  backend_of(context)->run(
+      store_schedule<T>(options_, schedule_, steps_ + 1, learning_rate_factor));
   ++steps_;
 }
 
 template <class T>
 std::shared_ptr<Program> Optimizer<T>::compile(Context& context, ImplicitModel<T>& model,
                                                ConstMatrixView<T> dM) {
-  return context.backend()->compile(
+  return backend_of(context)->compile(
       update_steps<T>(options_, {first_, second_, schedule_, left_out_}, model, dM));
 }
 
@@ -132,7 +134,7 @@ void Optimizer<T>::step(Context& context, ImplicitModel<T>& model, ConstMatrixVi
   for (const Primitive& step :
        update_steps<T>(options_, {first_, second_, schedule_, left_out_}, model, dM))
     sequence.push_back(step);
-  context.backend()->run_in_order(sequence);
+  backend_of(context)->run_in_order(sequence);
   ++steps_;
 }
 

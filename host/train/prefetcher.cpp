@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "host/train/prefetcher.hpp"
+#include "host/backend_of.hpp"
 
 #include <algorithm>
 #include <cstddef>
@@ -21,7 +22,7 @@ std::size_t aligned(std::size_t bytes) {
 template <class T>
 Prefetcher<T>::Prefetcher(Context& context, const Dataset& data, index_t batch_size,
                           bool one_hot_targets)
-    : backend_(context.backend()),
+    : backend_(backend_of(context)),
       data_(data),
       batch_size_(batch_size),
       one_hot_targets_(one_hot_targets) {

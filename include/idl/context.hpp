@@ -13,9 +13,6 @@ struct CUstream_st;  // what CUDA calls cudaStream_t points to this; no CUDA hea
 
 namespace idl {
 
-class Backend;
-class PassCache;
-
 /// How a Context is made.
 struct ContextOptions {
   /// where the work is done.
@@ -71,16 +68,12 @@ class IDL_EXPORT Context {
   /// Hands `text` to the log callback.
   void log(Severity severity, std::string_view text) const;
 
-  /// The primitives of this device (kernels/backend.hpp); shared with the matrices made here.
-  const std::shared_ptr<Backend>& backend() const { return backend_; }
-
  private:
-  friend class PassCache;
-  Context(std::shared_ptr<Backend> backend, LogCallback log);
+  friend struct detail::Inside<Context>;
+  struct State;
+  explicit Context(std::unique_ptr<State> state);
 
-  std::shared_ptr<Backend> backend_;
-  LogCallback log_;
-  std::shared_ptr<PassCache> passes_;  ///< none before the first prediction
+  std::unique_ptr<State> state_;
 };
 
 }  // namespace idl

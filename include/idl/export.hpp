@@ -11,3 +11,11 @@
 #else
 #define IDL_EXPORT __attribute__((visibility("default")))
 #endif
+
+namespace idl::detail {
+
+/// What the library reaches of a class behind its public members; it defines it, and users cannot.
+template <class Class>
+struct Inside;
+
+}  // namespace idl::detail

@@ -18,7 +18,6 @@
 namespace idl {
 
 class Context;
-class Backend;
 
 /// Rows, columns and leading dimensions: 64 bits, signed so that differences are safe.
 using index_t = std::int64_t;
@@ -94,16 +93,16 @@ struct VectorView {
   operator VectorView<U>() const { return {data, size, device}; }
 };
 
-/// Memory on a device, released in the order of the Context that made it. Move-only.
+/// Memory on a device, released in the order of the Context with which it was made. Move-only.
 class IDL_EXPORT DeviceMemory {
  public:
   DeviceMemory() = default;
   /// Uninitialised. @throws OutOfMemory
-  DeviceMemory(std::shared_ptr<Backend> backend, std::size_t bytes);
+  DeviceMemory(Context& context, std::size_t bytes);
   ~DeviceMemory();
   /// Moves; the source is then empty.
   DeviceMemory(DeviceMemory&& other) noexcept
-      : backend_(std::move(other.backend_)),
+      : owner_(std::move(other.owner_)),
         data_(std::exchange(other.data_, nullptr)),
         bytes_(std::exchange(other.bytes_, 0)) {}
   /// As the move constructor; releases what was held before.
@@ -115,11 +114,11 @@ class IDL_EXPORT DeviceMemory {
   void* data() const { return data_; }
   /// Size in bytes.
   std::size_t bytes() const { return bytes_; }
-  /// The backend that made the memory and will release it; for the library itself.
-  const std::shared_ptr<Backend>& backend() const { return backend_; }
 
  private:
-  std::shared_ptr<Backend> backend_;
+  friend struct detail::Inside<DeviceMemory>;
+
+  std::shared_ptr<void> owner_;  // will release it
   void* data_ = nullptr;
   std::size_t bytes_ = 0;
 };

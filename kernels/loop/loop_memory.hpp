@@ -42,15 +42,22 @@ class LoopMemory {
   }
 
  private:
+  struct Release {
+    std::shared_ptr<Backend> backend;
+    std::size_t bytes;
+    void operator()(void* data) const noexcept { backend->release(data, bytes); }
+  };
+
   template <class T>
   T* take(index_t count) {
-    const std::size_t bytes = static_cast<std::size_t>(count) * sizeof(T);
-    pieces_.emplace_back(backend_, std::max<std::size_t>(bytes, 1));
-    return static_cast<T*>(pieces_.back().data());
+    const std::size_t bytes = std::max<std::size_t>(static_cast<std::size_t>(count) * sizeof(T), 1);
+    pieces_.reserve(pieces_.size() + 1);
+    pieces_.emplace_back(backend_->allocate(bytes), Release{backend_, bytes});
+    return static_cast<T*>(pieces_.back().get());
   }
 
   std::shared_ptr<Backend> backend_;
-  std::vector<DeviceMemory> pieces_;
+  std::vector<std::unique_ptr<void, Release>> pieces_;
 };
 
 }  // namespace idl

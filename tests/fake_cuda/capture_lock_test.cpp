@@ -73,7 +73,7 @@ TEST(CaptureLock, ContextsComeAndGoWhileOthersCapture) {
     begun.get_future().wait();
     const Context short_lived(Device::cuda(0));
   });
-  context.backend()->compile({Fill<float>{.Y = X}, Fill<float>{.Y = X}});
+  backend_of(context)->compile({Fill<float>{.Y = X}, Fill<float>{.Y = X}});
   other.join();
   fake::on_call("cudaLaunchKernel", {});
   EXPECT_EQ(fake::calls("cublasLtDestroy"), 1);

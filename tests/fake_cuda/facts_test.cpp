@@ -14,7 +14,7 @@ namespace idl::test {
 namespace {
 
 std::map<std::string, std::string> facts_of(Context& context) {
-  const Facts facts = context.backend()->facts();
+  const Facts facts = backend_of(context)->facts();
   return {facts.begin(), facts.end()};
 }
 
@@ -38,7 +38,7 @@ TEST(Facts, AreVersionsAbilitiesAndPlans) {
         // Kernels of the fake do nothing, the probe's counter among them.
         {"conditional_nodes", "do not work"}};
     EXPECT_EQ(facts_of(context), before);
-    context.backend()->run(Gemm<float>{.A = A, .B = B, .C = C});
+    backend_of(context)->run(Gemm<float>{.A = A, .B = B, .C = C});
     auto behind = before;
     behind["plan 3x2x4 f32"] = "algorithm 21, tile 22, stages 23, split 24";
     EXPECT_EQ(facts_of(context), behind);
@@ -48,7 +48,7 @@ TEST(Facts, AreVersionsAbilitiesAndPlans) {
 
 TEST(Facts, OfTheCpuAreNone) {
   Context context(Device::cpu());
-  EXPECT_TRUE(context.backend()->facts().empty());
+  EXPECT_TRUE(backend_of(context)->facts().empty());
 }
 
 }  // namespace

@@ -22,7 +22,7 @@ class DeviceMemoryRunsOut : public testing::Test {
  protected:
   ~DeviceMemoryRunsOut() override { fake::reset(); }
 
-  Backend& backend() { return *context_.backend(); }
+  Backend& backend() { return *backend_of(context_); }
   Sequence step() { return {Fill<float>{.Y = X_}}; }
 
   /// `action` succeeds where `call` lacks memory once, after the pools have been trimmed, and is

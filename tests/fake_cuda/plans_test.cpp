@@ -24,7 +24,7 @@ class Plans : public testing::Test {
   }
   ~Plans() override { fake::reset(); }
 
-  Backend& backend() { return *context_.backend(); }
+  Backend& backend() { return *backend_of(context_); }
   /// C = A B with `inner` terms; nothing is computed.
   Gemm<float> product(index_t inner) {
     return {.A = A_.view().columns(0, inner), .B = B_.view().block(0, 0, inner, 2), .C = C_};

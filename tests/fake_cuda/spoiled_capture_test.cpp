@@ -23,7 +23,7 @@ class SpoiledCapture : public testing::Test {
   }
   ~SpoiledCapture() override { fake::reset(); }
 
-  Backend& backend() { return *context_.backend(); }
+  Backend& backend() { return *backend_of(context_); }
   Sequence step() { return {AddScaled<float>{.X = X_, .Y = Y_}}; }
   std::unique_ptr<Program> compile_loop() { return backend().compile_while(step(), active(), 10); }
   VectorView<const std::int32_t> active() const { return active_.view(); }
@@ -98,7 +98,7 @@ TEST_F(ConditionalNodes, ThatADriverDoesNotKnowAreReplacedByBlocksAndNothingElse
     fake::set_driver(driver);
     fake::fail_to_load("begin_loop_kernel", cudaErrorSharedObjectSymbolNotFound);
     Context context(Device::cuda(0));
-    Backend& backend = *context.backend();
+    Backend& backend = *backend_of(context);
     const auto loop = backend.compile_while(step(), active(), 10);
     ASSERT_NE(loop, nullptr);
     *static_cast<std::int32_t*>(fake::last_pinned()) = 1;

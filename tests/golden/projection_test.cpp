@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "host/backend_of.hpp"
 #include "kernels/backend.hpp"
 #include "tests/golden/golden_file.hpp"
 #include "tests/host/device_test.hpp"
@@ -22,7 +23,7 @@ TYPED_TEST(GoldenProjection, AgreesWithBisectionInFloat64) {
   for (const char* k : {"0", "1", "2", "3", "4"}) {
     const io::Array& source = file.at(std::string("M") + k);
     Matrix<T> M = this->matrix(source.shape[0], source.shape[1], transposed(source));
-    this->context().backend()->run(ProjectRowsL1<T>{.A = M, .radius = static_cast<T>(kappa)});
+    backend_of(this->context())->run(ProjectRowsL1<T>{.A = M, .radius = static_cast<T>(kappa)});
     double largest = 0.0;
     for (const double value : source.template as<double>())
       largest = std::max(largest, std::abs(value));

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "host/backend_of.hpp"
 #include "kernels/backend.hpp"
 #include "tests/host/dense_oracle.hpp"
 #include "tests/host/device_test.hpp"
@@ -137,7 +138,7 @@ template <class C>
 void Certificates<C>::check_adjoint(const ImplicitModel<Scalar>& model, BatchPass<Scalar>& pass,
                                     bool invariant, const SolveReport& report) {
   Context& context = this->context();
-  Backend& backend = *context.backend();
+  Backend& backend = *backend_of(context);
   const index_t n = model.shape().states;
   const index_t m = pass.samples();
   Matrix<Scalar> Z(context, n, m);

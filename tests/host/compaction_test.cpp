@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "host/backend_of.hpp"
 #include "host/solver/fixed_point_solver.hpp"
 #include "kernels/loop/compacted.hpp"
 #include "tests/host/device_test.hpp"
@@ -30,7 +31,7 @@ class Compaction : public DeviceTest<C> {
 
   /// So small a solve would be one kernel, which leaves nothing out.
   void choose(bool compacting) {
-    this->context().backend()->choose_loop_strategy(compacting ? LoopStrategy::compacted
+    backend_of(this->context())->choose_loop_strategy(compacting ? LoopStrategy::compacted
                                                                : LoopStrategy::conditional_node);
   }
 

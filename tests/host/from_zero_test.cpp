@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <utility>
 
+#include "host/backend_of.hpp"
 #include "host/solver/fixed_point_solver.hpp"
 #include "tests/host/device_test.hpp"
 #include "tests/host/random_values.hpp"
@@ -34,7 +35,7 @@ class FromZero : public DeviceTest<C> {
   Answer picard(LoopStrategy strategy, const Activation& activation, const Tolerance& tolerance,
                 bool start = false, bool spoiled = false, SolverOptions options = {}) {
     options.forward = tolerance;
-    this->context().backend()->choose_loop_strategy(strategy);
+    backend_of(this->context())->choose_loop_strategy(strategy);
     RandomValues random(4);
     const auto A = this->matrix(states, states, random.matrix_of_norm(states, 0.9));
     const auto B = this->matrix(states, k_inputs, random.uniforms(states * k_inputs, -1, 1));
@@ -59,7 +60,7 @@ class FromZero : public DeviceTest<C> {
   Answer adjoint(LoopStrategy strategy, const Activation& activation, const Tolerance& tolerance,
                  SolverOptions options = {}) {
     options.adjoint = tolerance;
-    this->context().backend()->choose_loop_strategy(strategy);
+    backend_of(this->context())->choose_loop_strategy(strategy);
     RandomValues random(6);
     const auto A = this->matrix(states, states, random.matrix_of_norm(states, 0.9));
     const auto C_matrix = this->matrix(3, states, random.uniforms(3 * states, -1, 1));

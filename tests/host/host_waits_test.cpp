@@ -48,7 +48,7 @@ class HostWaits : public DeviceTest<Case<DeviceKind::cuda, float>> {
   int waits_in_a_solve(index_t n, LoopStrategy strategy) {
     RandomValues random(3);
     const index_t m = 64, p = 8;
-    context().backend()->choose_loop_strategy(strategy);
+    backend_of(context())->choose_loop_strategy(strategy);
     const auto A = matrix(n, n, random.matrix_of_norm(n, 0.9));
     const auto B = matrix(n, p, random.uniforms(n * p, -1.0, 1.0));
     const auto C = matrix(3, n, random.uniforms(n * 3, -1.0, 1.0));

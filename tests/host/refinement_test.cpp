@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "host/backend_of.hpp"
 #include "host/solver/fixed_point_solver.hpp"
 #include "tests/host/dense_oracle.hpp"
 #include "tests/host/device_test.hpp"
@@ -30,7 +31,7 @@ class RefinementTest : public DeviceTest<C> {
   };
 
   void choose(bool refined) {
-    this->context().backend()->choose_loop_strategy(refined ? LoopStrategy::refined
+    backend_of(this->context())->choose_loop_strategy(refined ? LoopStrategy::refined
                                                             : LoopStrategy::automatic);
   }
 

@@ -27,7 +27,7 @@ class ColumnLoopTest : public KernelTest<C> {
   Answer solve(bool whole, bool adjoint, index_t n, index_t m, std::int32_t most,
                bool mixed = false, bool in_blocks = false, bool with_nan = false) {
     RandomValues random(5);
-    Backend& backend = *this->context().backend();
+    Backend& backend = *backend_of(this->context());
     const auto A = this->view(n, n, random.matrix_of_norm(n, 0.9));
     // Columns of very different sizes stop at very different times.
     std::vector<double> forcing = random.uniforms(n * m, -1.0, 1.0);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include "host/backend_of.hpp"
 #include "tests/kernels/sparse.hpp"
 
 namespace idl::test {
@@ -11,11 +12,12 @@ class CsrConversionTest : public SparseTest<C> {
 
   std::int64_t nnz(const DeviceMemory& memory) {
     std::int64_t count = -1;
-    this->context().backend()->download({.destination = &count,
-                                         .destination_pitch = sizeof count,
-                                         .source = memory.data(),
-                                         .source_pitch = sizeof count,
-                                         .width = sizeof count});
+    backend_of(this->context())
+        ->download({.destination = &count,
+                    .destination_pitch = sizeof count,
+                    .source = memory.data(),
+                    .source_pitch = sizeof count,
+                    .width = sizeof count});
     return count;
   }
   VectorView<std::int64_t> counter(const DeviceMemory& memory) {
@@ -34,7 +36,7 @@ TYPED_TEST(CsrConversionTest, DenseToCsrAndBackGivesTheSameMatrix) {
       // A target with room for all, whose content is overwritten.
       const CsrView<T> P =
           this->to_csr(rows, cols, std::vector<double>(static_cast<std::size_t>(rows * cols), 1.0));
-      const DeviceMemory count(this->context().backend(), sizeof(std::int64_t));
+      const DeviceMemory count(this->context(), sizeof(std::int64_t));
       this->run(DenseToCsr<T>{.A = this->view(rows, cols, A), .P = P, .nnz = this->counter(count)});
       ASSERT_EQ(this->nnz(count), expected);
       auto filled = this->read_only(P);
@@ -49,7 +51,7 @@ TYPED_TEST(CsrConversionTest, DenseToCsrAndBackGivesTheSameMatrix) {
 TYPED_TEST(CsrConversionTest, TellsTheNumberOfEntriesWhereTheyDoNotFit) {
   using T = typename TypeParam::Scalar;
   CsrView<T> P = this->to_csr(2, 2, {1, 0, 0, 0});
-  const DeviceMemory count(this->context().backend(), sizeof(std::int64_t));
+  const DeviceMemory count(this->context(), sizeof(std::int64_t));
   this->run(
       DenseToCsr<T>{.A = this->view(2, 2, {1, 2, 3, 4}), .P = P, .nnz = this->counter(count)});
   EXPECT_EQ(this->nnz(count), 4);

@@ -11,6 +11,7 @@
 #include <thread>
 #include <vector>
 
+#include "host/backend_of.hpp"
 #include "idl/context.hpp"
 #include "idl/device.hpp"
 #include "idl/error.hpp"
@@ -35,7 +36,7 @@ TEST_F(CudaBackendTest, WorkOnABorrowedStreamIsInItsOrder) {
   Matrix<float> Y(guest, k_size, k_size);
   for (int round = 1; round <= 20; ++round) {
     backend().run(Fill<float>{.Y = X, .value = static_cast<float>(round)});
-    guest.backend()->run(CopyMatrix<float>{.X = X, .Y = Y});
+    backend_of(guest)->run(CopyMatrix<float>{.X = X, .Y = Y});
     backend().run(Fill<float>{.Y = X, .value = -1.0F});
     const std::vector<float> values = download(guest, Y);
     ASSERT_EQ(values.front(), static_cast<float>(round));
@@ -53,9 +54,9 @@ TEST_F(CudaBackendTest, TwoStreamsWaitForEachOtherWhereAsked) {
     // Long enough for the other stream to overtake if it did not wait.
     for (int i = 0; i < 50; ++i) backend().run(Fill<float>{.Y = X, .value = -1.0F});
     backend().run(Fill<float>{.Y = X, .value = static_cast<float>(round)});
-    other.backend()->wait_for(context().stream());
-    other.backend()->run(CopyMatrix<float>{.X = X, .Y = Y});
-    other.backend()->record_for(context().stream());
+    backend_of(other)->wait_for(context().stream());
+    backend_of(other)->run(CopyMatrix<float>{.X = X, .Y = Y});
+    backend_of(other)->record_for(context().stream());
     backend().run(Fill<float>{.Y = X, .value = -2.0F});
     const std::vector<float> values = download(other, Y);
     ASSERT_EQ(values.front(), static_cast<float>(round));
@@ -101,7 +102,7 @@ TEST_F(CudaBackendTest, ProgramsOutliveTheirContext) {
   {
     Context short_lived(
         ContextOptions{.device = Device::cuda(), .stream = context().stream(), .log = {}});
-    program = short_lived.backend()->compile({CopyMatrix<float>{.X = X, .Y = Y}});
+    program = backend_of(short_lived)->compile({CopyMatrix<float>{.X = X, .Y = Y}});
   }
   program->launch();
   EXPECT_EQ(download(context(), Y), download(context(), X));

@@ -8,6 +8,7 @@
 #include <optional>
 #include <vector>
 
+#include "host/backend_of.hpp"
 #include "idl/context.hpp"
 #include "idl/device.hpp"
 #include "idl/matrix.hpp"
@@ -24,7 +25,7 @@ class CudaBackendTest : public testing::Test {
   }
 
   Context& context() { return *context_; }
-  Backend& backend() { return *context_->backend(); }
+  Backend& backend() { return *backend_of(*context_); }
 
   Matrix<float> filled(index_t rows, index_t cols, float value) {
     return Matrix<float>::from_host(

@@ -201,8 +201,8 @@ TEST_F(CudaLoopTest, LoopsTransposeASparseMatrixAnewAtEachLaunch) {
   Matrix<float> dense = filled(2, 2, 0.0F);
   Vector<std::int32_t> columns(context(), 1);
   Vector<float> values(context(), 1);
-  DeviceMemory offsets(context().backend(), 3 * sizeof(std::int64_t));
-  DeviceMemory nnz(context().backend(), sizeof(std::int64_t));
+  DeviceMemory offsets(context(), 3 * sizeof(std::int64_t));
+  DeviceMemory nnz(context(), sizeof(std::int64_t));
   auto* row_offsets = static_cast<std::int64_t*>(offsets.data());
   const CsrView<float> P = {row_offsets, columns.data(), values.data(), 2, 2, 1, Device::cuda()};
   const ConstCsrView<float> A = {row_offsets, columns.data(), values.data(), 2, 2,

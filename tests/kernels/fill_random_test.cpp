@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include "host/backend_of.hpp"
 #include "kernels/math/philox.hpp"
 #include "tests/kernels/kernel_test.hpp"
 
@@ -41,7 +42,7 @@ TYPED_TEST(FillRandomTest, BitsAreThoseOfTheCpuInDoubleWhateverTheLeadingDimensi
   using T = typename TypeParam::Scalar;
   Context cpu(Device::cpu());
   Matrix<double> reference(cpu, 37, 5);
-  cpu.backend()->run(FillRandom<double>{.A = reference, .seed = 9, .sequence = 3, .scale = 0.01});
+  backend_of(cpu)->run(FillRandom<double>{.A = reference, .seed = 9, .sequence = 3, .scale = 0.01});
   const std::vector<double> expected = download(cpu, reference);
   EXPECT_TRUE(
       same_bits(this->draw(37, 5, 9, 3, 0.01), std::vector<T>(expected.begin(), expected.end())));

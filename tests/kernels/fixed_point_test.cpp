@@ -5,6 +5,7 @@
 #include <cmath>
 #include <string>
 
+#include "host/backend_of.hpp"
 #include "idl/error.hpp"
 #include "tests/kernels/kernel_test.hpp"
 
@@ -107,7 +108,7 @@ class FixedPointTest : public KernelTest<C> {
   Answer by_steps(const Form& form) {
     const FixedPoint<Element> solve = describe(form);
     const SolveSteps steps = steps_of(solve);
-    Backend& backend = *this->context().backend();
+    Backend& backend = *backend_of(this->context());
     backend.run_in_order(steps.start);
     const auto iteration = backend.compile(steps.iteration);
     const std::int32_t first = starts_from_zero(solve) ? 1 : 0;
@@ -119,7 +120,7 @@ class FixedPointTest : public KernelTest<C> {
   /// By a program of the backend, launched once.
   Answer by_strategy(const Form& form, LoopStrategy strategy, LoopStrategy& taken) {
     const FixedPoint<Element> solve = describe(form);
-    Backend& backend = *this->context().backend();
+    Backend& backend = *backend_of(this->context());
     backend.choose_loop_strategy(strategy);
     const auto program = backend.compile(solve);
     backend.choose_loop_strategy(LoopStrategy::automatic);
@@ -208,12 +209,12 @@ TYPED_TEST(FixedPointTest, ProgramsTellHowTheyRun) {
   }
   EXPECT_EQ(taken_for(LoopStrategy::compacted, {}), LoopStrategy::compacted);
   EXPECT_NE(taken_for(LoopStrategy::compacted, mixed), LoopStrategy::compacted);
-  Backend& backend = *this->context().backend();
+  Backend& backend = *backend_of(this->context());
   EXPECT_EQ(backend.compile(Sequence{})->strategy(), LoopStrategy::straight);
 }
 
 TYPED_TEST(FixedPointTest, AJoinedSolveRunsAsItDoesAlone) {
-  Backend& backend = *this->context().backend();
+  Backend& backend = *backend_of(this->context());
   for (const LoopStrategy strategy : {LoopStrategy::automatic, LoopStrategy::compacted}) {
     const Form form = {};
     LoopStrategy taken = LoopStrategy::automatic;
@@ -233,7 +234,7 @@ TYPED_TEST(FixedPointTest, AJoinedSolveRunsAsItDoesAlone) {
 
 TYPED_TEST(FixedPointTest, WrongDescriptionsAreRefusedWithTheirShapes) {
   using T = typename TypeParam::Scalar;
-  Backend& backend = *this->context().backend();
+  Backend& backend = *backend_of(this->context());
   const auto refused = [&](const FixedPoint<T>& solve,
                            std::initializer_list<std::string_view> parts) {
     EXPECT_TRUE(holds(text_of<InvalidArgument>([&] { backend.compile(solve); }), parts));

@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "host/backend_of.hpp"
 #include "idl/error.hpp"
 #include "tests/kernels/kernel_test.hpp"
 
@@ -77,7 +78,7 @@ class FusedLoopTest : public KernelTest<C> {
                 const std::vector<double>& A, const std::vector<double>& held,
                 const std::vector<double>& start, const Activation& activation,
                 const std::vector<std::size_t>& stopped = {}, std::int32_t most = 60) {
-    Backend& backend = *this->context().backend();
+    Backend& backend = *backend_of(this->context());
     Columns<Element> columns(this->context(), m);
     const auto P = this->view(n, n, A);
     const auto X = this->view(n, m, start);

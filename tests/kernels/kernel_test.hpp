@@ -8,6 +8,7 @@
 #include <limits>
 #include <vector>
 
+#include "host/backend_of.hpp"
 #include "kernels/backend.hpp"
 #include "tests/host/device_test.hpp"
 #include "tests/host/random_values.hpp"
@@ -29,7 +30,7 @@ class KernelTest : public DeviceTest<C> {
  protected:
   template <class P>
   void run(const P& primitive) {
-    this->context().backend()->run(primitive);
+    backend_of(this->context())->run(primitive);
   }
   template <class P>
   std::string refusal_of(const P& primitive) {

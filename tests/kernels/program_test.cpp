@@ -2,6 +2,7 @@
 #include <memory>
 #include <vector>
 
+#include "host/backend_of.hpp"
 #include "idl/error.hpp"
 #include "tests/kernels/kernel_test.hpp"
 
@@ -60,9 +61,10 @@ TYPED_TEST(ProgramTest, StraightSequencesRunInOrderAsOftenAsTheyAreLaunched) {
   using T = typename TypeParam::Scalar;
   const auto Y = this->view(3, 3);
   const auto X = this->view(3, 3, 1.0);
-  auto program = this->context().backend()->compile({Fill<T>{.Y = Y, .value = T(5)},
-                                                     AddScaled<T>{.X = X, .Y = Y, .alpha = T(2)},
-                                                     AddScaled<T>{.X = Y, .Y = X, .alpha = T(1)}});
+  auto program =
+      backend_of(this->context())
+          ->compile({Fill<T>{.Y = Y, .value = T(5)}, AddScaled<T>{.X = X, .Y = Y, .alpha = T(2)},
+                     AddScaled<T>{.X = Y, .Y = X, .alpha = T(1)}});
   program->launch();
   EXPECT_EQ(this->fetch_double(X)[4], 8.0);
   program->launch();
@@ -73,8 +75,8 @@ TYPED_TEST(ProgramTest, StraightSequencesRunInOrderAsOftenAsTheyAreLaunched) {
 TYPED_TEST(ProgramTest, LoopRunsEachColumnExactlyAsOftenAsItNeeds) {
   const std::vector<int> wanted = {1, 7, 3, 20, 1, 12, 9, 2, 5};
   const auto loop = this->halving(wanted, 100);
-  auto prelude = this->context().backend()->compile(loop.prelude);
-  auto program = this->context().backend()->compile_while(loop.step, loop.columns.active, 100);
+  auto prelude = backend_of(this->context())->compile(loop.prelude);
+  auto program = backend_of(this->context())->compile_while(loop.step, loop.columns.active, 100);
   for (int launch = 0; launch < 2; ++launch) {
     prelude->launch();
     program->launch();
@@ -88,9 +90,9 @@ TYPED_TEST(ProgramTest, LoopRunsEachColumnExactlyAsOftenAsItNeeds) {
 TYPED_TEST(ProgramTest, LoopNeverExceedsItsMaximum) {
   for (const std::int32_t maximum : {0, 1, 2, 7, 8, 9, 17}) {
     const auto loop = this->halving({30, 30, 4}, 1000);
-    this->context().backend()->compile(loop.prelude)->launch();
+    backend_of(this->context())->compile(loop.prelude)->launch();
     auto program =
-        this->context().backend()->compile_while(loop.step, loop.columns.active, maximum);
+        backend_of(this->context())->compile_while(loop.step, loop.columns.active, maximum);
     program->launch();
     const auto iterations = this->fetch_vector(loop.columns.iterations);
     EXPECT_EQ(iterations[0], maximum);
@@ -101,8 +103,10 @@ TYPED_TEST(ProgramTest, LoopNeverExceedsItsMaximum) {
 TYPED_TEST(ProgramTest, LoopEndsWhereNoMoreThanWantedAreActive) {
   for (const std::int32_t until : {0, 1, 2, 3}) {
     const auto loop = this->halving({9, 2, 5, 7}, 1000);
-    this->context().backend()->compile(loop.prelude)->launch();
-    this->context().backend()->compile_while(loop.step, loop.columns.active, 100, until)->launch();
+    backend_of(this->context())->compile(loop.prelude)->launch();
+    backend_of(this->context())
+        ->compile_while(loop.step, loop.columns.active, 100, until)
+        ->launch();
     const std::int32_t iterations[] = {9, 7, 5, 2};  // until that many are left
     const auto answer = this->fetch_vector(loop.columns.iterations);
     // Where blocks are replayed, a loop may go on for some iterations more.
@@ -118,15 +122,16 @@ TYPED_TEST(ProgramTest, LoopWithoutActiveColumnsDoesNothing) {
   using T = typename TypeParam::Scalar;
   const auto Y = this->view(1, 1, 1.0);
   const auto active = this->vector(std::vector<std::int32_t>{0});
-  auto program = this->context().backend()->compile_while(
-      {AddScaled<T>{.X = this->view(1, 1, 1.0), .Y = Y}}, active, 10);
+  auto program =
+      backend_of(this->context())
+          ->compile_while({AddScaled<T>{.X = this->view(1, 1, 1.0), .Y = Y}}, active, 10);
   program->launch();
   EXPECT_EQ(this->fetch_double(Y)[0], 1.0);
 }
 
 TYPED_TEST(ProgramTest, JoinedProgramsDoWhatTheyDoOneByOne) {
   using T = typename TypeParam::Scalar;
-  Backend& backend = *this->context().backend();
+  Backend& backend = *backend_of(this->context());
   for (const LoopStrategy strategy :
        {LoopStrategy::fused, LoopStrategy::conditional_node, LoopStrategy::block_replay}) {
     const auto loop = this->halving({3, 17, 1, 9, 30}, 20);
@@ -167,7 +172,7 @@ TYPED_TEST(ProgramTest, JoinedProgramsDoWhatTheyDoOneByOne) {
 
 TYPED_TEST(ProgramTest, JoinsMayBeJoinedAndEmpty) {
   using T = typename TypeParam::Scalar;
-  Backend& backend = *this->context().backend();
+  Backend& backend = *backend_of(this->context());
   const auto Y = this->view(2, 2, 1.0);
   const auto Z = this->view(2, 2);
   const auto ones = this->view(2, 2, 1.0);
@@ -186,10 +191,10 @@ TYPED_TEST(ProgramTest, JoinsMayBeJoinedAndEmpty) {
 
 TYPED_TEST(ProgramTest, WrongStepsAreRefusedWhenCompiled) {
   using T = typename TypeParam::Scalar;
-  EXPECT_THROW(this->context().backend()->compile(
-                   {CopyMatrix<T>{.X = this->view(1, 2), .Y = this->view(2, 1)}}),
+  EXPECT_THROW(backend_of(this->context())
+                   ->compile({CopyMatrix<T>{.X = this->view(1, 2), .Y = this->view(2, 1)}}),
                InvalidArgument);
-  EXPECT_THROW(this->context().backend()->compile_while({}, {}, 1), InvalidArgument);
+  EXPECT_THROW(backend_of(this->context())->compile_while({}, {}, 1), InvalidArgument);
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "host/backend_of.hpp"
 #include "tests/kernels/kernel_test.hpp"
 
 namespace idl::test {
@@ -34,13 +35,14 @@ class SparseTest : public KernelTest<C> {
     const auto nnz = static_cast<index_t>(values.size());
     columns.push_back(0);  // never empty, so that there is memory
     values.push_back(0);
-    memory_.emplace_back(this->context().backend(), offsets_.size() * sizeof(std::int64_t));
+    memory_.emplace_back(this->context(), offsets_.size() * sizeof(std::int64_t));
     const std::size_t bytes = offsets_.size() * sizeof(std::int64_t);
-    this->context().backend()->upload({.destination = memory_.back().data(),
-                                       .destination_pitch = bytes,
-                                       .source = offsets_.data(),
-                                       .source_pitch = bytes,
-                                       .width = bytes});
+    backend_of(this->context())
+        ->upload({.destination = memory_.back().data(),
+                  .destination_pitch = bytes,
+                  .source = offsets_.data(),
+                  .source_pitch = bytes,
+                  .width = bytes});
     return {.row_offsets = static_cast<std::int64_t*>(memory_.back().data()),
             .col_indices = this->vector(columns).data,
             .values = this->reals(values).data,

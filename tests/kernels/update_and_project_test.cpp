@@ -3,6 +3,7 @@
 // kernel, and one by one.
 #include <cmath>
 
+#include "host/backend_of.hpp"
 #include "tests/kernels/kernel_test.hpp"
 
 namespace idl::test {
@@ -43,7 +44,7 @@ class UpdateAndProject : public KernelTest<C> {
           optimiser(M, dM, m1, m2, left_out, step),
           ProjectRowsL1<Element>{
               .A = M.block(0, 0, shape.n, shape.n), .radius = Element(0.9), .zeros = zeros}};
-      Backend& backend = *this->context().backend();
+      Backend& backend = *backend_of(this->context());
       if (together) {
         backend.run_in_order(steps);
       } else {
@@ -141,9 +142,10 @@ TYPED_TEST(UpdateAndProject, WhatCannotBeOneKernelIsDoneAllTheSame) {
     const auto velocity = this->view(5, cols, 0.0);
     const index_t first = cols == 6 ? 1 : 0;
     const auto A = M.block(first, first, 3, cols - first);
-    this->context().backend()->run_in_order(
-        {SgdUpdate<T>{.M = M, .dM = zero, .velocity = velocity, .learning_rate = 0.5},
-         ProjectRowsL1<T>{.A = A, .radius = T(0.25)}});
+    backend_of(this->context())
+        ->run_in_order(
+            {SgdUpdate<T>{.M = M, .dM = zero, .velocity = velocity, .learning_rate = 0.5},
+             ProjectRowsL1<T>{.A = A, .radius = T(0.25)}});
     const auto after = this->fetch_double(M);
     for (std::size_t i = 0; i < 5; ++i) {
       double sum = 0;

@@ -9,6 +9,7 @@
 #include <sstream>
 #include <type_traits>
 
+#include "host/backend_of.hpp"
 #include "kernels/backend.hpp"
 #include "tests/host/dense_oracle.hpp"
 
@@ -158,7 +159,7 @@ class Check {
     const index_t n = case_.shape.states;
     const index_t m = case_.samples;
     const bool invariant = case_.solver.batch_invariant;
-    Backend& backend = *context_.backend();
+    Backend& backend = *backend_of(context_);
     const Dense<R> inputs = wide_U(pass.U());
     Matrix<T> U(context_, model_.input_rows(), m);
     upload<T>(context_, std::vector<T>(inputs.values.begin(), inputs.values.end()), U);

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "host/backend_of.hpp"
 #include "host/train/batch_step.hpp"
 #include "idl/idl.hpp"
 #include "tests/simt/grid.hpp"
@@ -35,7 +36,7 @@ TEST_F(Launches, AnOptimisersStepAndTheProjectionAreOneAndTheirFactorsAnother) {
 }
 
 TEST_F(Launches, ATrainingStepOfASmallModelIsNine) {
-  context_.backend()->choose_loop_strategy(LoopStrategy::fused);
+  backend_of(context_)->choose_loop_strategy(LoopStrategy::fused);
   ImplicitModel<float> model(context_, {.states = 20, .inputs = 5, .outputs = 3});
   Optimizer<float> optimizer(context_, model, {});
   BatchStep<float> step(context_, model, 4, LossKind::softmax_cross_entropy, {}, true);
@@ -52,7 +53,7 @@ TEST_F(Launches, ATrainingStepOfASmallModelIsNine) {
 }
 
 TEST_F(Launches, ASmallSolveIsOneHoweverManyIterationsItTakes) {
-  context_.backend()->choose_loop_strategy(LoopStrategy::fused);
+  backend_of(context_)->choose_loop_strategy(LoopStrategy::fused);
   const ImplicitModel<float> model(context_, {.states = 20, .inputs = 5, .outputs = 3});
   BatchPass<float> pass(context_, model, 4, {.backward = false});
   const std::vector<float> U(20, 0.5F);

@@ -8,6 +8,7 @@
 #include <limits>
 #include <vector>
 
+#include "host/backend_of.hpp"
 #include "tests/host/device_test.hpp"
 #include "tests/host/random_values.hpp"
 
@@ -56,7 +57,7 @@ TYPED_TEST(BatchStepTest, IsOneProgramFromTheUploadedBatchToTheGradient) {
   using T = typename TypeParam::Scalar;
   const auto model = this->model();
   // Not in one go, which would hide the steps.
-  this->context().backend()->choose_loop_strategy(LoopStrategy::conditional_node);
+  backend_of(this->context())->choose_loop_strategy(LoopStrategy::conditional_node);
   const SolverOptions picard = {.sweep = Sweep::jacobi, .acceleration = Acceleration::none};
   const BatchStep<T> step(this->context(), model, k_samples, LossKind::softmax_cross_entropy,
                           picard, true);
@@ -85,7 +86,7 @@ TYPED_TEST(BatchStepTest, HasTheBitsOfItsPartsCalledOneByOne) {
   for (const LoopStrategy strategy :
        {LoopStrategy::automatic, LoopStrategy::fused, LoopStrategy::conditional_node})
     for (const LossKind loss : {LossKind::softmax_cross_entropy, LossKind::squared_error}) {
-      context.backend()->choose_loop_strategy(strategy);
+      backend_of(context)->choose_loop_strategy(strategy);
       BatchStep<T> step(context, model, k_samples, loss, {}, true);
       BatchPass<T> pass(context, model, k_samples);
       Vector<std::int32_t> labels(context, k_samples);
