@@ -10,6 +10,7 @@
 #include "host/model/resolve_automatic.hpp"
 #include "host/solver/fixed_point_solver.hpp"
 #include "host/train/batch_step.hpp"
+#include "host/train/optimizer_program.hpp"
 #include "idl/idl.hpp"
 
 namespace idl::bench {
@@ -148,7 +149,8 @@ class TrainWork final : public CaseWork<T> {
     for (std::int64_t k = 0; k < peer_case.steps; ++k)
       batches_.push_back(
           std::make_unique<PinnedBatch<T>>(this->context_, this->batch(k), this->labels(k)));
-    step_.follow_with(optimizer_.compile(this->context_, this->model_, step_.dM()));
+    step_.follow_with(
+        OptimizerProgram<T>::compile(optimizer_, this->context_, this->model_, step_.dM()));
     const MatrixView<T> M = this->model_.M();
     zeros_.resize(static_cast<std::size_t>(M.rows * M.cols));
   }
@@ -174,7 +176,7 @@ class TrainWork final : public CaseWork<T> {
       iterations_ = figures.forward_iterations / static_cast<double>(figures.samples);
     };
     for (const auto& batch : batches_) {
-      optimizer_.prepare_step(this->context_, 1.0);
+      OptimizerProgram<T>::prepare_step(optimizer_, this->context_, 1.0);
       step_.launch(batch->get());
       auto next = step_.fetch();
       collect();
@@ -192,7 +194,7 @@ class TrainWork final : public CaseWork<T> {
     file.tensors["losses"] =
         io::Array::from<T>({static_cast<std::int64_t>(losses_.size())}, losses_);
     restore();
-    optimizer_.prepare_step(this->context_, 1.0);
+    OptimizerProgram<T>::prepare_step(optimizer_, this->context_, 1.0);
     step_.launch(batches_.front()->get());
     const ConstMatrixView<T> dM = step_.dM();
     const auto [n, p, q] = this->model_.shape();

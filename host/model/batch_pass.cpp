@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "host/backend_of.hpp"
+#include "host/model/pass_parts.hpp"
 #include "host/model/resolve_automatic.hpp"
 #include "host/model/solve_warning.hpp"
 #include "host/options/validate.hpp"
@@ -200,8 +201,8 @@ MatrixView<T> BatchPass<T>::U() {
   return state_->before(state_->U(), state_->callers_U, state_->all_forward);
 }
 template <class T>
-MatrixView<T> BatchPass<T>::stacked_U() {
-  return state_->U();
+MatrixView<T> detail::Inside<BatchPass<T>>::stacked_U(BatchPass<T>& pass) {
+  return pass.state_->U();
 }
 template <class T>
 void BatchPass<T>::start_from(std::optional<ConstMatrixView<T>> X0) {
@@ -210,34 +211,37 @@ void BatchPass<T>::start_from(std::optional<ConstMatrixView<T>> X0) {
 
 template <class T>
 void BatchPass<T>::forward_async() {
-  if (!state_->all_forward) state_->all_forward = state_->join(forward_parts(), state_->callers_U);
+  if (!state_->all_forward)
+    state_->all_forward = state_->join(PassParts<T>::forward(*this), state_->callers_U);
   state_->all_forward->launch();
 }
 
 template <class T>
-std::vector<std::shared_ptr<Program>> BatchPass<T>::forward_parts() const {
-  std::vector<std::shared_ptr<Program>> parts = state_->equilibrium.parts();
-  parts.push_back(state_->output);
+std::vector<std::shared_ptr<Program>> detail::Inside<BatchPass<T>>::forward(
+    const BatchPass<T>& pass) {
+  std::vector<std::shared_ptr<Program>> parts = pass.state_->equilibrium.parts();
+  parts.push_back(pass.state_->output);
   return parts;
 }
 
 template <class T>
-std::vector<std::shared_ptr<Program>> BatchPass<T>::backward_parts() const {
-  state_->require_backward();
-  std::vector<std::shared_ptr<Program>> parts = state_->adjoint->parts();
-  parts.push_back(state_->gradient);
+std::vector<std::shared_ptr<Program>> detail::Inside<BatchPass<T>>::backward(
+    const BatchPass<T>& pass) {
+  pass.state_->require_backward();
+  std::vector<std::shared_ptr<Program>> parts = pass.state_->adjoint->parts();
+  parts.push_back(pass.state_->gradient);
   return parts;
 }
 
 template <class T>
-void BatchPass<T>::forward_unannounced(SolveReport& report) {
-  forward_async();
-  state_->equilibrium.report(report);
+void detail::Inside<BatchPass<T>>::forward_unannounced(BatchPass<T>& pass, SolveReport& report) {
+  pass.forward_async();
+  pass.state_->equilibrium.report(report);
 }
 
 template <class T>
 void BatchPass<T>::forward(SolveReport& report) {
-  forward_unannounced(report);
+  PassParts<T>::forward_unannounced(*this, report);
   warn_unless_converged(*state_->context, report, "forward solve");
 }
 
@@ -262,16 +266,16 @@ MatrixView<T> BatchPass<T>::dY() {
   return state_->before(state_->dY(), state_->callers_dY, state_->all_backward);
 }
 template <class T>
-MatrixView<T> BatchPass<T>::stacked_dY() {
-  state_->require_backward();
-  return state_->dY();
+MatrixView<T> detail::Inside<BatchPass<T>>::stacked_dY(BatchPass<T>& pass) {
+  pass.state_->require_backward();
+  return pass.state_->dY();
 }
 
 template <class T>
 void BatchPass<T>::backward_async() {
   state_->require_backward();
   if (!state_->all_backward)
-    state_->all_backward = state_->join(backward_parts(), state_->callers_dY);
+    state_->all_backward = state_->join(PassParts<T>::backward(*this), state_->callers_dY);
   state_->all_backward->launch();
 }
 
@@ -363,5 +367,7 @@ typename BatchPass<T>::Pending BatchPass<T>::fetch_backward_outcome() {
 
 template class BatchPass<float>;
 template class BatchPass<double>;
+template struct detail::Inside<BatchPass<float>>;
+template struct detail::Inside<BatchPass<double>>;
 
 }  // namespace idl

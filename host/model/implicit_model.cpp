@@ -6,6 +6,7 @@
 
 #include "host/backend_of.hpp"
 #include "host/model/pass_cache.hpp"
+#include "host/model/pass_parts.hpp"
 #include "host/model/projection_steps.hpp"
 #include "host/model/solve_warning.hpp"
 #include "host/options/validate.hpp"
@@ -135,9 +136,9 @@ void ImplicitModel<T>::predict_into(Context& context, ConstMatrixView<T> U, Matr
       pass.reset();
       pass = PassCache::of(context).pass(*this, count, options, X0.has_value());
     }
-    copy<T>(context, U.columns(first, count), pass->stacked_U());
+    copy<T>(context, U.columns(first, count), PassParts<T>::stacked_U(*pass));
     if (X0) pass->start_from(X0->columns(first, count));
-    pass->forward_unannounced(count == m ? report : of_tile);
+    PassParts<T>::forward_unannounced(*pass, count == m ? report : of_tile);
     if (count < m) append(report, of_tile);
     if (X) copy<T>(context, pass->X(), X->columns(first, count));
     copy<T>(context, pass->Y(), Y.columns(first, count));

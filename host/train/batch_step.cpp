@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "host/backend_of.hpp"
+#include "host/model/pass_parts.hpp"
 #include "host/train/loss_steps.hpp"
 
 namespace idl {
@@ -62,10 +63,10 @@ BatchStep<T>::BatchStep(Context& context, const ImplicitModel<T>& model, index_t
 /// From the uploaded batch to the losses and dM: a GPU is given all of it at once.
 template <class T>
 std::vector<std::shared_ptr<Program>> BatchStep<T>::parts() {
-  std::vector<std::shared_ptr<Program>> all = pass_.forward_parts();
+  std::vector<std::shared_ptr<Program>> all = PassParts<T>::forward(pass_);
   all.push_back(backend_of(*context_)->compile(loss_sequence()));
   if (backward_)
-    for (auto& part : pass_.backward_parts()) all.push_back(std::move(part));
+    for (auto& part : PassParts<T>::backward(pass_)) all.push_back(std::move(part));
   return all;
 }
 
@@ -88,7 +89,7 @@ void BatchStep<T>::launch(const HostBatch<T>& batch) {
                           .width = width,
                           .height = static_cast<std::size_t>(to.cols)});
   };
-  transfer(pass_.stacked_U(), batch.U);
+  transfer(PassParts<T>::stacked_U(pass_), batch.U);
   const auto label_bytes = static_cast<std::size_t>(labels_.size()) * sizeof(std::int32_t);
   backend.upload_async({.destination = labels_.data(),
                         .destination_pitch = label_bytes,
@@ -101,7 +102,7 @@ void BatchStep<T>::launch(const HostBatch<T>& batch) {
 
 template <class T>
 Sequence BatchStep<T>::loss_sequence() {
-  const MatrixView<T> gradient = backward_ ? pass_.stacked_dY() : no_gradient_.view();
+  const MatrixView<T> gradient = backward_ ? PassParts<T>::stacked_dY(pass_) : no_gradient_.view();
   Sequence sequence;
   if (loss_ == LossKind::softmax_cross_entropy) {
     sequence = {

@@ -8,6 +8,8 @@
 #include "host/backend_of.hpp"
 #include "host/model/projection_steps.hpp"
 #include "host/options/validate.hpp"
+#include "host/train/optimizer_program.hpp"
+#include "idl/error.hpp"
 #include "kernels/backend.hpp"
 #include "kernels/optimiser_factors.hpp"
 
@@ -114,17 +116,21 @@ bool Optimizer<T>::take_left_out(Context& context) {
 }
 
 template <class T>
-void Optimizer<T>::prepare_step(Context& context, double learning_rate_factor) {
-  backend_of(context)->run(
-      store_schedule<T>(options_, schedule_, steps_ + 1, learning_rate_factor));
-  ++steps_;
+void detail::Inside<Optimizer<T>>::prepare_step(Optimizer<T>& optimizer, Context& context,
+                                                double learning_rate_factor) {
+  backend_of(context)->run(store_schedule<T>(optimizer.options_, optimizer.schedule_,
+                                             optimizer.steps_ + 1, learning_rate_factor));
+  ++optimizer.steps_;
 }
 
 template <class T>
-std::shared_ptr<Program> Optimizer<T>::compile(Context& context, ImplicitModel<T>& model,
-                                               ConstMatrixView<T> dM) {
-  return backend_of(context)->compile(
-      update_steps<T>(options_, {first_, second_, schedule_, left_out_}, model, dM));
+std::shared_ptr<Program> detail::Inside<Optimizer<T>>::compile(Optimizer<T>& optimizer,
+                                                               Context& context,
+                                                               ImplicitModel<T>& model,
+                                                               ConstMatrixView<T> dM) {
+  return backend_of(context)->compile(update_steps<T>(
+      optimizer.options_,
+      {optimizer.first_, optimizer.second_, optimizer.schedule_, optimizer.left_out_}, model, dM));
 }
 
 template <class T>
@@ -140,5 +146,7 @@ void Optimizer<T>::step(Context& context, ImplicitModel<T>& model, ConstMatrixVi
 
 template class Optimizer<float>;
 template class Optimizer<double>;
+template struct detail::Inside<Optimizer<float>>;
+template struct detail::Inside<Optimizer<double>>;
 
 }  // namespace idl

@@ -12,6 +12,7 @@
 #include "host/train/batch_step.hpp"
 #include "host/train/checkpoint.hpp"
 #include "host/train/metrics_log.hpp"
+#include "host/train/optimizer_program.hpp"
 #include "idl/error.hpp"
 
 namespace idl {
@@ -122,7 +123,7 @@ BatchStep<T>& Trainer<T>::State::step_for(index_t samples) {
   std::optional<BatchStep<T>>& step = samples == batch_size_ ? whole_step_ : last_step_;
   if (!step) {
     step.emplace(context_, model_, samples, options_.loss, options_.solver, true);
-    step->follow_with(optimizer_.compile(context_, model_, step->dM()));
+    step->follow_with(OptimizerProgram<T>::compile(optimizer_, context_, model_, step->dM()));
   }
   return *step;
 }
@@ -134,7 +135,7 @@ void Trainer<T>::State::launch_step(index_t batch) {
   BatchStep<T>& step = step_for(data.samples);
   const double factor =
       options_.schedule.factor(position_.epoch, position_.steps, options_.epochs * batches_);
-  optimizer_.prepare_step(context_, factor);
+  OptimizerProgram<T>::prepare_step(optimizer_, context_, factor);
   step.launch(data);
   ++position_.steps;
   InFlight next{step.fetch(),

@@ -3,7 +3,6 @@
 
 #include <memory>
 #include <optional>
-#include <vector>
 
 #include "idl/context.hpp"
 #include "idl/export.hpp"
@@ -12,10 +11,6 @@
 #include "idl/solver.hpp"
 
 namespace idl {
-
-class Program;
-template <class T>
-class BatchStep;
 
 /// How a BatchPass is made.
 struct BatchPassOptions {
@@ -100,16 +95,7 @@ class IDL_EXPORT BatchPass {
   Pending fetch_backward_outcome();
 
  private:
-  friend class ImplicitModel<T>;
-  friend class BatchStep<T>;
-  /// Where U and dY lie beside X and V, strided: written by those who know, without U() and dY().
-  MatrixView<T> stacked_U();
-  MatrixView<T> stacked_dY();  ///< as stacked_U()
-  /// forward() without its warning, for callers that warn once for many passes.
-  void forward_unannounced(SolveReport& report);
-  /// What forward_async() and backward_async() launch, in this order, until start_from() is called.
-  std::vector<std::shared_ptr<Program>> forward_parts() const;
-  std::vector<std::shared_ptr<Program>> backward_parts() const;  ///< as forward_parts()
+  friend struct detail::Inside<BatchPass>;
 
   struct State;
   std::unique_ptr<State> state_;

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <string_view>
 
 #include "idl/context.hpp"
@@ -11,8 +10,6 @@
 #include "idl/model.hpp"
 
 namespace idl {
-
-class Program;
 
 /// Which rule updates the parameters.
 enum class OptimizerKind : std::uint8_t { adam, adamw, sgd };
@@ -79,13 +76,6 @@ class IDL_EXPORT Optimizer {
   /// Waits for the steps.
   bool take_left_out(Context& context);
 
-  /// For the library itself: the program of a step by dM with the projection behind it, whose
-  /// launches each need prepare_step() before. It works on this object, on M and on dM.
-  std::shared_ptr<Program> compile(Context& context, ImplicitModel<T>& model,
-                                   ConstMatrixView<T> dM);
-  /// Counts a step and puts its learning rate and bias corrections on the device. Asynchronous.
-  void prepare_step(Context& context, double learning_rate_factor);
-
   /// The state, for checkpoints: first moment or velocity; second moment (Adam; else 0×0).
   MatrixView<T> first_moment() { return first_.view(); }
   /// As first_moment(): the second moment of Adam and AdamW, 0×0 for SGD.
@@ -94,6 +84,8 @@ class IDL_EXPORT Optimizer {
   void set_steps(std::int64_t steps) { steps_ = steps; }
 
  private:
+  friend struct detail::Inside<Optimizer>;
+
   OptimizerOptions options_;
   Matrix<T> first_;
   Matrix<T> second_;

@@ -24,6 +24,18 @@ if [[ -e $shared ]]; then
   "$here/symbols.sh" "$shared" "$root/installed/include" "$version"
 fi
 
+step "no name of the inside in the headers"
+headers=$(find "$root/installed" -path '*/include/idl')
+if grep -rnE 'kernels/|host/|\b(Backend|Primitive|Program)\b|solver::|[Ff]or the library itself' "$headers" >&2; then
+  fail "the headers above tell users of what they cannot reach"
+fi
+# CUDA's stream, and detail::Inside, by which the library reaches behind all of its classes.
+while read -r name; do
+  grep -rqE "^(class|struct) (\[\[nodiscard\]\] )?(IDL_EXPORT )?$name \{" "$headers" ||
+    fail "no header defines $name, which one declares"
+done < <(grep -rhoE '^(class|struct) [A-Za-z_]+;' "$headers" | sed -E 's/.* (.*);/\1/' |
+  grep -vxE 'CUstream_st|Inside')
+
 step "no run path"
 for file in "$shared" "$root/installed/bin/idl"; do
   if [[ -e $file ]] && readelf -dW "$file" | grep -E 'R(UN)?PATH' >&2; then

@@ -8,6 +8,7 @@
 
 #include "host/backend_of.hpp"
 #include "host/train/batch_step.hpp"
+#include "host/train/optimizer_program.hpp"
 #include "idl/idl.hpp"
 #include "tests/simt/grid.hpp"
 
@@ -40,10 +41,10 @@ TEST_F(Launches, ATrainingStepOfASmallModelIsNine) {
   ImplicitModel<float> model(context_, {.states = 20, .inputs = 5, .outputs = 3});
   Optimizer<float> optimizer(context_, model, {});
   BatchStep<float> step(context_, model, 4, LossKind::softmax_cross_entropy, {}, true);
-  step.follow_with(optimizer.compile(context_, model, step.dM()));
+  step.follow_with(OptimizerProgram<float>::compile(optimizer, context_, model, step.dM()));
   std::vector<float> U(20, 0.5F);
   std::vector<std::int32_t> labels = {0, 1, 2, 0};
-  optimizer.prepare_step(context_, 1.0);
+  OptimizerProgram<float>::prepare_step(optimizer, context_, 1.0);
   EXPECT_EQ(
       of([&] {
         step.launch({.U = U.data(), .labels = labels.data(), .target = nullptr, .samples = 4});
