@@ -69,3 +69,17 @@ endfunction()
 function(idl_compile_quickly target)
   target_compile_options(${target} PRIVATE $<$<CONFIG:Release>:-O1>)
 endfunction()
+
+# idl_precompile(target header...) or idl_precompile(target REUSE_FROM other): reads headers once
+# that most files of the target include.
+function(idl_precompile target)
+  # ccache keeps nothing of what uses a precompiled header unless the compiler tells that it does.
+  target_compile_options(${target} PRIVATE $<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess>)
+  if(ARGV1 STREQUAL "REUSE_FROM")
+    # A precompiled header is for one kind of code, of executables too.
+    target_compile_options(${target} PRIVATE -fPIC)
+    target_precompile_headers(${target} ${ARGN})
+  else()
+    target_precompile_headers(${target} PRIVATE ${ARGN})
+  endif()
+endfunction()
