@@ -43,6 +43,9 @@ struct Spmm {
   MatrixView<T> C;
   bool transpose_A = false;
   T beta = T(0);
+  /// The pattern of A stays the same while a loop with this step runs: with `transpose_A` a loop
+  /// may then look at it once per launch. Nobody checks it.
+  bool fixed_pattern = false;
 };
 
 /// values of P <- (V Xᵀ) at the pattern of P; V r×m, X k×m, P r×k with its pattern given.
@@ -143,6 +146,20 @@ struct ProjectRowsL1 {
 template <class T>
 struct MaskStrictlyUpper {
   MatrixView<T> A;
+};
+
+/// What brings A back into its set: rows onto the ℓ1 ball, zeros on and below the diagonal, or
+/// nothing, where every A is allowed.
+template <class T>
+using Projection = std::variant<std::monostate, ProjectRowsL1<T>, MaskStrictlyUpper<T>>;
+
+/// A step of an optimiser on M, then the projection of A, the leading block of M: A begins at M_00
+/// and has the ld of M. The bits are those of one after the other. What the projection reads and
+/// writes beside A is apart from the operands of the update.
+template <class T>
+struct UpdateParameters {
+  std::variant<AdamUpdate<T>, SgdUpdate<T>> update;
+  Projection<T> projection{};
 };
 
 /// sums_i = Σ_j |A_ij|.
@@ -251,8 +268,9 @@ struct InBothPrecisions {
 using Primitive = InBothPrecisions<
     Gemm, Spmm, Sddmm, PicardUpdate, ActivationDerivative, AdjointUpdate, ResetStatus, UpdateStatus,
     AndersonMix, MoveStatus, GatherColumns, ScatterColumns, SoftmaxCrossEntropy, SquaredError,
-    StoreValues, AdamUpdate, SgdUpdate, ProjectRowsL1, MaskStrictlyUpper, RowAbsSums, ColumnNorms,
-    Reduce, AddScaled, CopyMatrix, Fill, Convert, DenseToCsr, CsrToDense, FillRandom,
+    StoreValues, AdamUpdate, SgdUpdate, ProjectRowsL1, MaskStrictlyUpper, UpdateParameters,
+    RowAbsSums, ColumnNorms, Reduce, AddScaled, CopyMatrix, Fill, Convert, DenseToCsr, CsrToDense,
+    FillRandom,
     ArgmaxColumns>::Or<RoundToBFloat16, LowGemm, BeginRefinement, UpdateRefinement, ListRunning>;
 
 /// A program as data: primitives in order.

@@ -32,7 +32,7 @@ SANITIZER_SECONDS = 35
 #: compute-sanitizer's tools and the tests that they watch, by short suites
 SANITIZED = (
     ("memcheck", "PicardUpdate*cuda_f32*:AdjointUpdate*cuda_f32*:ProjectRowsL1*cuda_f32*"
-                 ":UpdateAndProject*cuda_f32*:FusedLoop*cuda_f32.ClustersTake*:CudaLoopTest.LoopsRun*"),
+                 ":UpdateParameters*cuda_f32*:FusedLoop*cuda_f32.ClustersTake*:CudaLoopTest.LoopsRun*"),
     ("racecheck", "FusedLoop*cuda_f32.ClustersTake*:FusedLoop*cuda_f32.ColumnsHave*"
                   ":ProjectRowsL1*cuda_f32*"),
 )

@@ -89,7 +89,9 @@ ImplicitModel<T>::ImplicitModel(Context& context, ModelShape shape, ModelOptions
 
 template <class T>
 void ImplicitModel<T>::project(Context& context) {
-  backend_of(context)->run_in_order(projection_steps(*this));
+  Sequence steps = steps_of(projection_of(options_.well_posedness, A()));
+  if (options_.no_D) steps.push_back(Fill<T>{.Y = D()});
+  backend_of(context)->run_in_order(steps);
 }
 
 template <class T>

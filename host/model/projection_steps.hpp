@@ -1,22 +1,29 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <type_traits>
+#include <variant>
+
 #include "idl/model.hpp"
 #include "idl/well_posedness.hpp"
 #include "kernels/primitives.hpp"
 
 namespace idl {
 
-/// What project() does to A, as steps. @throws InvalidArgument as project()
+/// What project() does to A. @throws InvalidArgument as project()
 template <class T>
-Sequence projection_steps(const WellPosedness& constraint, MatrixView<T> A);
+Projection<T> projection_of(const WellPosedness& constraint, MatrixView<T> A);
 
-/// What ImplicitModel::project() does to a model, as steps.
+/// One step, or none.
 template <class T>
-Sequence projection_steps(ImplicitModel<T>& model) {
-  Sequence steps = projection_steps(model.options().well_posedness, model.A());
-  if (model.options().no_D) steps.push_back(Fill<T>{.Y = model.D()});
-  return steps;
+Sequence steps_of(const Projection<T>& projection) {
+  const auto step = []<class P>(const P& part) -> Sequence {
+    if constexpr (std::is_same_v<P, std::monostate>)
+      return {};
+    else
+      return {part};
+  };
+  return std::visit(step, projection);
 }
 
 }  // namespace idl

@@ -27,7 +27,7 @@ T rounded_down(double kappa) {
 }  // namespace
 
 template <class T>
-Sequence projection_steps(const WellPosedness& constraint, MatrixView<T> A) {
+Projection<T> projection_of(const WellPosedness& constraint, MatrixView<T> A) {
   IDL_CHECK(A.rows == A.cols, "project: A is " + std::to_string(A.rows) + "x" +
                                   std::to_string(A.cols) + ", it must be square");
   switch (constraint.kind) {
@@ -35,16 +35,16 @@ Sequence projection_steps(const WellPosedness& constraint, MatrixView<T> A) {
       break;
     case WellPosednessKind::inf_norm_ball:
       check_number("kappa", constraint.kappa, ranges::k_kappa);
-      return {ProjectRowsL1<T>{.A = A, .radius = rounded_down<T>(constraint.kappa)}};
+      return ProjectRowsL1<T>{.A = A, .radius = rounded_down<T>(constraint.kappa)};
     case WellPosednessKind::strictly_upper_triangular:
-      return {MaskStrictlyUpper<T>{.A = A}};
+      return MaskStrictlyUpper<T>{.A = A};
   }
   return {};
 }
 
 template <class T>
 void project(Context& context, const WellPosedness& constraint, MatrixView<T> A) {
-  backend_of(context)->run_in_order(projection_steps(constraint, A));
+  backend_of(context)->run_in_order(steps_of(projection_of(constraint, A)));
 }
 
 template <class T>
@@ -91,8 +91,8 @@ WellPosednessReport examine_well_posedness(Context& context, ConstMatrixView<T> 
   return report;
 }
 
-template Sequence projection_steps(const WellPosedness&, MatrixView<float>);
-template Sequence projection_steps(const WellPosedness&, MatrixView<double>);
+template Projection<float> projection_of(const WellPosedness&, MatrixView<float>);
+template Projection<double> projection_of(const WellPosedness&, MatrixView<double>);
 template void project(Context&, const WellPosedness&, MatrixView<float>);
 template void project(Context&, const WellPosedness&, MatrixView<double>);
 template WellPosednessReport examine_well_posedness(Context&, ConstMatrixView<float>,

@@ -46,35 +46,36 @@ StoreValues<T> store_schedule(const OptimizerOptions& options, VectorView<T> sch
   return {.to = schedule, .values = {factors.step_size, factors.root_correction2, factors.keep}};
 }
 
-/// A step and the projection behind it.
+/// A step, and the model back in its set after it.
 template <class T>
 Sequence update_steps(const OptimizerOptions& options, const Buffers<T>& buffers,
                       ImplicitModel<T>& model, ConstMatrixView<T> dM) {
-  Sequence sequence;
+  UpdateParameters<T> step = {
+      .update = {}, .projection = projection_of(model.options().well_posedness, model.A())};
   if (options.kind == OptimizerKind::sgd) {
-    sequence.push_back(SgdUpdate<T>{.M = model.M(),
-                                    .dM = dM,
-                                    .velocity = buffers.first,
-                                    .momentum = options.momentum,
-                                    .weight_decay = options.weight_decay,
-                                    .nesterov = options.nesterov,
-                                    .schedule = buffers.schedule,
-                                    .left_out = buffers.left_out});
+    step.update = SgdUpdate<T>{.M = model.M(),
+                               .dM = dM,
+                               .velocity = buffers.first,
+                               .momentum = options.momentum,
+                               .weight_decay = options.weight_decay,
+                               .nesterov = options.nesterov,
+                               .schedule = buffers.schedule,
+                               .left_out = buffers.left_out};
   } else {
-    sequence.push_back(AdamUpdate<T>{.M = model.M(),
-                                     .dM = dM,
-                                     .m1 = buffers.first,
-                                     .m2 = buffers.second,
-                                     .beta1 = options.beta1,
-                                     .beta2 = options.beta2,
-                                     .epsilon = options.epsilon,
-                                     .weight_decay = options.weight_decay,
-                                     .decoupled = options.kind == OptimizerKind::adamw,
-                                     .schedule = buffers.schedule,
-                                     .left_out = buffers.left_out});
+    step.update = AdamUpdate<T>{.M = model.M(),
+                                .dM = dM,
+                                .m1 = buffers.first,
+                                .m2 = buffers.second,
+                                .beta1 = options.beta1,
+                                .beta2 = options.beta2,
+                                .epsilon = options.epsilon,
+                                .weight_decay = options.weight_decay,
+                                .decoupled = options.kind == OptimizerKind::adamw,
+                                .schedule = buffers.schedule,
+                                .left_out = buffers.left_out};
   }
-  // In one sequence: a GPU does the update and the projection in one kernel.
-  for (const Primitive& step : projection_steps(model)) sequence.push_back(step);
+  Sequence sequence = {step};
+  if (model.options().no_D) sequence.push_back(Fill<T>{.Y = model.D()});
   return sequence;
 }
 

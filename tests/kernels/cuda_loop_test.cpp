@@ -212,10 +212,13 @@ TEST_F(CudaLoopTest, LoopsTransposeASparseMatrixAnewAtEachLaunch) {
   const Matrix<float> B = filled(2, 1, 1.0F);
   Matrix<float> C = filled(2, 1, 0.0F);
   const Vector<std::int32_t> active = integer(1);
-  const Sequence product = {Spmm<float>{.A = A, .B = B, .C = C, .transpose_A = true}};
-  for (const LoopStrategy strategy : k_both_strategies) {
-    const auto program = loop(strategy, product, active, 3);
-    if (program == nullptr) continue;
+  const auto product = [&](bool fixed_pattern) {
+    return Sequence{
+        Spmm<float>{.A = A, .B = B, .C = C, .transpose_A = true, .fixed_pattern = fixed_pattern}};
+  };
+  const auto check = [&](LoopStrategy strategy, bool fixed_pattern) {
+    const auto program = loop(strategy, product(fixed_pattern), active, 3);
+    if (program == nullptr) return;
     upload<float>(context(), std::vector<float>{0, 0, 2, 0}, dense.view());
     backend().run(DenseToCsr<float>{.A = dense, .P = P, .nnz = count});
     program->launch();
@@ -224,6 +227,10 @@ TEST_F(CudaLoopTest, LoopsTransposeASparseMatrixAnewAtEachLaunch) {
     backend().run(DenseToCsr<float>{.A = dense, .P = P, .nnz = count});
     program->launch();
     EXPECT_EQ(download(context(), C), (std::vector<float>{3, 0})) << name_of(strategy);
+  };
+  for (const LoopStrategy strategy : k_both_strategies) {
+    check(strategy, true);
+    check(strategy, false);
   }
 }
 

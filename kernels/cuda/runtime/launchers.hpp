@@ -66,18 +66,10 @@ template <class T>
 void sgd_update(const SgdUpdate<T>& update, CUstream_st* stream);
 template <class T>
 void project_rows_l1(const ProjectRowsL1<T>& projection, CUstream_st* stream);
-/// Whether p is about the leading block of M, and small enough to be done with M's update.
-template <class T>
-bool updates_and_projects(const MatrixView<T>& M, const ProjectRowsL1<T>& p);
-/// Both, one after the other, in one kernel; the update may be an SgdUpdate.
-template <class T>
-void update_and_project(const AdamUpdate<T>& update, const ProjectRowsL1<T>& projection,
-                        CUstream_st* stream);
-template <class T>
-void update_and_project(const SgdUpdate<T>& update, const ProjectRowsL1<T>& projection,
-                        CUstream_st* stream);
 template <class T>
 void mask_strictly_upper(const MaskStrictlyUpper<T>& mask, CUstream_st* stream);
+template <class T>
+void update_parameters(const UpdateParameters<T>& step, CUstream_st* stream);
 template <class T>
 void row_abs_sums(const RowAbsSums<T>& row_sums, CUstream_st* stream);
 template <class T>

@@ -100,6 +100,9 @@ struct Enqueue {
   template <class T> void operator()(const MaskStrictlyUpper<T>& p) const {
     mask_strictly_upper(p, stream);
   }
+  template <class T> void operator()(const UpdateParameters<T>& p) const {
+    update_parameters(p, stream);
+  }
   template <class T> void operator()(const RowAbsSums<T>& p) const { row_abs_sums(p, stream); }
   template <class T> void operator()(const ColumnNorms<T>& p) const { column_norms(p, stream); }
   template <class T> void operator()(const AddScaled<T>& p) const { add_scaled(p, stream); }
@@ -113,62 +116,11 @@ struct Enqueue {
   // clang-format on
 };
 
-/// Whether the update of an optimiser and the projection behind it can be one kernel, which is
-/// enqueued unless that is all that is asked.
-struct Fuse {
-  const Primitive& next;
-  bool asks_only;
-  cudaStream_t stream;
-
-  template <class T>
-  bool operator()(const AdamUpdate<T>& update) const {
-    return fuse<T>(update);
-  }
-  template <class T>
-  bool operator()(const SgdUpdate<T>& update) const {
-    return fuse<T>(update);
-  }
-  template <class P>
-  bool operator()(const P&) const {
-    return false;
-  }
-
- private:
-  template <class T, class Update>
-  bool fuse(const Update& update) const {
-    const auto* projection = std::get_if<ProjectRowsL1<T>>(&next);
-    if (projection == nullptr || !updates_and_projects(update.M, *projection)) return false;
-    if (!asks_only) update_and_project(update, *projection, stream);
-    return true;
-  }
-};
-
-/// Whether a step writes this pattern; only DenseToCsr writes patterns.
-struct Writes {
-  const std::int64_t* row_offsets;
-  const std::int32_t* col_indices;
-
-  template <class T>
-  bool operator()(const DenseToCsr<T>& d) const {
-    return d.P.row_offsets == row_offsets || d.P.col_indices == col_indices;
-  }
-  template <class P>
-  bool operator()(const P&) const {
-    return false;
-  }
-};
-
-/// Whether the scratch of a step holds the same in every run of the sequence.
+/// Whether the scratch of a step holds the same in every run of a loop.
 struct StaysTheSame {
-  const Sequence& sequence;
-
   template <class T>
   bool operator()(const Spmm<T>& s) const {
-    if (!needs_transposed(s)) return false;
-    for (const Primitive& step : sequence) {
-      if (std::visit(Writes{s.A.row_offsets, s.A.col_indices}, step)) return false;
-    }
-    return true;
+    return s.fixed_pattern && needs_transposed(s);
   }
   template <class P>
   bool operator()(const P&) const {
@@ -214,9 +166,7 @@ Steps::Steps(const Sequence& sequence, Repetition repetition, MemoryPool& pool,
     Scratch scratch;
     if (total > 0) scratch.data = static_cast<std::byte*>(memory_.data()) + offsets[i];
     scratch.filled_by_prelude =
-        repetition == Repetition::loop && std::visit(StaysTheSame{sequence}, sequence[i]);
-    scratch.takes_next =
-        i + 1 < sequence.size() && std::visit(Fuse{sequence[i + 1], true, nullptr}, sequence[i]);
+        repetition == Repetition::loop && std::visit(StaysTheSame{}, sequence[i]);
     scratch_.push_back(scratch);
   }
 }
@@ -237,11 +187,6 @@ void Steps::enqueue_prelude(cudaStream_t stream) const {
 
 void Steps::enqueue(cudaStream_t stream) const {
   for (std::size_t i = 0; i < sequence_.size(); ++i) {
-    if (scratch_[i].takes_next) {
-      std::visit(Fuse{sequence_[i + 1], false, stream}, sequence_[i]);
-      ++i;
-      continue;
-    }
     std::visit(Enqueue{scratch_[i].data, scratch_[i].filled_by_prelude, place_, stream},
                sequence_[i]);
   }

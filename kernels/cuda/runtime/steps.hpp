@@ -47,7 +47,6 @@ class Steps {
   struct Scratch {
     void* data = nullptr;
     bool filled_by_prelude = false;
-    bool takes_next = false;  ///< one kernel does this step and the next
   };
 
   const Sequence& sequence_;

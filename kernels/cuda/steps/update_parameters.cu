@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: MIT
-// A step of the optimiser on M and the projection of its leading block A, in one kernel.
+// A step of the optimiser on M and the projection of its leading block A: in one kernel where the
+// projection is that of rows onto the l1 ball and a row fits a block of threads, else in two.
 //
-// The first blocks take eight rows of A each (l1_rows.cuh): they update the entries, keep them in
-// shared memory, and write them once, projected. The others take the rest of M entry by entry,
-// first what lies to the right of A and right below that, then what lies below A. Beside the
-// optimiser's own reads and writes nothing goes through memory.
+// In the one kernel the first blocks take eight rows of A each (l1_rows.cuh): they update the
+// entries, keep them in shared memory, and write them once, projected. The others take the rest of
+// M entry by entry, first what lies to the right of A and right below that, then what lies below A.
+// Beside the optimiser's own reads and writes nothing goes through memory.
+#include <variant>
+
 #include "kernels/cuda/device/entries.cuh"
 #include "kernels/cuda/device/l1_rows.cuh"
 #include "kernels/cuda/device/left_out.cuh"
@@ -161,35 +164,58 @@ void launch_with(const Optimiser& optimiser, const ProjectRowsL1<T>& p, CUstream
          right_blocks);
 }
 
+template <class T>
+bool fits_one_kernel(const ProjectRowsL1<T>& p) {
+  return p.A.rows > 0 && p.A.cols > 0 && p.A.cols <= k_kept_cols<T>;
+}
+
+template <class T>
+Adam<T> optimiser_of(const AdamUpdate<T>& update) {
+  return {update, adam_factors(update)};
+}
+template <class T>
+Sgd<T> optimiser_of(const SgdUpdate<T>& update) {
+  return {update, sgd_factors(update)};
+}
+
+/// One overload per part of UpdateParameters.
+struct Run {
+  CUstream_st* stream;
+
+  void operator()(const std::monostate&) const {}
+  template <class T>
+  void operator()(const AdamUpdate<T>& update) const {
+    adam_update(update, stream);
+  }
+  template <class T>
+  void operator()(const SgdUpdate<T>& update) const {
+    sgd_update(update, stream);
+  }
+  template <class T>
+  void operator()(const ProjectRowsL1<T>& projection) const {
+    project_rows_l1(projection, stream);
+  }
+  template <class T>
+  void operator()(const MaskStrictlyUpper<T>& mask) const {
+    mask_strictly_upper(mask, stream);
+  }
+};
+
 }  // namespace
 
 template <class T>
-bool updates_and_projects(const MatrixView<T>& M, const ProjectRowsL1<T>& p) {
-  return p.A.data == M.data && p.A.ld == M.ld && p.A.rows <= M.rows && p.A.cols <= M.cols &&
-         p.A.rows > 0 && p.A.cols > 0 && p.A.cols <= k_kept_cols<T>;
+void update_parameters(const UpdateParameters<T>& step, CUstream_st* stream) {
+  const auto* rows = std::get_if<ProjectRowsL1<T>>(&step.projection);
+  if (rows != nullptr && fits_one_kernel(*rows)) {
+    std::visit([&](const auto& update) { launch_with<T>(optimiser_of(update), *rows, stream); },
+               step.update);
+    return;
+  }
+  std::visit(Run{stream}, step.update);
+  std::visit(Run{stream}, step.projection);
 }
 
-template <class T>
-void update_and_project(const AdamUpdate<T>& update, const ProjectRowsL1<T>& projection,
-                        CUstream_st* stream) {
-  launch_with<T>(Adam<T>{update, adam_factors(update)}, projection, stream);
-}
-
-template <class T>
-void update_and_project(const SgdUpdate<T>& update, const ProjectRowsL1<T>& projection,
-                        CUstream_st* stream) {
-  launch_with<T>(Sgd<T>{update, sgd_factors(update)}, projection, stream);
-}
-
-template bool updates_and_projects(const MatrixView<float>&, const ProjectRowsL1<float>&);
-template bool updates_and_projects(const MatrixView<double>&, const ProjectRowsL1<double>&);
-template void update_and_project(const AdamUpdate<float>&, const ProjectRowsL1<float>&,
-                                 CUstream_st*);
-template void update_and_project(const AdamUpdate<double>&, const ProjectRowsL1<double>&,
-                                 CUstream_st*);
-template void update_and_project(const SgdUpdate<float>&, const ProjectRowsL1<float>&,
-                                 CUstream_st*);
-template void update_and_project(const SgdUpdate<double>&, const ProjectRowsL1<double>&,
-                                 CUstream_st*);
+template void update_parameters(const UpdateParameters<float>&, CUstream_st*);
+template void update_parameters(const UpdateParameters<double>&, CUstream_st*);
 
 }  // namespace idl::cuda
