@@ -30,7 +30,7 @@ idl_glob(_base kernels/base/*.cpp)
 idl_glob(_kernels kernels/*.cpp kernels/loop/*.cpp)
 idl_glob(_kernels_cpu kernels/cpu/*/*.cpp)
 idl_glob(_kernels_cuda kernels/cuda/*/*.cu kernels/cuda/*/*.cpp)
-idl_glob(_host host/*.cpp host/*/*.cpp)
+idl_glob(_host host/*.cpp host/*/*.cpp host/*/*/*.cpp)
 idl_glob(_program host/cli/*.cpp)
 list(REMOVE_ITEM _host ${_program})
 

@@ -47,11 +47,10 @@ nlohmann::ordered_json examine(const ModelFlags& flags) {
   const ModelOptions& options = model.options;
   const ModelShape& shape = model.shape;
   Context context(Device::cpu());
-  const std::vector<double> M = take_blocks<double>(file, model.prefix, shape, options);
-  const index_t rows = shape.states + shape.outputs;
-  const index_t cols = static_cast<index_t>(M.size()) / rows;
-  const Matrix<double> matrix = Matrix<double>::from_host(context, rows, cols, M);
-  const ConstMatrixView<double> A = matrix.view().block(0, 0, shape.states, shape.states);
+  const ParameterLayout layout = model.layout();
+  const std::vector<double> M = take_tensors<double>(file, model.prefix, layout);
+  const Matrix<double> matrix = Matrix<double>::from_host(context, layout.rows, layout.cols, M);
+  const ConstMatrixView<double> A = layout.at("A").of(matrix.view());
   const WellPosednessReport report = examine_well_posedness(context, A, options.activation);
   nlohmann::ordered_json json = {
       {"file", io::json_of_bytes(flags.path)},

@@ -9,10 +9,12 @@
 #include <array>
 #include <cerrno>
 #include <ctime>
+#include <list>
 #include <nlohmann/json.hpp>
 #include <span>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 #include "host/cli/mat_file.hpp"
 #include "host/cli/metrics_file.hpp"
@@ -61,12 +63,6 @@ bool make_folders(const std::filesystem::path& path) {
   const bool made = std::filesystem::create_directories(path, error);
   if (error) throw IoError(path.string(), "cannot be made: " + error.message());
   return made;
-}
-
-/// The matrix as contiguous column-major values.
-template <class T>
-MatMatrix<T> mat_matrix(ConstMatrixView<T> matrix, const std::vector<T>& values) {
-  return {matrix.rows, matrix.cols, std::span<const T>(values)};
 }
 
 }  // namespace
@@ -137,20 +133,20 @@ void RunFolder::remove_run() const {
 
 template <class T>
 void RunFolder::write_results(Context& context, const ImplicitModel<T>& model) const {
-  const auto values = [&](ConstMatrixView<T> view) { return download(context, view); };
-  const std::vector<T> A = values(model.A());
-  const std::vector<T> B = values(model.B());
-  const std::vector<T> C = values(model.C());
-  const std::vector<T> D = values(model.D());
   const ModelOptions& options = model.options();
-  const std::array<MatVariable, 7> variables = {
-      MatVariable{"A", mat_matrix(model.A(), A)},
-      MatVariable{"B", mat_matrix(model.B(), B)},
-      MatVariable{"C", mat_matrix(model.C(), C)},
-      MatVariable{"D", mat_matrix(model.D(), D)},
-      MatVariable{"activation", std::string(to_string(options.activation.kind))},
-      MatVariable{"kappa", options.well_posedness.kappa},
-      MatVariable{"bias", options.bias ? 1.0 : 0.0}};
+  std::list<std::vector<T>> values;  // to which the variables refer
+  std::vector<MatVariable> variables;
+  const auto add = [&](const std::string& name, ConstMatrixView<T> matrix) {
+    values.push_back(download(context, matrix));
+    variables.push_back(
+        {name, MatMatrix<T>{matrix.rows, matrix.cols, std::span<const T>(values.back())}});
+  };
+  for (const ParameterTensor& tensor : model.layout().tensors)
+    add(tensor.name, tensor.of(model.M()));
+  if (options.no_D) add("D", model.D());  // zero
+  variables.push_back({"activation", std::string(to_string(options.activation.kind))});
+  variables.push_back({"kappa", options.well_posedness.kappa});
+  variables.push_back({"bias", options.bias ? 1.0 : 0.0});
   try {
     write_mat(path_ / "weights.mat", variables);
   } catch (const InvalidArgument& error) {
@@ -168,7 +164,7 @@ void RunFolder::write_results(Context& context, const ImplicitModel<T>& model) c
       path_ / "training_curves.png",
       training_curves("Training, " + std::string(to_string(options.activation.kind)) + ", " + sizes,
                       epochs));
-  const std::vector<T> M = values(model.M());
+  const std::vector<T> M = download(context, model.M());
   const std::vector<float> M_float(M.begin(), M.end());
   write_spy_png(path_ / "spy.png", {.title = "M = [A B; C D], " + sizes,
                                     .n = model.shape().states,

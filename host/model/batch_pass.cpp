@@ -10,6 +10,7 @@
 #include "host/model/pass_parts.hpp"
 #include "host/model/resolve_automatic.hpp"
 #include "host/model/solve_warning.hpp"
+#include "host/model/structure/structure.hpp"
 #include "host/options/validate.hpp"
 #include "host/solver/fixed_point_solver.hpp"
 #include "idl/error.hpp"
@@ -80,11 +81,7 @@ struct BatchPass<T>::State {
     if (options.backward) prepare_backward();
   }
 
-  LinearMap<T> A() const {
-    if (model->options().well_posedness.kind == WellPosednessKind::strictly_upper_triangular)
-      return StrictlyUpperMap<T>{model->A()};
-    return DenseMap<T>{model->A()};
-  }
+  LinearMap<T> A() const { return structure_of(*model).map(model->M(), model->layout()); }
   MatrixView<T> X() { return XU.view().row_range(0, n); }
   MatrixView<T> U() { return XU.view().row_range(n, p); }
   MatrixView<T> V() { return VdY.view().row_range(0, n); }
@@ -100,17 +97,13 @@ struct BatchPass<T>::State {
                     .batch_invariant = options.solver.batch_invariant}};
   }
 
-  /// dM = [V; dY][X; U]ᵀ, with zeros where M is fixed to zero; dU = [B; D]ᵀ[V; dY].
+  /// dM, with zeros where M is fixed to zero; dU = [B; D]ᵀ[V; dY].
   Sequence gradient_sequence() {
-    const ModelOptions& model_options = model->options();
-    Sequence sequence = {Gemm<T>{.A = VdY, .B = XU, .C = dM, .transpose_B = true}};
-    if (model_options.no_D)
-      sequence.push_back(Fill<T>{.Y = dM.view().block(n, n, q, model->input_rows())});
-    if (model_options.well_posedness.kind == WellPosednessKind::strictly_upper_triangular)
-      sequence.push_back(MaskStrictlyUpper<T>{.A = dM.view().block(0, 0, n, n)});
+    const bool no_D = model->options().no_D;
+    Sequence sequence = structure_of(*model).gradient(VdY, XU, dM, model->layout());
+    if (no_D) sequence.push_back(Fill<T>{.Y = dM.view().block(n, n, q, model->input_rows())});
     if (options.input_gradient) {
       const ConstMatrixView<T> BD = model->M().columns(n, p);
-      const bool no_D = model_options.no_D;
       sequence.push_back(Gemm<T>{.A = no_D ? BD.row_range(0, n) : BD,
                                  .B = no_D ? V() : VdY.view(),
                                  .C = dU,

@@ -4,7 +4,9 @@
 #include <algorithm>
 #include <cmath>
 #include <string>
+#include <vector>
 
+#include "host/model/structure/structure.hpp"
 #include "idl/matrix.hpp"
 #include "idl/well_posedness.hpp"
 
@@ -27,25 +29,23 @@ inline double rounding_of(const WellPosedness& constraint, index_t n, double eps
   return 4.0 * (static_cast<double>(n) + 4.0) * epsilon * constraint.kappa;
 }
 
-/// Of the n×n matrix with the entries at(i, j), i the row. The projection of a row onto the ℓ1 ball
-/// of radius κ keeps all signs, so that it moves by what its norm exceeds κ.
+/// Of the n×n matrix with the entries at(i, j), i the row.
 /// @param epsilon  as for rounding_of
 template <class At>
 ConstraintDistance distance_to(const WellPosedness& constraint, index_t n, double epsilon,
                                const At& at) {
   ConstraintDistance result;
-  const bool ball = constraint.kind == WellPosednessKind::inf_norm_ball;
-  const bool upper = constraint.kind == WellPosednessKind::strictly_upper_triangular;
+  const Structure<double>& structure = structure_of<double>(constraint.kind);
+  std::vector<double> magnitudes(static_cast<std::size_t>(n));
   for (index_t i = 0; i < n; ++i) {
     double sum = 0.0;
-    double forbidden = 0.0;
     for (index_t j = 0; j < n; ++j) {
       const double magnitude = std::abs(static_cast<double>(at(i, j)));
+      magnitudes[static_cast<std::size_t>(j)] = magnitude;
       sum += magnitude;
-      if (upper && j <= i) forbidden += magnitude;
     }
     result.inf_norm = std::max(result.inf_norm, sum);
-    result.distance = std::max(result.distance, ball ? sum - constraint.kappa : forbidden);
+    result.distance = std::max(result.distance, structure.row_distance(constraint, i, magnitudes));
   }
   result.rounding = rounding_of(constraint, n, epsilon);
   return result;

@@ -7,8 +7,8 @@
 #include "host/backend_of.hpp"
 #include "host/model/pass_cache.hpp"
 #include "host/model/pass_parts.hpp"
-#include "host/model/projection_steps.hpp"
 #include "host/model/solve_warning.hpp"
+#include "host/model/structure/structure.hpp"
 #include "host/options/validate.hpp"
 #include "idl/batch_pass.hpp"
 #include "idl/error.hpp"
@@ -81,15 +81,20 @@ ImplicitModel<T>::ImplicitModel(Context& context, ModelShape shape, ModelOptions
     : shape_(shape), options_(options) {
   validate(shape);
   validate(options);
-  M_ = Matrix<T>(context, shape.states + shape.outputs, shape.states + input_rows());
-  backend_of(context)->run(
-      FillRandom<T>{.A = M_, .seed = seed, .scale = 1.0 / static_cast<double>(shape.states)});
+  const ParameterLayout layout = this->layout();
+  M_ = Matrix<T>(context, layout.rows, layout.cols);
+  backend_of(context)->run_in_order(structure_of(*this).initial_values(M_, layout, seed));
   project(context);
 }
 
 template <class T>
+ParameterLayout ImplicitModel<T>::layout() const {
+  return layout_of(shape_, options_);
+}
+
+template <class T>
 void ImplicitModel<T>::project(Context& context) {
-  Sequence steps = steps_of(projection_of(options_.well_posedness, A()));
+  Sequence steps = steps_of(structure_of(*this).projection(options_.well_posedness, M(), layout()));
   if (options_.no_D) steps.push_back(Fill<T>{.Y = D()});
   backend_of(context)->run_in_order(steps);
 }

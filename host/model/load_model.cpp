@@ -43,7 +43,7 @@ std::pair<ImplicitModel<T>, ModelDescription> load_described_model(
     Context& context, const std::filesystem::path& path, const LoadOptions& options) {
   const io::Safetensors file = io::read_safetensors(path);
   ModelDescription model = describe_model(file, options);
-  const std::vector<T> M = take_blocks<T>(file, model.prefix, model.shape, model.options);
+  const std::vector<T> M = take_tensors<T>(file, model.prefix, model.layout());
   ConstraintDistance& constraint = model.constraint;
   // Rounding to T may move a row's sum too.
   constraint.rounding =

@@ -243,7 +243,7 @@ ModelDescription describe_model(const io::Safetensors& file, const LoadOptions& 
   const std::optional<bool> bias = statements.of("bias", given.bias);
   model.options.bias = bias.value_or(false);
   model.shape = shape_of(file, model.prefix, model.options.bias);
-  check_blocks(file, model.prefix, model.shape, model.options);
+  check_tensors(file, model.prefix, model.layout());
 
   const io::Array& A = file.at(model.prefix + "A");
   model.options.well_posedness = well_posedness_of(file, given, A, statements);

@@ -10,6 +10,7 @@
 #include "host/model/constraint_distance.hpp"
 #include "idl/io.hpp"
 #include "idl/model.hpp"
+#include "idl/parameters.hpp"
 
 /// What a safetensors file and whoever loads it say of a model, and what has to be assumed.
 namespace idl {
@@ -35,6 +36,8 @@ struct ModelDescription {
   std::int64_t step = 0;  ///< optimiser steps behind the parameters
   std::vector<Assumption> assumptions;
   ConstraintDistance constraint;  ///< of A as it lies in the file
+
+  ParameterLayout layout() const { return layout_of(shape, options); }
 };
 
 /// Looks at A too, which may tell that it is strictly upper triangular.

@@ -7,7 +7,6 @@
 #include <vector>
 
 #include "host/io/checked_size.hpp"
-#include "host/model/blocks.hpp"
 #include "host/model/model_description.hpp"
 #include "host/model/non_finite.hpp"
 #include "idl/error.hpp"
@@ -29,10 +28,17 @@ std::vector<T> zeros(index_t rows, index_t cols) {
   return matrix;
 }
 
-void check_block(const io::Safetensors& file, const std::string& prefix, const Block& block) {
-  const std::string name = prefix + block.name;
+/// Where entry (i, j) of a tensor is in contiguous M.
+std::size_t entry_of(const ParameterTensor& tensor, index_t i, index_t j,
+                     const ParameterLayout& layout) {
+  return static_cast<std::size_t>(tensor.row + i + (tensor.col + j) * layout.rows);
+}
+
+void check_tensor(const io::Safetensors& file, const std::string& prefix,
+                  const ParameterTensor& tensor) {
+  const std::string name = prefix + tensor.name;
   const io::Array& array = parameter_matrix(file, name);
-  const std::vector<std::int64_t> expected = {block.rows, block.cols};
+  const std::vector<std::int64_t> expected = {tensor.rows, tensor.cols};
   if (array.shape != expected)
     throw IoError(file.path, name + " has shape " + io::shape_text(array.shape) + ", expected " +
                                  io::shape_text(expected) + " beside " + tensor_list(file, prefix));
@@ -40,9 +46,9 @@ void check_block(const io::Safetensors& file, const std::string& prefix, const B
 
 }  // namespace
 
-void check_blocks(const io::Safetensors& file, const std::string& prefix, const ModelShape& shape,
-                  const ModelOptions& options) {
-  for (const Block& block : blocks_of(shape, options)) check_block(file, prefix, block);
+void check_tensors(const io::Safetensors& file, const std::string& prefix,
+                   const ParameterLayout& layout) {
+  for (const ParameterTensor& tensor : layout.tensors) check_tensor(file, prefix, tensor);
 }
 
 std::string tensor_list(const io::Safetensors& file, const std::string& prefix) {
@@ -68,38 +74,35 @@ const io::Array& parameter_matrix(const io::Safetensors& file, const std::string
 }
 
 template <class T>
-void put_blocks(io::Safetensors& file, const std::string& prefix, std::span<const T> M,
-                const ModelShape& shape, const ModelOptions& options) {
-  const index_t ld = shape.states + shape.outputs;
-  for (const Block& block : blocks_of(shape, options)) {
+void put_tensors(io::Safetensors& file, const std::string& prefix, std::span<const T> M,
+                 const ParameterLayout& layout) {
+  for (const ParameterTensor& tensor : layout.tensors) {
     std::vector<T> values;
-    values.reserve(static_cast<std::size_t>(block.rows * block.cols));
-    for (index_t i = 0; i < block.rows; ++i)
-      for (index_t j = 0; j < block.cols; ++j)
-        values.push_back(M[static_cast<std::size_t>(block.row + i + (block.col + j) * ld)]);
-    file.tensors[prefix + block.name] =
-        io::Array::from<T>({block.rows, block.cols}, std::span<const T>(values));
+    values.reserve(static_cast<std::size_t>(tensor.rows * tensor.cols));
+    for (index_t i = 0; i < tensor.rows; ++i)
+      for (index_t j = 0; j < tensor.cols; ++j) values.push_back(M[entry_of(tensor, i, j, layout)]);
+    file.tensors[prefix + tensor.name] =
+        io::Array::from<T>({tensor.rows, tensor.cols}, std::span<const T>(values));
   }
 }
 
 template <class T>
-std::vector<T> take_blocks(const io::Safetensors& file, const std::string& prefix,
-                           const ModelShape& shape, const ModelOptions& options) {
-  // First, since only shapes that fit each other make sizes that are to be believed: blocks without
-  // elements may have any extents.
-  check_blocks(file, prefix, shape, options);
-  const index_t ld = shape.states + shape.outputs;
-  std::vector<T> M = zeros<T>(ld, shape.states + shape.inputs + (options.bias ? 1 : 0));
-  for (const Block& block : blocks_of(shape, options)) {
-    const std::string name = prefix + block.name;
+std::vector<T> take_tensors(const io::Safetensors& file, const std::string& prefix,
+                            const ParameterLayout& layout) {
+  // First, since only shapes that fit each other make sizes that are to be believed: tensors
+  // without elements may have any extents.
+  check_tensors(file, prefix, layout);
+  std::vector<T> M = zeros<T>(layout.rows, layout.cols);
+  for (const ParameterTensor& tensor : layout.tensors) {
+    const std::string name = prefix + tensor.name;
     const std::vector<T> values = parameter_matrix(file, name).template as<T>();
-    for (index_t i = 0; i < block.rows; ++i)
-      for (index_t j = 0; j < block.cols; ++j) {
-        const T value = values[static_cast<std::size_t>(i * block.cols + j)];
+    for (index_t i = 0; i < tensor.rows; ++i)
+      for (index_t j = 0; j < tensor.cols; ++j) {
+        const T value = values[static_cast<std::size_t>(i * tensor.cols + j)];
         if (!std::isfinite(value))
           throw IoError(file.path, name + "[" + std::to_string(i) + ", " + std::to_string(j) +
                                        "] is not finite");
-        M[static_cast<std::size_t>(block.row + i + (block.col + j) * ld)] = value;
+        M[entry_of(tensor, i, j, layout)] = value;
       }
   }
   return M;
@@ -124,10 +127,11 @@ template <class T>
 std::vector<T> feasible_parameters(Context& context, const ImplicitModel<T>& model) {
   std::vector<T> M = download(context, model.M());
   const WellPosedness& constraint = model.options().well_posedness;
-  const index_t ld = model.shape().states + model.shape().outputs;
+  const ParameterLayout layout = model.layout();
+  const ParameterTensor& A = layout.at("A");
   const auto distance =
-      distance_to(constraint, model.shape().states, std::numeric_limits<T>::epsilon(),
-                  [&](index_t i, index_t j) { return M[static_cast<std::size_t>(i + j * ld)]; });
+      distance_to(constraint, A.rows, std::numeric_limits<T>::epsilon(),
+                  [&](index_t i, index_t j) { return M[entry_of(A, i, j, layout)]; });
   if (!(distance.distance > 0.0) && !model.options().no_D) return M;
   ImplicitModel<T> feasible = model.clone(context);
   feasible.project(context);
@@ -144,26 +148,26 @@ std::vector<T> feasible_parameters(Context& context, const ImplicitModel<T>& mod
 template <class T>
 void save_model(Context& context, const ImplicitModel<T>& model, const std::filesystem::path& path,
                 std::int64_t step) {
-  const std::string trouble =
-      non_finite_blocks<T>(context, model.M(), "", model.shape(), model.options());
+  const ParameterLayout layout = model.layout();
+  const std::string trouble = non_finite_tensors<T>(context, model.M(), "", layout);
   if (!trouble.empty())
     throw NotFinite(path.string() + " was not written: of the model to save, " + trouble +
                     " are not finite");
   const std::vector<T> M = feasible_parameters(context, model);
   io::Safetensors file;
   file.metadata = model_metadata(model.options(), step);
-  put_blocks<T>(file, "", M, model.shape(), model.options());
+  put_tensors<T>(file, "", M, layout);
   io::write_safetensors(path, file);
 }
 
-template void put_blocks(io::Safetensors&, const std::string&, std::span<const float>,
-                         const ModelShape&, const ModelOptions&);
-template void put_blocks(io::Safetensors&, const std::string&, std::span<const double>,
-                         const ModelShape&, const ModelOptions&);
-template std::vector<float> take_blocks(const io::Safetensors&, const std::string&,
-                                        const ModelShape&, const ModelOptions&);
-template std::vector<double> take_blocks(const io::Safetensors&, const std::string&,
-                                         const ModelShape&, const ModelOptions&);
+template void put_tensors(io::Safetensors&, const std::string&, std::span<const float>,
+                          const ParameterLayout&);
+template void put_tensors(io::Safetensors&, const std::string&, std::span<const double>,
+                          const ParameterLayout&);
+template std::vector<float> take_tensors(const io::Safetensors&, const std::string&,
+                                         const ParameterLayout&);
+template std::vector<double> take_tensors(const io::Safetensors&, const std::string&,
+                                          const ParameterLayout&);
 template void save_model(Context&, const ImplicitModel<float>&, const std::filesystem::path&,
                          std::int64_t);
 template void save_model(Context&, const ImplicitModel<double>&, const std::filesystem::path&,

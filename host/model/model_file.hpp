@@ -9,25 +9,26 @@
 
 #include "idl/io.hpp"
 #include "idl/model.hpp"
+#include "idl/parameters.hpp"
 
 /// How a model lies in a safetensors file; shared by model files and training checkpoints.
 namespace idl {
 
-/// Adds A, B, C and (unless no_D) D, row-major, taken from contiguous column-major M, to `file`,
-/// each name preceded by `prefix`.
+/// Adds the tensors of the layout, row-major, taken from contiguous column-major M, to `file`, each
+/// name preceded by `prefix`.
 template <class T>
-void put_blocks(io::Safetensors& file, const std::string& prefix, std::span<const T> M,
-                const ModelShape& shape, const ModelOptions& options);
+void put_tensors(io::Safetensors& file, const std::string& prefix, std::span<const T> M,
+                 const ParameterLayout& layout);
 
-/// The inverse of put_blocks: M contiguous and column-major; D is zero where the file has none.
-/// @throws IoError where a block is missing or has another shape
+/// The inverse of put_tensors: M contiguous and column-major, zero where the layout has no tensor.
+/// @throws IoError where a tensor is missing, has another shape or is not finite
 template <class T>
-std::vector<T> take_blocks(const io::Safetensors& file, const std::string& prefix,
-                           const ModelShape& shape, const ModelOptions& options);
+std::vector<T> take_tensors(const io::Safetensors& file, const std::string& prefix,
+                            const ParameterLayout& layout);
 
-/// @throws IoError where A, B, C or (unless no_D) D is missing or has another shape
-void check_blocks(const io::Safetensors& file, const std::string& prefix, const ModelShape& shape,
-                  const ModelOptions& options);
+/// @throws IoError where a tensor of the layout is missing or has another shape
+void check_tensors(const io::Safetensors& file, const std::string& prefix,
+                   const ParameterLayout& layout);
 
 /// The metadata that describe a model.
 std::map<std::string, std::string> model_metadata(const ModelOptions& options, std::int64_t step);

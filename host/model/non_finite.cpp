@@ -5,7 +5,6 @@
 #include <cmath>
 
 #include "host/backend_of.hpp"
-#include "host/model/blocks.hpp"
 #include "kernels/backend.hpp"
 
 namespace idl {
@@ -25,25 +24,24 @@ bool all_finite(Context& context, ConstMatrixView<T> M) {
 }  // namespace
 
 template <class T>
-std::string non_finite_blocks(Context& context, ConstMatrixView<T> M, const std::string& prefix,
-                              const ModelShape& shape, const ModelOptions& options) {
+std::string non_finite_tensors(Context& context, ConstMatrixView<T> M, const std::string& prefix,
+                               const ParameterLayout& layout) {
   std::string text;
-  if (M.rows == 0 || all_finite(context, M)) return text;
-  for (const Block& block : blocks_of(shape, options)) {
-    const std::vector<T> values =
-        download(context, M.block(block.row, block.col, block.rows, block.cols));
+  if (all_finite(context, M)) return text;
+  for (const ParameterTensor& tensor : layout.tensors) {
+    const std::vector<T> values = download(context, tensor.of(M));
     const auto count =
         std::count_if(values.begin(), values.end(), [](T value) { return !std::isfinite(value); });
     if (count > 0)
       text += (text.empty() ? "" : ", ") + std::to_string(count) + " of " +
-              std::to_string(values.size()) + " entries of " + prefix + block.name;
+              std::to_string(values.size()) + " entries of " + prefix + tensor.name;
   }
   return text;
 }
 
-template std::string non_finite_blocks(Context&, ConstMatrixView<float>, const std::string&,
-                                       const ModelShape&, const ModelOptions&);
-template std::string non_finite_blocks(Context&, ConstMatrixView<double>, const std::string&,
-                                       const ModelShape&, const ModelOptions&);
+template std::string non_finite_tensors(Context&, ConstMatrixView<float>, const std::string&,
+                                        const ParameterLayout&);
+template std::string non_finite_tensors(Context&, ConstMatrixView<double>, const std::string&,
+                                        const ParameterLayout&);
 
 }  // namespace idl

@@ -8,43 +8,20 @@
 
 #include "host/backend_of.hpp"
 #include "host/model/perron.hpp"
-#include "host/model/projection_steps.hpp"
-#include "host/options/validate.hpp"
+#include "host/model/structure/structure.hpp"
 #include "idl/context.hpp"
 #include "idl/error.hpp"
 #include "kernels/backend.hpp"
 
 namespace idl {
-namespace {
-
-/// κ as T, never above κ itself, so that ‖A‖∞ <= κ holds in double too.
-template <class T>
-T rounded_down(double kappa) {
-  const T nearest = static_cast<T>(kappa);
-  return static_cast<double>(nearest) > kappa ? std::nextafter(nearest, T(0)) : nearest;
-}
-
-}  // namespace
-
-template <class T>
-Projection<T> projection_of(const WellPosedness& constraint, MatrixView<T> A) {
-  IDL_CHECK(A.rows == A.cols, "project: A is " + std::to_string(A.rows) + "x" +
-                                  std::to_string(A.cols) + ", it must be square");
-  switch (constraint.kind) {
-    case WellPosednessKind::none:
-      break;
-    case WellPosednessKind::inf_norm_ball:
-      check_number("kappa", constraint.kappa, ranges::k_kappa);
-      return ProjectRowsL1<T>{.A = A, .radius = rounded_down<T>(constraint.kappa)};
-    case WellPosednessKind::strictly_upper_triangular:
-      return MaskStrictlyUpper<T>{.A = A};
-  }
-  return {};
-}
 
 template <class T>
 void project(Context& context, const WellPosedness& constraint, MatrixView<T> A) {
-  backend_of(context)->run_in_order(steps_of(projection_of(constraint, A)));
+  IDL_CHECK(A.rows == A.cols, "project: A is " + std::to_string(A.rows) + "x" +
+                                  std::to_string(A.cols) + ", it must be square");
+  const ParameterLayout alone = {A.rows, A.cols, {{"A", 0, 0, A.rows, A.cols}}};
+  backend_of(context)->run_in_order(
+      steps_of(structure_of<T>(constraint.kind).projection(constraint, A, alone)));
 }
 
 template <class T>
@@ -91,8 +68,6 @@ WellPosednessReport examine_well_posedness(Context& context, ConstMatrixView<T> 
   return report;
 }
 
-template Projection<float> projection_of(const WellPosedness&, MatrixView<float>);
-template Projection<double> projection_of(const WellPosedness&, MatrixView<double>);
 template void project(Context&, const WellPosedness&, MatrixView<float>);
 template void project(Context&, const WellPosedness&, MatrixView<double>);
 template WellPosednessReport examine_well_posedness(Context&, ConstMatrixView<float>,

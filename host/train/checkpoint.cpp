@@ -94,22 +94,6 @@ void check_position(const TrainingPosition& position, const TrainerOptions& opti
   check("best_accuracy", position.best_accuracy, {.lowest = -1, .highest = 1});
 }
 
-template <class T>
-void put(Context& context, io::Safetensors& file, const std::string& prefix,
-         ConstMatrixView<T> matrix, const ImplicitModel<T>& model) {
-  if (matrix.rows == 0) return;
-  const std::vector<T> values = download(context, matrix);
-  put_blocks<T>(file, prefix, values, model.shape(), model.options());
-}
-
-template <class T>
-void take(Context& context, const io::Safetensors& file, const std::string& prefix,
-          MatrixView<T> matrix, const ImplicitModel<T>& model) {
-  if (matrix.rows == 0) return;
-  const std::vector<T> values = take_blocks<T>(file, prefix, model.shape(), model.options());
-  upload<T>(context, values, matrix);
-}
-
 }  // namespace
 
 template <class T>
@@ -120,9 +104,11 @@ void write_checkpoint(Context& context, const ImplicitModel<T>& model, Optimizer
   file.metadata = model_metadata(model.options(), position.steps);
   file.metadata[k_position_key] = position_text(position);
   file.metadata[k_settings_key] = training_settings(model, options, train);
-  put<T>(context, file, "", model.M(), model);
-  put<T>(context, file, "first_moment.", optimizer.first_moment(), model);
-  put<T>(context, file, "second_moment.", optimizer.second_moment(), model);
+  const ParameterLayout layout = model.layout();
+  for_each_trained(model, optimizer, [&](const char* prefix, ConstMatrixView<T> matrix) {
+    const std::vector<T> values = download(context, matrix);
+    put_tensors<T>(file, prefix, values, layout);
+  });
   io::write_safetensors(options.folder / k_file_name, file);
 }
 
@@ -134,9 +120,10 @@ TrainingPosition read_checkpoint(Context& context, ImplicitModel<T>& model, Opti
                           training_settings(model, options, train), file.path);
   const TrainingPosition position = position_from(parse_metadata(file, k_position_key), file.path);
   check_position(position, options, train, file.path);
-  take<T>(context, file, "", model.M(), model);
-  take<T>(context, file, "first_moment.", optimizer.first_moment(), model);
-  take<T>(context, file, "second_moment.", optimizer.second_moment(), model);
+  const ParameterLayout layout = model.layout();
+  for_each_trained(model, optimizer, [&](const char* prefix, MatrixView<T> matrix) {
+    upload<T>(context, take_tensors<T>(file, prefix, layout), matrix);
+  });
   optimizer.set_steps(position.steps);
   return position;
 }

@@ -32,7 +32,17 @@ constexpr index_t batches_of(index_t samples, index_t batch_size) {
   return (samples - 1) / batch_size + 1;  // unlike samples + batch_size, in 64 bits for any size
 }
 
-/// Writes checkpoint.safetensors into options.folder: the model's blocks, the moments' blocks
+/// Visits what training changes, each a matrix of the model's layout: the parameters, then the
+/// moments that the optimiser has, with what precedes the names of their tensors in files.
+/// @param model  const or not
+template <class Model, class T, class Visit>
+void for_each_trained(Model& model, Optimizer<T>& optimizer, const Visit& visit) {
+  visit("", model.M());
+  visit("first_moment.", optimizer.first_moment());
+  if (optimizer.second_moment().rows > 0) visit("second_moment.", optimizer.second_moment());
+}
+
+/// Writes checkpoint.safetensors into options.folder: the model's tensors, those of the moments
 /// ("first_moment.A", ...), and in the metadata the position and the options that change results.
 /// A model file at the same time: load_model reads it. Atomic.
 template <class T>

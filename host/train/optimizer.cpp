@@ -6,7 +6,7 @@
 #include <numbers>
 
 #include "host/backend_of.hpp"
-#include "host/model/projection_steps.hpp"
+#include "host/model/structure/structure.hpp"
 #include "host/options/validate.hpp"
 #include "host/train/optimizer_program.hpp"
 #include "idl/error.hpp"
@@ -50,8 +50,9 @@ StoreValues<T> store_schedule(const OptimizerOptions& options, VectorView<T> sch
 template <class T>
 Sequence update_steps(const OptimizerOptions& options, const Buffers<T>& buffers,
                       ImplicitModel<T>& model, ConstMatrixView<T> dM) {
-  UpdateParameters<T> step = {
-      .update = {}, .projection = projection_of(model.options().well_posedness, model.A())};
+  UpdateParameters<T> step = {.update = {},
+                              .projection = structure_of(model).projection(
+                                  model.options().well_posedness, model.M(), model.layout())};
   if (options.kind == OptimizerKind::sgd) {
     step.update = SgdUpdate<T>{.M = model.M(),
                                .dM = dM,

@@ -206,14 +206,11 @@ void Trainer<T>::State::fail(const StepMetrics& step, index_t batch, const Batch
 template <class T>
 void Trainer<T>::State::require_finite() {
   std::string trouble;
-  const auto look = [&](ConstMatrixView<T> M, const char* prefix) {
-    const std::string found =
-        non_finite_blocks<T>(context_, M, prefix, model_.shape(), model_.options());
+  const ParameterLayout layout = model_.layout();
+  for_each_trained(model_, optimizer_, [&](const char* prefix, ConstMatrixView<T> matrix) {
+    const std::string found = non_finite_tensors<T>(context_, matrix, prefix, layout);
     if (!found.empty()) trouble += (trouble.empty() ? "" : ", ") + found;
-  };
-  look(std::as_const(model_).M(), "");
-  look(optimizer_.first_moment(), "first_moment.");
-  look(optimizer_.second_moment(), "second_moment.");
+  });
   if (optimizer_.take_left_out(context_))
     trouble +=
         std::string(trouble.empty() ? "" : ", ") + "entries of gradients, which were left out,";

@@ -15,6 +15,7 @@
 #include "idl/matrix.hpp"
 #include "idl/model.hpp"
 #include "idl/optimizer.hpp"
+#include "idl/parameters.hpp"
 #include "idl/solver.hpp"
 #include "idl/trainer.hpp"
 #include "idl/version.hpp"

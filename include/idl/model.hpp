@@ -10,6 +10,7 @@
 #include "idl/context.hpp"
 #include "idl/export.hpp"
 #include "idl/matrix.hpp"
+#include "idl/parameters.hpp"
 #include "idl/solver.hpp"
 #include "idl/well_posedness.hpp"
 
@@ -70,6 +71,8 @@ class IDL_EXPORT ImplicitModel {
   Device device() const { return M_.device(); }
   /// p' = inputs, plus one with bias.
   index_t input_rows() const { return shape_.inputs + (options_.bias ? 1 : 0); }
+  /// The tensors that the model's file has, and where they lie in M: A, B, C and (unless no_D) D.
+  ParameterLayout layout() const;
 
   /// [A B; C D], (n+q)×(n+p'). Whoever changes it calls project() afterwards.
   MatrixView<T> M() { return M_.view(); }

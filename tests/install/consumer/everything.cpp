@@ -44,9 +44,10 @@ template <class T>
 void name_models() {
   using namespace idl;
   using Pass = BatchPass<T>;
-  name(&ImplicitModel<T>::project, &ImplicitModel<T>::predict, &ImplicitModel<T>::predict_into,
-       &ImplicitModel<T>::clone, &save_model<T>, &load_model<T>, &evaluate<T>, &Optimizer<T>::step,
-       &Optimizer<T>::take_left_out, &Trainer<T>::resume, &Trainer<T>::fit);
+  name(&ImplicitModel<T>::layout, &ImplicitModel<T>::project, &ImplicitModel<T>::predict,
+       &ImplicitModel<T>::predict_into, &ImplicitModel<T>::clone, &save_model<T>, &load_model<T>,
+       &evaluate<T>, &Optimizer<T>::step, &Optimizer<T>::take_left_out, &Trainer<T>::resume,
+       &Trainer<T>::fit);
   using Solve = SolveReport (Pass::*)();
   using SolveInto = void (Pass::*)(SolveReport&);
   name(static_cast<Solve>(&Pass::forward), static_cast<SolveInto>(&Pass::forward),
