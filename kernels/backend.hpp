@@ -73,7 +73,8 @@ class Backend {
   /// Host to device; returns when the source may be changed.
   virtual void upload(const Transfer& transfer) = 0;
   /// Host to device from memory of allocate_host, which must stay unchanged until a
-  /// synchronisation or a ReadBack asked for later has been waited for.
+  /// synchronisation or a ReadBack asked for later has been waited for; or within the device, in
+  /// order with the work before and after.
   virtual void upload_async(const Transfer& transfer) = 0;
   /// Device to host; returns when the bytes are there.
   virtual void download(const Transfer& transfer) = 0;

@@ -9,8 +9,8 @@
 #include "bench/support/pinned_batch.hpp"
 #include "host/model/resolve_automatic.hpp"
 #include "host/solver/fixed_point_solver.hpp"
-#include "host/train/batch_step.hpp"
 #include "host/train/optimizer_program.hpp"
+#include "host/train/training_step.hpp"
 #include "idl/idl.hpp"
 
 namespace idl::bench {
@@ -145,12 +145,10 @@ class TrainWork final : public CaseWork<T> {
         start_(download<T>(this->context_, std::as_const(this->model_).M())),
         optimizer_(this->context_, this->model_, {.learning_rate = peer_case.learning_rate}),
         step_(this->context_, this->model_, this->samples_, LossKind::softmax_cross_entropy,
-              this->solver_options_, true) {
+              this->solver_options_, optimizer_) {
     for (std::int64_t k = 0; k < peer_case.steps; ++k)
       batches_.push_back(
           std::make_unique<PinnedBatch<T>>(this->context_, this->batch(k), this->labels(k)));
-    step_.follow_with(
-        OptimizerProgram<T>::compile(optimizer_, this->context_, this->model_, step_.dM()));
     const MatrixView<T> M = this->model_.M();
     zeros_.resize(static_cast<std::size_t>(M.rows * M.cols));
   }
@@ -167,7 +165,7 @@ class TrainWork final : public CaseWork<T> {
 
   void run() override {
     losses_.clear();
-    typename BatchStep<T>::Pending pending;
+    typename TrainingStep<T>::Pending pending;
     // As the Trainer does: figures are got one step late, so that the device never waits.
     const auto collect = [&] {
       if (!pending) return;
@@ -209,7 +207,7 @@ class TrainWork final : public CaseWork<T> {
   std::vector<T> start_;
   std::vector<T> zeros_;
   Optimizer<T> optimizer_;
-  BatchStep<T> step_;
+  TrainingStep<T> step_;
   std::vector<std::unique_ptr<PinnedBatch<T>>> batches_;
   std::vector<T> losses_;
   double iterations_ = 0.0;

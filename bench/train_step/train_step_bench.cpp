@@ -10,7 +10,7 @@
 #include "bench/support/problem.hpp"
 #include "bench/support/stopwatch.hpp"
 #include "host/backend_of.hpp"
-#include "host/train/batch_step.hpp"
+#include "host/train/training_step.hpp"
 
 /// One whole training step from a batch in host memory: transfer, forward pass, loss, backward
 /// pass, Adam, projection. The learning rate is zero, so that every step does the same work.
@@ -22,7 +22,7 @@ namespace idl::bench {
 namespace {
 
 template <class T>
-double mean_loss(Context& context, BatchStep<T>& step, const HostBatch<T>& batch) {
+double mean_loss(Context& context, TrainingStep<T>& step, const HostBatch<T>& batch) {
   step.launch(batch);
   const BatchFigures figures = step.fetch().get(context);
   return figures.loss_sum / static_cast<double>(figures.samples);
@@ -30,7 +30,7 @@ double mean_loss(Context& context, BatchStep<T>& step, const HostBatch<T>& batch
 
 /// dM against the difference of the losses along it: L(M + h·dM) − L(M − h·dM) = 2h·‖dM‖² + O(h³).
 template <class T>
-void check_gradient(Context& context, const ImplicitModel<T>& model, BatchStep<T>& step,
+void check_gradient(Context& context, const ImplicitModel<T>& model, TrainingStep<T>& step,
                     const HostBatch<T>& batch) {
   const Matrix<T> dM = [&] {
     mean_loss(context, step, batch);
@@ -44,8 +44,8 @@ void check_gradient(Context& context, const ImplicitModel<T>& model, BatchStep<T
   constexpr double k_change = 0.01;  // of the loss: far above rounding, small for the curvature
   const double h = 0.5 * k_change / square;
   ImplicitModel<T> moved = model.clone(context);
-  BatchStep<T> moved_step(context, moved, batch.samples, LossKind::softmax_cross_entropy, {},
-                          false);
+  TrainingStep<T> moved_step(context, moved, batch.samples, LossKind::softmax_cross_entropy, {},
+                             false);
   const auto loss_at = [&](double factor) {
     copy<T>(context, model.M(), moved.M());
     backend_of(context)->run(
@@ -107,7 +107,7 @@ void train_step(benchmark::State& state, Device device, const Problem& problem) 
   const PinnedBatch<T> batch(context, samples.U, samples.labels);
   ImplicitModel<T> model = make_model<T>(context, problem);
   Optimizer<T> optimizer(context, model, {.learning_rate = 0.0});
-  BatchStep<T> step(context, model, size.m, LossKind::softmax_cross_entropy, {}, true);
+  TrainingStep<T> step(context, model, size.m, LossKind::softmax_cross_entropy, {}, true);
   check_gradient<T>(context, model, step, batch.get());
   const BatchFigures figures = [&] {
     step.launch(batch.get());

@@ -2,17 +2,17 @@
 #include "idl/c_api.h"
 
 #include <algorithm>
-#include <cmath>
 #include <limits>
 #include <optional>
 #include <span>
 #include <vector>
 
+#include "host/backend_of.hpp"
 #include "host/c_api/handles.hpp"
 #include "host/model/shortfall.hpp"
 #include "host/options/validate.hpp"
-#include "idl/loss.hpp"
 #include "idl/version.hpp"
+#include "kernels/backend.hpp"
 
 namespace idl::c_api {
 
@@ -131,30 +131,21 @@ void predict(idl_context& handle, const ImplicitModel<T>& model, std::int64_t m,
                   .low_precision_iterations = report.low_precision_iterations[j]};
 }
 
-template <class T>
-double mean(const std::vector<T>& values) {
-  double sum = 0.0;
-  for (const T value : values) sum += static_cast<double>(value);
-  return sum / static_cast<double>(values.size());
-}
-
 /// Waits for the step. @throws NotFinite where it, or one before that was not waited for, met
 /// numbers that are not finite
 template <class T>
 void tell_outcome(TrainingState<T>& state, double* loss, double* accuracy) {
   Context& context = state.context;
-  const std::vector<T> losses = download(context, state.losses);
-  if (loss != nullptr) *loss = mean(losses);
-  if (accuracy != nullptr) *accuracy = mean(download(context, state.correct));
-  const auto is_bad = [](T value) { return !std::isfinite(value); };
-  const auto bad = std::count_if(losses.begin(), losses.end(), is_bad);
+  const LossFigures figures = state.step.wait_for_losses();
+  const auto samples = static_cast<double>(figures.samples);
+  if (loss != nullptr) *loss = figures.loss_sum / samples;
+  if (accuracy != nullptr) *accuracy = figures.correct / samples;
   const bool left_out = state.optimizer.take_left_out(context);
-  if (bad > 0) {
-    const auto first = std::find_if(losses.begin(), losses.end(), is_bad) - losses.begin();
-    throw NotFinite("training step: the loss of " + std::to_string(bad) + " of " +
-                    std::to_string(losses.size()) + " samples is not finite, the first is sample " +
-                    std::to_string(first) + "; gradients that are not finite were left out");
-  }
+  if (figures.not_finite > 0)
+    throw NotFinite(
+        "training step: the loss of " + std::to_string(figures.not_finite) + " of " +
+        std::to_string(figures.samples) + " samples is not finite, the first is sample " +
+        std::to_string(figures.first_not_finite) + "; gradients that are not finite were left out");
   if (left_out)
     throw NotFinite(
         "training step: gradients of this step or of one before were not finite; they were left "
@@ -166,27 +157,28 @@ void train_step(TrainingState<T>& state, const void* U, std::int64_t ldu,
                 const std::int32_t* labels, idl_memory memory, double* loss, double* accuracy) {
   Context& context = state.context;
   const ModelShape& shape = state.model.shape();
-  const index_t m = state.pass.samples();
+  TrainingStep<T>& step = state.step;
+  const index_t m = step.samples();
   check_leading_dimension<T>(ldu, shape.inputs, m, "ldu");
-  VectorView<const std::int32_t> classes{labels, m, context.device()};
   if (memory == IDL_MEMORY_HOST) {
     for (index_t j = 0; j < m; ++j)
       IDL_CHECK(labels[j] >= 0 && labels[j] < shape.outputs,
                 "labels[" + std::to_string(j) + "] is " + std::to_string(labels[j]) +
                     ", expected 0 to " + std::to_string(shape.outputs - 1));
     const std::vector<T> values = contiguous<T>(U, shape.inputs, m, ldu);
-    upload<T>(context, values, state.pass.U());
-    upload<std::int32_t>(context, std::span(labels, static_cast<std::size_t>(m)), state.labels);
-    classes = state.labels.view();
+    upload<T>(context, values, step.U());
+    upload<std::int32_t>(context, std::span(labels, static_cast<std::size_t>(m)), step.labels());
   } else {
-    copy<T>(context, {static_cast<const T*>(U), shape.inputs, m, ldu, context.device()},
-            state.pass.U());
+    copy<T>(context, {static_cast<const T*>(U), shape.inputs, m, ldu, context.device()}, step.U());
+    const auto bytes = static_cast<std::size_t>(m) * sizeof(std::int32_t);
+    backend_of(context)->upload_async({.destination = step.labels().data,
+                                     .destination_pitch = bytes,
+                                     .source = labels,
+                                     .source_pitch = bytes,
+                                     .width = bytes});
   }
-  state.pass.forward_async();
-  softmax_cross_entropy<T>(context, state.pass.Y(), classes, state.pass.dY(), state.losses,
-                           state.correct);
-  state.pass.backward_async();
-  state.optimizer.step(context, state.model, state.pass.dM());
+  state.optimizer.prepare_step(context, 1.0);
+  step.launch();
   if (loss != nullptr || accuracy != nullptr) tell_outcome(state, loss, accuracy);
 }
 
@@ -194,14 +186,14 @@ template <class T>
 std::unique_ptr<idl_trainer> make_trainer(Context& context, ImplicitModel<T>& model, std::int64_t m,
                                           double learning_rate, const idl_solver_options* options) {
   check_number("m", m, ranges::k_positive_count);
-  return std::unique_ptr<idl_trainer>(new idl_trainer{
-      TrainingState<T>{.context = context,
-                       .model = model,
-                       .pass = BatchPass<T>(context, model, m, {.solver = solver_options(options)}),
-                       .optimizer = Optimizer<T>(context, model, {.learning_rate = learning_rate}),
-                       .labels = Vector<std::int32_t>(context, m),
-                       .losses = Vector<T>(context, m),
-                       .correct = Vector<T>(context, m)}});
+  Optimizer<T> optimizer(context, model, {.learning_rate = learning_rate});
+  TrainingStep<T> step(context, model, m, LossKind::softmax_cross_entropy, solver_options(options),
+                       optimizer);
+  return std::unique_ptr<idl_trainer>(
+      new idl_trainer{TrainingState<T>{.context = context,
+                                       .model = model,
+                                       .optimizer = std::move(optimizer),
+                                       .step = std::move(step)}});
 }
 
 template <class Model>

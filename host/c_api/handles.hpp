@@ -7,7 +7,7 @@
 #include <utility>
 #include <variant>
 
-#include "idl/batch_pass.hpp"
+#include "host/train/training_step.hpp"
 #include "idl/c_api.h"
 #include "idl/context.hpp"
 #include "idl/error.hpp"
@@ -31,11 +31,8 @@ template <class T>
 struct TrainingState {
   Context& context;
   ImplicitModel<T>& model;
-  BatchPass<T> pass;
   Optimizer<T> optimizer;
-  Vector<std::int32_t> labels;
-  Vector<T> losses;
-  Vector<T> correct;
+  TrainingStep<T> step;
 };
 
 /// Ends a call that gave its answers as IDL_STATUS_NOT_CONVERGED.

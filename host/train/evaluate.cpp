@@ -5,7 +5,7 @@
 #include <string>
 
 #include "host/options/validate.hpp"
-#include "host/train/batch_step.hpp"
+#include "host/train/training_step.hpp"
 #include "idl/error.hpp"
 #include "idl/trainer.hpp"
 
@@ -34,8 +34,8 @@ Evaluation evaluate(Context& context, const ImplicitModel<T>& model, const Datas
   double loss_sum = 0.0;
   double correct = 0.0;
   double iterations = 0.0;
-  std::optional<BatchStep<T>> step;
-  typename BatchStep<T>::Pending pending;
+  std::optional<TrainingStep<T>> step;
+  typename TrainingStep<T>::Pending pending;
   index_t pending_first = 0;
   // Figures are got one batch late, so that the device never waits for the host.
   const auto collect = [&] {

@@ -9,10 +9,10 @@
 
 #include "host/model/non_finite.hpp"
 #include "host/options/validate.hpp"
-#include "host/train/batch_step.hpp"
 #include "host/train/checkpoint.hpp"
 #include "host/train/metrics_log.hpp"
 #include "host/train/optimizer_program.hpp"
+#include "host/train/training_step.hpp"
 #include "idl/error.hpp"
 
 namespace idl {
@@ -86,14 +86,14 @@ struct Trainer<T>::State {
  private:
   /// One batch whose figures are still on their way.
   struct InFlight {
-    typename BatchStep<T>::Pending pending;
+    typename TrainingStep<T>::Pending pending;
     StepMetrics metrics;
     index_t batch;  ///< of the epoch, 0 for the first
   };
 
   bool run_epoch();
   void launch_step(index_t batch);
-  BatchStep<T>& step_for(index_t samples);
+  TrainingStep<T>& step_for(index_t samples);
   void collect();
   [[noreturn]] void fail(const StepMetrics& step, index_t batch, const BatchFigures& figures);
   void require_finite();
@@ -109,8 +109,8 @@ struct Trainer<T>::State {
   index_t batch_size_;
   index_t batches_;
   Prefetcher<T> prefetcher_;
-  std::optional<BatchStep<T>> whole_step_;
-  std::optional<BatchStep<T>> last_step_;  ///< of the smaller batch that ends an epoch
+  std::optional<TrainingStep<T>> whole_step_;
+  std::optional<TrainingStep<T>> last_step_;  ///< of the smaller batch that ends an epoch
   std::optional<InFlight> in_flight_;
   TrainingPosition position_;
   std::int64_t saved_steps_ = -1;  ///< those of the checkpoint on the disk; -1: none
@@ -119,12 +119,9 @@ struct Trainer<T>::State {
 };
 
 template <class T>
-BatchStep<T>& Trainer<T>::State::step_for(index_t samples) {
-  std::optional<BatchStep<T>>& step = samples == batch_size_ ? whole_step_ : last_step_;
-  if (!step) {
-    step.emplace(context_, model_, samples, options_.loss, options_.solver, true);
-    step->follow_with(OptimizerProgram<T>::compile(optimizer_, context_, model_, step->dM()));
-  }
+TrainingStep<T>& Trainer<T>::State::step_for(index_t samples) {
+  std::optional<TrainingStep<T>>& step = samples == batch_size_ ? whole_step_ : last_step_;
+  if (!step) step.emplace(context_, model_, samples, options_.loss, options_.solver, optimizer_);
   return *step;
 }
 
@@ -132,7 +129,7 @@ BatchStep<T>& Trainer<T>::State::step_for(index_t samples) {
 template <class T>
 void Trainer<T>::State::launch_step(index_t batch) {
   const HostBatch<T>& data = prefetcher_.next();
-  BatchStep<T>& step = step_for(data.samples);
+  TrainingStep<T>& step = step_for(data.samples);
   const double factor =
       options_.schedule.factor(position_.epoch, position_.steps, options_.epochs * batches_);
   OptimizerProgram<T>::prepare_step(optimizer_, context_, factor);

@@ -4,7 +4,7 @@
 
 #include <memory>
 
-#include "host/train/batch_step.hpp"
+#include "host/train/training_step.hpp"
 #include "tests/host/device_test.hpp"
 #include "tests/host/random_values.hpp"
 #include "tests/io/files.hpp"
@@ -157,7 +157,7 @@ TYPED_TEST(CApiTest, TrainsAsCppTrains) {
   std::vector<std::int32_t> labels = {0, 1, 2, 0, 1, 2};
   ImplicitModel<T> model = this->cpp_model();
   Optimizer<T> optimizer(this->context(), model, {.learning_rate = 1e-2});
-  BatchStep<T> step(this->context(), model, k_m, LossKind::softmax_cross_entropy, {}, true);
+  TrainingStep<T> step(this->context(), model, k_m, LossKind::softmax_cross_entropy, {}, true);
   idl_trainer* made = nullptr;
   ASSERT_EQ(
       idl_trainer_create(this->c_context_.get(), this->c_model_.get(), k_m, 1e-2, nullptr, &made),
@@ -184,6 +184,41 @@ TYPED_TEST(CApiTest, TrainsAsCppTrains) {
   const auto loaded = load_model<T>(this->context(), path);
   EXPECT_EQ(download<T>(this->context(), loaded.M()),
             download<T>(this->context(), std::as_const(model).M()));
+}
+
+TYPED_TEST(CApiTest, TrainsOnDeviceMemoryAsOnTheHosts) {
+  using T = typename TypeParam::Scalar;
+  const std::vector<T> U = this->inputs();
+  const std::vector<std::int32_t> labels = {2, 1, 0, 0, 2, 1};
+  const auto device_U = Matrix<T>::from_host(this->context(), k_p, k_m, U);
+  const auto device_labels = Vector<std::int32_t>::from_host(this->context(), labels);
+  this->context().synchronize();  // two contexts: what one wrote the other reads
+  const TemporaryFolder folder;
+  const auto trained = [&](const char* name, auto step) {
+    const std::unique_ptr<idl_model, Destroy> model(this->make_model());
+    idl_trainer* made = nullptr;
+    EXPECT_EQ(idl_trainer_create(this->c_context_.get(), model.get(), k_m, 1e-2, nullptr, &made),
+              IDL_STATUS_OK)
+        << idl_last_error();
+    const std::unique_ptr<idl_trainer, Destroy> trainer(made);
+    double loss = 0.0;
+    for (int k = 0; k < 3; ++k) {
+      EXPECT_EQ(step(trainer.get(), k < 2 ? nullptr : &loss), IDL_STATUS_OK) << idl_last_error();
+    }
+    const std::string path = (folder / name).string();
+    EXPECT_EQ(idl_model_save(this->c_context_.get(), model.get(), path.c_str()), IDL_STATUS_OK);
+    return std::pair(loss, read_text(path));
+  };
+  const auto of_host = trained("host.safetensors", [&](idl_trainer* trainer, double* loss) {
+    return idl_trainer_step(trainer, U.data(), k_p, labels.data(), IDL_MEMORY_HOST, loss, nullptr);
+  });
+  const auto of_device = trained("device.safetensors", [&](idl_trainer* trainer, double* loss) {
+    return idl_trainer_step(trainer, device_U.data(), device_U.ld(), device_labels.data(),
+                            IDL_MEMORY_DEVICE, loss, nullptr);
+  });
+  EXPECT_GT(of_host.first, 0.0);
+  EXPECT_EQ(of_device.first, of_host.first);
+  EXPECT_EQ(of_device.second, of_host.second);
 }
 
 TYPED_TEST(CApiTest, SamplesThatDoNotConvergeAreTold) {

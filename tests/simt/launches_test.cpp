@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "host/backend_of.hpp"
-#include "host/train/batch_step.hpp"
 #include "host/train/optimizer_program.hpp"
+#include "host/train/training_step.hpp"
 #include "idl/idl.hpp"
 #include "tests/simt/grid.hpp"
 
@@ -40,8 +40,7 @@ TEST_F(Launches, ATrainingStepOfASmallModelIsNine) {
   backend_of(context_)->choose_loop_strategy(LoopStrategy::fused);
   ImplicitModel<float> model(context_, {.states = 20, .inputs = 5, .outputs = 3});
   Optimizer<float> optimizer(context_, model, {});
-  BatchStep<float> step(context_, model, 4, LossKind::softmax_cross_entropy, {}, true);
-  step.follow_with(OptimizerProgram<float>::compile(optimizer, context_, model, step.dM()));
+  TrainingStep<float> step(context_, model, 4, LossKind::softmax_cross_entropy, {}, optimizer);
   std::vector<float> U(20, 0.5F);
   std::vector<std::int32_t> labels = {0, 1, 2, 0};
   OptimizerProgram<float>::prepare_step(optimizer, context_, 1.0);

@@ -133,7 +133,7 @@ void CudaBackend::upload(const Transfer& transfer) {
 
 void CudaBackend::upload_async(const Transfer& transfer) {
   const DeviceGuard guard(device_);
-  copy_pieces(transfer, cudaMemcpyHostToDevice, state_->stream);
+  copy_pieces(transfer, cudaMemcpyDefault, state_->stream);
 }
 
 void CudaBackend::download(const Transfer& transfer) {

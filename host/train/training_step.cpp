@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: MIT
-#include "host/train/batch_step.hpp"
+#include "host/train/training_step.hpp"
 
 #include <cmath>
-#include <sstream>
 #include <utility>
 #include <vector>
 
 #include "host/backend_of.hpp"
 #include "host/model/pass_parts.hpp"
+#include "host/model/solve_warning.hpp"
+#include "host/train/optimizer_program.hpp"
 #include "host/train/loss_steps.hpp"
 
 namespace idl {
@@ -20,32 +21,39 @@ void note_first(index_t& first, index_t column) {
 
 /// Adds a solve's outcome to the figures; one warning if some column did not converge.
 template <class Outcome>
-double count(const Outcome& outcome, index_t samples, const char* what, const Context& context,
+double count(const Outcome& outcome, const char* what, const Context& context,
              BatchFigures& figures) {
+  warn_unless_converged(context, outcome.counts, what, "step", outcome.worst_step);
   const auto columns = [&](SolveStatus status) {
     return outcome.counts[static_cast<std::size_t>(status)];
   };
-  const std::int64_t bad = samples - columns(SolveStatus::converged);
-  if (bad > 0) {
-    std::ostringstream text;
-    text << what << ": " << bad << " of " << samples << " columns did not converge ("
-         << columns(SolveStatus::max_iterations) << " at max_iterations, "
-         << columns(SolveStatus::stagnated) << " stagnated at rounding level, "
-         << columns(SolveStatus::diverged) << " diverged); worst step " << outcome.worst_step;
-    context.log(Severity::warning, text.str());
-  }
-  figures.not_converged += bad;
+  figures.not_converged += figures.samples - columns(SolveStatus::converged);
   figures.diverged += columns(SolveStatus::diverged);
   note_first(figures.first_not_converged, outcome.first_not_converged);
   note_first(figures.first_diverged, outcome.first_diverged);
-  return outcome.mean_iterations * static_cast<double>(samples);
+  return outcome.mean_iterations * static_cast<double>(figures.samples);
+}
+
+/// `outcomes`: the samples' losses, then whether each is right.
+template <class T>
+LossFigures add_up(const T* outcomes, index_t samples) {
+  LossFigures figures;
+  figures.samples = samples;
+  for (index_t j = 0; j < samples; ++j) {
+    figures.loss_sum += static_cast<double>(outcomes[j]);
+    figures.correct += static_cast<double>(outcomes[samples + j]);
+    if (std::isfinite(outcomes[j])) continue;
+    ++figures.not_finite;
+    note_first(figures.first_not_finite, j);
+  }
+  return figures;
 }
 
 }  // namespace
 
 template <class T>
-BatchStep<T>::BatchStep(Context& context, const ImplicitModel<T>& model, index_t samples,
-                        LossKind loss, const SolverOptions& solver, bool backward)
+TrainingStep<T>::TrainingStep(const ImplicitModel<T>& model, index_t samples, LossKind loss,
+                              const SolverOptions& solver, Context& context, bool backward)
     : context_(&context),
       loss_(loss),
       backward_(backward),
@@ -57,12 +65,27 @@ BatchStep<T>::BatchStep(Context& context, const ImplicitModel<T>& model, index_t
     target_ = Matrix<T>(context, model.shape().outputs, samples);
     entropies_ = Vector<T>(context, samples);
   }
+}
+
+template <class T>
+TrainingStep<T>::TrainingStep(Context& context, const ImplicitModel<T>& model, index_t samples,
+                              LossKind loss, const SolverOptions& solver, bool backward)
+    : TrainingStep(model, samples, loss, solver, context, backward) {
   program_ = backend_of(context)->join(parts());
 }
 
-/// From the uploaded batch to the losses and dM: a GPU is given all of it at once.
 template <class T>
-std::vector<std::shared_ptr<Program>> BatchStep<T>::parts() {
+TrainingStep<T>::TrainingStep(Context& context, ImplicitModel<T>& model, index_t samples,
+                              LossKind loss, const SolverOptions& solver, Optimizer<T>& optimizer)
+    : TrainingStep(model, samples, loss, solver, context, true) {
+  std::vector<std::shared_ptr<Program>> all = parts();
+  all.push_back(OptimizerProgram<T>::compile(optimizer, context, model, dM()));
+  program_ = backend_of(context)->join(std::move(all));
+}
+
+/// From the batch to the losses and dM: a GPU is given all of it at once.
+template <class T>
+std::vector<std::shared_ptr<Program>> TrainingStep<T>::parts() {
   std::vector<std::shared_ptr<Program>> all = PassParts<T>::forward(pass_);
   all.push_back(backend_of(*context_)->compile(loss_sequence()));
   if (backward_)
@@ -71,14 +94,7 @@ std::vector<std::shared_ptr<Program>> BatchStep<T>::parts() {
 }
 
 template <class T>
-void BatchStep<T>::follow_with(std::shared_ptr<Program> last) {
-  std::vector<std::shared_ptr<Program>> all = parts();
-  all.push_back(std::move(last));
-  program_ = backend_of(*context_)->join(std::move(all));
-}
-
-template <class T>
-void BatchStep<T>::launch(const HostBatch<T>& batch) {
+void TrainingStep<T>::launch(const HostBatch<T>& batch) {
   Backend& backend = *backend_of(*context_);
   const auto transfer = [&](MatrixView<T> to, const T* from) {
     const auto width = static_cast<std::size_t>(to.rows) * sizeof(T);
@@ -89,7 +105,7 @@ void BatchStep<T>::launch(const HostBatch<T>& batch) {
                           .width = width,
                           .height = static_cast<std::size_t>(to.cols)});
   };
-  transfer(PassParts<T>::stacked_U(pass_), batch.U);
+  transfer(U(), batch.U);
   const auto label_bytes = static_cast<std::size_t>(labels_.size()) * sizeof(std::int32_t);
   backend.upload_async({.destination = labels_.data(),
                         .destination_pitch = label_bytes,
@@ -97,11 +113,11 @@ void BatchStep<T>::launch(const HostBatch<T>& batch) {
                         .source_pitch = label_bytes,
                         .width = label_bytes});
   if (loss_ == LossKind::squared_error) transfer(target_.view(), batch.target);
-  program_->launch();
+  launch();
 }
 
 template <class T>
-Sequence BatchStep<T>::loss_sequence() {
+Sequence TrainingStep<T>::loss_sequence() {
   const MatrixView<T> gradient = backward_ ? PassParts<T>::stacked_dY(pass_) : no_gradient_.view();
   Sequence sequence;
   if (loss_ == LossKind::softmax_cross_entropy) {
@@ -116,7 +132,12 @@ Sequence BatchStep<T>::loss_sequence() {
 }
 
 template <class T>
-typename BatchStep<T>::Pending BatchStep<T>::fetch() {
+LossFigures TrainingStep<T>::wait_for_losses() {
+  return add_up(download(*context_, outcomes_).data(), samples());
+}
+
+template <class T>
+typename TrainingStep<T>::Pending TrainingStep<T>::fetch() {
   Pending pending;
   pending.samples_ = samples();
   pending.forward_ = pass_.fetch_forward_outcome();
@@ -128,26 +149,15 @@ typename BatchStep<T>::Pending BatchStep<T>::fetch() {
 }
 
 template <class T>
-BatchFigures BatchStep<T>::Pending::get(const Context& context) {
-  const T* losses = static_cast<const T*>(losses_->wait());
-  const T* correct = losses + samples_;
-  BatchFigures figures;
-  figures.samples = samples_;
-  for (index_t j = 0; j < samples_; ++j) {
-    figures.loss_sum += static_cast<double>(losses[j]);
-    figures.correct += static_cast<double>(correct[j]);
-    if (std::isfinite(losses[j])) continue;
-    ++figures.not_finite;
-    note_first(figures.first_not_finite, j);
-  }
-  figures.forward_iterations = count(forward_.get(), samples_, "forward solve", context, figures);
+BatchFigures TrainingStep<T>::Pending::get(const Context& context) {
+  BatchFigures figures{add_up(static_cast<const T*>(losses_->wait()), samples_)};
+  figures.forward_iterations = count(forward_.get(), "forward solve", context, figures);
   if (has_backward_)
-    figures.adjoint_iterations =
-        count(backward_.get(), samples_, "adjoint solve", context, figures);
+    figures.adjoint_iterations = count(backward_.get(), "adjoint solve", context, figures);
   return figures;
 }
 
-template class BatchStep<float>;
-template class BatchStep<double>;
+template class TrainingStep<float>;
+template class TrainingStep<double>;
 
 }  // namespace idl

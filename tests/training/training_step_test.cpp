@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "host/train/batch_step.hpp"
+#include "host/train/training_step.hpp"
 
 #include <gtest/gtest.h>
 
@@ -26,7 +26,7 @@ std::vector<std::size_t> kinds_of(const Sequence& sequence) {
 }
 
 template <class C>
-class BatchStepTest : public DeviceTest<C> {
+class TrainingStepTest : public DeviceTest<C> {
  public:
   using Element = typename C::Scalar;
 
@@ -51,16 +51,16 @@ class BatchStepTest : public DeviceTest<C> {
   std::vector<std::int32_t> labels_;
   std::vector<Element> target_;
 };
-TYPED_TEST_SUITE(BatchStepTest, AllCases, CaseNames);
+TYPED_TEST_SUITE(TrainingStepTest, AllCases, CaseNames);
 
-TYPED_TEST(BatchStepTest, IsOneProgramFromTheUploadedBatchToTheGradient) {
+TYPED_TEST(TrainingStepTest, IsOneProgramFromTheUploadedBatchToTheGradient) {
   using T = typename TypeParam::Scalar;
   const auto model = this->model();
   // Not in one go, which would hide the steps.
   backend_of(this->context())->choose_loop_strategy(LoopStrategy::conditional_node);
   const SolverOptions picard = {.sweep = Sweep::jacobi, .acceleration = Acceleration::none};
-  const BatchStep<T> step(this->context(), model, k_samples, LossKind::softmax_cross_entropy,
-                          picard, true);
+  const TrainingStep<T> step(this->context(), model, k_samples, LossKind::softmax_cross_entropy,
+                             picard, true);
   const Sequence forward = {Gemm<T>{},         ResetStatus<T>{},  Fill<T>{},         Fill<T>{},
                             PicardUpdate<T>{}, UpdateStatus<T>{},  // the first iteration
                             Gemm<T>{},         PicardUpdate<T>{}, UpdateStatus<T>{}, Gemm<T>{}};
@@ -71,14 +71,14 @@ TYPED_TEST(BatchStepTest, IsOneProgramFromTheUploadedBatchToTheGradient) {
       Gemm<T>{}, AdjointUpdate<T>{}, UpdateStatus<T>{},         Gemm<T>{}};
   Sequence expected = forward;
   expected.insert(expected.end(), loss.begin(), loss.end());
-  const BatchStep<T> evaluation(this->context(), model, k_samples, LossKind::softmax_cross_entropy,
-                                picard, false);
+  const TrainingStep<T> evaluation(this->context(), model, k_samples,
+                                   LossKind::softmax_cross_entropy, picard, false);
   EXPECT_EQ(kinds_of(evaluation.sequence()), kinds_of(expected));
   expected.insert(expected.end(), backward.begin(), backward.end());
   EXPECT_EQ(kinds_of(step.sequence()), kinds_of(expected));
 }
 
-TYPED_TEST(BatchStepTest, HasTheBitsOfItsPartsCalledOneByOne) {
+TYPED_TEST(TrainingStepTest, HasTheBitsOfItsPartsCalledOneByOne) {
   using T = typename TypeParam::Scalar;
   Context& context = this->context();
   const auto model = this->model();
@@ -87,7 +87,7 @@ TYPED_TEST(BatchStepTest, HasTheBitsOfItsPartsCalledOneByOne) {
        {LoopStrategy::automatic, LoopStrategy::fused, LoopStrategy::conditional_node})
     for (const LossKind loss : {LossKind::softmax_cross_entropy, LossKind::squared_error}) {
       backend_of(context)->choose_loop_strategy(strategy);
-      BatchStep<T> step(context, model, k_samples, loss, {}, true);
+      TrainingStep<T> step(context, model, k_samples, loss, {}, true);
       BatchPass<T> pass(context, model, k_samples);
       Vector<std::int32_t> labels(context, k_samples);
       Matrix<T> target(context, k_shape.outputs, k_samples);

@@ -6,44 +6,59 @@
 #include "host/train/prefetcher.hpp"
 #include "idl/batch_pass.hpp"
 #include "idl/loss.hpp"
+#include "idl/optimizer.hpp"
 #include "kernels/backend.hpp"
 
 namespace idl {
 
-/// What one batch gave, on the host.
-struct BatchFigures {
+/// What the losses of one batch tell, on the host.
+struct LossFigures {
   double loss_sum = 0;  ///< of the samples' losses
   double correct = 0;   ///< samples whose largest output is the label
   index_t samples = 0;
+  std::int64_t not_finite = 0;    ///< samples whose loss is not finite
+  index_t first_not_finite = -1;  ///< the lowest of these columns; -1: none
+};
+
+/// What one batch gave, on the host.
+struct BatchFigures : LossFigures {
   double forward_iterations = 0;  ///< sum over the samples
   double adjoint_iterations = 0;
   std::int64_t not_converged = 0;    ///< columns of either solve
   std::int64_t diverged = 0;         ///< columns of either solve
-  std::int64_t not_finite = 0;       ///< samples whose loss is not finite
   index_t first_not_converged = -1;  ///< the lowest of these columns; -1: none
   index_t first_diverged = -1;
-  index_t first_not_finite = -1;
 };
 
-/// Forward pass, loss and backward pass of batches of one size, without waiting.
+/// Forward pass, loss, backward pass and update of the parameters for batches of one size, as one
+/// program and without waiting. The caller fills U and the labels on the device, or gives a batch
+/// of the host's, which may have the target of the squared error too.
 template <class T>
-class BatchStep {
+class TrainingStep {
  public:
-  BatchStep(Context& context, const ImplicitModel<T>& model, index_t samples, LossKind loss,
-            const SolverOptions& solver, bool backward);
+  /// A whole step. Each launch needs optimizer.prepare_step() before.
+  TrainingStep(Context& context, ImplicitModel<T>& model, index_t samples, LossKind loss,
+               const SolverOptions& solver, Optimizer<T>& optimizer);
+  /// Ends with dM (`backward`) or with the losses; the parameters stay what they are.
+  TrainingStep(Context& context, const ImplicitModel<T>& model, index_t samples, LossKind loss,
+               const SolverOptions& solver, bool backward);
 
   index_t samples() const { return pass_.samples(); }
+  MatrixView<T> U() { return PassParts<T>::stacked_U(pass_); }               ///< p×m, not contiguous
+  VectorView<std::int32_t> labels() { return labels_.view(); }  ///< in [0, q)
   ConstMatrixView<T> dM() const { return pass_.dM(); }
 
-  /// What launch() does with an uploaded batch, for inspection.
+  /// What launch() does, for inspection.
   const Sequence& sequence() const { return program_->sequence(); }
 
-  /// From now on launch() does `last` behind all else.
-  void follow_with(std::shared_ptr<Program> last);
-
-  /// Uploads the batch and enqueues everything up to dM. The batch must stay unchanged until
-  /// figures asked for later were got.
+  /// Enqueues the step for what lies in U and the labels.
+  void launch() { program_->launch(); }
+  /// The same for a batch, which is uploaded first. It must stay unchanged until figures asked for
+  /// later were got.
   void launch(const HostBatch<T>& batch);
+
+  /// The figures of the losses of the last launch. Waits.
+  LossFigures wait_for_losses();
 
   /// The figures of the last launch, on their way.
   class Pending {
@@ -54,7 +69,7 @@ class BatchStep {
     BatchFigures get(const Context& context);
 
    private:
-    friend class BatchStep<T>;
+    friend class TrainingStep<T>;
     index_t samples_ = 0;
     std::unique_ptr<ReadBack> losses_;
     typename BatchPass<T>::Pending forward_;
@@ -64,6 +79,9 @@ class BatchStep {
   Pending fetch();
 
  private:
+  /// The program is made by the public constructors.
+  TrainingStep(const ImplicitModel<T>& model, index_t samples, LossKind loss,
+               const SolverOptions& solver, Context& context, bool backward);
   Sequence loss_sequence();
   VectorView<T> losses() { return outcomes_.view().range(0, samples()); }
   VectorView<T> correct() { return outcomes_.view().range(samples(), samples()); }
@@ -81,7 +99,7 @@ class BatchStep {
   std::unique_ptr<Program> program_;
 };
 
-extern template class BatchStep<float>;
-extern template class BatchStep<double>;
+extern template class TrainingStep<float>;
+extern template class TrainingStep<double>;
 
 }  // namespace idl
