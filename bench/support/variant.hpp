@@ -6,11 +6,11 @@
 #include <string>
 #include <vector>
 
-#include "host/backend_of.hpp"
 #include "bench/support/check.hpp"
 #include "bench/support/plans.hpp"
 #include "bench/support/problem.hpp"
 #include "bench/support/stopwatch.hpp"
+#include "host/backend_of.hpp"
 #include "host/solver/fixed_point_solver.hpp"
 
 namespace idl::bench {

@@ -11,6 +11,7 @@
 #include "host/c_api/handles.hpp"
 #include "host/model/shortfall.hpp"
 #include "host/options/validate.hpp"
+#include "host/train/optimizer_program.hpp"
 #include "idl/version.hpp"
 #include "kernels/backend.hpp"
 
@@ -172,12 +173,12 @@ void train_step(TrainingState<T>& state, const void* U, std::int64_t ldu,
     copy<T>(context, {static_cast<const T*>(U), shape.inputs, m, ldu, context.device()}, step.U());
     const auto bytes = static_cast<std::size_t>(m) * sizeof(std::int32_t);
     backend_of(context)->upload_async({.destination = step.labels().data,
-                                     .destination_pitch = bytes,
-                                     .source = labels,
-                                     .source_pitch = bytes,
-                                     .width = bytes});
+                                       .destination_pitch = bytes,
+                                       .source = labels,
+                                       .source_pitch = bytes,
+                                       .width = bytes});
   }
-  state.optimizer.prepare_step(context, 1.0);
+  OptimizerProgram<T>::prepare_step(state.optimizer, context, 1.0);
   step.launch();
   if (loss != nullptr || accuracy != nullptr) tell_outcome(state, loss, accuracy);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "idl/loss.hpp"
 
+#include "host/backend_of.hpp"
 #include "host/train/loss_steps.hpp"
 #include "kernels/backend.hpp"
 

@@ -8,8 +8,8 @@
 #include "host/backend_of.hpp"
 #include "host/model/pass_parts.hpp"
 #include "host/model/solve_warning.hpp"
-#include "host/train/optimizer_program.hpp"
 #include "host/train/loss_steps.hpp"
+#include "host/train/optimizer_program.hpp"
 
 namespace idl {
 namespace {

@@ -3,6 +3,7 @@
 
 #include <memory>
 
+#include "host/model/pass_parts.hpp"
 #include "host/train/prefetcher.hpp"
 #include "idl/batch_pass.hpp"
 #include "idl/loss.hpp"
@@ -44,7 +45,7 @@ class TrainingStep {
                const SolverOptions& solver, bool backward);
 
   index_t samples() const { return pass_.samples(); }
-  MatrixView<T> U() { return PassParts<T>::stacked_U(pass_); }               ///< p×m, not contiguous
+  MatrixView<T> U() { return PassParts<T>::stacked_U(pass_); }  ///< p×m, not contiguous
   VectorView<std::int32_t> labels() { return labels_.view(); }  ///< in [0, q)
   ConstMatrixView<T> dM() const { return pass_.dM(); }
 

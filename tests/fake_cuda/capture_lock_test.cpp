@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Captures go side by side, and nothing that waits for the device meets one.
 #include "kernels/cuda/runtime/capture_lock.hpp"
+#include "host/backend_of.hpp"
 
 #include <gtest/gtest.h>
 

@@ -5,6 +5,7 @@
 #include <map>
 #include <string>
 
+#include "host/backend_of.hpp"
 #include "idl/context.hpp"
 #include "idl/matrix.hpp"
 #include "kernels/backend.hpp"

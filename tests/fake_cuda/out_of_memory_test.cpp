@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include "host/backend_of.hpp"
 #include "idl/context.hpp"
 #include "idl/error.hpp"
 #include "idl/matrix.hpp"

@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "host/backend_of.hpp"
 #include "idl/context.hpp"
 #include "idl/error.hpp"
 #include "idl/matrix.hpp"

@@ -31,8 +31,9 @@ class Compaction : public DeviceTest<C> {
 
   /// So small a solve would be one kernel, which leaves nothing out.
   void choose(bool compacting) {
-    backend_of(this->context())->choose_loop_strategy(compacting ? LoopStrategy::compacted
-                                                               : LoopStrategy::conditional_node);
+    backend_of(this->context())
+        ->choose_loop_strategy(compacting ? LoopStrategy::compacted
+                                          : LoopStrategy::conditional_node);
   }
 
   /// Products of any width have the same bits.

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <cstddef>
 
+#include "host/backend_of.hpp"
 #include "host/solver/fixed_point_solver.hpp"
 #include "idl/error.hpp"
 #include "tests/host/device_test.hpp"

@@ -31,8 +31,8 @@ class RefinementTest : public DeviceTest<C> {
   };
 
   void choose(bool refined) {
-    backend_of(this->context())->choose_loop_strategy(refined ? LoopStrategy::refined
-                                                            : LoopStrategy::automatic);
+    backend_of(this->context())
+        ->choose_loop_strategy(refined ? LoopStrategy::refined : LoopStrategy::automatic);
   }
 
   static Problem problem(index_t n, const Activation& activation, double norm,

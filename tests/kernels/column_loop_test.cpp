@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "host/backend_of.hpp"
 #include "tests/kernels/kernel_test.hpp"
 
 namespace idl::test {
