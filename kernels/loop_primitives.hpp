@@ -97,7 +97,7 @@ struct UpdateStatus {
 };
 
 /// One step of Anderson acceleration of depth 2, safeguarded, for each column whose status is still
-/// `running` behind UpdateStatus. In column j, X holds F = f(Y), the map's value where Y is; with
+/// `running` after UpdateStatus. In column j, X holds F = f(Y), the map's value where Y is; with
 /// G = F − Y, p = points_j (0 where iterations_j == 1) and (F_i, G_i) the last min(p, 2) points:
 ///   p >= 2 and not step_norms_j <= k_anderson_decrease·accepted_j, the mixed point was no good:
 ///     X <- F of the last point, points_j <- 0, fallbacks_j += 1
@@ -152,7 +152,7 @@ struct InnerColumns {
   VectorView<std::int32_t> active;
 };
 
-/// Behind UpdateStatus: columns whose status is `running` enter the inner loop, with
+/// After UpdateStatus: columns whose status is `running` enter the inner loop, with
 ///   targets_j <- max((absolute + relative·x) / 2f, 10⁻²·step)   (f, x, step as in UpdateStatus),
 /// best_steps_j <- +inf, stalled_j <- 0; the others get the inner status `converged`.
 struct BeginRefinement {
@@ -175,7 +175,7 @@ struct UpdateRefinement {
   VectorView<std::int32_t> low_iterations;
 };
 
-/// indices_k <- the k-th column whose status is `running`, in ascending order, and −1 behind the
+/// indices_k <- the k-th column whose status is `running`, in ascending order, and −1 after the
 /// last; −1 everywhere if more than indices.size are running.
 struct ListRunning {
   VectorView<const std::uint8_t> status;

@@ -30,11 +30,11 @@ ConstMatrixView<T>& product_of(AdjointUpdate<T>& update) {
 
 /// What stays the same for the whole loop.
 template <class T>
-std::array<ConstMatrixView<T>*, 1> given_to(PicardUpdate<T>& update) {
+std::array<ConstMatrixView<T>*, 1> constants_of(PicardUpdate<T>& update) {
   return {&update.Z};
 }
 template <class T>
-std::array<ConstMatrixView<T>*, 2> given_to(AdjointUpdate<T>& update) {
+std::array<ConstMatrixView<T>*, 2> constants_of(AdjointUpdate<T>& update) {
   return {&update.G, &update.Psi};
 }
 

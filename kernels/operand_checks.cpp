@@ -17,7 +17,7 @@ std::uintptr_t end_of(const Region& r) { return r.begin + (r.cols - 1) * r.pitch
 
 bool gapless(const Region& r) { return r.cols == 1 || r.pitch == r.height; }
 
-// b's first byte lies `distance` >= 0 behind a's, both with a's pitch: b begins at column
+// b's first byte lies `distance` >= 0 after a's, both with a's pitch: b begins at column
 // distance / pitch, row distance % pitch of a's grid, or, where b's rows run over the edge of the
 // grid as a's own may, one column further with a negative row.
 bool blocks_overlap(const Region& a, const Region& b, std::ptrdiff_t distance) {

@@ -15,7 +15,7 @@ namespace idl::cli {
 /// checkpoint.safetensors, weights.mat, training_curves.png, spy.png.
 class RunFolder {
  public:
-  /// @param path  empty: a new folder runs/DATE-TIME, made now, with "-2", "-3", ... behind it
+  /// @param path  empty: a new folder runs/DATE-TIME, made now, with "-2", "-3", ... after it
   /// where
   ///              others have taken that name. It goes again with this object if it stays empty.
   /// @throws IoError

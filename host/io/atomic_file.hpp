@@ -12,7 +12,7 @@ namespace idl::io {
 /// the target's folder, which commit() syncs and renames to the target. Without commit() the
 /// temporary file is removed and the target stays as it was.
 ///
-/// A process that is killed leaves its temporary file behind; remove_leftovers() tells it from one
+/// A process that is killed leaves its temporary file; remove_leftovers() tells it from one
 /// that is still being written.
 ///
 /// A target that is a symbolic link is followed; a target that exists and is no regular file (a

@@ -20,7 +20,7 @@ namespace idl {
 namespace {
 
 /// Columns solved at a time. On the CPU enough for each thread to take many, few enough for what is
-/// in front of the loop and behind it to stay in the cache; on a GPU as many as fill it.
+/// before the loop and after it to stay in the cache; on a GPU as many as fill it.
 index_t tile_columns(Device device) { return device.kind == DeviceKind::cpu ? 1024 : 65536; }
 
 template <class E>

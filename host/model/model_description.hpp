@@ -33,7 +33,7 @@ struct ModelDescription {
   std::string prefix;  ///< of the names A, B, C and D
   ModelShape shape;
   ModelOptions options;
-  std::int64_t step = 0;  ///< optimiser steps behind the parameters
+  std::int64_t step = 0;  ///< optimiser steps that made the parameters
   std::vector<Assumption> assumptions;
   ConstraintDistance constraint;  ///< of A as it lies in the file
 

@@ -13,7 +13,7 @@
 
 namespace idl::solver {
 
-/// What a finished loop left behind, on the host and in double.
+/// What a finished loop has left, on the host and in double.
 struct IterationRecord {
   std::vector<SolveStatus> status;
   std::vector<std::int32_t> iterations;
@@ -48,7 +48,7 @@ class IterationState {
   std::unique_ptr<ReadBack> fetch() const;
   /// Waits for a copy started by fetch().
   IterationRecord record(ReadBack& fetched) const;
-  /// Waits for all work and looks what it has left behind; again and again without allocation.
+  /// Waits for all work and looks what it has left; again and again without allocation.
   const IterationRecord& latest_record();
 
  private:

@@ -125,7 +125,7 @@ TrainingStep<T>& Trainer<T>::State::step_for(index_t samples) {
   return *step;
 }
 
-/// Enqueues batch `batch` of the epoch, and the update of the parameters behind it.
+/// Enqueues batch `batch` of the epoch, and the update of the parameters after it.
 template <class T>
 void Trainer<T>::State::launch_step(index_t batch) {
   const HostBatch<T>& data = prefetcher_.next();

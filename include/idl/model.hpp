@@ -162,7 +162,7 @@ struct LoadOptions {
 /// package's ImplicitModel.load_state_dict takes them, with the options as metadata. Atomic. Where
 /// A was changed without project() and lies outside its constraint, its projection is written, and
 /// one warning tells so.
-/// @param step  number of optimiser steps behind these parameters, kept as metadata
+/// @param step  number of optimiser steps that made these parameters, kept as metadata
 /// @throws NotFinite (a parameter is NaN or infinite: load_model would refuse the file; what was
 ///         there before stays), IoError
 template <class T>

@@ -43,7 +43,7 @@ IDL_HOST_DEVICE inline double next_tau(double radius, double gap_sum, std::int64
 template <class T>
 IDL_HOST_DEVICE inline T shrink(T a, double largest, double tau) {
   const double exact = tau - (largest - std::abs(static_cast<double>(a)));
-  // max(exact, 0) without a conditional, behind which compilers would hide the conversion and then
+  // max(exact, 0) without a conditional, after which compilers would hide the conversion and then
   // not vectorise it.
   const double magnitude = 0.5 * (exact + std::abs(exact));
   T value = static_cast<T>(magnitude);

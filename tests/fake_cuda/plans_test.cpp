@@ -35,7 +35,7 @@ class Plans : public testing::Test {
     product.transpose_B = true;
     return product;
   }
-  /// Products of the `count` shapes behind `first`.
+  /// Products of the `count` shapes after `first`.
   Sequence products(index_t first, index_t count) {
     Sequence sequence;
     for (index_t i = 1; i <= count; ++i) sequence.emplace_back(product(first + i));

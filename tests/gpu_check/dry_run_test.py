@@ -126,7 +126,7 @@ class DryRun(unittest.TestCase):
         process = self.start("first", "--pack", self.pack, "--out", out, "--suite-seconds", "12")
         seen = set()
         end = time.monotonic() + 30
-        # It hangs behind these, while another has long ended.
+        # It hangs after these, while another has long ended.
         while len(seen) < 3 and time.monotonic() < end:
             if out.exists():
                 seen.add(len(read_archive(out, "first")[0]["steps"]))

@@ -7,7 +7,7 @@ import os
 import struct
 import subprocess
 
-#: by suite: passes, crashes, hangs, ... behind it in the same program is run all the same
+#: by suite: passes, crashes, hangs, ... after it in the same program is run all the same
 KERNEL_SUITES = ("CudaDevices.", "Good/cuda_f32.", "Crashes/cuda_f32.", "Hangs/cuda_f32.",
                  "Fails/cuda_f32.", "Skips/cuda_f32.", "After/cuda_f32.")
 

@@ -52,7 +52,7 @@ class SimtBackend final : public Backend, public std::enable_shared_from_this<Si
   }
 
   cuda::MemoryPool& pool() { return pool_; }
-  cuda::Workplace place() { return {products_, static_cast<double*>(reduce_scratch_.data())}; }
+  cuda::StepResources place() { return {products_, static_cast<double*>(reduce_scratch_.data())}; }
 
  private:
   template <class T>

@@ -84,7 +84,7 @@ TEST_F(DeviceAllocation, OfAPredictionMayFail) {
   const std::vector<float> expected = predict();
   const auto check = [&] { ASSERT_EQ(predict(), expected); };
   EXPECT_EQ(fail_at_every_allocation([&] { predict(); }, check), 2);  // Y and X
-  // The first one of a context prepares for those behind it.
+  // The first one of a context prepares for those after it.
   bool failed = true;
   std::int64_t number = 0;
   while (failed) {

@@ -19,7 +19,7 @@ class Fiber {
 
   /// Runs `task` until it ends or calls pause(). The fiber must be idle. The task must not throw.
   void start(const std::function<void()>& task);
-  /// Goes on behind pause().
+  /// Goes on after pause().
   void resume();
   /// To be called by the task: goes back to whoever called start() or resume().
   void pause();

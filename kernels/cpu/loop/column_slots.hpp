@@ -222,8 +222,8 @@ class alignas(k_cache_line) ColumnSlots {
   }
 
   void take_given(index_t slot, index_t j) {
-    const auto from = given_to(loop_.update);
-    const auto to = given_to(work_.update);
+    const auto from = constants_of(loop_.update);
+    const auto to = constants_of(work_.update);
     for (std::size_t g = 0; g < to.size(); ++g)
       std::copy_n(from[g]->data + j * from[g]->ld, from[g]->rows, given_[g] + slot * to[g]->ld);
   }
@@ -260,7 +260,7 @@ class alignas(k_cache_line) ColumnSlots {
     Update& update = work_.update;
     const index_t rows = state_of(update).rows;
     const index_t ld = (rows + k_line - 1) / k_line * k_line;
-    const auto views = static_cast<index_t>(2 + given_to(update).size() +
+    const auto views = static_cast<index_t>(2 + constants_of(update).size() +
                                             (work_.mix ? history_of(*work_.mix).size() : 0));
     const index_t entries = views * ld * slots_;
     T* next = memory_.take<T>(static_cast<std::size_t>(entries));
@@ -274,7 +274,7 @@ class alignas(k_cache_line) ColumnSlots {
     work_.product.B = state_of(update);
     work_.product.C = own();
     product_of(update) = work_.product.C;
-    for (ConstMatrixView<T>* view : given_to(update)) {
+    for (ConstMatrixView<T>* view : constants_of(update)) {
       const MatrixView<T> memory = own();
       given_.push_back(memory.data);
       *view = memory;

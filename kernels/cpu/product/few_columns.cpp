@@ -75,7 +75,7 @@ __attribute__((always_inline)) inline void multiply_rows(const Panel<T>& A, inde
   constexpr auto k_lanes = static_cast<index_t>(W / sizeof(T));
   if constexpr (k_lanes > 1) {
     if (rows < k_lanes) {
-      // One entry at a time behind the narrowest vectors.
+      // One entry at a time after the narrowest vectors.
       constexpr std::size_t k_narrower = W > 16 ? W / 2 : sizeof(T);
       return multiply_rows<T, k_narrower, Columns, W / k_narrower>(A, rows, length, columns);
     }

@@ -11,7 +11,7 @@ namespace idl::cpu {
 inline constexpr index_t k_few_columns = 4;
 
 /// What multiply_panel() makes, bit for bit, for any number of rows and at most k_few_columns
-/// columns. No room is needed behind the rows, neither in `A` nor in the sums. So few columns leave
+/// columns. No room is needed after the rows, neither in `A` nor in the sums. So few columns leave
 /// registers for many rows: sums that wait for nothing but their own additions are what a product
 /// with one column needs.
 template <class T>

@@ -17,7 +17,7 @@ index_t panels_of(const Gemm<T>& g) {
   return (g.C.rows + k_panel_rows<T> - 1) / k_panel_rows<T>;
 }
 
-/// What a run over k behind the first adds to the sums.
+/// What a run over k after the first adds to the sums.
 template <class T>
 void add_product(const Panel<T>& panel, index_t rows, index_t k, index_t length,
                  const PanelColumns<T>& columns) {

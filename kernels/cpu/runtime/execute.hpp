@@ -80,8 +80,8 @@ template <class T>
 void execute(const ArgmaxColumns<T>& argmax, Scratch& scratch);
 
 /// The update of these columns, which are all running, in the calling thread. They are whole cache
-/// lines; behind the entries of a state are zeros, which they stay. The norms of a PicardUpdate are
-/// joined in `norms`, and are those of the columns when they have been settled.
+/// lines; after the entries of a state come zeros, which stay zeros. The norms of a PicardUpdate
+/// are joined in `norms`, and are those of the columns when they have been settled.
 template <class T>
 void update_columns(const PicardUpdate<T>& update, std::span<const index_t> columns,
                     std::span<NormLanes<T>> norms);

@@ -8,7 +8,7 @@
 namespace idl::cpu {
 
 /// Takes the cache lines of `count` entries to this core ahead of their being written: those that
-/// another core has read since would each hold up the stores behind it. The optimiser finds the
+/// another core has read since would each hold up the stores after it. The optimiser finds the
 /// whole model so after a training step. To be called within with_widest_vectors, where the
 /// instruction for it is there.
 template <class T>

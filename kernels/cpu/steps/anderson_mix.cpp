@@ -39,7 +39,7 @@ struct ProductSums {
 };
 
 /// G1 is of the newest point, G2 of the one before. The entries beyond the last full set of lanes
-/// are taken with zeros behind them, so that a column has the same products with and without.
+/// are taken with zeros after them, so that a column has the same products with and without.
 template <class T, std::size_t W>
 __attribute__((always_inline)) inline AndersonProducts<T> products_of(const T* x, const T* y,
                                                                       const T* G1, const T* G2,

@@ -18,7 +18,7 @@ inline constexpr bool k_has_clusters = Blocks == 1;
 inline constexpr bool k_has_clusters = true;
 #endif
 
-/// Waits for all threads of the cluster; what they have stored before, all see behind it. A peer's
+/// Waits for all threads of the cluster; what they have stored before, all see after it. A peer's
 /// shared memory may be used from the first such barrier to the last one: only then the peer is
 /// sure to have started, or not to have ended.
 template <int Blocks>

@@ -20,7 +20,7 @@ struct SharedArray {
 template <class T>
 class DynamicShared {
  public:
-  /// The address passes through an empty instruction, behind which the compiler keeps it in a
+  /// The address passes through an empty instruction, after which the compiler keeps it in a
   /// register: it would compute it again at every use, from a special register that is slow to
   /// read.
   __device__ explicit DynamicShared(std::size_t offset = 0) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-// The kernel behind FusedLoop. With P = A (or Aᵀ), in a block, for its tile of columns x:
+// The kernel of FusedLoop. With P = A (or Aᵀ), in a block, for its tile of columns x:
 //     repeat   s = P x;   x <- update(s, what the update holds);   each column's decision
 //
 // A group of `Lanes` threads has `Rows` rows of P, every thread of it `Depth` entries of each of
@@ -14,7 +14,7 @@
 //
 // Where A is too large for one block's registers, the blocks of a cluster share its rows. Each has
 // all of x: owners write new entries, and warps their norms, into the shared memory of all of them,
-// and the barrier is the cluster's. The last one lies behind the last write to a peer, so that no
+// and the barrier is the cluster's. The last one comes after the last write to a peer, so that no
 // block ends too early.
 //
 // The sums of a column have the same order in any tile. Reads of A: n² per block or cluster, once.
@@ -109,7 +109,7 @@ __device__ inline void store_everywhere(const DynamicShared<V>& to, int index, V
 }
 
 /// The warps' shares of two norms, put together in the same way by all warps of the cluster; the
-/// second's lie `apart` behind the first's. Reads of `AtOnce` shares are under way together.
+/// second's lie `apart` after the first's. Reads of `AtOnce` shares are under way together.
 template <class Shape, int AtOnce, class Norm, class Op>
 __device__ inline void combine_shares(const DynamicShared<Norm>& shares, int first, int apart,
                                       Op op, Norm& step, Norm& state) {

@@ -84,7 +84,8 @@ __device__ inline void multiply(const T (&p)[Shape::k_rows][Shape::k_depth],
   }
 }
 
-/// Makes the compiler compute the sums where this stands, though only one branch behind needs them.
+/// Makes the compiler compute the sums where this stands, though only one branch after it needs
+/// them.
 template <class Shape, int Columns, class T>
 __device__ inline void compute_here([[maybe_unused]] T (&sums)[Columns][Shape::k_parts]) {
 #ifdef __CUDACC__

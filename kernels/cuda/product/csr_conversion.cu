@@ -2,7 +2,7 @@
 // DenseToCsr: P <- the nonzero entries of A, in three launches; CsrToDense: A <- P, zero elsewhere.
 //
 // A block takes eight rows (rows.cuh); the 32 threads of a row share out its columns in runs that
-// follow each other, so that a thread's entries go behind those of the threads before it. Counting
+// follow each other, so that a thread's entries come after those of the threads before it. Counting
 // and writing read the matrix once each; in between one block sums up the counts of the rows.
 #include "kernels/cuda/device/entries.cuh"
 #include "kernels/cuda/device/rows.cuh"

@@ -61,7 +61,7 @@ struct CudaBackend::State {
         products(device, pool),
         reduce_scratch(pool, k_reduce_scratch * sizeof(double)) {}
 
-  Workplace place() { return {products, static_cast<double*>(reduce_scratch.data())}; }
+  StepResources place() { return {products, static_cast<double*>(reduce_scratch.data())}; }
 
   Stream owned_stream;
   cudaStream_t stream;
@@ -164,7 +164,7 @@ void CudaBackend::record_for(CUstream_st* stream) {
   IDL_CUDA_CHECK(cudaStreamWaitEvent(stream, state_->recorded.get(), 0));
 }
 
-ProgramHome CudaBackend::home() {
+ProgramEnvironment CudaBackend::home() {
   return {.backend = shared_from_this(),
           .device = device_,
           .stream = state_->stream,

@@ -59,7 +59,7 @@ class CudaBackend final : public Backend, public std::enable_shared_from_this<Cu
 
   template <class T>
   std::unique_ptr<Program> compile_solve(const FixedPoint<T>& solve);
-  ProgramHome home();
+  ProgramEnvironment home();
   bool find_out_conditional_nodes();
   bool use_conditional_nodes();
   int multiprocessors() const;

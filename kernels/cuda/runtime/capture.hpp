@@ -24,7 +24,7 @@ class CaptureSpoiled final : public DeviceError {
 
 /// What record() returns, tried again a few times where its captures were spoiled.
 template <class F>
-auto insist(const F& record) {
+auto retry_spoiled_capture(const F& record) {
   constexpr int k_attempts = 5;
   for (int attempt = 1; attempt < k_attempts; ++attempt) {
     try {
@@ -67,7 +67,7 @@ inline constexpr cudaStreamCaptureMode k_capture_mode = cudaStreamCaptureModeRel
 /// The graph of what enqueue() gives to `stream`, which must not be in use for anything else.
 template <class F>
 Graph capture(cudaStream_t stream, const F& enqueue) {
-  return insist([&] {
+  return retry_spoiled_capture([&] {
     const CaptureLock lock;
     IDL_CUDA_CHECK(cudaStreamBeginCapture(stream, k_capture_mode));
     try {

@@ -29,7 +29,7 @@ void check_body(cudaGraph_t graph) {
   }
 }
 
-/// Adds a WHILE node behind `before` and returns its body.
+/// Adds a WHILE node after `before` and returns its body.
 cudaGraph_t add_while_node(cudaGraph_t graph, cudaGraphNode_t before,
                            cudaGraphConditionalHandle handle) {
   cudaGraphNodeParams parameters = {};
@@ -75,14 +75,14 @@ Graph try_while_graph(ConditionalLoop loop, cudaStream_t stream, const F& enqueu
 
 template <class F>
 Graph make_while_graph(const ConditionalLoop& loop, cudaStream_t stream, const F& enqueue_body) {
-  return insist([&] { return try_while_graph(loop, stream, enqueue_body); });
+  return retry_spoiled_capture([&] { return try_while_graph(loop, stream, enqueue_body); });
 }
 
 /// Base: Program or RecordableProgram.
 template <class Base>
 class CudaProgram : public Base {
  protected:
-  CudaProgram(const ProgramHome& home, Sequence sequence, Steps::Repetition repetition)
+  CudaProgram(const ProgramEnvironment& home, Sequence sequence, Steps::Repetition repetition)
       : Base(std::move(sequence)),
         home_(home),
         steps_(this->sequence(), repetition, home.pool, home.place) {}
@@ -101,13 +101,13 @@ class CudaProgram : public Base {
                                     home_.pool);
   }
 
-  ProgramHome home_;
+  ProgramEnvironment home_;
   Steps steps_;
 };
 
 class StraightProgram final : public CudaProgram<RecordableProgram> {
  public:
-  StraightProgram(const ProgramHome& home, Sequence sequence)
+  StraightProgram(const ProgramEnvironment& home, Sequence sequence)
       : CudaProgram(home, std::move(sequence), Steps::Repetition::once) {
     const cudaStream_t stream = home_.capture_stream;
     exec_ = instantiate_unless_empty(capture(stream, [&] { steps_.enqueue(stream); }), home_.pool);
@@ -129,7 +129,7 @@ class StraightProgram final : public CudaProgram<RecordableProgram> {
 
 class FusedLoopProgram final : public RecordableProgram {
  public:
-  FusedLoopProgram(const ProgramHome& home, Sequence iteration, const FusedLoop& loop)
+  FusedLoopProgram(const ProgramEnvironment& home, Sequence iteration, const FusedLoop& loop)
       : RecordableProgram(std::move(iteration)), home_(home), loop_(loop) {}
 
   void launch() override {
@@ -140,14 +140,15 @@ class FusedLoopProgram final : public RecordableProgram {
   LoopStrategy strategy() const override { return LoopStrategy::fused; }
 
  private:
-  ProgramHome home_;
+  ProgramEnvironment home_;
   FusedLoop loop_;
 };
 
 class ConditionalLoopProgram final : public CudaProgram<Program> {
  public:
-  ConditionalLoopProgram(const ProgramHome& home, Sequence sequence, const std::int32_t* active,
-                         std::int32_t max_iterations, std::int32_t until)
+  ConditionalLoopProgram(const ProgramEnvironment& home, Sequence sequence,
+                         const std::int32_t* active, std::int32_t max_iterations,
+                         std::int32_t until)
       : CudaProgram(home, std::move(sequence), Steps::Repetition::loop),
         iteration_(home.pool, sizeof(std::int32_t)),
         prelude_(make_prelude()) {
@@ -181,7 +182,7 @@ class ConditionalLoopProgram final : public CudaProgram<Program> {
 
 class BlockLoopProgram final : public CudaProgram<Program> {
  public:
-  BlockLoopProgram(const ProgramHome& home, Sequence sequence, const std::int32_t* active,
+  BlockLoopProgram(const ProgramEnvironment& home, Sequence sequence, const std::int32_t* active,
                    std::int32_t max_iterations, std::int32_t until)
       : CudaProgram(home, std::move(sequence), Steps::Repetition::loop),
         until_(until),
@@ -228,7 +229,7 @@ class BlockLoopProgram final : public CudaProgram<Program> {
     IDL_CUDA_CHECK(cudaEventRecord(looked_at(block).get(), home_.stream));
   }
 
-  /// active[0] after `block`, or after the block behind it, which has left 0 as it was.
+  /// active[0] after `block`, or after the next block, which has left 0 as it was.
   std::int32_t active_after(std::int32_t block) const {
     cudaError_t status = cudaEventQuery(looked_at(block).get());
     while (status == cudaErrorNotReady) {
@@ -251,30 +252,30 @@ class BlockLoopProgram final : public CudaProgram<Program> {
 
 }  // namespace
 
-std::unique_ptr<Program> compile_straight(const ProgramHome& home, Sequence sequence) {
+std::unique_ptr<Program> compile_straight(const ProgramEnvironment& home, Sequence sequence) {
   return std::make_unique<StraightProgram>(home, std::move(sequence));
 }
 
-std::unique_ptr<Program> compile_fused_loop(const ProgramHome& home, Sequence iteration,
+std::unique_ptr<Program> compile_fused_loop(const ProgramEnvironment& home, Sequence iteration,
                                             const FusedLoop& loop) {
   return std::make_unique<FusedLoopProgram>(home, std::move(iteration), loop);
 }
 
-std::unique_ptr<Program> compile_conditional_loop(const ProgramHome& home, Sequence sequence,
+std::unique_ptr<Program> compile_conditional_loop(const ProgramEnvironment& home, Sequence sequence,
                                                   const std::int32_t* active,
                                                   std::int32_t max_iterations, std::int32_t until) {
   return std::make_unique<ConditionalLoopProgram>(home, std::move(sequence), active, max_iterations,
                                                   until);
 }
 
-std::unique_ptr<Program> compile_block_loop(const ProgramHome& home, Sequence sequence,
+std::unique_ptr<Program> compile_block_loop(const ProgramEnvironment& home, Sequence sequence,
                                             const std::int32_t* active, std::int32_t max_iterations,
                                             std::int32_t until) {
   return std::make_unique<BlockLoopProgram>(home, std::move(sequence), active, max_iterations,
                                             until);
 }
 
-std::optional<bool> conditional_nodes_work(const ProgramHome& home) {
+std::optional<bool> conditional_nodes_work(const ProgramEnvironment& home) {
   int driver = 0;
   IDL_CUDA_CHECK(cudaDriverGetVersion(&driver));
   if (driver < 12040) return false;

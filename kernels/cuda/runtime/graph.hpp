@@ -13,13 +13,13 @@
 namespace idl::cuda {
 
 /// What a program needs of the backend that it runs on.
-struct ProgramHome {
+struct ProgramEnvironment {
   std::shared_ptr<Backend> backend;  ///< keeps all the rest alive
   int device;
   cudaStream_t stream;          ///< where programs run
   cudaStream_t capture_stream;  ///< where they are recorded, and nothing runs but the probe
   MemoryPool& pool;
-  Workplace place;
+  StepResources place;
 };
 
 /// A program that may be a part of a graph: plain nodes, in the order of the stream.
@@ -33,30 +33,30 @@ class RecordableProgram : public Program {
 };
 
 /// A validated sequence as one graph.
-std::unique_ptr<Program> compile_straight(const ProgramHome& home, Sequence sequence);
+std::unique_ptr<Program> compile_straight(const ProgramEnvironment& home, Sequence sequence);
 
 /// A small solve as one kernel, which does the steps of `iteration`; no graph is needed.
-std::unique_ptr<Program> compile_fused_loop(const ProgramHome& home, Sequence iteration,
+std::unique_ptr<Program> compile_fused_loop(const ProgramEnvironment& home, Sequence iteration,
                                             const FusedLoop& loop);
 
 /// A loop as a conditional WHILE node. @throws DeviceError, NotSupported where that does not work.
-std::unique_ptr<Program> compile_conditional_loop(const ProgramHome& home, Sequence sequence,
+std::unique_ptr<Program> compile_conditional_loop(const ProgramEnvironment& home, Sequence sequence,
                                                   const std::int32_t* active,
                                                   std::int32_t max_iterations, std::int32_t until);
 
 /// A loop as graphs of k_block_iterations iterations. launch() enqueues block i + 1 before it looks
 /// at what block i left in active[0], and returns with at most two blocks not yet run.
-std::unique_ptr<Program> compile_block_loop(const ProgramHome& home, Sequence sequence,
+std::unique_ptr<Program> compile_block_loop(const ProgramEnvironment& home, Sequence sequence,
                                             const std::int32_t* active, std::int32_t max_iterations,
                                             std::int32_t until);
 
 /// Each longest run of recordable parts as one graph; the others are launched in between.
-std::unique_ptr<Program> join_programs(const ProgramHome& home, Programs given);
+std::unique_ptr<Program> join_programs(const ProgramEnvironment& home, Programs given);
 
 inline constexpr std::int32_t k_block_iterations = 8;
 
 /// Whether conditional WHILE nodes work here: builds a loop of two iterations, runs it and counts.
 /// Nothing is known where others have spoiled all attempts, or memory was short.
-std::optional<bool> conditional_nodes_work(const ProgramHome& home);
+std::optional<bool> conditional_nodes_work(const ProgramEnvironment& home);
 
 }  // namespace idl::cuda

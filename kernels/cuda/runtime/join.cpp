@@ -13,7 +13,7 @@ using Recordables = std::vector<std::shared_ptr<RecordableProgram>>;
 /// Programs as one graph. It keeps them, since they own what its nodes refer to.
 class RecordedRun final : public RecordableProgram {
  public:
-  RecordedRun(const ProgramHome& home, Recordables parts)
+  RecordedRun(const ProgramEnvironment& home, Recordables parts)
       : RecordableProgram(sequence_of({parts.begin(), parts.end()})),
         home_(home),
         parts_(std::move(parts)) {
@@ -43,7 +43,7 @@ class RecordedRun final : public RecordableProgram {
   LoopStrategy strategy() const override { return strategy_of({parts_.begin(), parts_.end()}); }
 
  private:
-  ProgramHome home_;
+  ProgramEnvironment home_;
   Recordables parts_;
   GraphExec exec_;
 };
@@ -72,7 +72,7 @@ void append_parts(Programs& all, const Programs& given) {
 
 }  // namespace
 
-std::unique_ptr<Program> join_programs(const ProgramHome& home, Programs given) {
+std::unique_ptr<Program> join_programs(const ProgramEnvironment& home, Programs given) {
   Programs parts;
   append_parts(parts, given);
   Programs pieces;

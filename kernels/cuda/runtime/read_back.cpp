@@ -15,8 +15,8 @@ constexpr std::size_t k_most_free = 16;
 
 }  // namespace
 
-/// The buffer may go back before its copy has run: the next copy into it is behind this one on the
-/// same stream.
+/// The buffer may go back before its copy has run: the next copy into it comes after this one on
+/// the same stream.
 class ReadBackBuffers::Ticket final : public ReadBack {
  public:
   Ticket(std::shared_ptr<ReadBackBuffers> owner, Buffer buffer, int device)

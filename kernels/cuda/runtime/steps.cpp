@@ -34,7 +34,7 @@ struct ScratchBytes {
 };
 
 struct Prepare {
-  const Workplace& place;
+  const StepResources& place;
 
   template <class T>
   void operator()(const Gemm<T>& g) const {
@@ -49,7 +49,7 @@ struct Prepare {
 struct Enqueue {
   void* scratch;
   bool scratch_is_filled;
-  const Workplace& place;
+  const StepResources& place;
   cudaStream_t stream;
 
   template <class T>
@@ -144,14 +144,17 @@ struct FillScratch {
 
 std::size_t scratch_bytes(const Primitive& step) { return std::visit(ScratchBytes{}, step); }
 
-void prepare(const Primitive& step, const Workplace& place) { std::visit(Prepare{place}, step); }
+void prepare(const Primitive& step, const StepResources& place) {
+  std::visit(Prepare{place}, step);
+}
 
-void enqueue(const Primitive& step, void* scratch, const Workplace& place, cudaStream_t stream) {
+void enqueue(const Primitive& step, void* scratch, const StepResources& place,
+             cudaStream_t stream) {
   std::visit(Enqueue{scratch, false, place, stream}, step);
 }
 
 Steps::Steps(const Sequence& sequence, Repetition repetition, MemoryPool& pool,
-             const Workplace& place)
+             const StepResources& place)
     : sequence_(sequence), place_(place) {
   std::vector<std::size_t> offsets;
   std::size_t total = 0;

@@ -14,7 +14,7 @@
 namespace idl::cuda {
 
 /// What the steps of a backend share.
-struct Workplace {
+struct StepResources {
   LibraryGemm& products;
   double* reduce_scratch;
 };
@@ -23,10 +23,10 @@ struct Workplace {
 std::size_t scratch_bytes(const Primitive& step);
 
 /// Looks up what the primitive needs and what may not be looked up while a stream is captured.
-void prepare(const Primitive& step, const Workplace& place);
+void prepare(const Primitive& step, const StepResources& place);
 
 /// Enqueues one validated primitive. `scratch` has scratch_bytes(step) bytes.
-void enqueue(const Primitive& step, void* scratch, const Workplace& place, cudaStream_t stream);
+void enqueue(const Primitive& step, void* scratch, const StepResources& place, cudaStream_t stream);
 
 /// A validated sequence, ready to be enqueued any number of times, under capture as well.
 class Steps {
@@ -35,7 +35,8 @@ class Steps {
   enum class Repetition { once, loop };
 
   /// `sequence`, `pool` and what `place` refers to must outlive this object. @throws OutOfMemory
-  Steps(const Sequence& sequence, Repetition repetition, MemoryPool& pool, const Workplace& place);
+  Steps(const Sequence& sequence, Repetition repetition, MemoryPool& pool,
+        const StepResources& place);
 
   bool has_prelude() const;
   /// What has to be done once per launch, before the first run.
@@ -50,7 +51,7 @@ class Steps {
   };
 
   const Sequence& sequence_;
-  Workplace place_;
+  StepResources place_;
   PoolMemory memory_;
   std::vector<Scratch> scratch_;  // of each step
 };
