@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "kernels/loop/compacted.hpp"
 
-#include <ranges>
 #include <utility>
 
 #include "kernels/loop/generic.hpp"
@@ -100,8 +99,8 @@ std::unique_ptr<Program> compile_compacted(const std::shared_ptr<Backend>& backe
     parts.push_back(backend->compile(levels[k].gather));
     compile_level(steps_of(levels[k].solve).iteration, k + 1);
   }
-  for (const Level<T>& level : std::views::reverse(levels))
-    parts.push_back(backend->compile(level.scatter));
+  for (auto level = levels.rbegin(); level != levels.rend(); ++level)
+    parts.push_back(backend->compile(level->scatter));
   return std::make_unique<CompactedLoop>(std::move(parts), std::move(memory));
 }
 
