@@ -84,6 +84,7 @@ std::unique_ptr<Program> compile_compacted(const std::shared_ptr<Backend>& backe
                                            const std::vector<index_t>& widths) {
   LoopMemory memory(backend);
   std::vector<Level<T>> levels;
+  levels.reserve(widths.size());
   for (const index_t width : widths)
     levels.push_back(make_level<T>(memory, levels.empty() ? solve : levels.back().solve, width));
   Programs parts;
