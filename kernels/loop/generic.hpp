@@ -14,6 +14,10 @@ std::int32_t loop_iterations(const FixedPoint<T>& solve) {
   return solve.decision.max_iterations - (starts_from_zero(solve) ? 1 : 0);
 }
 
+/// `start`, then `loop`; the loop alone where nothing starts it.
+std::unique_ptr<Program> start_with(Backend& backend, Sequence start,
+                                    std::unique_ptr<Program> loop);
+
 /// A solve step by step over all columns, as steps_of() says. The description is valid.
 template <class T>
 std::unique_ptr<Program> compile_generic(Backend& backend, const FixedPoint<T>& solve);

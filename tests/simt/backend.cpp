@@ -7,12 +7,10 @@
 #include <vector>
 
 #include "idl/error.hpp"
-#include "kernels/cuda/loop/fused_loop.hpp"
+#include "kernels/cuda/loop/compile_solve.hpp"
 #include "kernels/cuda/loop/loop_control.hpp"
 #include "kernels/cuda/runtime/factory.hpp"
 #include "kernels/cuda/runtime/leading_dimension.hpp"
-#include "kernels/loop/choice.hpp"
-#include "kernels/loop/generic.hpp"
 #include "kernels/validate.hpp"
 
 namespace idl::cuda {
@@ -155,20 +153,11 @@ std::unique_ptr<Program> SimtBackend::compile(Sequence sequence) {
 
 template <class T>
 std::unique_ptr<Program> SimtBackend::compile_solve(const FixedPoint<T>& solve) {
-  validate(solve, device());
-  if (auto program = compile_refined_if_chosen(strategy_, shared_from_this(), solve))
-    return program;
-  if (const auto fused = cuda::FusedLoop::choose(strategy_, solve, k_multiprocessors)) {
-    SolveSteps steps = steps_of(solve);
-    auto loop =
-        std::make_unique<FusedProgram>(shared_from_this(), std::move(steps.iteration), *fused);
-    if (fused->starts_by_itself() || steps.start.empty()) return loop;
-    return std::make_unique<ProgramsInOrder>(
-        Programs{compile(std::move(steps.start)), std::move(loop)});
-  }
-  if (auto program = compile_compacted_if_chosen(strategy_, shared_from_this(), solve))
-    return program;
-  return compile_generic(*this, solve);
+  return cuda::compile_solve(shared_from_this(), strategy_, k_multiprocessors, solve,
+                             [this](Sequence iteration, const cuda::FusedLoop& loop) {
+                               return std::make_unique<FusedProgram>(shared_from_this(),
+                                                                     std::move(iteration), loop);
+                             });
 }
 
 std::unique_ptr<Program> SimtBackend::compile(const FixedPoint<float>& solve) {

@@ -82,23 +82,17 @@ class WhileProgram final : public Program {
 
 class ColumnProgram final : public Program {
  public:
-  ColumnProgram(CpuBackend& backend, Sequence start, Sequence iteration,
-                std::unique_ptr<ColumnLoop> columns)
-      : Program(std::move(iteration)),
-        backend_(backend),
-        start_(std::move(start)),
-        columns_(std::move(columns)) {}
+  ColumnProgram(CpuBackend& backend, Sequence iteration, std::unique_ptr<ColumnLoop> columns)
+      : Program(std::move(iteration)), backend_(backend), columns_(std::move(columns)) {}
 
   void launch() override {
     const ThreadShare share = backend_.share_threads();
-    backend_.run_valid(start_);
     columns_->run();
   }
   LoopStrategy strategy() const override { return LoopStrategy::column_by_column; }
 
  private:
   CpuBackend& backend_;
-  Sequence start_;
   std::unique_ptr<ColumnLoop> columns_;
 };
 
@@ -211,9 +205,10 @@ std::unique_ptr<Program> CpuBackend::compile_solve(const FixedPoint<T>& solve) {
   if (by_columns())
     if (auto columns = ColumnLoop::make(solve, threads_)) {
       SolveSteps steps = steps_of(solve);
-      if (solve.start == SolveStart::zero) steps.start.clear();  // which the columns do themselves
-      return std::make_unique<ColumnProgram>(*this, std::move(steps.start),
-                                             std::move(steps.iteration), std::move(columns));
+      auto loop =
+          std::make_unique<ColumnProgram>(*this, std::move(steps.iteration), std::move(columns));
+      if (solve.start == SolveStart::zero) return loop;  // which starts by itself
+      return start_with(*this, std::move(steps.start), std::move(loop));
     }
   return compile_generic(*this, solve);
 }

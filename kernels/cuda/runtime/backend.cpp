@@ -5,13 +5,11 @@
 #include <utility>
 
 #include "idl/error.hpp"
-#include "kernels/cuda/loop/fused_loop.hpp"
+#include "kernels/cuda/loop/compile_solve.hpp"
 #include "kernels/cuda/runtime/device_guard.hpp"
 #include "kernels/cuda/runtime/factory.hpp"
 #include "kernels/cuda/runtime/leading_dimension.hpp"
 #include "kernels/cuda/runtime/read_back.hpp"
-#include "kernels/loop/choice.hpp"
-#include "kernels/loop/generic.hpp"
 #include "kernels/validate.hpp"
 
 namespace idl::cuda {
@@ -220,20 +218,11 @@ int CudaBackend::multiprocessors() const {
 
 template <class T>
 std::unique_ptr<Program> CudaBackend::compile_solve(const FixedPoint<T>& solve) {
-  validate(solve, device());
   const DeviceGuard guard(device_);
-  if (auto program = compile_refined_if_chosen(loop_strategy_, shared_from_this(), solve))
-    return program;
-  if (const auto fused = FusedLoop::choose(loop_strategy_, solve, multiprocessors())) {
-    SolveSteps steps = steps_of(solve);
-    auto loop = compile_fused_loop(home(), std::move(steps.iteration), *fused);
-    if (fused->starts_by_itself() || steps.start.empty()) return loop;
-    return std::make_unique<ProgramsInOrder>(
-        Programs{compile_straight(home(), std::move(steps.start)), std::move(loop)});
-  }
-  if (auto program = compile_compacted_if_chosen(loop_strategy_, shared_from_this(), solve))
-    return program;
-  return compile_generic(*this, solve);
+  return cuda::compile_solve(shared_from_this(), loop_strategy_, multiprocessors(), solve,
+                             [this](Sequence iteration, const FusedLoop& loop) {
+                               return compile_fused_loop(home(), std::move(iteration), loop);
+                             });
 }
 
 std::unique_ptr<Program> CudaBackend::compile(const FixedPoint<float>& solve) {
