@@ -4,6 +4,7 @@
 #include <string>
 #include <variant>
 
+#include "idl/error.hpp"
 #include "kernels/check_acceleration.hpp"
 #include "kernels/check_optimisers.hpp"
 #include "kernels/operand_checks.hpp"
@@ -314,6 +315,17 @@ void validate(const Primitive& primitive, Device device) {
 
 void validate(const Sequence& sequence, Device device) {
   for (const Primitive& step : sequence) validate(step, device);
+}
+
+void validate_loop(const Sequence& sequence, VectorView<const std::int32_t> active,
+                   std::int32_t max_iterations, Device device) {
+  IDL_CHECK(active.size == 1 && active.data != nullptr,
+            "compile_while: active has size " + std::to_string(active.size) + ", expected 1");
+  IDL_CHECK(active.device == device, "compile_while: active is on " + to_string(active.device) +
+                                         ", the backend on " + to_string(device));
+  IDL_CHECK(max_iterations >= 0,
+            "compile_while: max_iterations is " + std::to_string(max_iterations));
+  validate(sequence, device);
 }
 
 }  // namespace idl

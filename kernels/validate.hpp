@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <cstdint>
+
 #include "kernels/primitives.hpp"
 
 namespace idl {
@@ -13,5 +15,9 @@ namespace idl {
 void validate(const Primitive& primitive, Device device);
 /// Every step of a sequence, before the first runs.
 void validate(const Sequence& sequence, Device device);
+/// What Backend::compile_while() is given: every step of the loop, one integer on the device that
+/// counts what is active, and a number of iterations that is not negative.
+void validate_loop(const Sequence& sequence, VectorView<const std::int32_t> active,
+                   std::int32_t max_iterations, Device device);
 
 }  // namespace idl

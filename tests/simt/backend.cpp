@@ -171,11 +171,7 @@ std::unique_ptr<Program> SimtBackend::compile_while(Sequence sequence,
                                                     VectorView<const std::int32_t> active,
                                                     std::int32_t max_iterations,
                                                     std::int32_t until) {
-  IDL_CHECK(active.size == 1 && active.data != nullptr && active.device == device(),
-            "compile_while: active is no single integer on " + to_string(device()));
-  IDL_CHECK(max_iterations >= 0,
-            "compile_while: max_iterations is " + std::to_string(max_iterations));
-  validate(sequence, device());
+  validate_loop(sequence, active, max_iterations, device());
   if (strategy_ == LoopStrategy::block_replay)
     throw NotSupported("the emulation has no graphs to replay");
   return std::make_unique<WhileProgram>(shared_from_this(), std::move(sequence), active.data,

@@ -185,13 +185,7 @@ std::unique_ptr<Program> CpuBackend::compile_while(Sequence sequence,
                                                    VectorView<const std::int32_t> active,
                                                    std::int32_t max_iterations,
                                                    std::int32_t until) {
-  IDL_CHECK(active.size == 1 && active.data != nullptr,
-            "compile_while: active has size " + std::to_string(active.size) + ", expected 1");
-  IDL_CHECK(active.device == Device::cpu(),
-            "compile_while: active is on " + to_string(active.device) + ", the backend on cpu");
-  IDL_CHECK(max_iterations >= 0,
-            "compile_while: max_iterations is " + std::to_string(max_iterations));
-  validate(sequence, Device::cpu());
+  validate_loop(sequence, active, max_iterations, Device::cpu());
   return std::make_unique<WhileProgram>(*this, std::move(sequence), active, max_iterations, until);
 }
 

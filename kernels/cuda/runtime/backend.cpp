@@ -236,13 +236,7 @@ std::unique_ptr<Program> CudaBackend::compile_while(Sequence sequence,
                                                     VectorView<const std::int32_t> active,
                                                     std::int32_t max_iterations,
                                                     std::int32_t until) {
-  IDL_CHECK(active.size == 1 && active.data != nullptr,
-            "compile_while: active has size " + std::to_string(active.size) + ", expected 1");
-  IDL_CHECK(active.device == device(), "compile_while: active is on " + to_string(active.device) +
-                                           ", the backend on " + to_string(device()));
-  IDL_CHECK(max_iterations >= 0,
-            "compile_while: max_iterations is " + std::to_string(max_iterations));
-  validate(sequence, device());
+  validate_loop(sequence, active, max_iterations, device());
   if (max_iterations == 0) return std::make_unique<EmptyProgram>(std::move(sequence));
   const DeviceGuard guard(device_);
   if (use_conditional_nodes()) {
