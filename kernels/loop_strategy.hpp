@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <string_view>
 
+#include "kernels/base/named_enum.hpp"
+
 namespace idl {
 
 /// A way to run a loop over columns of which each stops by itself.
@@ -19,28 +21,25 @@ enum class LoopStrategy : std::uint8_t {
   refined            ///< products in bfloat16 around exact residuals
 };
 
+namespace names {
+inline constexpr NamedValue<LoopStrategy> k_loop_strategy[] = {
+    {LoopStrategy::automatic, "automatic"},
+    {LoopStrategy::straight, "straight"},
+    {LoopStrategy::step_by_step, "step_by_step"},
+    {LoopStrategy::column_by_column, "column_by_column"},
+    {LoopStrategy::fused, "fused"},
+    {LoopStrategy::conditional_node, "conditional_node"},
+    {LoopStrategy::block_replay, "block_replay"},
+    {LoopStrategy::compacted, "compacted"},
+    {LoopStrategy::refined, "refined"}};
+}  // namespace names
+
+template <>
+inline constexpr NamedEnum<LoopStrategy> k_named<LoopStrategy>{"loop strategy",
+                                                               names::k_loop_strategy};
+
 constexpr std::string_view to_string(LoopStrategy strategy) {
-  switch (strategy) {
-    case LoopStrategy::automatic:
-      return "automatic";
-    case LoopStrategy::straight:
-      return "straight";
-    case LoopStrategy::step_by_step:
-      return "step_by_step";
-    case LoopStrategy::column_by_column:
-      return "column_by_column";
-    case LoopStrategy::fused:
-      return "fused";
-    case LoopStrategy::conditional_node:
-      return "conditional_node";
-    case LoopStrategy::block_replay:
-      return "block_replay";
-    case LoopStrategy::compacted:
-      return "compacted";
-    case LoopStrategy::refined:
-      return "refined";
-  }
-  return "unknown";
+  return k_named<LoopStrategy>.name_of(strategy);
 }
 
 }  // namespace idl
