@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <type_traits>
 #include <variant>
 #include <vector>
 
@@ -276,8 +277,10 @@ using Primitive = InBothPrecisions<
 /// A program as data: primitives in order.
 using Sequence = std::vector<Primitive>;
 
-inline void append(Sequence& sequence, const Sequence& tail) {
-  sequence.insert(sequence.end(), tail.begin(), tail.end());
+/// For sequences, and for programs and whatever else stands in a row.
+template <class E>
+void append(std::vector<E>& row, const std::type_identity_t<std::vector<E>>& tail) {
+  row.insert(row.end(), tail.begin(), tail.end());
 }
 
 }  // namespace idl

@@ -144,7 +144,7 @@ struct BatchPass<T>::State {
     }
     return matrix->view;
   }
-  std::unique_ptr<Program> join(std::vector<std::shared_ptr<Program>> parts,
+  std::unique_ptr<Program> join(Programs parts,
                                 const std::optional<CallersMatrix<T>>& matrix) const {
     if (matrix) parts.insert(parts.begin(), matrix->take);
     return backend_of(*context)->join(std::move(parts));
@@ -210,18 +210,16 @@ void BatchPass<T>::forward_async() {
 }
 
 template <class T>
-std::vector<std::shared_ptr<Program>> detail::Inside<BatchPass<T>>::forward(
-    const BatchPass<T>& pass) {
-  std::vector<std::shared_ptr<Program>> parts = pass.state_->equilibrium.parts();
+Programs detail::Inside<BatchPass<T>>::forward(const BatchPass<T>& pass) {
+  Programs parts = pass.state_->equilibrium.parts();
   parts.push_back(pass.state_->output);
   return parts;
 }
 
 template <class T>
-std::vector<std::shared_ptr<Program>> detail::Inside<BatchPass<T>>::backward(
-    const BatchPass<T>& pass) {
+Programs detail::Inside<BatchPass<T>>::backward(const BatchPass<T>& pass) {
   pass.state_->require_backward();
-  std::vector<std::shared_ptr<Program>> parts = pass.state_->adjoint->parts();
+  Programs parts = pass.state_->adjoint->parts();
   parts.push_back(pass.state_->gradient);
   return parts;
 }

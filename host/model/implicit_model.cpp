@@ -23,12 +23,7 @@ namespace {
 /// before the loop and after it to stay in the cache; on a GPU as many as fill it.
 index_t tile_columns(Device device) { return device.kind == DeviceKind::cpu ? 1024 : 65536; }
 
-template <class E>
-void append(std::vector<E>& all, const std::vector<E>& more) {
-  all.insert(all.end(), more.begin(), more.end());
-}
-
-void append(SolveReport& all, const SolveReport& more) {
+void append_report(SolveReport& all, const SolveReport& more) {
   append(all.status, more.status);
   append(all.iterations, more.iterations);
   append(all.fallbacks, more.fallbacks);
@@ -146,7 +141,7 @@ void ImplicitModel<T>::predict_into(Context& context, ConstMatrixView<T> U, Matr
     copy<T>(context, U.columns(first, count), PassParts<T>::stacked_U(*pass));
     if (X0) pass->start_from(X0->columns(first, count));
     PassParts<T>::forward_unannounced(*pass, count == m ? report : of_tile);
-    if (count < m) append(report, of_tile);
+    if (count < m) append_report(report, of_tile);
     if (X) copy<T>(context, pass->X(), X->columns(first, count));
     copy<T>(context, pass->Y(), Y.columns(first, count));
   }

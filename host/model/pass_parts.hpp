@@ -18,8 +18,8 @@ struct detail::Inside<BatchPass<T>> {
   /// forward() without its warning, for callers that warn once for many passes.
   static void forward_unannounced(BatchPass<T>& pass, SolveReport& report);
   /// What forward_async() and backward_async() launch, in this order, until start_from() is called.
-  static std::vector<std::shared_ptr<Program>> forward(const BatchPass<T>& pass);
-  static std::vector<std::shared_ptr<Program>> backward(const BatchPass<T>& pass);
+  static Programs forward(const BatchPass<T>& pass);
+  static Programs backward(const BatchPass<T>& pass);
 };
 
 extern template struct detail::Inside<BatchPass<float>>;

@@ -69,6 +69,11 @@ LinearMap<T> FixedPointSolver<T>::A() const {
 }
 
 template <class T>
+MatrixView<T> FixedPointSolver<T>::X() const {
+  return std::visit([](const auto& problem) { return problem.state(); }, problem_);
+}
+
+template <class T>
 Activation FixedPointSolver<T>::activation() const {
   return std::visit([](const auto& problem) { return problem.activation; }, problem_);
 }
@@ -86,10 +91,7 @@ Sequence FixedPointSolver<T>::inputs() {
                                  .kind = ReduceKind::max,
                                  .scale = static_cast<T>(lipschitz_constant(activation()))});
   }
-  if (X0_.rows() > 0) {
-    const auto X = std::visit([](const auto& problem) { return problem.state(); }, problem_);
-    sequence.push_back(CopyMatrix<T>{.X = X0_, .Y = X});
-  }
+  if (X0_.rows() > 0) sequence.push_back(CopyMatrix<T>{.X = X0_, .Y = X()});
   return sequence;
 }
 
@@ -116,7 +118,7 @@ void FixedPointSolver<T>::compile() {
 
 template <class T>
 bool FixedPointSolver<T>::start_from(std::optional<ConstMatrixView<T>> X0) {
-  const auto X = std::visit([](const auto& problem) { return problem.state(); }, problem_);
+  const MatrixView<T> X = this->X();
   IDL_CHECK(!X0 || (X0->rows == X.rows && X0->cols == X.cols),
             "X0 is " + std::to_string(X0->rows) + "x" + std::to_string(X0->cols) +
                 ", the state is " + std::to_string(X.rows) + "x" + std::to_string(X.cols));

@@ -64,6 +64,7 @@ class FixedPointSolver {
   FixedPointSolver(Context& context, const Problem& problem, const Tolerance& tolerance,
                    const SolverOptions& options);
   LinearMap<T> A() const;
+  MatrixView<T> X() const;
   Activation activation() const;
   Sequence inputs();
   void compile();

@@ -78,18 +78,17 @@ template <class T>
 TrainingStep<T>::TrainingStep(Context& context, ImplicitModel<T>& model, index_t samples,
                               LossKind loss, const SolverOptions& solver, Optimizer<T>& optimizer)
     : TrainingStep(model, samples, loss, solver, context, true) {
-  std::vector<std::shared_ptr<Program>> all = parts();
+  Programs all = parts();
   all.push_back(OptimizerProgram<T>::compile(optimizer, context, model, dM()));
   program_ = backend_of(context)->join(std::move(all));
 }
 
 /// From the batch to the losses and dM: a GPU is given all of it at once.
 template <class T>
-std::vector<std::shared_ptr<Program>> TrainingStep<T>::parts() {
-  std::vector<std::shared_ptr<Program>> all = PassParts<T>::forward(pass_);
+Programs TrainingStep<T>::parts() {
+  Programs all = PassParts<T>::forward(pass_);
   all.push_back(backend_of(*context_)->compile(loss_sequence()));
-  if (backward_)
-    for (auto& part : PassParts<T>::backward(pass_)) all.push_back(std::move(part));
+  if (backward_) append(all, PassParts<T>::backward(pass_));
   return all;
 }
 

@@ -86,7 +86,7 @@ class TrainingStep {
   Sequence loss_sequence();
   VectorView<T> losses() { return outcomes_.view().range(0, samples()); }
   VectorView<T> correct() { return outcomes_.view().range(samples(), samples()); }
-  std::vector<std::shared_ptr<Program>> parts();
+  Programs parts();
 
   Context* context_;
   LossKind loss_;

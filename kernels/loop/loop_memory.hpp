@@ -17,8 +17,6 @@ class LoopMemory {
  public:
   explicit LoopMemory(std::shared_ptr<Backend> backend) : backend_(std::move(backend)) {}
 
-  Backend& backend() const { return *backend_; }
-
   /// Uninitialised. @throws OutOfMemory
   template <class T>
   MatrixView<T> matrix(index_t rows, index_t cols) {
@@ -51,8 +49,8 @@ class LoopMemory {
   template <class T>
   T* take(index_t count) {
     const std::size_t bytes = std::max<std::size_t>(static_cast<std::size_t>(count) * sizeof(T), 1);
-    pieces_.reserve(pieces_.size() + 1);
-    pieces_.emplace_back(backend_->allocate(bytes), Release{backend_, bytes});
+    std::unique_ptr<void, Release> piece(backend_->allocate(bytes), {backend_, bytes});
+    pieces_.push_back(std::move(piece));
     return static_cast<T*>(pieces_.back().get());
   }
 
