@@ -7,13 +7,11 @@
 #include <span>
 #include <vector>
 
-#include "host/backend_of.hpp"
 #include "host/c_api/handles.hpp"
 #include "host/model/shortfall.hpp"
 #include "host/options/validate.hpp"
 #include "host/train/optimizer_program.hpp"
 #include "idl/version.hpp"
-#include "kernels/backend.hpp"
 
 namespace idl::c_api {
 
@@ -171,12 +169,7 @@ void train_step(TrainingState<T>& state, const void* U, std::int64_t ldu,
     upload<std::int32_t>(context, std::span(labels, static_cast<std::size_t>(m)), step.labels());
   } else {
     copy<T>(context, {static_cast<const T*>(U), shape.inputs, m, ldu, context.device()}, step.U());
-    const auto bytes = static_cast<std::size_t>(m) * sizeof(std::int32_t);
-    backend_of(context)->upload_async({.destination = step.labels().data,
-                                       .destination_pitch = bytes,
-                                       .source = labels,
-                                       .source_pitch = bytes,
-                                       .width = bytes});
+    step.take_labels(labels);
   }
   OptimizerProgram<T>::prepare_step(state.optimizer, context, 1.0);
   step.launch();

@@ -93,6 +93,16 @@ Programs TrainingStep<T>::parts() {
 }
 
 template <class T>
+void TrainingStep<T>::take_labels(const std::int32_t* labels) {
+  const auto bytes = static_cast<std::size_t>(labels_.size()) * sizeof(std::int32_t);
+  backend_of(*context_)->upload_async({.destination = labels_.data(),
+                                       .destination_pitch = bytes,
+                                       .source = labels,
+                                       .source_pitch = bytes,
+                                       .width = bytes});
+}
+
+template <class T>
 void TrainingStep<T>::launch(const HostBatch<T>& batch) {
   Backend& backend = *backend_of(*context_);
   const auto transfer = [&](MatrixView<T> to, const T* from) {
@@ -105,12 +115,7 @@ void TrainingStep<T>::launch(const HostBatch<T>& batch) {
                           .height = static_cast<std::size_t>(to.cols)});
   };
   transfer(U(), batch.U);
-  const auto label_bytes = static_cast<std::size_t>(labels_.size()) * sizeof(std::int32_t);
-  backend.upload_async({.destination = labels_.data(),
-                        .destination_pitch = label_bytes,
-                        .source = batch.labels,
-                        .source_pitch = label_bytes,
-                        .width = label_bytes});
+  take_labels(batch.labels);
   if (loss_ == LossKind::squared_error) transfer(target_.view(), batch.target);
   launch();
 }

@@ -47,6 +47,9 @@ class TrainingStep {
   index_t samples() const { return pass_.samples(); }
   MatrixView<T> U() { return PassParts<T>::stacked_U(pass_); }  ///< p×m, not contiguous
   VectorView<std::int32_t> labels() { return labels_.view(); }  ///< in [0, q)
+  /// labels() <- as many from the device's memory, or from pinned memory of the host's, in order
+  /// with the work before and after.
+  void take_labels(const std::int32_t* labels);
   ConstMatrixView<T> dM() const { return pass_.dM(); }
 
   /// What launch() does, for inspection.
