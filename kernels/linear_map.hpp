@@ -23,8 +23,23 @@ struct StrictlyUpperMap {
   ConstMatrixView<T> A;
 };
 
+/// The entries that are not stored are 0.
 template <class T>
-using LinearMap = std::variant<DenseMap<T>, StrictlyUpperMap<T>>;
+struct CsrMap {
+  ConstCsrView<T> A;
+  /// Aᵀ, with the same values in the order of its own rows, for what multiplies by it; elsewhere
+  /// empty.
+  ConstCsrView<T> transposed{};
+  index_t longest_row = 0;  ///< entries of the longest row of A or of Aᵀ
+};
+
+template <class T>
+using LinearMap = std::variant<DenseMap<T>, StrictlyUpperMap<T>, CsrMap<T>>;
+
+template <class Kind>
+inline constexpr bool k_is_sparse = false;
+template <class T>
+inline constexpr bool k_is_sparse<CsrMap<T>> = true;
 
 template <class T>
 index_t rows(const LinearMap<T>& map) {
@@ -39,39 +54,61 @@ index_t cols(const LinearMap<T>& map) {
 /// Terms of the longest sum that makes an entry of Ax or Aᵀx: k of the rounding bound γ_k.
 template <class T>
 index_t terms_per_row(const LinearMap<T>& map) {
-  return cols(map);
+  const auto* sparse = std::get_if<CsrMap<T>>(&map);
+  return sparse != nullptr ? sparse->longest_row : cols(map);
+}
+
+/// Entries of A that are stored.
+template <class T>
+index_t stored_entries(const LinearMap<T>& map) {
+  const auto* sparse = std::get_if<CsrMap<T>>(&map);
+  return sparse != nullptr ? sparse->A.nnz : rows(map) * cols(map);
 }
 
 /// Floating-point operations of AX with m columns.
 template <class T>
 double product_flops(const LinearMap<T>& map, index_t m) {
-  return 2.0 * static_cast<double>(rows(map)) * static_cast<double>(cols(map)) *
-         static_cast<double>(m);
+  return 2.0 * static_cast<double>(stored_entries(map)) * static_cast<double>(m);
 }
 
 /// The array of all entries, where there is one.
 template <class T>
 std::optional<ConstMatrixView<T>> entries_of(const LinearMap<T>& map) {
-  return std::visit([](const auto& kind) { return std::optional(kind.A); }, map);
+  return std::visit(
+      []<class Kind>(const Kind& kind) -> std::optional<ConstMatrixView<T>> {
+        if constexpr (k_is_sparse<Kind>)
+          return std::nullopt;
+        else
+          return kind.A;
+      },
+      map);
 }
 
 /// How a product with a map is made.
 struct ProductOptions {
   bool transpose = false;        ///< AᵀX in the place of AX
+  bool accumulate = false;       ///< added to what Y holds
   bool batch_invariant = false;  ///< as Gemm has it
 };
 
-/// The steps of Y <- AX, or Y <- AᵀX.
+/// The steps of Y <- AX, or Y <- AᵀX, or Y <- Y + AX.
 template <class T>
 Sequence product_steps(const LinearMap<T>& map, ConstMatrixView<T> X, MatrixView<T> Y,
                        const ProductOptions& options = {}) {
+  const T beta = options.accumulate ? T(1) : T(0);
   return std::visit(
-      [&](const auto& kind) {
-        return Sequence{Gemm<T>{.A = kind.A,
-                                .B = X,
-                                .C = Y,
-                                .transpose_A = options.transpose,
-                                .batch_invariant = options.batch_invariant}};
+      [&]<class Kind>(const Kind& kind) -> Sequence {
+        if constexpr (k_is_sparse<Kind>) {
+          return {Spmm<T>{
+              .A = options.transpose ? kind.transposed : kind.A, .B = X, .C = Y, .beta = beta}};
+        } else {
+          return {Gemm<T>{.A = kind.A,
+                          .B = X,
+                          .C = Y,
+                          .transpose_A = options.transpose,
+                          .beta = beta,
+                          .batch_invariant = options.batch_invariant}};
+        }
       },
       map);
 }
@@ -80,9 +117,16 @@ Sequence product_steps(const LinearMap<T>& map, ConstMatrixView<T> X, MatrixView
 template <class T>
 LinearMap<T> rows_of(const LinearMap<T>& map, index_t first, index_t count, bool transpose) {
   return std::visit(
-      [&](const auto& kind) -> LinearMap<T> {
-        return DenseMap<T>{transpose ? kind.A.columns(first, count)
-                                     : kind.A.row_range(first, count)};
+      [&]<class Kind>(const Kind& kind) -> LinearMap<T> {
+        if constexpr (k_is_sparse<Kind>) {
+          CsrMap<T> part = {.A = {}, .longest_row = kind.longest_row};
+          (transpose ? part.transposed : part.A) =
+              (transpose ? kind.transposed : kind.A).row_range(first, count);
+          return part;
+        } else {
+          return DenseMap<T>{transpose ? kind.A.columns(first, count)
+                                       : kind.A.row_range(first, count)};
+        }
       },
       map);
 }
@@ -90,7 +134,14 @@ LinearMap<T> rows_of(const LinearMap<T>& map, index_t first, index_t count, bool
 /// The steps of sums_i <- Σ_j |A_ij|.
 template <class T>
 Sequence row_abs_sum_steps(const LinearMap<T>& map, VectorView<T> sums) {
-  return std::visit([&](const auto& kind) { return Sequence{RowAbsSums<T>{kind.A, sums}}; }, map);
+  return std::visit(
+      [&]<class Kind>(const Kind& kind) -> Sequence {
+        if constexpr (k_is_sparse<Kind>)
+          return {CsrRowAbsSums<T>{kind.A, sums}};
+        else
+          return {RowAbsSums<T>{kind.A, sums}};
+      },
+      map);
 }
 
 }  // namespace idl

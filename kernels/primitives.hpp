@@ -170,6 +170,13 @@ struct RowAbsSums {
   VectorView<T> sums;
 };
 
+/// sums_i = Σ_j |A_ij| over the stored entries, summed in double.
+template <class T>
+struct CsrRowAbsSums {
+  ConstCsrView<T> A;
+  VectorView<T> sums;
+};
+
 enum class NormKind : std::uint8_t { one, inf };
 
 /// norms_j = Σ_i |X_ij| or max_i |X_ij|; NaN if the column holds a NaN.
@@ -270,8 +277,8 @@ using Primitive = InBothPrecisions<
     Gemm, Spmm, Sddmm, PicardUpdate, ActivationDerivative, AdjointUpdate, ResetStatus, UpdateStatus,
     AndersonMix, MoveStatus, GatherColumns, ScatterColumns, SoftmaxCrossEntropy, SquaredError,
     StoreValues, AdamUpdate, SgdUpdate, ProjectRowsL1, MaskStrictlyUpper, UpdateParameters,
-    RowAbsSums, ColumnNorms, Reduce, AddScaled, CopyMatrix, Fill, Convert, DenseToCsr, CsrToDense,
-    FillRandom,
+    RowAbsSums, CsrRowAbsSums, ColumnNorms, Reduce, AddScaled, CopyMatrix, Fill, Convert,
+    DenseToCsr, CsrToDense, FillRandom,
     ArgmaxColumns>::Or<RoundToBFloat16, LowGemm, BeginRefinement, UpdateRefinement, ListRunning>;
 
 /// A program as data: primitives in order.

@@ -228,6 +228,15 @@ void check(const RowAbsSums<T>& r, Device device) {
 }
 
 template <class T>
+void check(const CsrRowAbsSums<T>& r, Device device) {
+  OperandChecks checks("CsrRowAbsSums", device);
+  checks.input("A", r.A);
+  checks.output("sums", r.sums);
+  checks.per_row("sums", r.sums, "A", r.A);
+  checks.apart();
+}
+
+template <class T>
 void check(const ColumnNorms<T>& n, Device device) {
   OperandChecks checks("ColumnNorms", device);
   checks.input("X", n.X);

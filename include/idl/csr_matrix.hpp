@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "idl/device.hpp"
+#include "idl/error.hpp"
 #include "idl/matrix.hpp"
 
 namespace idl {
@@ -19,6 +20,16 @@ struct ConstCsrView {
   index_t cols = 0;                           ///< number of columns
   index_t nnz = 0;                            ///< number of entries
   Device device;                              ///< where the three arrays lie
+
+  /// Rows [first, first + count), with the same arrays of entries. @throws InvalidArgument
+  ConstCsrView row_range(index_t first, index_t count) const {
+    IDL_CHECK(first >= 0 && count >= 0 && first + count <= rows,
+              "row_range: the rows reach outside the matrix");
+    ConstCsrView part = *this;
+    part.row_offsets += first;
+    part.rows = count;
+    return part;
+  }
 };
 
 /// The writable form; `capacity` entries fit.

@@ -59,6 +59,8 @@ void execute(const UpdateParameters<T>& step, Scratch& scratch);
 template <class T>
 void execute(const RowAbsSums<T>& row_sums, Scratch& scratch);
 template <class T>
+void execute(const CsrRowAbsSums<T>& row_sums, Scratch& scratch);
+template <class T>
 void execute(const ColumnNorms<T>& norms, Scratch& scratch);
 template <class T>
 void execute(const Reduce<T>& reduce, Scratch& scratch);
