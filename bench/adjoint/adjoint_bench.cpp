@@ -53,12 +53,15 @@ void adjoint(benchmark::State& state, Device device, const Problem& problem) {
       context, size.q, size.m, uniforms<T>(size.q * size.m, 1.0 / static_cast<double>(size.m), 4));
   Matrix<T> X(context, size.n, size.m);
   Matrix<T> V(context, size.n, size.m);
-  solver::FixedPointSolver<T> forward(
-      context, solver::EquilibriumProblem<T>{
-                   .A = DenseMap<T>{model.A()}, .B = model.B(), .U = U, .X = X, .activation = {}});
+  solver::FixedPointSolver<T> forward(context,
+                                      solver::EquilibriumProblem<T>{.A = DenseMap<T>{model.A()},
+                                                                    .B = DenseMap<T>{model.B()},
+                                                                    .U = U,
+                                                                    .X = X,
+                                                                    .activation = {}});
   forward.launch();
   solver::FixedPointSolver<T> solver(context, solver::AdjointProblem<T>{.A = DenseMap<T>{model.A()},
-                                                                        .C = model.C(),
+                                                                        .C = DenseMap<T>{model.C()},
                                                                         .Z = forward.forcing(),
                                                                         .X = X,
                                                                         .dY = dY,

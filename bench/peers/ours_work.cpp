@@ -90,7 +90,7 @@ class SolveWork final : public CaseWork<T> {
         X_(this->context_, this->model_.shape().states, this->samples_),
         solver_(this->context_,
                 solver::EquilibriumProblem<T>{.A = DenseMap<T>{std::as_const(this->model_).A()},
-                                              .B = std::as_const(this->model_).B(),
+                                              .B = DenseMap<T>{std::as_const(this->model_).B()},
                                               .U = U_,
                                               .X = X_,
                                               .activation = this->model_.options().activation},

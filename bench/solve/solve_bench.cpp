@@ -25,9 +25,12 @@ double time_solve(benchmark::State& state, Context& context, const Problem& prob
   const auto U =
       Matrix<T>::from_host(context, problem.size.p, problem.size.m, make_samples<T>(problem).U);
   Matrix<T> X(context, problem.size.n, problem.size.m);
-  solver::FixedPointSolver<T> solver(
-      context, solver::EquilibriumProblem<T>{
-                   .A = DenseMap<T>{model.A()}, .B = model.B(), .U = U, .X = X, .activation = {}});
+  solver::FixedPointSolver<T> solver(context,
+                                     solver::EquilibriumProblem<T>{.A = DenseMap<T>{model.A()},
+                                                                   .B = DenseMap<T>{model.B()},
+                                                                   .U = U,
+                                                                   .X = X,
+                                                                   .activation = {}});
   solver.launch();
   report = solver.report();
   check_states<T>(context, model, U, X, report);

@@ -36,7 +36,7 @@ void time_variant(benchmark::State& state, Device device, const Problem& problem
       Matrix<T>::from_host(context, problem.size.p, problem.size.m, make_samples<T>(problem).U);
   Matrix<T> X(context, problem.size.n, problem.size.m);
   const solver::EquilibriumProblem<T> equilibrium = {
-      .A = DenseMap<T>{model.A()}, .B = model.B(), .U = U, .X = X, .activation = {}};
+      .A = DenseMap<T>{model.A()}, .B = DenseMap<T>{model.B()}, .U = U, .X = X, .activation = {}};
   backend_of(context)->choose_loop_strategy(other.usual);
   solver::FixedPointSolver<T> usual(context, equilibrium);
   backend_of(context)->choose_loop_strategy(other.strategy);

@@ -52,6 +52,7 @@ struct BatchPass<T>::State {
         const BatchPassOptions& options_in)
       : context(&context_in),
         model(&model_in),
+        structure(detail::Inside<ImplicitModel<T>>::of(model_in)),
         samples(checked_samples(samples_in, options_in.solver)),
         options(options_in),
         n(model_in.shape().states),
@@ -63,8 +64,8 @@ struct BatchPass<T>::State {
                                  model_in.options().well_posedness, n, samples)),
         equilibrium(
             context_in,
-            solver::EquilibriumProblem<T>{.A = A(),
-                                          .B = model_in.B(),
+            solver::EquilibriumProblem<T>{.A = structure->maps(model_in.M()).A,
+                                          .B = structure->maps(model_in.M()).B,
                                           .U = XU.view().row_range(n, model_in.input_rows()),
                                           .X = X(),
                                           .activation = model_in.options().activation},
@@ -77,39 +78,22 @@ struct BatchPass<T>::State {
     backend.run(Fill<T>{.Y = XU});
     if (model_in.options().bias)
       backend.run(Fill<T>{.Y = XU.view().row_range(n + p, 1), .value = T(1)});
-    output = backend.compile(output_sequence());
+    output =
+        backend.compile(structure->output(model_in.M(), XU, Y, options.solver.batch_invariant));
     if (options.backward) prepare_backward();
   }
 
-  LinearMap<T> A() const { return structure_of(*model).map(model->M(), model->layout()); }
   MatrixView<T> X() { return XU.view().row_range(0, n); }
   MatrixView<T> U() { return XU.view().row_range(n, p); }
   MatrixView<T> V() { return VdY.view().row_range(0, n); }
   MatrixView<T> dY() { return VdY.view().row_range(n, q); }
 
-  /// Y = [C D][X; U], or CX with no_D.
-  Sequence output_sequence() {
-    const bool no_D = model->options().no_D;
-    const ConstMatrixView<T> CD = model->M().row_range(n, q);
-    return {Gemm<T>{.A = no_D ? model->C() : CD,
-                    .B = no_D ? X() : XU.view(),
-                    .C = Y,
-                    .batch_invariant = options.solver.batch_invariant}};
-  }
-
-  /// dM, with zeros where M is fixed to zero; dU = [B; D]ᵀ[V; dY].
+  /// dM, and dU where it is asked for.
   Sequence gradient_sequence() {
-    const bool no_D = model->options().no_D;
-    Sequence sequence = structure_of(*model).gradient(VdY, XU, dM, model->layout());
-    if (no_D) sequence.push_back(Fill<T>{.Y = dM.view().block(n, n, q, model->input_rows())});
-    if (options.input_gradient) {
-      const ConstMatrixView<T> BD = model->M().columns(n, p);
-      sequence.push_back(Gemm<T>{.A = no_D ? BD.row_range(0, n) : BD,
-                                 .B = no_D ? V() : VdY.view(),
-                                 .C = dU,
-                                 .transpose_A = true,
-                                 .batch_invariant = options.solver.batch_invariant});
-    }
+    Sequence sequence = structure->gradient(VdY, XU, dM);
+    if (options.input_gradient)
+      append(sequence, structure->input_gradient(model->M(), transposes, VdY, dU,
+                                                 options.solver.batch_invariant));
     return sequence;
   }
 
@@ -117,17 +101,23 @@ struct BatchPass<T>::State {
     VdY = Matrix<T>(*context, n + q, samples);
     dM = Matrix<T>(*context, model->M().rows, model->M().cols);
     if (options.input_gradient) dU = Matrix<T>(*context, p, samples);
-    backend_of(*context)->run(Fill<T>{.Y = VdY});
+    Backend& backend = *backend_of(*context);
+    backend.run(Fill<T>{.Y = VdY});
+    backend.run(Fill<T>{.Y = dM});
+    transposes = Vector<T>(*context, structure->transposed_values());
+    const ModelMaps<T> maps = structure->maps(model->M(), transposes);
+    if (transposes.size() > 0)
+      transpose = backend.compile(structure->transpose_steps(model->M(), transposes));
     adjoint.emplace(*context,
-                    solver::AdjointProblem<T>{.A = A(),
-                                              .C = model->C(),
+                    solver::AdjointProblem<T>{.A = maps.A,
+                                              .C = maps.C,
                                               .Z = equilibrium.forcing(),
                                               .X = X(),
                                               .dY = dY(),
                                               .V = V(),
                                               .activation = model->options().activation},
                     method);
-    gradient = backend_of(*context)->compile(gradient_sequence());
+    gradient = backend.compile(gradient_sequence());
   }
 
   void require_backward() const {
@@ -152,6 +142,7 @@ struct BatchPass<T>::State {
 
   Context* context;
   const ImplicitModel<T>* model;
+  std::shared_ptr<const Structure<T>> structure;  ///< of the model
   index_t samples;
   BatchPassOptions options;
   index_t n;
@@ -162,10 +153,12 @@ struct BatchPass<T>::State {
   Matrix<T> VdY;
   Matrix<T> dM;
   Matrix<T> dU;
+  Vector<T> transposes;  ///< the values of transposes, where these are stored
   SolverOptions method;  ///< those of the pass, with nothing automatic
   solver::FixedPointSolver<T> equilibrium;
   std::optional<solver::FixedPointSolver<T>> adjoint;
   std::shared_ptr<Program> output;
+  std::shared_ptr<Program> transpose;  ///< none where there are no transposes
   std::shared_ptr<Program> gradient;
   std::optional<CallersMatrix<T>> callers_U;
   std::optional<CallersMatrix<T>> callers_dY;
@@ -220,6 +213,7 @@ template <class T>
 Programs detail::Inside<BatchPass<T>>::backward(const BatchPass<T>& pass) {
   pass.state_->require_backward();
   Programs parts = pass.state_->adjoint->parts();
+  if (pass.state_->transpose) parts.insert(parts.begin(), pass.state_->transpose);
   parts.push_back(pass.state_->gradient);
   return parts;
 }

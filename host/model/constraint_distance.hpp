@@ -3,10 +3,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <string>
 #include <vector>
 
-#include "host/model/structure/structure.hpp"
 #include "idl/matrix.hpp"
 #include "idl/well_posedness.hpp"
 
@@ -29,26 +29,45 @@ inline double rounding_of(const WellPosedness& constraint, index_t n, double eps
   return 4.0 * (static_cast<double>(n) + 4.0) * epsilon * constraint.kappa;
 }
 
-/// Of the n×n matrix with the entries at(i, j), i the row.
+/// A row of A: |A_ij| for the columns j that are stored, ascending.
+struct RowMagnitudes {
+  std::vector<index_t> columns;
+  std::vector<double> values;
+};
+
+/// By how much the projection moves row i of A in the ℓ1 norm; negative where the row could be
+/// longer by so much.
+double row_distance(const WellPosedness& constraint, index_t i, const RowMagnitudes& row);
+
+/// Of a matrix of n rows; take_row(i, row) sets row i.
 /// @param epsilon  as for rounding_of
-template <class At>
+template <class TakeRow>
 ConstraintDistance distance_to(const WellPosedness& constraint, index_t n, double epsilon,
-                               const At& at) {
+                               const TakeRow& take_row) {
   ConstraintDistance result;
-  const Structure<double>& structure = structure_of<double>(constraint.kind);
-  std::vector<double> magnitudes(static_cast<std::size_t>(n));
+  RowMagnitudes row;
   for (index_t i = 0; i < n; ++i) {
-    double sum = 0.0;
-    for (index_t j = 0; j < n; ++j) {
-      const double magnitude = std::abs(static_cast<double>(at(i, j)));
-      magnitudes[static_cast<std::size_t>(j)] = magnitude;
-      sum += magnitude;
-    }
+    take_row(i, row);
+    const double sum = std::accumulate(row.values.begin(), row.values.end(), 0.0);
     result.inf_norm = std::max(result.inf_norm, sum);
-    result.distance = std::max(result.distance, structure.row_distance(constraint, i, magnitudes));
+    result.distance = std::max(result.distance, row_distance(constraint, i, row));
   }
   result.rounding = rounding_of(constraint, n, epsilon);
   return result;
+}
+
+/// The rows of the n×n matrix with the entries at(i, j), i the row.
+template <class At>
+auto dense_rows(index_t n, At at) {
+  return [n, at](index_t i, RowMagnitudes& row) {
+    const auto count = static_cast<std::size_t>(n);
+    row.columns.resize(count);
+    row.values.resize(count);
+    for (index_t j = 0; j < n; ++j) {
+      row.columns[static_cast<std::size_t>(j)] = j;
+      row.values[static_cast<std::size_t>(j)] = std::abs(static_cast<double>(at(i, j)));
+    }
+  };
 }
 
 /// "|A|_inf is 4.43, kappa is 0.95: ...".

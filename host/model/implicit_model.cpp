@@ -76,30 +76,35 @@ ImplicitModel<T>::ImplicitModel(Context& context, ModelShape shape, ModelOptions
     : shape_(shape), options_(options) {
   validate(shape);
   validate(options);
-  const ParameterLayout layout = this->layout();
-  M_ = Matrix<T>(context, layout.rows, layout.cols);
-  backend_of(context)->run_in_order(structure_of(*this).initial_values(M_, layout, seed));
+  *this = detail::Inside<ImplicitModel>::make(context, make_structure<T>(shape, options), shape,
+                                              options);
+  backend_of(context)->run_in_order(structure_of(*this).initial_values(M_, seed));
   project(context);
 }
 
 template <class T>
-ParameterLayout ImplicitModel<T>::layout() const {
-  return layout_of(shape_, options_);
+const ParameterLayout& ImplicitModel<T>::layout() const {
+  return structure_of(*this).layout();
 }
 
 template <class T>
 void ImplicitModel<T>::project(Context& context) {
-  Sequence steps = steps_of(structure_of(*this).projection(options_.well_posedness, M(), layout()));
-  if (options_.no_D) steps.push_back(Fill<T>{.Y = D()});
+  const Structure<T>& structure = structure_of(*this);
+  Sequence steps = steps_of(structure.projection(options_.well_posedness, M()));
+  append(steps, structure.clear_unused(M()));
   backend_of(context)->run_in_order(steps);
 }
 
 template <class T>
 ImplicitModel<T> ImplicitModel<T>::clone(Context& context) const {
+  using Inside = detail::Inside<ImplicitModel>;
   ImplicitModel copy;
   copy.shape_ = shape_;
   copy.options_ = options_;
   copy.M_ = M_.clone(context);
+  copy.inside_ = context.device() == device()
+                     ? inside_
+                     : std::make_shared<const Inside>(Inside{structure_of(*this).clone(context)});
   return copy;
 }
 

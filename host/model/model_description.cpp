@@ -7,6 +7,7 @@
 #include <type_traits>
 
 #include "host/model/model_file.hpp"
+#include "host/model/structure/structure.hpp"
 #include "host/model/tensor_prefix.hpp"
 #include "host/options/validate.hpp"
 #include "idl/error.hpp"
@@ -154,13 +155,12 @@ Activation activation_of(const io::Safetensors& file, const LoadOptions& given,
 WellPosednessKind kind_of_A(const io::Array& A, const Statements& statements) {
   const index_t n = A.shape[0];
   const std::vector<double> entries = A.as<double>();
-  const auto at = [&](index_t i, index_t j) {
-    return entries[static_cast<std::size_t>(i * n + j)];
-  };
+  const auto rows = dense_rows(
+      n, [&](index_t i, index_t j) { return entries[static_cast<std::size_t>(i * n + j)]; });
   const double epsilon = std::numeric_limits<float>::epsilon();
-  const bool in_ball = !distance_to(WellPosedness::inf_norm_ball(), n, epsilon, at).outside();
+  const bool in_ball = !distance_to(WellPosedness::inf_norm_ball(), n, epsilon, rows).outside();
   const auto upper = WellPosedness::strictly_upper_triangular();
-  if (!in_ball && !distance_to(upper, n, epsilon, at).outside())
+  if (!in_ball && !distance_to(upper, n, epsilon, rows).outside())
     return statements.assume("well_posedness", upper.kind,
                              "recognised: A is zero on and below its diagonal");
   return statements.assume("well_posedness", WellPosednessKind::inf_norm_ball);
@@ -231,6 +231,8 @@ std::string to_text(const Assumption& assumption) {
   return assumption.key + ": " + assumption.value + " (" + assumption.reason + ")";
 }
 
+ParameterLayout ModelDescription::layout() const { return layout_of(shape, options); }
+
 ModelDescription describe_model(const io::Safetensors& file, const LoadOptions& given) {
   check_keys(file);
   check_given(given);
@@ -252,10 +254,11 @@ ModelDescription describe_model(const io::Safetensors& file, const LoadOptions& 
   const std::vector<double> entries = A.as<double>();
   const double epsilon = A.type == io::DataType::f64 ? std::numeric_limits<double>::epsilon()
                                                      : std::numeric_limits<float>::epsilon();
-  model.constraint = distance_to(
-      model.options.well_posedness, model.shape.states, epsilon, [&](index_t i, index_t j) {
-        return entries[static_cast<std::size_t>(i * model.shape.states + j)];
-      });
+  model.constraint =
+      distance_to(model.options.well_posedness, model.shape.states, epsilon,
+                  dense_rows(model.shape.states, [&](index_t i, index_t j) {
+                    return entries[static_cast<std::size_t>(i * model.shape.states + j)];
+                  }));
   return model;
 }
 

@@ -37,7 +37,7 @@ struct ModelDescription {
   std::vector<Assumption> assumptions;
   ConstraintDistance constraint;  ///< of A as it lies in the file
 
-  ParameterLayout layout() const { return layout_of(shape, options); }
+  ParameterLayout layout() const;
 };
 
 /// Looks at A too, which may tell that it is strictly upper triangular.

@@ -129,9 +129,9 @@ std::vector<T> feasible_parameters(Context& context, const ImplicitModel<T>& mod
   const WellPosedness& constraint = model.options().well_posedness;
   const ParameterLayout layout = model.layout();
   const ParameterTensor& A = layout.at("A");
-  const auto distance =
-      distance_to(constraint, A.rows, std::numeric_limits<T>::epsilon(),
-                  [&](index_t i, index_t j) { return M[entry_of(A, i, j, layout)]; });
+  const auto distance = distance_to(
+      constraint, A.rows, std::numeric_limits<T>::epsilon(),
+      dense_rows(A.rows, [&](index_t i, index_t j) { return M[entry_of(A, i, j, layout)]; }));
   if (!(distance.distance > 0.0) && !model.options().no_D) return M;
   ImplicitModel<T> feasible = model.clone(context);
   feasible.project(context);

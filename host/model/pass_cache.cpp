@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "host/backend_of.hpp"
+#include "host/model/structure/structure.hpp"
 
 namespace idl {
 namespace {
@@ -38,6 +39,7 @@ std::shared_ptr<BatchPass<T>> PassCache::pass(const ImplicitModel<T>& model, ind
   using Pass = std::shared_ptr<BatchPass<T>>;
   const Key key = {.parameters = model.M().data,
                    .ld = model.M().ld,
+                   .structure = detail::Inside<ImplicitModel<T>>::of(model),
                    .shape = model.shape(),
                    .options = model.options(),
                    .samples = samples,

@@ -37,6 +37,7 @@ class PassCache {
   struct Key {
     const void* parameters;
     index_t ld;
+    std::shared_ptr<const void> structure;
     ModelShape shape;
     ModelOptions options;
     index_t samples;

@@ -19,9 +19,7 @@ template <class T>
 void project(Context& context, const WellPosedness& constraint, MatrixView<T> A) {
   IDL_CHECK(A.rows == A.cols, "project: A is " + std::to_string(A.rows) + "x" +
                                   std::to_string(A.cols) + ", it must be square");
-  const ParameterLayout alone = {A.rows, A.cols, {{"A", 0, 0, A.rows, A.cols}}};
-  backend_of(context)->run_in_order(
-      steps_of(structure_of<T>(constraint.kind).projection(constraint, A, alone)));
+  backend_of(context)->run_in_order(steps_of(projection_of(constraint, A)));
 }
 
 template <class T>

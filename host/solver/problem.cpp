@@ -50,17 +50,14 @@ SolverMemory<T> AdjointProblem<T>::make_memory(Context& context) const {
 
 template <class T>
 Sequence EquilibriumProblem<T>::inputs(SolverMemory<T>& memory, bool batch_invariant) const {
-  return {Gemm<T>{.A = B, .B = U, .C = memory.forcing, .batch_invariant = batch_invariant}};
+  return product_steps<T>(B, U, memory.forcing, {.batch_invariant = batch_invariant});
 }
 
 template <class T>
 Sequence AdjointProblem<T>::inputs(SolverMemory<T>& memory, bool batch_invariant) const {
   Sequence sequence = product_steps<T>(A, X, memory.Psi, {.batch_invariant = batch_invariant});
-  sequence.push_back(Gemm<T>{.A = C,
-                             .B = dY,
-                             .C = memory.forcing,
-                             .transpose_A = true,
-                             .batch_invariant = batch_invariant});
+  append(sequence, product_steps<T>(C, dY, memory.forcing,
+                                    {.transpose = true, .batch_invariant = batch_invariant}));
   return sequence;
 }
 
@@ -88,9 +85,9 @@ FixedPoint<T> AdjointProblem<T>::iteration(SolverMemory<T>& memory) const {
 template <class T>
 Sequence EquilibriumProblem<T>::norms(SolverMemory<T>& memory) const {
   Sequence sequence = norm_of_A(A, memory);
+  append(sequence, row_abs_sum_steps<T>(B, memory.B_row_sums));
   append(sequence,
-         {RowAbsSums<T>{.A = B, .sums = memory.B_row_sums},
-          Reduce<T>{
+         {Reduce<T>{
               .x = memory.B_row_sums, .result = memory.iteration.B_norm(), .kind = ReduceKind::max},
           ColumnNorms<T>{.X = U, .norms = memory.iteration.forcing_norms()}});
   return sequence;
@@ -107,7 +104,7 @@ Sequence AdjointProblem<T>::norms(SolverMemory<T>& memory) const {
 template <class T>
 void EquilibriumProblem<T>::certify(const IterationRecord& record, const GainFallback& fallback,
                                     SolveReport& report) const {
-  certify_state(record, arithmetic_of(A, B.cols, activation), fallback, report);
+  certify_state(record, arithmetic_of(A, terms_per_row(B), activation), fallback, report);
 }
 
 template <class T>

@@ -35,7 +35,7 @@ struct SolverMemory {
 template <class T>
 struct EquilibriumProblem {
   LinearMap<T> A;
-  ConstMatrixView<T> B;
+  LinearMap<T> B;
   ConstMatrixView<T> U;
   MatrixView<T> X;
   Activation activation;
@@ -59,7 +59,7 @@ struct EquilibriumProblem {
 template <class T>
 struct AdjointProblem {
   LinearMap<T> A;
-  ConstMatrixView<T> C;
+  LinearMap<T> C;
   ConstMatrixView<T> Z;
   ConstMatrixView<T> X;
   ConstMatrixView<T> dY;

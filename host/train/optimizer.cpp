@@ -50,9 +50,9 @@ StoreValues<T> store_schedule(const OptimizerOptions& options, VectorView<T> sch
 template <class T>
 Sequence update_steps(const OptimizerOptions& options, const Buffers<T>& buffers,
                       ImplicitModel<T>& model, ConstMatrixView<T> dM) {
-  UpdateParameters<T> step = {.update = {},
-                              .projection = structure_of(model).projection(
-                                  model.options().well_posedness, model.M(), model.layout())};
+  UpdateParameters<T> step = {
+      .update = {},
+      .projection = structure_of(model).projection(model.options().well_posedness, model.M())};
   if (options.kind == OptimizerKind::sgd) {
     step.update = SgdUpdate<T>{.M = model.M(),
                                .dM = dM,
@@ -76,7 +76,7 @@ Sequence update_steps(const OptimizerOptions& options, const Buffers<T>& buffers
                                 .left_out = buffers.left_out};
   }
   Sequence sequence = {step};
-  if (model.options().no_D) sequence.push_back(Fill<T>{.Y = model.D()});
+  append(sequence, structure_of(model).clear_unused(model.M()));
   return sequence;
 }
 

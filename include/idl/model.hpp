@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -72,7 +73,7 @@ class IDL_EXPORT ImplicitModel {
   /// p' = inputs, plus one with bias.
   index_t input_rows() const { return shape_.inputs + (options_.bias ? 1 : 0); }
   /// The tensors that the model's file has, and where they lie in M: A, B, C and (unless no_D) D.
-  ParameterLayout layout() const;
+  const ParameterLayout& layout() const;
 
   /// [A B; C D], (n+q)×(n+p'). Whoever changes it calls project() afterwards.
   MatrixView<T> M() { return M_.view(); }
@@ -126,11 +127,13 @@ class IDL_EXPORT ImplicitModel {
   ImplicitModel clone(Context& context) const;
 
  private:
+  friend struct detail::Inside<ImplicitModel>;
   ImplicitModel() = default;
 
   ModelShape shape_;
   ModelOptions options_;
   Matrix<T> M_;
+  std::shared_ptr<const detail::Inside<ImplicitModel>> inside_;  ///< what the parameters are
 };
 
 extern template class ImplicitModel<float>;

@@ -234,9 +234,12 @@ TYPED_TEST(BatchPassTest, IteratesAProductAnUpdateAndADecision) {
   const auto dY = Matrix<T>::zeros(context, k_q, k_m);
   Matrix<T> X(context, k_n, k_m);
   Matrix<T> V(context, k_n, k_m);
-  solver::FixedPointSolver<T> equilibrium(
-      context, solver::EquilibriumProblem<T>{
-                   .A = DenseMap<T>{model.A()}, .B = model.B(), .U = U, .X = X, .activation = {}});
+  solver::FixedPointSolver<T> equilibrium(context,
+                                          solver::EquilibriumProblem<T>{.A = DenseMap<T>{model.A()},
+                                                                        .B = DenseMap<T>{model.B()},
+                                                                        .U = U,
+                                                                        .X = X,
+                                                                        .activation = {}});
   const Sequence forward = steps_of(equilibrium.description()).iteration;
   ASSERT_EQ(forward.size(), 3U);
   EXPECT_TRUE(std::holds_alternative<Gemm<T>>(forward[0]));
@@ -244,7 +247,7 @@ TYPED_TEST(BatchPassTest, IteratesAProductAnUpdateAndADecision) {
   EXPECT_TRUE(std::holds_alternative<UpdateStatus<T>>(forward[2]));
   solver::FixedPointSolver<T> adjoint(context,
                                       solver::AdjointProblem<T>{.A = DenseMap<T>{model.A()},
-                                                                .C = model.C(),
+                                                                .C = DenseMap<T>{model.C()},
                                                                 .Z = equilibrium.forcing(),
                                                                 .X = X,
                                                                 .dY = dY,

@@ -58,8 +58,11 @@ class Compaction : public DeviceTest<C> {
     choose(compacting);
     solver::FixedPointSolver<Scalar> solver(
         this->context(),
-        solver::EquilibriumProblem<Scalar>{
-            .A = DenseMap<Scalar>{A}, .B = B, .U = U, .X = X.view(), .activation = {}},
+        solver::EquilibriumProblem<Scalar>{.A = DenseMap<Scalar>{A},
+                                           .B = DenseMap<Scalar>{B},
+                                           .U = U,
+                                           .X = X.view(),
+                                           .activation = {}},
         options(tolerance));
     solver.launch();
     auto report = solver.report();
@@ -78,7 +81,7 @@ class Compaction : public DeviceTest<C> {
     solver::FixedPointSolver<Scalar> solver(
         this->context(),
         solver::AdjointProblem<Scalar>{.A = DenseMap<Scalar>{A},
-                                       .C = C_matrix,
+                                       .C = DenseMap<Scalar>{C_matrix},
                                        .Z = Z,
                                        .X = X.view(),
                                        .dY = dY,

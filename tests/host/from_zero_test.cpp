@@ -45,8 +45,11 @@ class FromZero : public DeviceTest<C> {
     Matrix<Scalar> X(this->context(), states, k_samples);
     solver::FixedPointSolver<Scalar> solver(
         this->context(),
-        solver::EquilibriumProblem<Scalar>{
-            .A = DenseMap<Scalar>{A}, .B = B, .U = U, .X = X, .activation = activation},
+        solver::EquilibriumProblem<Scalar>{.A = DenseMap<Scalar>{A},
+                                           .B = DenseMap<Scalar>{B},
+                                           .U = U,
+                                           .X = X,
+                                           .activation = activation},
         options);
     if (start) {
       const auto zero = Matrix<Scalar>::zeros(this->context(), states, k_samples);
@@ -71,7 +74,7 @@ class FromZero : public DeviceTest<C> {
     solver::FixedPointSolver<Scalar> solver(
         this->context(),
         solver::AdjointProblem<Scalar>{.A = DenseMap<Scalar>{A},
-                                       .C = C_matrix,
+                                       .C = DenseMap<Scalar>{C_matrix},
                                        .Z = Z,
                                        .X = X.view(),
                                        .dY = dY,

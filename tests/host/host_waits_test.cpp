@@ -58,11 +58,12 @@ class HostWaits : public DeviceTest<Case<DeviceKind::cuda, float>> {
     Matrix<float> X(context(), n, m);
     Matrix<float> V(context(), n, m);
     solver::FixedPointSolver<float> forward(
-        context(), solver::EquilibriumProblem<float>{
-                       .A = DenseMap<float>{A}, .B = B, .U = U, .X = X, .activation = {}});
+        context(),
+        solver::EquilibriumProblem<float>{
+            .A = DenseMap<float>{A}, .B = DenseMap<float>{B}, .U = U, .X = X, .activation = {}});
     solver::FixedPointSolver<float> adjoint(context(),
                                             solver::AdjointProblem<float>{.A = DenseMap<float>{A},
-                                                                          .C = C,
+                                                                          .C = DenseMap<float>{C},
                                                                           .Z = forward.forcing(),
                                                                           .X = X,
                                                                           .dY = dY,

@@ -55,8 +55,11 @@ class RefinementTest : public DeviceTest<C> {
     choose(refined);
     solver::FixedPointSolver<float> solver(
         this->context(),
-        solver::EquilibriumProblem<float>{
-            .A = DenseMap<float>{A}, .B = B, .U = U, .X = X, .activation = given.activation},
+        solver::EquilibriumProblem<float>{.A = DenseMap<float>{A},
+                                          .B = DenseMap<float>{B},
+                                          .U = U,
+                                          .X = X,
+                                          .activation = given.activation},
         {.forward = tolerance});
     EXPECT_EQ(solver.strategy() == LoopStrategy::refined, refined && tolerance.max_iterations > 0);
     if (start != nullptr) solver.start_from(this->matrix(n, k_samples, *start).view());
@@ -191,7 +194,7 @@ TYPED_TEST(RefinementTest, TheAdjointIsRefinedAsWell) {
     this->choose(refined);
     solver::FixedPointSolver<float> solver(
         this->context(), solver::AdjointProblem<float>{.A = DenseMap<float>{A},
-                                                       .C = C_matrix,
+                                                       .C = DenseMap<float>{C_matrix},
                                                        .Z = Z,
                                                        .X = X.view(),
                                                        .dY = dY,

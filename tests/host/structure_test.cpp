@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What follows from what A is in a model.
 #include "host/model/structure/structure.hpp"
+#include "host/model/constraint_distance.hpp"
 
 #include <gtest/gtest.h>
 
@@ -63,25 +64,23 @@ TYPED_TEST(StructureTest, TensorsOfALayoutAreTheMatricesOfTheModel) {
 TYPED_TEST(StructureTest, TheMapOfAModelTellsThatItsAIsStrictlyUpper) {
   using T = typename TypeParam::Scalar;
   const ImplicitModel<T> dense(this->context(), k_shape);
-  const LinearMap<T> map = structure_of(dense).map(dense.M(), dense.layout());
+  const LinearMap<T> map = structure_of(dense).maps(dense.M()).A;
   ASSERT_TRUE(std::holds_alternative<DenseMap<T>>(map));
   EXPECT_EQ(std::get<DenseMap<T>>(map).A.data, dense.A().data);
   EXPECT_EQ(rows(map), 3);
   EXPECT_EQ(cols(map), 3);
   const ImplicitModel<T> upper(this->context(), k_shape,
                                {.well_posedness = WellPosedness::strictly_upper_triangular()});
-  EXPECT_TRUE(std::holds_alternative<StrictlyUpperMap<T>>(
-      structure_of(upper).map(upper.M(), upper.layout())));
+  EXPECT_TRUE(std::holds_alternative<StrictlyUpperMap<T>>(structure_of(upper).maps(upper.M()).A));
 }
 
 /// By hand: the rows of |A| sum to 3, 12 and 21; on and below the diagonal are 0, 0+1 and 0+2+1.
-TEST(Structure, TellsByHowMuchTheProjectionMovesARow) {
+TEST(ConstraintDistance, TellsByHowMuchTheProjectionMovesARow) {
   const std::vector<std::vector<double>> rows_of_A = {{0, 1, 2}, {0, 1, 11}, {0, 2, 1}};
   const auto distances = [&](const WellPosedness& constraint) {
     std::vector<double> all;
     for (std::size_t i = 0; i < 3; ++i)
-      all.push_back(structure_of<double>(constraint.kind)
-                        .row_distance(constraint, static_cast<index_t>(i), rows_of_A[i]));
+      all.push_back(row_distance(constraint, static_cast<index_t>(i), {{0, 1, 2}, rows_of_A[i]}));
     return all;
   };
   using Values = std::vector<double>;

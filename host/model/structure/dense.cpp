@@ -2,8 +2,8 @@
 #include "host/model/structure/dense.hpp"
 
 #include <cmath>
-#include <numeric>
 
+#include "host/model/structure/strictly_upper.hpp"
 #include "host/options/validate.hpp"
 
 namespace idl {
@@ -18,59 +18,103 @@ T rounded_down(double kappa) {
 
 }  // namespace
 
-template <class T>
-ParameterLayout DenseStructure<T>::layout(const ModelShape& shape, bool bias, bool no_D) const {
+ParameterLayout layout_of(const ModelShape& shape, const ModelOptions& options) {
   const index_t n = shape.states;
   const index_t q = shape.outputs;
-  const index_t p = shape.inputs + (bias ? 1 : 0);
+  const index_t p = shape.inputs + (options.bias ? 1 : 0);
   ParameterLayout layout = {
       n + q, n + p, {{"A", 0, 0, n, n}, {"B", 0, n, n, p}, {"C", n, 0, q, n}}};
-  if (!no_D) layout.tensors.push_back({"D", n, n, q, p});
+  if (!options.no_D) layout.tensors.push_back({"D", n, n, q, p});
   return layout;
 }
 
 template <class T>
-LinearMap<T> DenseStructure<T>::map(ConstMatrixView<T> M, const ParameterLayout& layout) const {
-  return DenseMap<T>{layout.at("A").of(M)};
+std::shared_ptr<const Structure<T>> make_structure(const ModelShape& shape,
+                                                   const ModelOptions& options) {
+  ParameterLayout layout = layout_of(shape, options);
+  if (options.well_posedness.kind == WellPosednessKind::strictly_upper_triangular)
+    return std::make_shared<StrictlyUpperStructure<T>>(std::move(layout));
+  return std::make_shared<DenseStructure<T>>(std::move(layout));
 }
 
 template <class T>
-Sequence DenseStructure<T>::initial_values(MatrixView<T> M, const ParameterLayout& layout,
-                                           std::uint64_t seed) const {
-  const auto n = static_cast<double>(layout.at("A").rows);
-  return {FillRandom<T>{.A = M, .seed = seed, .scale = 1.0 / n}};
+Projection<T> projection_of(const WellPosedness& constraint, MatrixView<T> A) {
+  switch (constraint.kind) {
+    case WellPosednessKind::inf_norm_ball:
+      check_number("kappa", constraint.kappa, ranges::k_kappa);
+      return ProjectRowsL1<T>{.A = A, .radius = rounded_down<T>(constraint.kappa)};
+    case WellPosednessKind::strictly_upper_triangular:
+      return MaskStrictlyUpper<T>{.A = A};
+    case WellPosednessKind::none:
+      return {};
+  }
+  return {};
+}
+
+template <class T>
+ModelMaps<T> DenseStructure<T>::maps(ConstMatrixView<T> M, VectorView<T>) const {
+  const auto dense = [&](const char* name) { return DenseMap<T>{this->layout().at(name).of(M)}; };
+  ModelMaps<T> maps = {dense("A"), dense("B"), dense("C")};
+  if (has_D()) maps.D = dense("D");
+  return maps;
+}
+
+template <class T>
+Sequence DenseStructure<T>::initial_values(MatrixView<T> M, std::uint64_t seed) const {
+  return {FillRandom<T>{.A = M, .seed = seed, .scale = 1.0 / static_cast<double>(states())}};
+}
+
+template <class T>
+Sequence DenseStructure<T>::output(ConstMatrixView<T> M, ConstMatrixView<T> XU, MatrixView<T> Y,
+                                   bool batch_invariant) const {
+  const index_t n = states();
+  const ConstMatrixView<T> CD = M.row_range(n, outputs());
+  return {Gemm<T>{.A = has_D() ? CD : CD.columns(0, n),
+                  .B = has_D() ? XU : XU.row_range(0, n),
+                  .C = Y,
+                  .batch_invariant = batch_invariant}};
 }
 
 template <class T>
 Sequence DenseStructure<T>::gradient(ConstMatrixView<T> VdY, ConstMatrixView<T> XU,
-                                     MatrixView<T> dM, const ParameterLayout&) const {
-  return {Gemm<T>{.A = VdY, .B = XU, .C = dM, .transpose_B = true}};
+                                     MatrixView<T> dM) const {
+  Sequence sequence = {Gemm<T>{.A = VdY, .B = XU, .C = dM, .transpose_B = true}};
+  append(sequence, clear_unused(dM));
+  return sequence;
 }
 
 template <class T>
-Projection<T> DenseStructure<T>::projection(const WellPosedness& constraint, MatrixView<T> M,
-                                            const ParameterLayout& layout) const {
-  if (constraint.kind != WellPosednessKind::inf_norm_ball) return {};
-  check_number("kappa", constraint.kappa, ranges::k_kappa);
-  return ProjectRowsL1<T>{.A = layout.at("A").of(M), .radius = rounded_down<T>(constraint.kappa)};
+Sequence DenseStructure<T>::input_gradient(ConstMatrixView<T> M, VectorView<T>,
+                                           ConstMatrixView<T> VdY, MatrixView<T> dU,
+                                           bool batch_invariant) const {
+  const index_t n = states();
+  const ConstMatrixView<T> BD = M.columns(n, dU.rows);
+  return {Gemm<T>{.A = has_D() ? BD : BD.row_range(0, n),
+                  .B = has_D() ? VdY : VdY.row_range(0, n),
+                  .C = dU,
+                  .transpose_A = true,
+                  .batch_invariant = batch_invariant}};
 }
 
 template <class T>
-double DenseStructure<T>::row_distance(const WellPosedness& constraint, index_t,
-                                       std::span<const double> magnitudes) const {
-  if (constraint.kind != WellPosednessKind::inf_norm_ball) return 0.0;
-  return std::accumulate(magnitudes.begin(), magnitudes.end(), 0.0) - constraint.kappa;
+Projection<T> DenseStructure<T>::projection(const WellPosedness& constraint,
+                                            MatrixView<T> M) const {
+  return projection_of(constraint, this->layout().at("A").of(M));
 }
 
 template <class T>
-const Structure<T>& dense_structure() {
-  static const DenseStructure<T> structure;
-  return structure;
+Sequence DenseStructure<T>::clear_unused(MatrixView<T> M) const {
+  if (has_D()) return {};
+  return {Fill<T>{.Y = M.block(states(), states(), outputs(), input_rows())}};
 }
 
+template std::shared_ptr<const Structure<float>> make_structure(const ModelShape&,
+                                                                const ModelOptions&);
+template std::shared_ptr<const Structure<double>> make_structure(const ModelShape&,
+                                                                 const ModelOptions&);
+template Projection<float> projection_of(const WellPosedness&, MatrixView<float>);
+template Projection<double> projection_of(const WellPosedness&, MatrixView<double>);
 template class DenseStructure<float>;
 template class DenseStructure<double>;
-template const Structure<float>& dense_structure<float>();
-template const Structure<double>& dense_structure<double>();
 
 }  // namespace idl

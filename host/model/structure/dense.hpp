@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <memory>
+
 #include "host/model/structure/structure.hpp"
 
 namespace idl {
@@ -10,20 +12,31 @@ namespace idl {
 template <class T>
 class DenseStructure : public Structure<T> {
  public:
-  ParameterLayout layout(const ModelShape& shape, bool bias, bool no_D) const override;
-  LinearMap<T> map(ConstMatrixView<T> M, const ParameterLayout& layout) const override;
+  using Structure<T>::Structure;
+
+  std::shared_ptr<const Structure<T>> clone(Context&) const override {
+    return std::make_shared<DenseStructure>(this->layout());
+  }
+  ModelMaps<T> maps(ConstMatrixView<T> M, VectorView<T> transposes) const override;
   /// N(0,1)/n everywhere.
-  Sequence initial_values(MatrixView<T> M, const ParameterLayout& layout,
-                          std::uint64_t seed) const override;
+  Sequence initial_values(MatrixView<T> M, std::uint64_t seed) const override;
+  /// Y = [C D][X; U].
+  Sequence output(ConstMatrixView<T> M, ConstMatrixView<T> XU, MatrixView<T> Y,
+                  bool batch_invariant) const override;
   /// dM = [V; dY][X; U]ᵀ.
-  Sequence gradient(ConstMatrixView<T> VdY, ConstMatrixView<T> XU, MatrixView<T> dM,
-                    const ParameterLayout& layout) const override;
-  Projection<T> projection(const WellPosedness& constraint, MatrixView<T> M,
-                           const ParameterLayout& layout) const override;
-  /// The projection of a row onto the ℓ1 ball of radius κ keeps all signs, so that it moves by what
-  /// its norm exceeds κ.
-  double row_distance(const WellPosedness& constraint, index_t i,
-                      std::span<const double> magnitudes) const override;
+  Sequence gradient(ConstMatrixView<T> VdY, ConstMatrixView<T> XU, MatrixView<T> dM) const override;
+  /// dU = [B; D]ᵀ[V; dY].
+  Sequence input_gradient(ConstMatrixView<T> M, VectorView<T> transposes, ConstMatrixView<T> VdY,
+                          MatrixView<T> dU, bool batch_invariant) const override;
+  Projection<T> projection(const WellPosedness& constraint, MatrixView<T> M) const override;
+  /// D, where there is none.
+  Sequence clear_unused(MatrixView<T> M) const override;
+
+ private:
+  index_t states() const { return this->layout().at("A").rows; }
+  index_t outputs() const { return this->layout().rows - states(); }
+  index_t input_rows() const { return this->layout().cols - states(); }
+  bool has_D() const { return this->layout().tensors.size() > 3; }
 };
 
 }  // namespace idl

@@ -2,8 +2,10 @@
 #pragma once
 
 #include <cstdint>
-#include <span>
+#include <memory>
+#include <optional>
 #include <type_traits>
+#include <utility>
 #include <variant>
 
 #include "idl/model.hpp"
@@ -14,53 +16,89 @@
 
 namespace idl {
 
-/// What A is in a model, and all that follows from it. It has no state: M and its layout hold
-/// everything that differs from model to model. dM has the layout of M.
+/// The maps of X = φ(AX + BU), Y = CX + DU.
+template <class T>
+struct ModelMaps {
+  LinearMap<T> A;
+  LinearMap<T> B;
+  LinearMap<T> C;
+  std::optional<LinearMap<T>> D{};  ///< none with no_D
+};
+
+/// What the parameters of a model are, and all that follows from it: the named tensors and their
+/// places in M, the maps that they make, their gradient and their projection. It holds no values:
+/// these are in M, and dM and an optimiser's moments have the layout of M.
 template <class T>
 class Structure {
  public:
+  explicit Structure(ParameterLayout layout) : layout_(std::move(layout)) {}
   virtual ~Structure() = default;
+  Structure(const Structure&) = delete;
+  Structure& operator=(const Structure&) = delete;
 
-  /// The tensors of a model of this shape; with `no_D` there is no D, and where it would be M is
-  /// zero.
-  virtual ParameterLayout layout(const ModelShape& shape, bool bias, bool no_D) const = 0;
-  /// What multiplies the state.
-  virtual LinearMap<T> map(ConstMatrixView<T> M, const ParameterLayout& layout) const = 0;
+  const ParameterLayout& layout() const { return layout_; }
+  /// The same where the context works.
+  virtual std::shared_ptr<const Structure> clone(Context& context) const = 0;
+
+  /// The formula's maps. For products with transposes `transposes` holds what transpose_steps()
+  /// made of the same M.
+  virtual ModelMaps<T> maps(ConstMatrixView<T> M, VectorView<T> transposes = {}) const = 0;
+  /// Elements that transpose_steps() fills; 0 where maps are multiplied from either side as they
+  /// are.
+  virtual index_t transposed_values() const { return 0; }
+  virtual Sequence transpose_steps(ConstMatrixView<T>, VectorView<T>) const { return {}; }
+
   /// M <- the random parameters that training begins with, before their projection.
-  virtual Sequence initial_values(MatrixView<T> M, const ParameterLayout& layout,
-                                  std::uint64_t seed) const = 0;
-  /// dM <- the gradient by [V; dY] and [X; U], both with one column a sample.
-  virtual Sequence gradient(ConstMatrixView<T> VdY, ConstMatrixView<T> XU, MatrixView<T> dM,
-                            const ParameterLayout& layout) const = 0;
+  virtual Sequence initial_values(MatrixView<T> M, std::uint64_t seed) const = 0;
+  /// Y <- CX + DU; [X; U] has one column a sample.
+  virtual Sequence output(ConstMatrixView<T> M, ConstMatrixView<T> XU, MatrixView<T> Y,
+                          bool batch_invariant) const;
+  /// dM <- the gradient by [V; dY] and [X; U].
+  virtual Sequence gradient(ConstMatrixView<T> VdY, ConstMatrixView<T> XU,
+                            MatrixView<T> dM) const = 0;
+  /// dU <- BᵀV + DᵀdY, of which dU has the first rows.
+  virtual Sequence input_gradient(ConstMatrixView<T> M, VectorView<T> transposes,
+                                  ConstMatrixView<T> VdY, MatrixView<T> dU,
+                                  bool batch_invariant) const;
   /// What brings A into the set of `constraint`.
   /// @throws InvalidArgument where kappa is out of its range
-  virtual Projection<T> projection(const WellPosedness& constraint, MatrixView<T> M,
-                                   const ParameterLayout& layout) const = 0;
-  /// By how much the projection moves a row of A in the ℓ1 norm; negative where the row could be
-  /// longer by so much. `magnitudes` are the |A_ij| of row i.
-  virtual double row_distance(const WellPosedness& constraint, index_t i,
-                              std::span<const double> magnitudes) const = 0;
+  virtual Projection<T> projection(const WellPosedness& constraint, MatrixView<T> M) const = 0;
+  /// M <- 0 where no tensor lies.
+  virtual Sequence clear_unused(MatrixView<T>) const { return {}; }
+
+ private:
+  ParameterLayout layout_;
+};
+
+/// M = [A B; C D] as one matrix; with `no_D` there is no D, and where it would be M is zero.
+ParameterLayout layout_of(const ModelShape& shape, const ModelOptions& options);
+
+/// The structure of a model all of whose entries are stored, A as its constraint says.
+template <class T>
+std::shared_ptr<const Structure<T>> make_structure(const ModelShape& shape,
+                                                   const ModelOptions& options);
+
+template <class T>
+struct detail::Inside<ImplicitModel<T>> {
+  std::shared_ptr<const Structure<T>> structure;
+
+  static const std::shared_ptr<const Structure<T>>& of(const ImplicitModel<T>& model) {
+    return model.inside_->structure;
+  }
+  /// A model with room for its parameters, which are not set.
+  static ImplicitModel<T> make(Context& context, std::shared_ptr<const Structure<T>> structure,
+                               const ModelShape& shape, const ModelOptions& options);
 };
 
 template <class T>
-const Structure<T>& dense_structure();
-template <class T>
-const Structure<T>& strictly_upper_structure();
-
-/// The structure of A under a constraint of this kind.
-template <class T>
-const Structure<T>& structure_of(WellPosednessKind kind);
-
-template <class T>
 const Structure<T>& structure_of(const ImplicitModel<T>& model) {
-  return structure_of<T>(model.options().well_posedness.kind);
+  return *detail::Inside<ImplicitModel<T>>::of(model);
 }
 
-/// The tensors of a model, whatever its precision.
-inline ParameterLayout layout_of(const ModelShape& shape, const ModelOptions& options) {
-  return structure_of<double>(options.well_posedness.kind)
-      .layout(shape, options.bias, options.no_D);
-}
+/// What brings A, all of whose entries are stored, into the set of `constraint`.
+/// @throws InvalidArgument where kappa is out of its range
+template <class T>
+Projection<T> projection_of(const WellPosedness& constraint, MatrixView<T> A);
 
 /// A projection as steps: one, or none.
 template <class T>
@@ -73,5 +111,10 @@ Sequence steps_of(const Projection<T>& projection) {
   };
   return std::visit(step, projection);
 }
+
+extern template class Structure<float>;
+extern template class Structure<double>;
+extern template struct detail::Inside<ImplicitModel<float>>;
+extern template struct detail::Inside<ImplicitModel<double>>;
 
 }  // namespace idl
