@@ -151,9 +151,28 @@ Vector<T> Vector<T>::from_host(Context& context, std::span<const T> values) {
   return vector;
 }
 
+template <class T>
+Vector<T> Vector<T>::clone(Context& context) const {
+  Vector result(context, size_);
+  if (size_ == 0) return result;
+  Backend& source = *backend_of(memory_);
+  Backend& target = *backend_of(context);
+  const std::size_t bytes = memory_.bytes();
+  if (device_ == context.device()) {
+    if (&source != &target) source.synchronize();
+    target.upload_async(one_piece(result.data(), data(), bytes));
+    return result;
+  }
+  std::vector<T> host(static_cast<std::size_t>(size_));
+  source.download(one_piece(host.data(), data(), bytes));
+  target.upload(one_piece(result.data(), host.data(), bytes));
+  return result;
+}
+
 template class Vector<float>;
 template class Vector<double>;
 template class Vector<std::int32_t>;
+template class Vector<std::int64_t>;
 template class Vector<std::uint8_t>;
 
 template <class T>

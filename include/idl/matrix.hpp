@@ -172,7 +172,8 @@ class IDL_EXPORT Matrix {
 extern template class Matrix<float>;
 extern template class Matrix<double>;
 
-/// Owns contiguous elements on a device. T is float, double, std::int32_t or std::uint8_t.
+/// Owns contiguous elements on a device. T is float, double, std::int32_t, std::int64_t or
+/// std::uint8_t.
 template <class T>
 class IDL_EXPORT Vector {
  public:
@@ -181,6 +182,9 @@ class IDL_EXPORT Vector {
   Vector(Context& context, index_t size);
   /// A copy of host values. Returns when `values` may be changed. @throws OutOfMemory
   static Vector from_host(Context& context, std::span<const T> values);
+
+  /// A copy on the context's device, which may be another. @throws OutOfMemory
+  Vector clone(Context& context) const;
 
   /// Number of elements.
   index_t size() const { return size_; }
@@ -206,6 +210,7 @@ class IDL_EXPORT Vector {
 extern template class Vector<float>;
 extern template class Vector<double>;
 extern template class Vector<std::int32_t>;
+extern template class Vector<std::int64_t>;
 extern template class Vector<std::uint8_t>;
 
 /// Copies contiguous column-major host values into `destination`, whose element type is T; a

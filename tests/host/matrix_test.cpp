@@ -244,9 +244,15 @@ TYPED_TEST(MatrixTest, VectorsHoldEveryElementType) {
     EXPECT_EQ(download<E>(context, vector.view().range(1, 2)),
               std::vector<E>(values.begin() + 1, values.begin() + 3));
     EXPECT_THROW((void)vector.view().range(2, 2), InvalidArgument);
+    auto changing = vector.clone(context);
+    upload<E>(context, std::vector<E>(3, E(0)), changing.view());
+    EXPECT_EQ(download(context, vector), values);
+    Context cpu(Device::cpu());
+    EXPECT_EQ(download(context, vector.clone(cpu).clone(context)), values);
   };
   check(std::vector<T>{1, 2, 3});
   check(std::vector<std::int32_t>{-1, 2, 1 << 30});
+  check(std::vector<std::int64_t>{-1, 2, std::int64_t{1} << 62});
   check(std::vector<std::uint8_t>{0, 128, 255});
 }
 

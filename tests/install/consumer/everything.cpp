@@ -27,6 +27,9 @@ template <class T>
 void name_matrices() {
   using namespace idl;
   name(&Matrix<T>::zeros, &Matrix<T>::from_host, &Matrix<T>::clone, &Vector<T>::from_host,
+       &Vector<T>::clone, &CsrMatrix<T>::from_dense, &CsrMatrix<T>::clone,
+       &CsrMatrix<T>::transposed,
+       static_cast<CsrArrays<T> (*)(Context&, ConstCsrView<T>)>(&download<T>),
        static_cast<void (*)(Context&, std::span<const T>, MatrixView<T>)>(&upload<T>),
        static_cast<void (*)(Context&, std::span<const T>, VectorView<T>)>(&upload<T>),
        static_cast<std::vector<T> (*)(Context&, Const<T>)>(&download<T>),
@@ -60,7 +63,7 @@ void name_models() {
 template <class T>
 void name_integers() {
   using namespace idl;
-  name(&Vector<T>::from_host,
+  name(&Vector<T>::from_host, &Vector<T>::clone,
        static_cast<void (*)(Context&, std::span<const T>, VectorView<T>)>(&upload<T>),
        static_cast<std::vector<T> (*)(Context&, VectorView<const T>)>(&download<T>));
 }
@@ -105,6 +108,7 @@ int main() {
   name_models<float>();
   name_models<double>();
   name_integers<std::int32_t>();
+  name_integers<std::int64_t>();
   name_integers<std::uint8_t>();
   name_files();
   name_devices_and_texts();
