@@ -177,6 +177,14 @@ struct CsrRowAbsSums {
   VectorView<T> sums;
 };
 
+/// to_k <- from[indices_k], the indices in [0, from.size).
+template <class T>
+struct GatherElements {
+  VectorView<const T> from;
+  VectorView<const std::int64_t> indices;
+  VectorView<T> to;
+};
+
 enum class NormKind : std::uint8_t { one, inf };
 
 /// norms_j = Σ_i |X_ij| or max_i |X_ij|; NaN if the column holds a NaN.
@@ -277,8 +285,8 @@ using Primitive = InBothPrecisions<
     Gemm, Spmm, Sddmm, PicardUpdate, ActivationDerivative, AdjointUpdate, ResetStatus, UpdateStatus,
     AndersonMix, MoveStatus, GatherColumns, ScatterColumns, SoftmaxCrossEntropy, SquaredError,
     StoreValues, AdamUpdate, SgdUpdate, ProjectRowsL1, MaskStrictlyUpper, UpdateParameters,
-    RowAbsSums, CsrRowAbsSums, ColumnNorms, Reduce, AddScaled, CopyMatrix, Fill, Convert,
-    DenseToCsr, CsrToDense, FillRandom,
+    RowAbsSums, CsrRowAbsSums, GatherElements, ColumnNorms, Reduce, AddScaled, CopyMatrix, Fill,
+    Convert, DenseToCsr, CsrToDense, FillRandom,
     ArgmaxColumns>::Or<RoundToBFloat16, LowGemm, BeginRefinement, UpdateRefinement, ListRunning>;
 
 /// A program as data: primitives in order.

@@ -237,6 +237,16 @@ void check(const CsrRowAbsSums<T>& r, Device device) {
 }
 
 template <class T>
+void check(const GatherElements<T>& g, Device device) {
+  OperandChecks checks("GatherElements", device);
+  checks.input("from", g.from);
+  checks.input("indices", g.indices);
+  checks.output("to", g.to);
+  checks.equal("to", g.to.size, "elements", "indices", g.indices.size, "elements");
+  checks.apart();
+}
+
+template <class T>
 void check(const ColumnNorms<T>& n, Device device) {
   OperandChecks checks("ColumnNorms", device);
   checks.input("X", n.X);

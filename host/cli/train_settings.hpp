@@ -73,6 +73,7 @@ void for_each_setting(Settings& s, Visitor&& visit) {
   for_each_flag_of(s.trainer.optimizer, visit, std::not_fn(one_of("lr")));
   for_each_flag_of(s.trainer.schedule, visit);
   for_each_solver_setting(s.trainer.solver, visit);
+  for_each_flag_of(s.trainer.pruning, visit);
   for_each_flag_of(s.trainer, visit, std::not_fn(one_of("epochs", "batch", "loss")));
   visit("limit", s.limit, "Use only the first N training samples; 0: all", ranges::k_not_negative);
 }

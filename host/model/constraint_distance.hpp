@@ -5,8 +5,10 @@
 #include <cmath>
 #include <numeric>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "idl/csr_matrix.hpp"
 #include "idl/matrix.hpp"
 #include "idl/well_posedness.hpp"
 
@@ -66,6 +68,20 @@ auto dense_rows(index_t n, At at) {
     for (index_t j = 0; j < n; ++j) {
       row.columns[static_cast<std::size_t>(j)] = j;
       row.values[static_cast<std::size_t>(j)] = std::abs(static_cast<double>(at(i, j)));
+    }
+  };
+}
+
+/// The rows of a matrix in compressed rows.
+template <class T>
+auto csr_rows(CsrArrays<T> A) {
+  return [A = std::move(A)](index_t i, RowMagnitudes& row) {
+    const auto at = static_cast<std::size_t>(i);
+    row = {};
+    for (auto k = static_cast<std::size_t>(A.row_offsets[at]);
+         k < static_cast<std::size_t>(A.row_offsets[at + 1]); ++k) {
+      row.columns.push_back(A.col_indices[k]);
+      row.values.push_back(std::abs(static_cast<double>(A.values[k])));
     }
   };
 }

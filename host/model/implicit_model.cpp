@@ -10,6 +10,7 @@
 #include "host/model/solve_warning.hpp"
 #include "host/model/structure/structure.hpp"
 #include "host/options/validate.hpp"
+#include "host/sparse/sparse_pattern.hpp"
 #include "idl/batch_pass.hpp"
 #include "idl/error.hpp"
 #include "idl/model.hpp"
@@ -78,13 +79,44 @@ ImplicitModel<T>::ImplicitModel(Context& context, ModelShape shape, ModelOptions
   validate(options);
   *this = detail::Inside<ImplicitModel>::make(context, make_structure<T>(shape, options), shape,
                                               options);
-  backend_of(context)->run_in_order(structure_of(*this).initial_values(M_, seed));
+  backend_of(context)->run(
+      FillRandom<T>{.A = M_, .seed = seed, .scale = 1.0 / static_cast<double>(shape.states)});
+  project(context);
+}
+
+template <class T>
+ImplicitModel<T>::ImplicitModel(Context& context, const ModelMatrices<T>& matrices,
+                                ModelOptions options)
+    : ImplicitModel(detail::Inside<ImplicitModel>::of_matrices(context, matrices, options)) {
   project(context);
 }
 
 template <class T>
 const ParameterLayout& ImplicitModel<T>::layout() const {
   return structure_of(*this).layout();
+}
+
+template <class T>
+bool ImplicitModel<T>::is_sparse(std::string_view matrix) const {
+  return structure_of(*this).pattern(matrix) != nullptr;
+}
+
+template <class T>
+ConstCsrView<T> ImplicitModel<T>::csr(std::string_view matrix) const {
+  const SparsePattern* pattern = structure_of(*this).pattern(matrix);
+  const std::string name(matrix);
+  IDL_CHECK(pattern != nullptr, "csr: the model has no '" + name + "' in compressed rows");
+  return pattern->with(layout().at(name + ".values").of(M()).data);
+}
+
+template <class T>
+ParameterTensor ImplicitModel<T>::dense(const char* matrix) const {
+  const Structure<T>& structure = structure_of(*this);
+  IDL_CHECK(structure.pattern(matrix) == nullptr,
+            std::string(matrix) + " is in compressed rows, which csr() gives");
+  // In the place of a D that there is not, a dense M has zeros.
+  const bool lacks = options_.no_D && std::string_view(matrix) == "D" && structure.unused();
+  return lacks ? *structure.unused() : structure.layout().at(matrix);
 }
 
 template <class T>

@@ -5,6 +5,8 @@
 
 #include "host/model/model_description.hpp"
 #include "host/model/model_file.hpp"
+#include "host/model/sparse_tensors.hpp"
+#include "host/model/structure/csr.hpp"
 #include "idl/error.hpp"
 
 namespace idl {
@@ -39,20 +41,43 @@ void announce(const Context& context, const std::string& path, const ModelDescri
 }  // namespace
 
 template <class T>
+ImplicitModel<T> take_model(Context& context, const io::Safetensors& file,
+                            const ModelDescription& model) {
+  if (model.stored.empty()) {
+    const std::vector<T> M = take_tensors<T>(file, model.prefix, model.layout());
+    ImplicitModel<T> loaded(context, model.shape, model.options);
+    upload<T>(context, M, loaded.M());
+    loaded.project(context);
+    return loaded;
+  }
+  const auto matrix = [&](const auto& named) -> ModelMatrix<T> {
+    const auto& [name, size] = named;
+    if (model.stored.contains(name))
+      return CsrMatrix<T>(context,
+                          read_sparse<T>(file, model.prefix + name, size.first, size.second));
+    const ParameterLayout alone = {
+        size.first, size.second, {{name, 0, 0, size.first, size.second}}};
+    return Matrix<T>::from_host(context, size.first, size.second,
+                                take_tensors<T>(file, model.prefix, alone));
+  };
+  const auto sizes = matrix_sizes(model.shape, model.options);
+  ModelMatrices<T> matrices = {.A = matrix(sizes[0]), .B = matrix(sizes[1]), .C = matrix(sizes[2])};
+  if (sizes.size() > 3) matrices.D = matrix(sizes[3]);
+  return ImplicitModel<T>(context, matrices, model.options);
+}
+
+template <class T>
 std::pair<ImplicitModel<T>, ModelDescription> load_described_model(
     Context& context, const std::filesystem::path& path, const LoadOptions& options) {
   const io::Safetensors file = io::read_safetensors(path);
   ModelDescription model = describe_model(file, options);
-  const std::vector<T> M = take_tensors<T>(file, model.prefix, model.layout());
+  ImplicitModel<T> loaded = take_model<T>(context, file, model);
   ConstraintDistance& constraint = model.constraint;
   // Rounding to T may move a row's sum too.
   constraint.rounding =
       std::max(constraint.rounding, rounding_of(model.options.well_posedness, model.shape.states,
                                                 std::numeric_limits<T>::epsilon()));
   if (constraint.outside() && !options.project) throw IoError(file.path, refusal(model));
-  ImplicitModel<T> loaded(context, model.shape, model.options);
-  upload<T>(context, M, loaded.M());
-  loaded.project(context);
   announce(context, file.path, model);
   if (constraint.outside())
     context.log(Severity::warning, file.path + ": A is projected, as was asked for: " +
@@ -66,6 +91,9 @@ ImplicitModel<T> load_model(Context& context, const std::filesystem::path& path,
   return load_described_model<T>(context, path, options).first;
 }
 
+template ImplicitModel<float> take_model(Context&, const io::Safetensors&, const ModelDescription&);
+template ImplicitModel<double> take_model(Context&, const io::Safetensors&,
+                                          const ModelDescription&);
 template std::pair<ImplicitModel<float>, ModelDescription> load_described_model(
     Context&, const std::filesystem::path&, const LoadOptions&);
 template std::pair<ImplicitModel<double>, ModelDescription> load_described_model(

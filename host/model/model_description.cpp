@@ -2,12 +2,14 @@
 #include "host/model/model_description.hpp"
 
 #include <array>
+#include <functional>
 #include <limits>
 #include <string_view>
 #include <type_traits>
 
 #include "host/model/model_file.hpp"
-#include "host/model/structure/structure.hpp"
+#include "host/model/sparse_tensors.hpp"
+#include "host/model/structure/csr.hpp"
 #include "host/model/tensor_prefix.hpp"
 #include "host/options/validate.hpp"
 #include "idl/error.hpp"
@@ -17,9 +19,9 @@ namespace idl {
 namespace {
 
 /// Keys of a model file. "format" is PyTorch's own.
-constexpr std::array k_known_keys = {k_version_key, "format",         "activation",
-                                     "alpha",       "well_posedness", "kappa",
-                                     "bias",        "no_D",           "step"};
+constexpr std::array k_known_keys = {k_version_key,    "format",    "activation", "alpha",
+                                     "well_posedness", "kappa",     "bias",       "no_D",
+                                     "step",           k_inputs_key};
 
 /// A training checkpoint is a model file with more metadata, whose keys begin with this.
 constexpr const char* k_training_prefix = "training.";
@@ -150,13 +152,20 @@ Activation activation_of(const io::Safetensors& file, const LoadOptions& given,
   return activation;
 }
 
+/// Tells the rows of A as they lie in the file.
+using RowsOfA = std::function<void(index_t, RowMagnitudes&)>;
+
+RowsOfA rows_of_A(const io::Safetensors& file, const std::string& prefix, index_t n) {
+  const std::string name = prefix + "A";
+  if (is_sparse(file, name)) return csr_rows(read_sparse<double>(file, name, n, n));
+  return dense_rows(n, [n, entries = file.at(name).as<double>()](index_t i, index_t j) {
+    return entries[static_cast<std::size_t>(i * n + j)];
+  });
+}
+
 /// Where nobody says what A is: strictly upper triangular, if it is, and if the usual ball could
 /// not hold it.
-WellPosednessKind kind_of_A(const io::Array& A, const Statements& statements) {
-  const index_t n = A.shape[0];
-  const std::vector<double> entries = A.as<double>();
-  const auto rows = dense_rows(
-      n, [&](index_t i, index_t j) { return entries[static_cast<std::size_t>(i * n + j)]; });
+WellPosednessKind kind_of_A(const RowsOfA& rows, index_t n, const Statements& statements) {
   const double epsilon = std::numeric_limits<float>::epsilon();
   const bool in_ball = !distance_to(WellPosedness::inf_norm_ball(), n, epsilon, rows).outside();
   const auto upper = WellPosedness::strictly_upper_triangular();
@@ -167,7 +176,7 @@ WellPosednessKind kind_of_A(const io::Array& A, const Statements& statements) {
 }
 
 WellPosedness well_posedness_of(const io::Safetensors& file, const LoadOptions& given,
-                                const io::Array& A, const Statements& statements) {
+                                const RowsOfA& rows, index_t n, const Statements& statements) {
   std::optional<WellPosednessKind> given_kind = given.well_posedness;
   if (given.kappa) given_kind = WellPosednessKind::inf_norm_ball;
   std::optional<WellPosednessKind> kind = statements.of("well_posedness", given_kind);
@@ -178,7 +187,7 @@ WellPosedness well_posedness_of(const io::Safetensors& file, const LoadOptions& 
   if (!is_ours(file) && kappa == 0.0) kappa.reset();
   if (!kind && kappa) kind = WellPosednessKind::inf_norm_ball;
   WellPosedness result;
-  result.kind = kind ? *kind : kind_of_A(A, statements);
+  result.kind = kind ? *kind : kind_of_A(rows, n, statements);
   if (result.kind != WellPosednessKind::inf_norm_ball) {
     result.kappa = kappa.value_or(result.kappa);
   } else if (given.kappa || !kappa || statements.replaced("well_posedness", given_kind)) {
@@ -193,11 +202,31 @@ WellPosedness well_posedness_of(const io::Safetensors& file, const LoadOptions& 
   return result;
 }
 
+index_t rows_in_file(const io::Safetensors& file, const std::string& matrix) {
+  return is_sparse(file, matrix) ? sparse_rows(file, matrix)
+                                 : parameter_matrix(file, matrix).shape[0];
+}
+
+/// Without the bias. Compressed rows do not tell their columns.
+index_t inputs_of(const io::Safetensors& file, const std::string& prefix, bool bias) {
+  for (const char* matrix : {"B", "D"})
+    if (const std::string name = prefix + matrix;
+        (file.tensors.contains(name) || file.unread.contains(name)) && !is_sparse(file, name))
+      return parameter_matrix(file, name).shape[1] - (bias ? 1 : 0);
+  const std::optional<std::int64_t> inputs = said<std::int64_t>(file, k_inputs_key);
+  if (!inputs)
+    throw IoError(file.path,
+                  "nothing tells the number of inputs: B and D are in compressed rows, "
+                  "and the metadata have no '" +
+                      std::string(k_inputs_key) + "'");
+  return *inputs;
+}
+
 /// The sizes by A, B and C. @throws IoError where one is missing or empty
 ModelShape shape_of(const io::Safetensors& file, const std::string& prefix, bool bias) {
-  const ModelShape shape{.states = parameter_matrix(file, prefix + "A").shape[0],
-                         .inputs = parameter_matrix(file, prefix + "B").shape[1] - (bias ? 1 : 0),
-                         .outputs = parameter_matrix(file, prefix + "C").shape[0]};
+  const ModelShape shape{.states = rows_in_file(file, prefix + "A"),
+                         .inputs = inputs_of(file, prefix, bias),
+                         .outputs = rows_in_file(file, prefix + "C")};
   if (shape.states < 1 || shape.inputs < 1 || shape.outputs < 1)
     throw IoError(file.path, "the model has " + std::to_string(shape.states) + " states, " +
                                  std::to_string(shape.inputs) + " inputs and " +
@@ -211,7 +240,8 @@ bool no_D_of(const io::Safetensors& file, const LoadOptions& given, const std::s
              const Statements& statements) {
   const std::string name = prefix + "D";
   const bool no_D = statements.of("no_D", given.no_D).value_or(false);
-  const bool missing = !file.tensors.contains(name) && !file.unread.contains(name);
+  const bool missing =
+      !file.tensors.contains(name) && !file.unread.contains(name) && !is_sparse(file, name);
   if (no_D && !missing)
     throw IoError(file.path, "no_D is said to be true, but there is " + tensor_list(file, name));
   if (missing && !no_D)
@@ -231,7 +261,16 @@ std::string to_text(const Assumption& assumption) {
   return assumption.key + ": " + assumption.value + " (" + assumption.reason + ")";
 }
 
-ParameterLayout ModelDescription::layout() const { return layout_of(shape, options); }
+ParameterLayout ModelDescription::layout() const {
+  if (stored.empty()) return layout_of(shape, options);
+  std::vector<TensorSize> sizes;
+  for (const auto& [name, size] : matrix_sizes(shape, options)) {
+    sizes.push_back({.rows = size.first, .cols = size.second});
+    if (const auto found = stored.find(name); found != stored.end())
+      sizes.back().stored = found->second;
+  }
+  return sparse_layout(sizes);
+}
 
 ModelDescription describe_model(const io::Safetensors& file, const LoadOptions& given) {
   check_keys(file);
@@ -245,20 +284,23 @@ ModelDescription describe_model(const io::Safetensors& file, const LoadOptions& 
   const std::optional<bool> bias = statements.of("bias", given.bias);
   model.options.bias = bias.value_or(false);
   model.shape = shape_of(file, model.prefix, model.options.bias);
+  for (const auto& [name, size] : matrix_sizes(model.shape, model.options))
+    if (const std::string matrix = model.prefix + name; is_sparse(file, matrix))
+      model.stored[name] = static_cast<index_t>(
+          read_sparse<double>(file, matrix, size.first, size.second).values.size());
   check_tensors(file, model.prefix, model.layout());
 
-  const io::Array& A = file.at(model.prefix + "A");
-  model.options.well_posedness = well_posedness_of(file, given, A, statements);
+  const index_t n = model.shape.states;
+  const RowsOfA rows = rows_of_A(file, model.prefix, n);
+  model.options.well_posedness = well_posedness_of(file, given, rows, n, statements);
   if (!bias) statements.assume("bias", false);
   if (is_ours(file)) model.step = said<std::int64_t>(file, "step").value_or(0);
-  const std::vector<double> entries = A.as<double>();
-  const double epsilon = A.type == io::DataType::f64 ? std::numeric_limits<double>::epsilon()
-                                                     : std::numeric_limits<float>::epsilon();
-  model.constraint =
-      distance_to(model.options.well_posedness, model.shape.states, epsilon,
-                  dense_rows(model.shape.states, [&](index_t i, index_t j) {
-                    return entries[static_cast<std::size_t>(i * model.shape.states + j)];
-                  }));
+  const bool is_double =
+      file.at(model.prefix + (model.stored.contains("A") ? "A.values" : "A")).type ==
+      io::DataType::f64;
+  const double epsilon =
+      is_double ? std::numeric_limits<double>::epsilon() : std::numeric_limits<float>::epsilon();
+  model.constraint = distance_to(model.options.well_posedness, n, epsilon, rows);
   return model;
 }
 

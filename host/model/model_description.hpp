@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <string>
 #include <utility>
 #include <vector>
@@ -18,6 +19,8 @@ namespace idl {
 /// The metadata key that only this library writes.
 constexpr const char* k_version_key = "idl_format_version";
 constexpr const char* k_version = "1";
+/// The number of inputs, which compressed rows do not tell.
+constexpr const char* k_inputs_key = "inputs";
 
 /// Something that neither the file nor the caller says.
 struct Assumption {
@@ -36,6 +39,8 @@ struct ModelDescription {
   std::int64_t step = 0;  ///< optimiser steps that made the parameters
   std::vector<Assumption> assumptions;
   ConstraintDistance constraint;  ///< of A as it lies in the file
+  /// Of the matrices in compressed rows, by their names without the prefix, the stored entries.
+  std::map<std::string, index_t> stored{};
 
   ParameterLayout layout() const;
 };
@@ -48,6 +53,11 @@ ModelDescription describe_model(const io::Safetensors& file, const LoadOptions& 
 
 /// Whether φ of this kind depends on α.
 bool has_alpha(ActivationKind kind);
+
+/// The model that lies in the file as described, projected.
+template <class T>
+ImplicitModel<T> take_model(Context& context, const io::Safetensors& file,
+                            const ModelDescription& model);
 
 /// load_model, and what was found out on the way.
 template <class T>

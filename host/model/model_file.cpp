@@ -9,6 +9,7 @@
 #include "host/io/checked_size.hpp"
 #include "host/model/model_description.hpp"
 #include "host/model/non_finite.hpp"
+#include "host/model/sparse_tensors.hpp"
 #include "idl/error.hpp"
 #include "kernels/base/number_range.hpp"
 
@@ -31,14 +32,21 @@ std::vector<T> zeros(index_t rows, index_t cols) {
 /// Where entry (i, j) of a tensor is in contiguous M.
 std::size_t entry_of(const ParameterTensor& tensor, index_t i, index_t j,
                      const ParameterLayout& layout) {
-  return static_cast<std::size_t>(tensor.row + i + (tensor.col + j) * layout.rows);
+  const index_t ld = tensor.ld == 0 ? layout.rows : tensor.ld;
+  return static_cast<std::size_t>(tensor.row + tensor.col * layout.rows + i + j * ld);
+}
+
+std::vector<std::int64_t> shape_in_file(const ParameterTensor& tensor) {
+  if (tensor.is_vector) return {tensor.rows};
+  return {tensor.rows, tensor.cols};
 }
 
 void check_tensor(const io::Safetensors& file, const std::string& prefix,
                   const ParameterTensor& tensor) {
   const std::string name = prefix + tensor.name;
-  const io::Array& array = parameter_matrix(file, name);
-  const std::vector<std::int64_t> expected = {tensor.rows, tensor.cols};
+  const io::Array& array =
+      tensor.is_vector ? parameter_array(file, name) : parameter_matrix(file, name);
+  const std::vector<std::int64_t> expected = shape_in_file(tensor);
   if (array.shape != expected)
     throw IoError(file.path, name + " has shape " + io::shape_text(array.shape) + ", expected " +
                                  io::shape_text(expected) + " beside " + tensor_list(file, prefix));
@@ -67,6 +75,11 @@ const io::Array& parameter_matrix(const io::Safetensors& file, const std::string
   if (array.shape.size() != 2)
     throw IoError(file.path,
                   name + " has shape " + io::shape_text(array.shape) + ", expected two dimensions");
+  return parameter_array(file, name);
+}
+
+const io::Array& parameter_array(const io::Safetensors& file, const std::string& name) {
+  const io::Array& array = file.at(name);
   // Integers would be codes of a quantised matrix, whose scale lies elsewhere.
   if (array.type != io::DataType::f32 && array.type != io::DataType::f64)
     throw IoError(file.path, name + " holds integers, expected F32, F64, F16 or BF16");
@@ -82,7 +95,7 @@ void put_tensors(io::Safetensors& file, const std::string& prefix, std::span<con
     for (index_t i = 0; i < tensor.rows; ++i)
       for (index_t j = 0; j < tensor.cols; ++j) values.push_back(M[entry_of(tensor, i, j, layout)]);
     file.tensors[prefix + tensor.name] =
-        io::Array::from<T>({tensor.rows, tensor.cols}, std::span<const T>(values));
+        io::Array::from<T>(shape_in_file(tensor), std::span<const T>(values));
   }
 }
 
@@ -95,7 +108,7 @@ std::vector<T> take_tensors(const io::Safetensors& file, const std::string& pref
   std::vector<T> M = zeros<T>(layout.rows, layout.cols);
   for (const ParameterTensor& tensor : layout.tensors) {
     const std::string name = prefix + tensor.name;
-    const std::vector<T> values = parameter_matrix(file, name).template as<T>();
+    const std::vector<T> values = parameter_array(file, name).template as<T>();
     for (index_t i = 0; i < tensor.rows; ++i)
       for (index_t j = 0; j < tensor.cols; ++j) {
         const T value = values[static_cast<std::size_t>(i * tensor.cols + j)];
@@ -106,6 +119,16 @@ std::vector<T> take_tensors(const io::Safetensors& file, const std::string& pref
       }
   }
   return M;
+}
+
+template <class T>
+void put_patterns(Context& context, io::Safetensors& file, const ImplicitModel<T>& model) {
+  for (const char* matrix : {"A", "B", "C", "D"}) {
+    if (!model.is_sparse(matrix)) continue;
+    const CsrArrays<T> arrays = download(context, model.csr(matrix));
+    put_pattern(file, matrix, arrays.row_offsets, arrays.col_indices);
+    file.metadata[k_inputs_key] = std::to_string(model.shape().inputs);
+  }
 }
 
 std::map<std::string, std::string> model_metadata(const ModelOptions& options, std::int64_t step) {
@@ -122,16 +145,27 @@ std::map<std::string, std::string> model_metadata(const ModelOptions& options, s
 
 namespace {
 
+template <class T>
+ConstraintDistance distance_of(Context& context, const ImplicitModel<T>& model,
+                               const std::vector<T>& M) {
+  const WellPosedness& constraint = model.options().well_posedness;
+  const index_t n = model.shape().states;
+  const double epsilon = std::numeric_limits<T>::epsilon();
+  if (model.is_sparse("A"))
+    return distance_to(constraint, n, epsilon, csr_rows(download(context, model.csr("A"))));
+  const ParameterLayout& layout = model.layout();
+  const ParameterTensor& A = layout.at("A");
+  return distance_to(constraint, n, epsilon, dense_rows(n, [&](index_t i, index_t j) {
+                       return M[entry_of(A, i, j, layout)];
+                     }));
+}
+
 /// M as it is to be saved: feasible, also where parameters were changed since the last projection.
 template <class T>
 std::vector<T> feasible_parameters(Context& context, const ImplicitModel<T>& model) {
   std::vector<T> M = download(context, model.M());
   const WellPosedness& constraint = model.options().well_posedness;
-  const ParameterLayout layout = model.layout();
-  const ParameterTensor& A = layout.at("A");
-  const auto distance = distance_to(
-      constraint, A.rows, std::numeric_limits<T>::epsilon(),
-      dense_rows(A.rows, [&](index_t i, index_t j) { return M[entry_of(A, i, j, layout)]; }));
+  const ConstraintDistance distance = distance_of(context, model, M);
   if (!(distance.distance > 0.0) && !model.options().no_D) return M;
   ImplicitModel<T> feasible = model.clone(context);
   feasible.project(context);
@@ -157,6 +191,7 @@ void save_model(Context& context, const ImplicitModel<T>& model, const std::file
   io::Safetensors file;
   file.metadata = model_metadata(model.options(), step);
   put_tensors<T>(file, "", M, layout);
+  put_patterns(context, file, model);
   io::write_safetensors(path, file);
 }
 
@@ -168,6 +203,8 @@ template std::vector<float> take_tensors(const io::Safetensors&, const std::stri
                                          const ParameterLayout&);
 template std::vector<double> take_tensors(const io::Safetensors&, const std::string&,
                                           const ParameterLayout&);
+template void put_patterns(Context&, io::Safetensors&, const ImplicitModel<float>&);
+template void put_patterns(Context&, io::Safetensors&, const ImplicitModel<double>&);
 template void save_model(Context&, const ImplicitModel<float>&, const std::filesystem::path&,
                          std::int64_t);
 template void save_model(Context&, const ImplicitModel<double>&, const std::filesystem::path&,

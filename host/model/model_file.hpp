@@ -30,6 +30,10 @@ std::vector<T> take_tensors(const io::Safetensors& file, const std::string& pref
 void check_tensors(const io::Safetensors& file, const std::string& prefix,
                    const ParameterLayout& layout);
 
+/// Adds the patterns of matrices in compressed rows, and what a reader needs of their sizes.
+template <class T>
+void put_patterns(Context& context, io::Safetensors& file, const ImplicitModel<T>& model);
+
 /// The metadata that describe a model.
 std::map<std::string, std::string> model_metadata(const ModelOptions& options, std::int64_t step);
 
@@ -39,5 +43,7 @@ std::string tensor_list(const io::Safetensors& file, const std::string& prefix);
 /// A tensor of two dimensions whose elements are floating-point numbers.
 /// @throws IoError where there is none of this name
 const io::Array& parameter_matrix(const io::Safetensors& file, const std::string& name);
+/// The same of any number of dimensions.
+const io::Array& parameter_array(const io::Safetensors& file, const std::string& name);
 
 }  // namespace idl

@@ -5,14 +5,16 @@
 #include <set>
 
 #include "host/model/model_file.hpp"
+#include "host/model/sparse_tensors.hpp"
 
 namespace idl {
 namespace {
 
 constexpr std::array k_blocks = {"A", "B", "C"};
 
+/// With all entries, or in compressed rows.
 bool has(const io::Safetensors& file, const std::string& name) {
-  return file.tensors.contains(name) || file.unread.contains(name);
+  return file.tensors.contains(name) || file.unread.contains(name) || is_sparse(file, name);
 }
 
 /// The names of `k_blocks` that the file lacks, each after `prefix`; "" where it has them all.
@@ -28,8 +30,9 @@ std::set<std::string> prefixes(const io::Safetensors& file) {
   std::set<std::string> found;
   const auto look_at = [&](const std::string& name) {
     for (const char* block : k_blocks) {
-      if (!name.ends_with(block)) continue;
-      const std::string prefix = name.substr(0, name.size() - 1);
+      const std::string matrix = name.substr(0, name.rfind(".values"));
+      if (!matrix.ends_with(block)) continue;
+      const std::string prefix = matrix.substr(0, matrix.size() - 1);
       if (prefix.empty() || prefix.back() == '.') found.insert(prefix);
     }
   };

@@ -32,4 +32,16 @@ OptimizerKind parse_optimizer(std::string_view name) { return k_named<OptimizerK
 std::string_view to_string(ScheduleKind kind) { return k_named<ScheduleKind>.name_of(kind); }
 ScheduleKind parse_schedule(std::string_view name) { return k_named<ScheduleKind>.parse(name); }
 
+std::string_view to_string(SparsifyRule rule) { return k_named<SparsifyRule>.name_of(rule); }
+SparsifyRule parse_sparsify_rule(std::string_view name) {
+  return k_named<SparsifyRule>.parse(name);
+}
+
+std::string_view to_string(SparsifyTarget target) {
+  return k_named<SparsifyTarget>.name_of(target);
+}
+SparsifyTarget parse_sparsify_target(std::string_view name) {
+  return k_named<SparsifyTarget>.parse(name);
+}
+
 }  // namespace idl

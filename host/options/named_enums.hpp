@@ -4,6 +4,7 @@
 #include "idl/loss.hpp"
 #include "idl/optimizer.hpp"
 #include "idl/solver.hpp"
+#include "idl/sparsify.hpp"
 #include "idl/well_posedness.hpp"
 #include "kernels/base/named_enum.hpp"
 #include "kernels/math/activations.hpp"
@@ -49,6 +50,12 @@ inline constexpr NamedValue<OptimizerKind> k_optimizer[] = {
 inline constexpr NamedValue<ScheduleKind> k_schedule[] = {{ScheduleKind::constant, "constant"},
                                                           {ScheduleKind::step, "step"},
                                                           {ScheduleKind::cosine, "cosine"}};
+inline constexpr NamedValue<SparsifyRule> k_sparsify_rule[] = {
+    {SparsifyRule::magnitude, "magnitude", "the largest of the matrix"},
+    {SparsifyRule::row_top_k, "row-topk", "the largest of each row"},
+    {SparsifyRule::threshold, "threshold", "those of at least --threshold"}};
+inline constexpr NamedValue<SparsifyTarget> k_sparsify_target[] = {
+    {SparsifyTarget::A, "A"}, {SparsifyTarget::M, "M", "A, B, C and D, each by itself"}};
 }  // namespace names
 
 template <>
@@ -71,5 +78,10 @@ template <>
 inline constexpr NamedEnum<OptimizerKind> k_named<OptimizerKind>{"optimizer", names::k_optimizer};
 template <>
 inline constexpr NamedEnum<ScheduleKind> k_named<ScheduleKind>{"schedule", names::k_schedule};
+template <>
+inline constexpr NamedEnum<SparsifyRule> k_named<SparsifyRule>{"by", names::k_sparsify_rule};
+template <>
+inline constexpr NamedEnum<SparsifyTarget> k_named<SparsifyTarget>{"target",
+                                                                   names::k_sparsify_target};
 
 }  // namespace idl

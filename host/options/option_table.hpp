@@ -86,6 +86,27 @@ inline constexpr std::tuple k_options<Schedule> = {
     option("floor", "", &Schedule::floor, "Last factor of schedule cosine", ranges::k_share)};
 
 template <>
+inline constexpr std::tuple k_options<SparsifyOptions> = {
+    option("target", "target", &SparsifyOptions::target, "What is made sparse"),
+    option("by", "by", &SparsifyOptions::by, "Which entries stay"),
+    option("density", "density", &SparsifyOptions::density, "Share of the entries that stays",
+           ranges::k_share),
+    option("threshold", "threshold", &SparsifyOptions::threshold,
+           "Least magnitude that stays, with --by threshold", ranges::k_not_negative)};
+
+template <>
+inline constexpr std::tuple k_options<PruningOptions> = {
+    option("density", "sparsify", &PruningOptions::density,
+           "Share of the entries that is left when pruning ends; 1: nothing is pruned",
+           ranges::k_share),
+    option("epochs", "gradual", &PruningOptions::epochs,
+           "Epochs over which the density falls; 0: entries are pruned before the first step",
+           ranges::k_not_negative),
+    option("interval", "sparsify-interval", &PruningOptions::interval,
+           "Optimiser steps between two choices of entries", ranges::k_positive_count),
+    option("target", "sparsify-target", &PruningOptions::target, "What is pruned")};
+
+template <>
 inline constexpr std::tuple k_options<TrainerOptions> = {
     option("epochs", "epochs", &TrainerOptions::epochs, "Passes over the training set",
            ranges::k_not_negative),

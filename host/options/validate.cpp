@@ -43,7 +43,10 @@ void validate(const TrainerOptions& options) {
   validate(options.optimizer);
   validate(options.schedule);
   validate(options.solver);
+  check_options(options.pruning, "pruning", ": ");
 }
+
+void validate(const SparsifyOptions& options) { check_options(options, "sparsify", ": "); }
 
 void validate(const ModelShape& shape) {
   check_number("states", shape.states, ranges::k_model_size);

@@ -44,5 +44,7 @@ void validate(const ModelShape& shape);
 void validate(const ModelOptions& options);
 /// As above, for what is given.
 void validate(const LoadOptions& options);
+/// @throws InvalidArgument naming the option
+void validate(const SparsifyOptions& options);
 
 }  // namespace idl

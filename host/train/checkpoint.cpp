@@ -9,6 +9,7 @@
 
 #include "host/io/json_object.hpp"
 #include "host/io/json_reader.hpp"
+#include "host/model/model_description.hpp"
 #include "host/model/model_file.hpp"
 #include "host/options/validate.hpp"
 #include "host/train/training_settings.hpp"
@@ -109,6 +110,7 @@ void write_checkpoint(Context& context, const ImplicitModel<T>& model, Optimizer
     const std::vector<T> values = download(context, matrix);
     put_tensors<T>(file, prefix, values, layout);
   });
+  put_patterns(context, file, model);
   io::write_safetensors(options.folder / k_file_name, file);
 }
 
@@ -120,7 +122,13 @@ TrainingPosition read_checkpoint(Context& context, ImplicitModel<T>& model, Opti
                           training_settings(model, options, train), file.path);
   const TrainingPosition position = position_from(parse_metadata(file, k_position_key), file.path);
   check_position(position, options, train, file.path);
-  const ParameterLayout layout = model.layout();
+  const ModelDescription description = describe_model(file, {.allow_unproven = true});
+  if (!description.stored.empty()) {
+    // Its pattern may be another one than that with which the training began.
+    model = take_model<T>(context, file, description);
+    optimizer = Optimizer<T>(context, model, options.optimizer);
+  }
+  const ParameterLayout& layout = model.layout();
   for_each_trained(model, optimizer, [&](const char* prefix, MatrixView<T> matrix) {
     upload<T>(context, take_tensors<T>(file, prefix, layout), matrix);
   });

@@ -9,6 +9,7 @@
 
 #include "host/model/non_finite.hpp"
 #include "host/options/validate.hpp"
+#include "host/sparsify/prune.hpp"
 #include "host/train/checkpoint.hpp"
 #include "host/train/metrics_log.hpp"
 #include "host/train/optimizer_program.hpp"
@@ -56,6 +57,13 @@ void check(const ImplicitModel<T>& model, const Dataset& data, const char* which
                 std::to_string(model.shape().outputs) + " outputs");
 }
 
+/// Pruning ends before the training does.
+void check_pruning(const TrainerOptions& options) {
+  IDL_CHECK(options.pruning.density >= 1.0 || options.pruning.epochs < options.epochs,
+            "Trainer: pruning takes " + std::to_string(options.pruning.epochs) + " epochs of " +
+                std::to_string(options.epochs) + ", at least one must be left after it");
+}
+
 /// The steps of the whole training are counted in 64 bits.
 void check_steps(const TrainerOptions& options, index_t samples) {
   const index_t batches = batches_of(samples, options.batch_size);
@@ -93,6 +101,7 @@ struct Trainer<T>::State {
 
   bool run_epoch();
   void launch_step(index_t batch);
+  void prune_if_due();
   TrainingStep<T>& step_for(index_t samples);
   void collect();
   [[noreturn]] void fail(const StepMetrics& step, index_t batch, const BatchFigures& figures);
@@ -225,6 +234,20 @@ void Trainer<T>::State::checkpoint() {
   saved_steps_ = position_.steps;
 }
 
+/// Before the next step. Programs are made anew for the parameters that are left.
+template <class T>
+void Trainer<T>::State::prune_if_due() {
+  const PruningOptions& pruning = options_.pruning;
+  const std::int64_t steps = pruning.epochs * batches_;
+  if (!prunes_at(pruning, position_.steps, steps)) return;
+  collect();
+  require_finite();
+  whole_step_.reset();
+  last_step_.reset();
+  prune(context_, model_, optimizer_, pruning.target,
+        gradual_density(pruning.density, position_.steps, steps));
+}
+
 /// Runs the rest of the epoch under way; false if it was stopped.
 template <class T>
 bool Trainer<T>::State::run_epoch() {
@@ -242,6 +265,7 @@ bool Trainer<T>::State::run_epoch() {
       checkpoint();
       return false;
     }
+    prune_if_due();
     launch_step(batch);
     const bool last = batch + 1 == batches_;
     if (!last && options_.checkpoint_interval > 0 &&
@@ -328,6 +352,7 @@ Trainer<T>::Trainer(Context& context, ImplicitModel<T>& model, const Dataset& tr
   if (test != nullptr) check(model, *test, "test");
   validate(options);
   check_steps(options, train.size());
+  check_pruning(options);
   state_ = std::make_unique<State>(context, model, train, test, std::move(options));
 }
 template <class T>

@@ -49,6 +49,8 @@ std::string training_settings(const ImplicitModel<T>& model, const TrainerOption
   settings.add_text("forward", tolerance_text(options.solver.forward));
   settings.add_text("adjoint", tolerance_text(options.solver.adjoint));
   add_options(settings, options.solver);
+  // Checkpoints without are those of trainings that prune nothing.
+  if (options.pruning.density < 1.0) add_options(settings, options.pruning, "", "pruning_");
   settings.add("shuffle", options.shuffle);
   settings.add("seed", options.seed);
   for (const auto& [key, value] : model_metadata(model.options(), 0))

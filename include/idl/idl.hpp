@@ -17,6 +17,7 @@
 #include "idl/optimizer.hpp"
 #include "idl/parameters.hpp"
 #include "idl/solver.hpp"
+#include "idl/sparsify.hpp"
 #include "idl/trainer.hpp"
 #include "idl/version.hpp"
 #include "idl/well_posedness.hpp"

@@ -6,9 +6,12 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <variant>
 
 #include "idl/activation.hpp"
 #include "idl/context.hpp"
+#include "idl/csr_matrix.hpp"
 #include "idl/export.hpp"
 #include "idl/matrix.hpp"
 #include "idl/parameters.hpp"
@@ -50,19 +53,41 @@ struct Prediction {
   SolveReport report;  ///< one entry per sample
 };
 
+/// A matrix of a model: with all of its entries, or in compressed rows.
+template <class T>
+using ModelMatrix = std::variant<Matrix<T>, CsrMatrix<T>>;
+
+/// What a model may be made of.
+template <class T>
+struct ModelMatrices {
+  ModelMatrix<T> A;                   ///< n×n
+  ModelMatrix<T> B;                   ///< n×p', p' = p, or p+1 with bias
+  ModelMatrix<T> C;                   ///< q×n
+  std::optional<ModelMatrix<T>> D{};  ///< q×p'; none with no_D
+};
+
 /// An implicit model X = φ(AX + BU), Ŷ = CX + DU (El Ghaoui, Gu, Travacca, Askari, Tsai, "Implicit
 /// Deep Learning", SIAM J. Math. Data Sci. 3(3), 2021).
 ///
-/// All parameters are one matrix M = [A B; C D], (n+q)×(n+p'), p' = p, or p+1 with bias; A, B, C, D
-/// are views of it. Reading is thread-safe; each thread uses a Context of its own on the device of
-/// the model.
+/// All parameters are one matrix M. Of a dense model it is [A B; C D], (n+q)×(n+p'), p' = p, or p+1
+/// with bias. Of a sparse model, in which some of A, B, C and D are in compressed rows, it is one
+/// column of what they store, and no array of n² elements is ever made. Reading is thread-safe;
+/// each thread uses a Context of its own on the device of the model.
 template <class T>
 class IDL_EXPORT ImplicitModel {
  public:
-  /// Parameters drawn from N(0,1)/n by `seed` (the same bits on every device), then projected.
+  /// Dense. Parameters drawn from N(0,1)/n by `seed` (the same bits on every device), then
+  /// projected.
   /// @throws InvalidArgument (sizes < 1; κ outside (0,1); L_φκ >= 1 unless allowed), OutOfMemory
   ImplicitModel(Context& context, ModelShape shape, ModelOptions options = {},
                 std::uint64_t seed = 0);
+  /// Of copies of these matrices on the context's device, A projected; options.no_D says that there
+  /// is no D. Which entries of compressed rows are stored stays as it is, also where training makes
+  /// some of them zero.
+  /// @throws InvalidArgument (as above; sizes that do not fit each other; another device; an entry
+  /// of a sparse A stored on or below the diagonal where A is to be strictly upper triangular),
+  /// OutOfMemory
+  ImplicitModel(Context& context, const ModelMatrices<T>& matrices, ModelOptions options = {});
 
   /// n, p, q.
   const ModelShape& shape() const { return shape_; }
@@ -72,35 +97,35 @@ class IDL_EXPORT ImplicitModel {
   Device device() const { return M_.device(); }
   /// p' = inputs, plus one with bias.
   index_t input_rows() const { return shape_.inputs + (options_.bias ? 1 : 0); }
-  /// The tensors that the model's file has, and where they lie in M: A, B, C and (unless no_D) D.
+  /// The tensors that the model's file has, and where they lie in M: A, B, C and (unless no_D) D,
+  /// or "A.values", ... of those in compressed rows.
   const ParameterLayout& layout() const;
+  /// Whether this one of "A", "B", "C" and "D" is in compressed rows.
+  bool is_sparse(std::string_view matrix) const;
 
-  /// [A B; C D], (n+q)×(n+p'). Whoever changes it calls project() afterwards.
+  /// All parameters. Whoever changes them calls project() afterwards.
   MatrixView<T> M() { return M_.view(); }
-  /// n×n.
-  MatrixView<T> A() { return M().block(0, 0, shape_.states, shape_.states); }
-  /// n×p'.
-  MatrixView<T> B() { return M().block(0, shape_.states, shape_.states, input_rows()); }
-  /// q×n.
-  MatrixView<T> C() { return M().block(shape_.states, 0, shape_.outputs, shape_.states); }
-  /// q×p'.
-  MatrixView<T> D() {
-    return M().block(shape_.states, shape_.states, shape_.outputs, input_rows());
-  }
-  /// [A B; C D], (n+q)×(n+p').
+  /// n×n. @throws InvalidArgument where it is in compressed rows
+  MatrixView<T> A() { return dense("A").of(M()); }
+  /// n×p'. @throws InvalidArgument where it is in compressed rows
+  MatrixView<T> B() { return dense("B").of(M()); }
+  /// q×n. @throws InvalidArgument where it is in compressed rows
+  MatrixView<T> C() { return dense("C").of(M()); }
+  /// q×p'. @throws InvalidArgument where it is in compressed rows, or a sparse model has none
+  MatrixView<T> D() { return dense("D").of(M()); }
+  /// All parameters, read-only.
   ConstMatrixView<T> M() const { return M_.view(); }
-  /// n×n.
-  ConstMatrixView<T> A() const { return M().block(0, 0, shape_.states, shape_.states); }
-  /// n×p'.
-  ConstMatrixView<T> B() const { return M().block(0, shape_.states, shape_.states, input_rows()); }
-  /// q×n.
-  ConstMatrixView<T> C() const {
-    return M().block(shape_.states, 0, shape_.outputs, shape_.states);
-  }
-  /// q×p'.
-  ConstMatrixView<T> D() const {
-    return M().block(shape_.states, shape_.states, shape_.outputs, input_rows());
-  }
+  /// As A(), read-only.
+  ConstMatrixView<T> A() const { return dense("A").of(M()); }
+  /// As B(), read-only.
+  ConstMatrixView<T> B() const { return dense("B").of(M()); }
+  /// As C(), read-only.
+  ConstMatrixView<T> C() const { return dense("C").of(M()); }
+  /// As D(), read-only.
+  ConstMatrixView<T> D() const { return dense("D").of(M()); }
+  /// "A", "B", "C" or "D" in compressed rows; its values are a part of M.
+  /// @throws InvalidArgument where it is not in compressed rows
+  ConstCsrView<T> csr(std::string_view matrix) const;
 
   /// Brings A back into the set of options().well_posedness (and D to zero with no_D). Needed after
   /// the parameters were changed from outside; training does it after every step.
@@ -129,6 +154,8 @@ class IDL_EXPORT ImplicitModel {
  private:
   friend struct detail::Inside<ImplicitModel>;
   ImplicitModel() = default;
+  /// Where this matrix lies in M. @throws InvalidArgument where not all of its entries do
+  ParameterTensor dense(const char* matrix) const;
 
   ModelShape shape_;
   ModelOptions options_;

@@ -15,6 +15,7 @@
 #include "idl/model.hpp"
 #include "idl/optimizer.hpp"
 #include "idl/solver.hpp"
+#include "idl/sparsify.hpp"
 
 namespace idl {
 
@@ -78,6 +79,9 @@ struct TrainerOptions {
   OptimizerOptions optimizer{};                     ///< the rule of a step
   Schedule schedule{};                              ///< the learning rate over time
   SolverOptions solver{};                           ///< stopping rules of both solves
+  /// The model becomes a sparse one where entries are pruned: views of its parameters that were
+  /// taken before are then void.
+  PruningOptions pruning{};
   bool shuffle = true;     ///< visit the samples in epoch_order(seed, ...), else as they lie
   std::uint64_t seed = 0;  ///< of the order of the samples
 

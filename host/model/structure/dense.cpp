@@ -52,16 +52,19 @@ Projection<T> projection_of(const WellPosedness& constraint, MatrixView<T> A) {
 }
 
 template <class T>
+Projection<T> projection_of(const WellPosedness& constraint, CsrView<T> A) {
+  if (constraint.kind != WellPosednessKind::inf_norm_ball) return {};
+  check_number("kappa", constraint.kappa, ranges::k_kappa);
+  static_cast<void>(A);
+  return {};
+}
+
+template <class T>
 ModelMaps<T> DenseStructure<T>::maps(ConstMatrixView<T> M, VectorView<T>) const {
   const auto dense = [&](const char* name) { return DenseMap<T>{this->layout().at(name).of(M)}; };
   ModelMaps<T> maps = {dense("A"), dense("B"), dense("C")};
   if (has_D()) maps.D = dense("D");
   return maps;
-}
-
-template <class T>
-Sequence DenseStructure<T>::initial_values(MatrixView<T> M, std::uint64_t seed) const {
-  return {FillRandom<T>{.A = M, .seed = seed, .scale = 1.0 / static_cast<double>(states())}};
 }
 
 template <class T>
@@ -79,7 +82,7 @@ template <class T>
 Sequence DenseStructure<T>::gradient(ConstMatrixView<T> VdY, ConstMatrixView<T> XU,
                                      MatrixView<T> dM) const {
   Sequence sequence = {Gemm<T>{.A = VdY, .B = XU, .C = dM, .transpose_B = true}};
-  append(sequence, clear_unused(dM));
+  append(sequence, this->clear_unused(dM));
   return sequence;
 }
 
@@ -103,9 +106,9 @@ Projection<T> DenseStructure<T>::projection(const WellPosedness& constraint,
 }
 
 template <class T>
-Sequence DenseStructure<T>::clear_unused(MatrixView<T> M) const {
-  if (has_D()) return {};
-  return {Fill<T>{.Y = M.block(states(), states(), outputs(), input_rows())}};
+std::optional<ParameterTensor> DenseStructure<T>::unused() const {
+  if (has_D()) return std::nullopt;
+  return ParameterTensor{"D", states(), states(), outputs(), input_rows()};
 }
 
 template std::shared_ptr<const Structure<float>> make_structure(const ModelShape&,
@@ -114,6 +117,8 @@ template std::shared_ptr<const Structure<double>> make_structure(const ModelShap
                                                                  const ModelOptions&);
 template Projection<float> projection_of(const WellPosedness&, MatrixView<float>);
 template Projection<double> projection_of(const WellPosedness&, MatrixView<double>);
+template Projection<float> projection_of(const WellPosedness&, CsrView<float>);
+template Projection<double> projection_of(const WellPosedness&, CsrView<double>);
 template class DenseStructure<float>;
 template class DenseStructure<double>;
 

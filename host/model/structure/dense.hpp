@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 
 #include "host/model/structure/structure.hpp"
 
@@ -18,8 +19,6 @@ class DenseStructure : public Structure<T> {
     return std::make_shared<DenseStructure>(this->layout());
   }
   ModelMaps<T> maps(ConstMatrixView<T> M, VectorView<T> transposes) const override;
-  /// N(0,1)/n everywhere.
-  Sequence initial_values(MatrixView<T> M, std::uint64_t seed) const override;
   /// Y = [C D][X; U].
   Sequence output(ConstMatrixView<T> M, ConstMatrixView<T> XU, MatrixView<T> Y,
                   bool batch_invariant) const override;
@@ -29,8 +28,8 @@ class DenseStructure : public Structure<T> {
   Sequence input_gradient(ConstMatrixView<T> M, VectorView<T> transposes, ConstMatrixView<T> VdY,
                           MatrixView<T> dU, bool batch_invariant) const override;
   Projection<T> projection(const WellPosedness& constraint, MatrixView<T> M) const override;
-  /// D, where there is none.
-  Sequence clear_unused(MatrixView<T> M) const override;
+  /// The place of D, where there is none.
+  std::optional<ParameterTensor> unused() const override;
 
  private:
   index_t states() const { return this->layout().at("A").rows; }

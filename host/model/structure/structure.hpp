@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <cstdint>
 #include <memory>
 #include <optional>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 #include <variant>
@@ -15,6 +15,8 @@
 #include "kernels/primitives.hpp"
 
 namespace idl {
+
+class SparsePattern;
 
 /// The maps of X = φ(AX + BU), Y = CX + DU.
 template <class T>
@@ -48,8 +50,6 @@ class Structure {
   virtual index_t transposed_values() const { return 0; }
   virtual Sequence transpose_steps(ConstMatrixView<T>, VectorView<T>) const { return {}; }
 
-  /// M <- the random parameters that training begins with, before their projection.
-  virtual Sequence initial_values(MatrixView<T> M, std::uint64_t seed) const = 0;
   /// Y <- CX + DU; [X; U] has one column a sample.
   virtual Sequence output(ConstMatrixView<T> M, ConstMatrixView<T> XU, MatrixView<T> Y,
                           bool batch_invariant) const;
@@ -63,8 +63,14 @@ class Structure {
   /// What brings A into the set of `constraint`.
   /// @throws InvalidArgument where kappa is out of its range
   virtual Projection<T> projection(const WellPosedness& constraint, MatrixView<T> M) const = 0;
-  /// M <- 0 where no tensor lies.
-  virtual Sequence clear_unused(MatrixView<T>) const { return {}; }
+  /// The part of M in which no tensor lies, and which is zero.
+  virtual std::optional<ParameterTensor> unused() const { return std::nullopt; }
+  Sequence clear_unused(MatrixView<T> M) const {
+    const auto part = unused();
+    return part ? Sequence{Fill<T>{.Y = part->of(M)}} : Sequence{};
+  }
+  /// Which entries of "A", "B", "C" or "D" are stored; nullptr where all are.
+  virtual const SparsePattern* pattern(std::string_view) const { return nullptr; }
 
  private:
   ParameterLayout layout_;
@@ -85,6 +91,9 @@ struct detail::Inside<ImplicitModel<T>> {
   static const std::shared_ptr<const Structure<T>>& of(const ImplicitModel<T>& model) {
     return model.inside_->structure;
   }
+  /// A model with copies of these matrices, not projected.
+  static ImplicitModel<T> of_matrices(Context& context, const ModelMatrices<T>& matrices,
+                                      const ModelOptions& options);
   /// A model with room for its parameters, which are not set.
   static ImplicitModel<T> make(Context& context, std::shared_ptr<const Structure<T>> structure,
                                const ModelShape& shape, const ModelOptions& options);
@@ -99,6 +108,9 @@ const Structure<T>& structure_of(const ImplicitModel<T>& model) {
 /// @throws InvalidArgument where kappa is out of its range
 template <class T>
 Projection<T> projection_of(const WellPosedness& constraint, MatrixView<T> A);
+/// The same of an A in compressed rows, of which nothing is stored that has to be zero.
+template <class T>
+Projection<T> projection_of(const WellPosedness& constraint, CsrView<T> A);
 
 /// A projection as steps: one, or none.
 template <class T>

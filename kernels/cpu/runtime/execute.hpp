@@ -61,6 +61,8 @@ void execute(const RowAbsSums<T>& row_sums, Scratch& scratch);
 template <class T>
 void execute(const CsrRowAbsSums<T>& row_sums, Scratch& scratch);
 template <class T>
+void execute(const GatherElements<T>& gather, Scratch& scratch);
+template <class T>
 void execute(const ColumnNorms<T>& norms, Scratch& scratch);
 template <class T>
 void execute(const Reduce<T>& reduce, Scratch& scratch);

@@ -107,6 +107,9 @@ struct Enqueue {
   template <class T> void operator()(const CsrRowAbsSums<T>& p) const {
     csr_row_abs_sums(p, stream);
   }
+  template <class T> void operator()(const GatherElements<T>& p) const {
+    gather_elements(p, stream);
+  }
   template <class T> void operator()(const ColumnNorms<T>& p) const { column_norms(p, stream); }
   template <class T> void operator()(const AddScaled<T>& p) const { add_scaled(p, stream); }
   template <class T> void operator()(const CopyMatrix<T>& p) const { copy_matrix(p, stream); }

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: MIT
+#include "host/model/structure/csr.hpp"
+
+#include <array>
+#include <utility>
+
+namespace idl {
+namespace {
+
+constexpr std::array<const char*, 4> k_names = {"A", "B", "C", "D"};
+
+std::vector<TensorSize> sizes_of(const std::vector<TensorStorage>& tensors) {
+  std::vector<TensorSize> sizes;
+  for (const TensorStorage& storage : tensors) {
+    sizes.push_back({.rows = storage.rows, .cols = storage.cols});
+    if (storage.pattern) sizes.back().stored = storage.pattern->nnz();
+  }
+  return sizes;
+}
+
+}  // namespace
+
+std::vector<std::pair<std::string, std::pair<index_t, index_t>>> matrix_sizes(
+    const ModelShape& shape, const ModelOptions& options) {
+  const index_t n = shape.states;
+  const index_t p = shape.inputs + (options.bias ? 1 : 0);
+  const index_t q = shape.outputs;
+  std::vector<std::pair<std::string, std::pair<index_t, index_t>>> sizes = {
+      {"A", {n, n}}, {"B", {n, p}}, {"C", {q, n}}};
+  if (!options.no_D) sizes.push_back({"D", {q, p}});
+  return sizes;
+}
+
+ParameterLayout sparse_layout(const std::vector<TensorSize>& sizes) {
+  ParameterLayout layout = {.rows = 0, .cols = 1, .tensors = {}};
+  for (std::size_t k = 0; k < sizes.size(); ++k) {
+    const TensorSize& size = sizes[k];
+    ParameterTensor tensor = {.name = k_names[k], .row = layout.rows};
+    if (size.stored) {
+      tensor.name += ".values";
+      tensor.rows = *size.stored;
+      tensor.cols = 1;
+      tensor.is_vector = true;
+      layout.rows += tensor.rows;
+    } else {
+      tensor.rows = size.rows;
+      tensor.cols = size.cols;
+      tensor.ld = size.rows;
+      layout.rows += tensor.rows * tensor.cols;
+    }
+    layout.tensors.push_back(std::move(tensor));
+  }
+  return layout;
+}
+
+template <class T>
+CsrStructure<T>::CsrStructure(std::vector<TensorStorage> tensors)
+    : Structure<T>(sparse_layout(sizes_of(tensors))), tensors_(std::move(tensors)) {
+  for (const TensorStorage& storage : tensors_) {
+    transposed_at_.push_back(transposed_values_);
+    if (storage.pattern) transposed_values_ += storage.pattern->nnz();
+  }
+}
+
+template <class T>
+std::shared_ptr<const Structure<T>> CsrStructure<T>::clone(Context& context) const {
+  std::vector<TensorStorage> tensors;
+  for (const TensorStorage& storage : tensors_) {
+    tensors.push_back({.rows = storage.rows, .cols = storage.cols});
+    if (storage.pattern) tensors.back().pattern = storage.pattern->clone(context);
+  }
+  return std::make_shared<CsrStructure>(std::move(tensors));
+}
+
+template <class T>
+LinearMap<T> CsrStructure<T>::map(std::size_t k, ConstMatrixView<T> M,
+                                  VectorView<T> transposes) const {
+  const ConstMatrixView<T> tensor = this->layout().tensors[k].of(M);
+  if (!tensors_[k].pattern) return DenseMap<T>{tensor};
+  // Without their values transposes are none to multiply by.
+  return transposes.size == 0
+             ? CsrMap<T>{.A = tensors_[k].pattern->with(tensor.data),
+                         .longest_row = tensors_[k].pattern->longest_row()}
+             : tensors_[k].pattern->map(tensor.data, transposes.data + transposed_at_[k]);
+}
+
+template <class T>
+ModelMaps<T> CsrStructure<T>::maps(ConstMatrixView<T> M, VectorView<T> transposes) const {
+  ModelMaps<T> maps = {map(0, M, transposes), map(1, M, transposes), map(2, M, transposes)};
+  if (tensors_.size() > 3) maps.D = map(3, M, transposes);
+  return maps;
+}
+
+template <class T>
+Sequence CsrStructure<T>::transpose_steps(ConstMatrixView<T> M, VectorView<T> transposes) const {
+  Sequence sequence;
+  for (std::size_t k = 0; k < tensors_.size(); ++k) {
+    if (!tensors_[k].pattern) continue;
+    const SparsePattern& pattern = *tensors_[k].pattern;
+    const ConstMatrixView<T> values = this->layout().tensors[k].of(M);
+    sequence.push_back(GatherElements<T>{.from = {values.data, pattern.nnz(), values.device},
+                                         .indices = pattern.permutation(),
+                                         .to = transposes.range(transposed_at_[k], pattern.nnz())});
+  }
+  return sequence;
+}
+
+template <class T>
+Sequence CsrStructure<T>::gradient(ConstMatrixView<T> VdY, ConstMatrixView<T> XU,
+                                   MatrixView<T> dM) const {
+  const index_t n = tensors_[0].rows;
+  Sequence sequence;
+  for (std::size_t k = 0; k < tensors_.size(); ++k) {
+    const TensorStorage& storage = tensors_[k];
+    const ConstMatrixView<T> left = VdY.row_range(k < 2 ? 0 : n, storage.rows);
+    const ConstMatrixView<T> right = XU.row_range(k % 2 == 0 ? 0 : n, storage.cols);
+    const MatrixView<T> gradient = this->layout().tensors[k].of(dM);
+    if (storage.pattern)
+      sequence.push_back(
+          Sddmm<T>{.V = left, .X = right, .P = storage.pattern->writable(gradient.data)});
+    else
+      sequence.push_back(Gemm<T>{.A = left, .B = right, .C = gradient, .transpose_B = true});
+  }
+  return sequence;
+}
+
+template <class T>
+Projection<T> CsrStructure<T>::projection(const WellPosedness& constraint, MatrixView<T> M) const {
+  const MatrixView<T> A = this->layout().tensors[0].of(M);
+  if (!tensors_[0].pattern) return projection_of(constraint, A);
+  return projection_of(constraint, tensors_[0].pattern->writable(A.data));
+}
+
+template <class T>
+const SparsePattern* CsrStructure<T>::pattern(std::string_view tensor) const {
+  for (std::size_t k = 0; k < tensors_.size(); ++k)
+    if (tensor == k_names[k] && tensors_[k].pattern) return &*tensors_[k].pattern;
+  return nullptr;
+}
+
+template class CsrStructure<float>;
+template class CsrStructure<double>;
+
+}  // namespace idl

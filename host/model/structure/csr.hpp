@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "host/model/structure/structure.hpp"
+#include "host/sparse/sparse_pattern.hpp"
+
+namespace idl {
+
+/// Of a matrix of a model: how many entries are stored, where these are not all.
+struct TensorSize {
+  index_t rows = 0;
+  index_t cols = 0;
+  std::optional<index_t> stored{};
+};
+
+/// "A", "B", "C" and, unless there is none, "D" with their rows and columns.
+std::vector<std::pair<std::string, std::pair<index_t, index_t>>> matrix_sizes(
+    const ModelShape& shape, const ModelOptions& options);
+
+/// The layout of A, B, C and, unless there is none, D of these sizes, one after the other.
+ParameterLayout sparse_layout(const std::vector<TensorSize>& sizes);
+
+/// What is known of a matrix of a model before its values: its sizes, and which entries are stored,
+/// where these are not all.
+struct TensorStorage {
+  index_t rows = 0;
+  index_t cols = 0;
+  std::optional<SparsePattern> pattern{};
+};
+
+/// Of A, B, C and D each in compressed rows or with all entries. The parameters are one column, M:
+/// the stored values of the tensors one after the other.
+template <class T>
+class CsrStructure final : public Structure<T> {
+ public:
+  /// A, B, C and, unless there is none, D.
+  explicit CsrStructure(std::vector<TensorStorage> tensors);
+
+  std::shared_ptr<const Structure<T>> clone(Context& context) const override;
+  ModelMaps<T> maps(ConstMatrixView<T> M, VectorView<T> transposes) const override;
+  index_t transposed_values() const override { return transposed_values_; }
+  Sequence transpose_steps(ConstMatrixView<T> M, VectorView<T> transposes) const override;
+  /// On the pattern: dA_ij = Σ_k V_ik X_jk for the stored (i, j) alone, and so on.
+  Sequence gradient(ConstMatrixView<T> VdY, ConstMatrixView<T> XU, MatrixView<T> dM) const override;
+  Projection<T> projection(const WellPosedness& constraint, MatrixView<T> M) const override;
+  const SparsePattern* pattern(std::string_view tensor) const override;
+
+ private:
+  LinearMap<T> map(std::size_t k, ConstMatrixView<T> M, VectorView<T> transposes) const;
+
+  std::vector<TensorStorage> tensors_;
+  std::vector<index_t> transposed_at_;  ///< where the values of each transpose begin
+  index_t transposed_values_ = 0;
+};
+
+extern template class CsrStructure<float>;
+extern template class CsrStructure<double>;
+
+}  // namespace idl

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: MIT
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "host/backend_of.hpp"
+#include "host/model/structure/csr.hpp"
+#include "host/options/validate.hpp"
+#include "idl/error.hpp"
+#include "kernels/backend.hpp"
+
+namespace idl {
+namespace {
+
+template <class T>
+index_t rows_of(const ModelMatrix<T>& matrix) {
+  return std::visit([](const auto& each) { return each.rows(); }, matrix);
+}
+template <class T>
+index_t cols_of(const ModelMatrix<T>& matrix) {
+  return std::visit([](const auto& each) { return each.cols(); }, matrix);
+}
+template <class T>
+bool is_sparse(const ModelMatrix<T>& matrix) {
+  return std::holds_alternative<CsrMatrix<T>>(matrix);
+}
+
+/// The matrices of the formula that there are, in the order of the layout.
+template <class T>
+using Given = std::vector<std::pair<std::string, const ModelMatrix<T>*>>;
+
+template <class T>
+Given<T> given(const ModelMatrices<T>& matrices, const ModelOptions& options) {
+  IDL_CHECK(matrices.D.has_value() != options.no_D,
+            options.no_D ? "ImplicitModel: there is a D, but no_D is true"
+                         : "ImplicitModel: there is no D, but no_D is false");
+  Given<T> all = {{"A", &matrices.A}, {"B", &matrices.B}, {"C", &matrices.C}};
+  if (matrices.D) all.emplace_back("D", &*matrices.D);
+  return all;
+}
+
+template <class T>
+void check_shapes(const Given<T>& all, Device device) {
+  const index_t n = rows_of(*all[0].second);
+  const index_t p = cols_of(*all[1].second);
+  const index_t q = rows_of(*all[2].second);
+  const std::pair<index_t, index_t> expected[] = {{n, n}, {n, p}, {q, n}, {q, p}};
+  for (std::size_t k = 0; k < all.size(); ++k) {
+    const auto& [name, matrix] = all[k];
+    const auto text = [](index_t rows, index_t cols) {
+      return std::to_string(rows) + "x" + std::to_string(cols);
+    };
+    IDL_CHECK(rows_of(*matrix) == expected[k].first && cols_of(*matrix) == expected[k].second,
+              "ImplicitModel: " + name + " is " + text(rows_of(*matrix), cols_of(*matrix)) +
+                  ", expected " + text(expected[k].first, expected[k].second) + " beside " +
+                  (k == 0 ? "its rows" : "A " + text(n, n)));
+    const Device at = std::visit([](const auto& each) { return each.device(); }, *matrix);
+    IDL_CHECK(at == device, "ImplicitModel: " + name + " is on " + to_string(at) +
+                                ", the context on " + to_string(device));
+  }
+}
+
+/// Nothing on or below the diagonal is stored. @throws InvalidArgument
+template <class T>
+void check_strictly_upper(const CsrArrays<T>& A) {
+  for (index_t i = 0; i < A.rows; ++i) {
+    const auto first = static_cast<std::size_t>(A.row_offsets[static_cast<std::size_t>(i)]);
+    const auto end = static_cast<std::size_t>(A.row_offsets[static_cast<std::size_t>(i) + 1]);
+    IDL_CHECK(first == end || A.col_indices[first] > i,
+              "ImplicitModel: A is to be strictly upper triangular, but its row " +
+                  std::to_string(i) + " stores an entry of column " +
+                  std::to_string(A.col_indices[first]));
+  }
+}
+
+template <class T>
+TensorStorage storage_of(Context& context, const std::string& name, const ModelMatrix<T>& matrix,
+                         const ModelOptions& options) {
+  TensorStorage storage = {.rows = rows_of(matrix), .cols = cols_of(matrix)};
+  if (const auto* sparse = std::get_if<CsrMatrix<T>>(&matrix)) {
+    const CsrArrays<T> arrays = download(context, *sparse);
+    if (name == "A" && options.well_posedness.kind == WellPosednessKind::strictly_upper_triangular)
+      check_strictly_upper(arrays);
+    storage.pattern =
+        SparsePattern(context, arrays.rows, arrays.cols, arrays.row_offsets, arrays.col_indices);
+  }
+  return storage;
+}
+
+/// The values that a matrix stores, as a matrix.
+template <class T>
+ConstMatrixView<T> values_of(const ModelMatrix<T>& matrix) {
+  if (const auto* sparse = std::get_if<CsrMatrix<T>>(&matrix)) {
+    const ConstCsrView<T> view = sparse->view();
+    return {view.values, view.nnz, 1, view.nnz, view.device};
+  }
+  return std::get<Matrix<T>>(matrix).view();
+}
+
+}  // namespace
+
+template <class T>
+ImplicitModel<T> detail::Inside<ImplicitModel<T>>::of_matrices(Context& context,
+                                                               const ModelMatrices<T>& matrices,
+                                                               const ModelOptions& options) {
+  const Given<T> all = given(matrices, options);
+  check_shapes(all, context.device());
+  const ModelShape shape = {.states = rows_of(matrices.A),
+                            .inputs = cols_of(matrices.B) - (options.bias ? 1 : 0),
+                            .outputs = rows_of(matrices.C)};
+  validate(shape);
+  validate(options);
+  bool sparse = false;
+  for (const auto& [name, matrix] : all) sparse = sparse || is_sparse(*matrix);
+  std::shared_ptr<const Structure<T>> structure;
+  if (sparse) {
+    std::vector<TensorStorage> tensors;
+    for (const auto& [name, matrix] : all)
+      tensors.push_back(storage_of(context, name, *matrix, options));
+    structure = std::make_shared<CsrStructure<T>>(std::move(tensors));
+  } else {
+    structure = make_structure<T>(shape, options);
+  }
+  ImplicitModel<T> model = make(context, std::move(structure), shape, options);
+  for (std::size_t k = 0; k < all.size(); ++k)
+    copy<T>(context, values_of(*all[k].second), model.layout().tensors[k].of(model.M()));
+  return model;
+}
+
+template ImplicitModel<float> detail::Inside<ImplicitModel<float>>::of_matrices(
+    Context&, const ModelMatrices<float>&, const ModelOptions&);
+template ImplicitModel<double> detail::Inside<ImplicitModel<double>>::of_matrices(
+    Context&, const ModelMatrices<double>&, const ModelOptions&);
+
+}  // namespace idl

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+
+#include "idl/model.hpp"
+#include "idl/optimizer.hpp"
+#include "idl/sparsify.hpp"
+
+namespace idl {
+
+/// The density after `step` optimiser steps, of `steps` over which it falls from 1 to d:
+/// d + (1 − d)(1 − step/steps)³ (Zhu & Gupta, "To prune, or not to prune", 2017).
+double gradual_density(double d, std::int64_t step, std::int64_t steps);
+
+/// Whether entries are to be chosen before the step that follows `step` others.
+bool prunes_at(const PruningOptions& options, std::int64_t step, std::int64_t steps);
+
+/// Chooses entries of largest magnitude: the model holds no others from now on, and the optimiser
+/// the moments of these alone. @throws NotFinite
+template <class T>
+void prune(Context& context, ImplicitModel<T>& model, Optimizer<T>& optimizer,
+           SparsifyTarget target, double density);
+
+}  // namespace idl

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "idl/context.hpp"
+#include "idl/export.hpp"
+#include "idl/model.hpp"
+
+namespace idl {
+
+/// Which entries of a matrix are kept.
+enum class SparsifyRule : std::uint8_t {
+  magnitude,  ///< those of largest |value| in the matrix
+  row_top_k,  ///< those of largest |value| in each row, of each row as many
+  threshold   ///< those of |value| >= SparsifyOptions::threshold
+};
+
+/// "magnitude", "row-topk", "threshold".
+IDL_EXPORT std::string_view to_string(SparsifyRule rule);
+/// @throws InvalidArgument with the list of names.
+IDL_EXPORT SparsifyRule parse_sparsify_rule(std::string_view name);
+
+/// Which matrices of a model are made sparse.
+enum class SparsifyTarget : std::uint8_t {
+  A,  ///< A alone
+  M   ///< A, B, C and D, each by itself
+};
+
+/// "A", "M".
+IDL_EXPORT std::string_view to_string(SparsifyTarget target);
+/// @throws InvalidArgument with the list of names.
+IDL_EXPORT SparsifyTarget parse_sparsify_target(std::string_view name);
+
+/// How a model is made sparse.
+struct SparsifyOptions {
+  SparsifyTarget target = SparsifyTarget::M;  ///< which matrices
+  SparsifyRule by = SparsifyRule::magnitude;  ///< which of their entries stay
+  /// Of the rows·cols entries of a matrix, or of the cols of each row, so many stay, rounded to
+  /// nearest; in [0, 1]. Of a row at least one, unless it is 0. Not looked at with
+  /// SparsifyRule::threshold.
+  double density = 0.1;
+  double threshold = 0;  ///< >= 0; looked at with SparsifyRule::threshold alone
+};
+
+/// Pruning while training: every `interval` optimiser steps of the first `epochs` epochs the
+/// entries of largest magnitude are chosen anew among those that are left, so many that the density
+/// falls from 1 to `density` by a cubic schedule (Zhu & Gupta, "To prune, or not to prune", 2017);
+/// from then on the pattern stays. With 0 epochs they are chosen once, before the first step.
+struct PruningOptions {
+  double density = 1;                         ///< in [0, 1]; 1: nothing is pruned
+  std::int64_t epochs = 0;                    ///< >= 0, fewer than those of the training
+  std::int64_t interval = 100;                ///< >= 1
+  SparsifyTarget target = SparsifyTarget::M;  ///< which matrices
+};
+
+/// The model with the chosen entries of the chosen matrices in compressed rows, the others as they
+/// are. Equal magnitudes are kept in the order of rows, then columns. A stored entry of a model
+/// that is sparse already is kept or dropped; none is added.
+/// @throws InvalidArgument (numbers out of their range), NotFinite (an entry is NaN or infinite),
+/// OutOfMemory
+template <class T>
+IDL_EXPORT ImplicitModel<T> sparsify(Context& context, const ImplicitModel<T>& model,
+                                     const SparsifyOptions& options);
+
+/// The model without the stored entries that are zero, which projections and proximal steps make.
+/// Its matrices in compressed rows stay such. @throws OutOfMemory
+template <class T>
+IDL_EXPORT ImplicitModel<T> compact(Context& context, const ImplicitModel<T>& model);
+
+}  // namespace idl
