@@ -32,6 +32,7 @@ inline constexpr int k_signalled = 128;  ///< plus the signal's number (130: Ctr
 void add_train(CLI::App& app, const std::string& program, int& status);
 void add_evaluate(CLI::App& app, int& status);
 void add_predict(CLI::App& app, int& status);
+void add_sparsify(CLI::App& app, int& status);
 void add_info(CLI::App& app, int& status);
 
 /// For commands whose result is what they print: an answer that nobody gets is no success.

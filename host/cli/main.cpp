@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The program idl: train, evaluate, predict, info.
+// The program idl: train, evaluate, predict, sparsify, info.
 #include <csignal>
 #include <exception>
 #include <iostream>
@@ -50,6 +50,7 @@ int run(const std::vector<std::string>& arguments) {
   add_train(app, program_word(arguments[0]), status);
   add_evaluate(app, status);
   add_predict(app, status);
+  add_sparsify(app, status);
   add_info(app, status);
   check_arguments(app, arguments);
   try {
