@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: MIT
+// Compiled with contraction, as panel_product.cpp is: a sum of products becomes fused
+// multiply-adds.
+#include "kernels/cpu/product/sparse_rows.hpp"
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/cpu/runtime/vector_width.hpp"
+#include "kernels/cpu/steps/sums.hpp"
+
+namespace idl::cpu {
+namespace {
+
+// Sums that are at work at the same time: a fused multiply-add takes 4 cycles, and two begin in
+// each.
+constexpr std::size_t k_partial = 4;
+
+// acc[q] += values_e · X(column_e, :) for the next `Count` entries, q the place of e among them.
+template <class T, std::size_t W, std::size_t Packs, std::size_t Count>
+__attribute__((always_inline)) inline void add_entries(const ConstCsrView<T>& A, std::int64_t e,
+                                                       SamplePanel<const T> X,
+                                                       Pack<T, W> (&acc)[k_partial][Packs]) {
+  constexpr std::size_t k_lanes = W / sizeof(T);
+  for (std::size_t q = 0; q < Count; ++q) {
+    const auto at = e + static_cast<std::int64_t>(q);
+    const T value = A.values[at];
+    const T* x = X.data + A.col_indices[at] * X.stride;
+    for (std::size_t p = 0; p < Packs; ++p) {
+      Pack<T, W> factor;
+      load<T, W>(factor, x + p * k_lanes);
+      acc[q][p] += factor * value;
+    }
+  }
+}
+
+template <class T, std::size_t W, std::size_t Packs>
+__attribute__((always_inline)) inline void multiply_packs(const SparseRows<T>& rows,
+                                                          SamplePanel<const T> X,
+                                                          SamplePanel<T> sums) {
+  constexpr std::size_t k_lanes = W / sizeof(T);
+  const ConstCsrView<T> A = rows.A;
+  T* to = sums.data;
+  std::int64_t e = A.row_offsets[rows.first];
+  for (index_t r = 0; r < rows.count; ++r, to += sums.stride) {
+    const std::int64_t end = A.row_offsets[rows.first + r + 1];
+    Pack<T, W> acc[k_partial][Packs] = {};
+    for (; e + 4 <= end; e += 4) add_entries<T, W, Packs, 4>(A, e, X, acc);
+    switch (end - e) {
+      case 3:
+        add_entries<T, W, Packs, 3>(A, e, X, acc);
+        break;
+      case 2:
+        add_entries<T, W, Packs, 2>(A, e, X, acc);
+        break;
+      case 1:
+        add_entries<T, W, Packs, 1>(A, e, X, acc);
+        break;
+      default:
+        break;
+    }
+    e = end;
+    for (std::size_t p = 0; p < Packs; ++p)
+      store<T, W>((acc[0][p] + acc[2][p]) + (acc[1][p] + acc[3][p]), to + p * k_lanes);
+  }
+}
+
+// As many lines at a time as the registers hold.
+template <class T, std::size_t W, std::size_t Lines>
+__attribute__((always_inline)) inline void multiply_lines(const SparseRows<T>& rows,
+                                                          SamplePanel<const T> X,
+                                                          SamplePanel<T> sums) {
+  if constexpr (W == 64) {
+    multiply_packs<T, W, Lines>(rows, X, sums);
+  } else {
+    constexpr std::size_t k_packs = W == 32 ? 2 : 2;
+    for (std::size_t at = 0; at < Lines * 64; at += k_packs * W) {
+      const auto lane = static_cast<index_t>(at / sizeof(T));
+      multiply_packs<T, W, k_packs>(rows, {X.data + lane, X.stride},
+                                    {sums.data + lane, sums.stride});
+    }
+  }
+}
+
+}  // namespace
+
+template <class T>
+void multiply_rows(const SparseRows<T>& rows, SamplePanel<const T> X, SamplePanel<T> sums,
+                   index_t lines) {
+  with_widest_vectors([&](auto width) __attribute__((always_inline)) {
+    switch (lines) {
+      case 1:
+        return multiply_lines<T, width(), 1>(rows, X, sums);
+      case 2:
+        return multiply_lines<T, width(), 2>(rows, X, sums);
+      case 3:
+        return multiply_lines<T, width(), 3>(rows, X, sums);
+      default:
+        return multiply_lines<T, width(), 4>(rows, X, sums);
+    }
+  });
+}
+
+template <class T>
+void multiply_rows(const SparseRows<T>& rows, const T* x, T* sums) {
+  with_widest_vectors([&](auto) __attribute__((always_inline)) {
+    const ConstCsrView<T> A = rows.A;
+    for (index_t r = 0; r < rows.count; ++r) {
+      std::int64_t e = A.row_offsets[rows.first + r];
+      const std::int64_t end = A.row_offsets[rows.first + r + 1];
+      T acc[k_partial] = {};
+      for (; e + 4 <= end; e += 4)
+        for (std::int64_t q = 0; q < 4; ++q) acc[q] += x[A.col_indices[e + q]] * A.values[e + q];
+      for (std::int64_t q = 0; e + q < end; ++q)
+        acc[q] += x[A.col_indices[e + q]] * A.values[e + q];
+      sums[r] = (acc[0] + acc[2]) + (acc[1] + acc[3]);
+    }
+  });
+}
+
+template void multiply_rows(const SparseRows<float>&, SamplePanel<const float>, SamplePanel<float>,
+                            index_t);
+template void multiply_rows(const SparseRows<double>&, SamplePanel<const double>,
+                            SamplePanel<double>, index_t);
+template void multiply_rows(const SparseRows<float>&, const float*, float*);
+template void multiply_rows(const SparseRows<double>&, const double*, double*);
+
+}  // namespace idl::cpu
