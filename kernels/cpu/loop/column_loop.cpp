@@ -3,9 +3,8 @@
 
 #include <algorithm>
 #include <atomic>
-#include <optional>
 #include <thread>
-#include <utility>
+#include <variant>
 #include <vector>
 
 #include "kernels/cpu/loop/column_slots.hpp"
@@ -33,11 +32,11 @@ bool stays_in_cache(const Gemm<T>& product) {
 template <class T, class Update>
 class SeparableLoop final : public ColumnLoop {
  public:
-  SeparableLoop(const ColumnSteps<T, Update>& steps, index_t samples, int threads)
-      : steps_(steps), samples_(samples) {
-    const index_t most = std::min<index_t>(threads, samples);
-    const index_t slots = std::min(stays_in_cache(steps.product) ? k_slots : k_slots_beside_large,
-                                   (samples + most - 1) / most);
+  SeparableLoop(const ColumnSteps<T, Update>& steps, const Gemm<T>& source, int threads)
+      : steps_(steps), source_(source), samples_(source.B.cols) {
+    const index_t most = std::min<index_t>(threads, samples_);
+    const index_t slots = std::min(stays_in_cache(source) ? k_slots : k_slots_beside_large,
+                                   (samples_ + most - 1) / most);
     for (index_t thread = 0; thread < most; ++thread)
       slots_.push_back(std::make_unique<ColumnSlots<T, Update>>(steps, product_, slots));
   }
@@ -45,7 +44,7 @@ class SeparableLoop final : public ColumnLoop {
   void run() override {
     std::int32_t& active = *steps_.decision.columns.active.data;
     if (!steps_.from_zero && (active == 0 || steps_.decision.max_iterations == 0)) return;
-    product_.prepare(steps_.product, samples_);
+    product_.prepare(source_, samples_);
     const int threads = std::min(static_cast<int>(slots_.size()), worthwhile_threads());
     WorkQueue queue(samples_, threads, samples_);
     std::atomic<index_t> next_panel = 0;
@@ -76,48 +75,38 @@ class SeparableLoop final : public ColumnLoop {
     constexpr index_t k_iterations = 8;   // or more
     constexpr index_t k_operations = 16;  // multiplications and additions that cost one element
     constexpr index_t k_passes = 8;       // over the entries of a state beside the product
-    const Gemm<T>& product = steps_.product;
     return threads_for(samples_,
-                       product.C.rows * k_iterations * (product.B.rows / k_operations + k_passes));
+                       source_.C.rows * k_iterations * (source_.B.rows / k_operations + k_passes));
   }
 
   ColumnSteps<T, Update> steps_;
+  Gemm<T> source_;
   index_t samples_;
   PackedGemm<T> product_;
   std::vector<std::unique_ptr<ColumnSlots<T, Update>>> slots_;  ///< one for each thread
 };
 
-/// The steps, by columns; nothing where A or its blocks of rows are none that PackedGemm takes.
+/// Nothing where A or its blocks of rows are none that PackedGemm takes.
 template <class T, class Update>
-std::optional<ColumnSteps<T, Update>> column_steps(const FixedPoint<T>& solve) {
-  const auto A = entries_of(solve.A);
-  if (!A) return std::nullopt;
-  ColumnSteps<T, Update> steps;
-  steps.from_zero = solve.start == SolveStart::zero;
-  if (const auto* adjoint = std::get_if<AdjointMap<T>>(&solve.f); steps.from_zero && adjoint)
-    steps.derivative = adjoint->derivative;
-  steps.product = {.A = *A,
-                   .B = solve.X,
-                   .C = solve.product,
-                   .transpose_A = solve.transpose,
-                   .batch_invariant = solve.batch_invariant};
-  if (!PackedGemm<T>::fits(steps.product)) return std::nullopt;
-  steps.update = std::get<Update>(update_of(solve));
-  steps.decision = decision_of(solve);
-  steps.mix = mix_of(solve);
-  steps.blocks = row_blocks(solve.sweep, solve.X.rows);
+std::unique_ptr<ColumnLoop> make_dense_loop(const FixedPoint<T>& solve, ConstMatrixView<T> A,
+                                            int threads) {
+  const Gemm<T> product = {.A = A,
+                           .B = solve.X,
+                           .C = solve.product,
+                           .transpose_A = solve.transpose,
+                           .batch_invariant = solve.batch_invariant};
+  if (!PackedGemm<T>::fits(product)) return nullptr;
+  if (!stays_in_cache(product) && solve.X.cols < k_least_beside_large * threads) return nullptr;
+  const auto steps = column_steps<T, Update>(solve);
   for (const RowBlock& block : steps.blocks)
-    if (!PackedGemm<T>::begins_at(block.first)) return std::nullopt;
-  return steps;
+    if (!PackedGemm<T>::begins_at(block.first)) return nullptr;
+  return std::make_unique<SeparableLoop<T, Update>>(steps, product, threads);
 }
 
 template <class T, class Update>
 std::unique_ptr<ColumnLoop> make_loop(const FixedPoint<T>& solve, int threads) {
-  const auto steps = column_steps<T, Update>(solve);
-  if (!steps) return nullptr;
-  const index_t samples = solve.X.cols;
-  if (!stays_in_cache(steps->product) && samples < k_least_beside_large * threads) return nullptr;
-  return std::make_unique<SeparableLoop<T, Update>>(*steps, samples, threads);
+  if (const auto A = entries_of(solve.A)) return make_dense_loop<T, Update>(solve, *A, threads);
+  return nullptr;
 }
 
 }  // namespace

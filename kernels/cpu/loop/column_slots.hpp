@@ -2,70 +2,20 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
-#include <cstdint>
-#include <limits>
-#include <new>
 #include <optional>
 #include <span>
 #include <type_traits>
-#include <utility>
 #include <vector>
 
-#include "idl/solver.hpp"
+#include "kernels/cpu/loop/column_steps.hpp"
 #include "kernels/cpu/product/packed_gemm.hpp"
 #include "kernels/cpu/runtime/execute.hpp"
 #include "kernels/cpu/runtime/flush_subnormals.hpp"
 #include "kernels/cpu/runtime/parallel.hpp"
 #include "kernels/cpu/runtime/scratch.hpp"
-#include "kernels/fixed_point.hpp"
 #include "kernels/loop_updates.hpp"
-#include "kernels/math/column_status.hpp"
 
 namespace idl::cpu {
-
-/// The steps of a ColumnLoop. Rows are multiplied and updated block by block.
-template <class T, class Update>
-struct ColumnSteps {
-  bool from_zero = false;
-  std::optional<ActivationDerivative<T>> derivative{};  ///< before the first iteration, from zero
-  Gemm<T> product{};
-  Update update{};
-  UpdateStatus<T> decision{};
-  std::optional<AndersonMix<T>> mix{};
-  std::vector<RowBlock> blocks{};
-};
-
-template <class T>
-std::array<MatrixView<T>*, 5> history_of(AndersonMix<T>& mix) {
-  return {&mix.Y, &mix.F_even, &mix.G_even, &mix.F_odd, &mix.G_odd};
-}
-
-/// Whole cache lines, which no other thread writes to.
-template <class Value>
-struct LineAllocator {
-  using value_type = Value;
-  LineAllocator() = default;
-  template <class Other>
-  LineAllocator(const LineAllocator<Other>&) {}
-
-  Value* allocate(std::size_t count) {
-    return static_cast<Value*>(::operator new(whole_lines(count), k_line));
-  }
-  void deallocate(Value* data, std::size_t) noexcept { ::operator delete(data, k_line); }
-  template <class Other>
-  bool operator==(const LineAllocator<Other>&) const {
-    return true;
-  }
-
- private:
-  static constexpr std::align_val_t k_line{k_cache_line};
-  static std::size_t whole_lines(std::size_t count) {
-    return (count * sizeof(Value) + k_cache_line - 1) / k_cache_line * k_cache_line;
-  }
-};
-template <class Value>
-using Lines = std::vector<Value, LineAllocator<Value>>;
 
 /// The columns that one thread works on at a time, in buffers that stay in its cache: a slot holds
 /// all that belongs to a column, and takes the next one when its own has stopped.
@@ -74,18 +24,19 @@ class alignas(k_cache_line) ColumnSlots {
  public:
   /// `product` has packed A by the time of run().
   ColumnSlots(const ColumnSteps<T, Update>& loop, const PackedGemm<T>& product, index_t slots)
-      : loop_(loop), product_(product), work_(loop), slots_(slots) {
+      : loop_(loop),
+        product_(product),
+        work_(loop),
+        slots_(slots),
+        vectors_(static_cast<std::size_t>(slots)) {
     const std::size_t count = static_cast<std::size_t>(slots);
     column_.resize(count);
     fresh_.reserve(count);
     running_.reserve(count);
     groups_.reserve((count + k_together - 1) / k_together);
     if (k_joins_lanes) norms_.resize(count);
-    status_.assign(count, k_converged);
-    for (auto* list : {&iterations_, &stalled_, &points_, &fallbacks_}) list->resize(count);
-    for (auto* list : {&best_steps_, &step_norms_, &state_norms_, &accepted_}) list->resize(count);
     bind_columns();
-    bind_vectors();
+    vectors_.bind(work_, 0, count, state_of(loop_.update).device);
     for (const RowBlock& block : work_.blocks) updates_.push_back(rows_of(work_.update, block));
   }
 
@@ -93,7 +44,7 @@ class alignas(k_cache_line) ColumnSlots {
   void run(WorkQueue& queue, int thread) {
     const FlushSubnormals flush;
     thread_ = thread;
-    unused_ = 0;
+    vectors_.begin();
     std::ranges::fill(column_, std::nullopt);
     do {
       fresh_.clear();
@@ -107,7 +58,7 @@ class alignas(k_cache_line) ColumnSlots {
   static constexpr auto k_together = static_cast<std::size_t>(k_panel_columns);
   static constexpr bool k_joins_lanes = std::is_same_v<Update, PicardUpdate<T>>;
 
-  bool is_at_work(std::size_t s) const { return column_[s] && status_[s] == k_running; }
+  bool is_at_work(std::size_t s) const { return column_[s] && vectors_.status[s] == k_running; }
 
   /// Sees to it that the slot holds a column that runs, or that the queue is empty.
   void fill(index_t slot, WorkQueue& queue) {
@@ -122,7 +73,7 @@ class alignas(k_cache_line) ColumnSlots {
       column_[s] = next.begin;
       take(slot);
     }
-    (loop_.from_zero && iterations_[s] == 0 ? fresh_ : running_).push_back(slot);
+    (loop_.from_zero && vectors_.iterations[s] == 0 ? fresh_ : running_).push_back(slot);
   }
 
   /// One iteration of all slots. Those at a state of zero have a product of zero. Of the others a
@@ -160,13 +111,13 @@ class alignas(k_cache_line) ColumnSlots {
     }
   }
 
-  PanelColumns<T> product_columns(std::span<const index_t> slots) const {
-    const Gemm<T>& product = work_.product;
+  PanelColumns<T> product_columns(std::span<const index_t> slots) {
+    const MatrixView<T>& states = state_of(work_.update);
     PanelColumns<T> columns{
         .factors = {}, .along_k = 1, .sums = {}, .count = static_cast<index_t>(slots.size())};
     for (std::size_t c = 0; c < slots.size(); ++c) {
-      columns.factors[c] = product.B.data + slots[c] * product.B.ld;
-      columns.sums[c] = product.C.data + slots[c] * product.C.ld;
+      columns.factors[c] = states.data + slots[c] * states.ld;
+      columns.sums[c] = sums_.data + slots[c] * sums_.ld;
     }
     return columns;
   }
@@ -179,23 +130,13 @@ class alignas(k_cache_line) ColumnSlots {
       start(slot, j);
       return;
     }
-    const ColumnStatus<T>& from = loop_.decision.columns;
-    status_[s] = from.status.data[j];
-    if (status_[s] != k_running) {
-      column_[s].reset();  // it stays as it is
+    if (!vectors_.take(loop_, j, s)) {
+      column_[s].reset();
       return;
     }
-    iterations_[s] = from.iterations.data[j];
-    best_steps_[s] = from.best_steps.data[j];
-    stalled_[s] = from.stalled.data[j];
-    step_norms_[s] = loop_.update.step_norms.data[j];
-    state_norms_[s] = loop_.update.state_norms.data[j];
     copy_column(state_of(loop_.update), j, state_of(work_.update), slot);
     take_given(slot, j);
     if (!loop_.mix) return;
-    accepted_[s] = loop_.mix->accepted.data[j];
-    points_[s] = loop_.mix->points.data[j];
-    fallbacks_[s] = loop_.mix->fallbacks.data[j];
     const auto from_history = history_of(*loop_.mix);
     const auto history = history_of(*work_.mix);
     for (std::size_t h = 0; h < history.size(); ++h)
@@ -203,7 +144,6 @@ class alignas(k_cache_line) ColumnSlots {
   }
 
   void start(index_t slot, index_t j) {
-    const auto s = static_cast<std::size_t>(slot);
     if (loop_.derivative) {
       ActivationDerivative<T> derivative = *loop_.derivative;
       derivative.S = derivative.S.columns(j, 1);
@@ -211,12 +151,9 @@ class alignas(k_cache_line) ColumnSlots {
       derivative.Psi = derivative.Psi.columns(j, 1);
       execute(derivative, scratch_);
     }
-    status_[s] = k_running;
-    iterations_[s] = stalled_[s] = fallbacks_[s] = 0;
-    best_steps_[s] = step_norms_[s] = std::numeric_limits<T>::infinity();
-    state_norms_[s] = T(0);
+    vectors_.start(static_cast<std::size_t>(slot));
     clear_column(state_of(work_.update), slot);
-    clear_column(work_.product.C, slot);
+    clear_column(sums_, slot);
     if (work_.mix) clear_column(work_.mix->Y, slot);
     take_given(slot, j);
   }
@@ -241,16 +178,7 @@ class alignas(k_cache_line) ColumnSlots {
     const auto s = static_cast<std::size_t>(slot);
     const index_t j = *column_[s];
     copy_column(state_of(work_.update), slot, state_of(loop_.update), j);
-    const ColumnStatus<T>& to = loop_.decision.columns;
-    to.status.data[j] = status_[s];
-    to.iterations.data[j] = iterations_[s];
-    to.best_steps.data[j] = best_steps_[s];
-    to.stalled.data[j] = stalled_[s];
-    if (loop_.from_zero && to.fallbacks.size > 0) to.fallbacks.data[j] = 0;
-    if (loop_.from_zero && to.low_iterations.size > 0) to.low_iterations.data[j] = 0;
-    if (loop_.mix) loop_.mix->fallbacks.data[j] = fallbacks_[s];
-    loop_.update.step_norms.data[j] = step_norms_[s];
-    loop_.update.state_norms.data[j] = state_norms_[s];
+    vectors_.put_back(s, loop_, j);
   }
 
   /// Gives the steps columns of their own: whole cache lines each. Behind the entries of a state
@@ -271,9 +199,8 @@ class alignas(k_cache_line) ColumnSlots {
       return view;
     };
     state_of(update) = own();
-    work_.product.B = state_of(update);
-    work_.product.C = own();
-    product_of(update) = work_.product.C;
+    sums_ = own();
+    product_of(update) = sums_;
     for (ConstMatrixView<T>* view : constants_of(update)) {
       const MatrixView<T> memory = own();
       given_.push_back(memory.data);
@@ -288,47 +215,19 @@ class alignas(k_cache_line) ColumnSlots {
     }
   }
 
-  void bind_vectors() {
-    Update& update = work_.update;
-    const Device device = state_of(update).device;
-    const auto view = [&](auto& list) {
-      return VectorView<typename std::remove_reference_t<decltype(list)>::value_type>{
-          list.data(), slots_, device};
-    };
-    update.step_norms = view(step_norms_);
-    update.state_norms = view(state_norms_);
-    update.status = view(status_);
-    work_.decision.step_norms = update.step_norms;
-    work_.decision.state_norms = update.state_norms;
-    work_.decision.columns = {.status = view(status_),
-                              .iterations = view(iterations_),
-                              .best_steps = view(best_steps_),
-                              .stalled = view(stalled_),
-                              .active = {&unused_, 1, device}};
-    if (!work_.mix) return;
-    work_.mix->accepted = view(accepted_);
-    work_.mix->points = view(points_);
-    work_.mix->fallbacks = view(fallbacks_);
-    work_.mix->step_norms = view(step_norms_);
-    work_.mix->status = view(status_);
-    work_.mix->iterations = view(iterations_);
-  }
-
   ColumnSteps<T, Update> loop_;  ///< on the batch
   const PackedGemm<T>& product_;
   ColumnSteps<T, Update> work_;  ///< on the slots
+  MatrixView<T> sums_;           ///< products, in the slots
   index_t slots_;
+  ColumnVectors<T> vectors_;
   int thread_ = 0;
   std::vector<Update> updates_;           ///< of the blocks of rows
   Lines<std::optional<index_t>> column_;  ///< of the batch, in each slot
   Lines<index_t> fresh_, running_;
   Lines<PanelColumns<T>> groups_;  ///< of those running
   Lines<NormLanes<T>> norms_;
-  Lines<std::uint8_t> status_;
-  Lines<std::int32_t> iterations_, stalled_, points_, fallbacks_;
-  Lines<T> best_steps_, step_norms_, state_norms_, accepted_;
-  std::vector<T*> given_;    ///< where the slots' forcing, or G and Ψ, are written
-  std::int32_t unused_ = 0;  ///< the slots' `active`, which nobody looks at
+  std::vector<T*> given_;  ///< where the slots' forcing, or G and Ψ, are written
   Scratch memory_;
   Scratch scratch_;
 };
