@@ -5,7 +5,7 @@
 #include <cmath>
 
 #include "host/backend_of.hpp"
-#include "tests/kernels/kernel_test.hpp"
+#include "tests/kernels/sparse.hpp"
 
 namespace idl::test {
 namespace {
@@ -13,7 +13,7 @@ namespace {
 using CpuCases = testing::Types<Case<DeviceKind::cpu, float>, Case<DeviceKind::cpu, double>>;
 
 template <class C>
-class ColumnLoopTest : public KernelTest<C> {
+class ColumnLoopTest : public SparseTest<C> {
  protected:
   using Element = typename C::Scalar;
 
@@ -24,12 +24,16 @@ class ColumnLoopTest : public KernelTest<C> {
     bool operator==(const Answer&) const = default;
   };
 
+  double density_ = 1.0;  ///< of A, which below 1 is CSR
+
   /// Whole: by compile(). Otherwise step by step over all columns, while the host looks.
   Answer solve(bool whole, bool adjoint, index_t n, index_t m, std::int32_t most,
                bool mixed = false, bool in_blocks = false, bool with_nan = false) {
     RandomValues random(5);
     Backend& backend = *backend_of(this->context());
-    const auto A = this->view(n, n, random.matrix_of_norm(n, 0.9));
+    const std::vector<double> entries = random.matrix_of_norm(n, 0.9);
+    LinearMap<Element> A = DenseMap<Element>{this->view(n, n, entries)};
+    if (density_ < 1.0) A = this->sparse_map(n, entries, density_);
     // Columns of very different sizes stop at very different times.
     std::vector<double> forcing = random.uniforms(n * m, -1.0, 1.0);
     for (std::size_t j = 0; j < static_cast<std::size_t>(m); ++j)
@@ -54,7 +58,7 @@ class ColumnLoopTest : public KernelTest<C> {
     const auto norms = this->reals(m, 0.0);
     const auto fallbacks = this->vector(std::vector<std::int32_t>(count, 0));
     FixedPoint<Element> solve = {
-        .A = DenseMap<Element>{A},
+        .A = A,
         .transpose = adjoint,
         .batch_invariant = true,
         .X = X,
@@ -190,6 +194,57 @@ TYPED_TEST(ColumnLoopTest, ColumnsStopAtDifferentTimes) {
   std::sort(sorted.begin(), sorted.end());
   EXPECT_EQ(sorted[1], 0);                // stopped before the start
   EXPECT_LT(sorted[20], sorted[80] / 2);  // so that most slots are taken over and over
+}
+
+TYPED_TEST(ColumnLoopTest, GivesTheBitsOfALoopOverAllColumnsWhereAIsSparse) {
+  for (const double density : {0.3, 0.02, 0.0}) {
+    this->density_ = density;
+    for (const bool adjoint : {false, true})
+      for (const bool mixed : {false, true})
+        for (const bool in_blocks : {false, true})
+          for (const index_t m : {1, 2, 9, 33, 300}) {
+            const auto expected = this->solve(false, adjoint, 75, m, 300, mixed, in_blocks);
+            EXPECT_EQ(expected.active[0], 0);
+            EXPECT_TRUE(expected == this->solve(true, adjoint, 75, m, 300, mixed, in_blocks))
+                << (adjoint ? "adjoint, " : "Picard, ") << (mixed ? "mixed, " : "")
+                << (in_blocks ? "in blocks, " : "") << m << " columns, density " << density;
+          }
+  }
+}
+
+TYPED_TEST(ColumnLoopTest, GivesTheBitsOfALoopOverAllColumnsOfSparseMatricesOfEverySize) {
+  this->density_ = 0.1;
+  for (const bool adjoint : {false, true})
+    for (const index_t n : {1, 2, 15, 16, 31, 32, 33, 64, 129, 600})
+      for (const bool in_blocks : {false, true}) {
+        const auto expected = this->solve(false, adjoint, n, 70, 300, true, in_blocks);
+        EXPECT_TRUE(expected == this->solve(true, adjoint, n, 70, 300, true, in_blocks))
+            << (adjoint ? "adjoint, " : "Picard, ") << n << " rows";
+      }
+}
+
+TYPED_TEST(ColumnLoopTest, ColumnsThatDivergeBesideASparseMatrixLeaveNothingToOthers) {
+  this->density_ = 0.2;
+  const auto diverged = static_cast<std::uint8_t>(SolveStatus::diverged);
+  for (const bool adjoint : {false, true})
+    for (const bool in_blocks : {false, true}) {
+      const auto expected = this->solve(false, adjoint, 75, 120, 300, true, in_blocks, true);
+      const auto answer = this->solve(true, adjoint, 75, 120, 300, true, in_blocks, true);
+      EXPECT_EQ(std::count(answer.status.begin(), answer.status.end(), diverged), 24);
+      EXPECT_EQ(answer.status, expected.status);
+      EXPECT_EQ(answer.iterations, expected.iterations);
+      for (std::size_t j = 0; j < answer.status.size(); ++j) {
+        if (answer.status[j] == diverged) continue;
+        for (std::size_t i = 75 * j; i < 75 * (j + 1); ++i) ASSERT_EQ(answer.X[i], expected.X[i]);
+      }
+    }
+}
+
+TYPED_TEST(ColumnLoopTest, StopsAtTheMostIterationsWhereAIsSparse) {
+  this->density_ = 0.2;
+  for (const std::int32_t most : {0, 1, 2, 4})
+    EXPECT_TRUE(this->solve(false, false, 33, 100, most) == this->solve(true, false, 33, 100, most))
+        << most << " iterations";
 }
 
 }  // namespace

@@ -7,7 +7,7 @@
 
 #include "host/backend_of.hpp"
 #include "idl/error.hpp"
-#include "tests/kernels/kernel_test.hpp"
+#include "tests/kernels/sparse.hpp"
 
 namespace idl::test {
 namespace {
@@ -22,17 +22,18 @@ struct Form {
   bool mixed = false;
   SolveStart start = SolveStart::zero;
   std::int32_t most = 300;
+  bool sparse = false;
 };
 
 std::string described(const Form& form) {
   return std::string(form.adjoint ? "adjoint" : "Picard") + ", " +
          std::string(to_string(form.sweep)) + (form.mixed ? ", mixed" : "") + ", start " +
          std::to_string(static_cast<int>(form.start)) + ", " + std::to_string(form.most) +
-         " iterations";
+         " iterations" + (form.sparse ? ", sparse" : "");
 }
 
 template <class C>
-class FixedPointTest : public KernelTest<C> {
+class FixedPointTest : public SparseTest<C> {
  protected:
   using Element = typename C::Scalar;
 
@@ -49,7 +50,11 @@ class FixedPointTest : public KernelTest<C> {
     const index_t m = k_samples;
     const auto view = [&] { return this->view(n, m, 0.0); };
     FixedPoint<Element> solve;
-    solve.A = DenseMap<Element>{this->view(n, n, random.matrix_of_norm(n, 0.9))};
+    const std::vector<double> entries = random.matrix_of_norm(n, 0.9);
+    if (form.sparse)
+      solve.A = this->sparse_map(n, entries, 0.2);
+    else
+      solve.A = DenseMap<Element>{this->view(n, n, entries)};
     solve.transpose = form.adjoint;
     solve.batch_invariant = true;  // the same bits whichever columns a product has
     solve.X = this->view(n, m, random.uniforms(n * m, -1.0, 1.0));
@@ -138,7 +143,8 @@ class FixedPointTest : public KernelTest<C> {
         for (const bool mixed : {false, true})
           for (const SolveStart start : {SolveStart::zero, SolveStart::given, SolveStart::running})
             for (const std::int32_t most : {0, 1, 3, 300})
-              all.push_back({adjoint, sweep, mixed, start, most});
+              for (const bool sparse : {false, true})
+                all.push_back({adjoint, sweep, mixed, start, most, sparse});
     return all;
   }
 };
@@ -202,6 +208,7 @@ TYPED_TEST(FixedPointTest, ProgramsTellHowTheyRun) {
   if (cpu) {
     EXPECT_EQ(taken_for(LoopStrategy::automatic, {}), LoopStrategy::column_by_column);
     EXPECT_EQ(taken_for(LoopStrategy::automatic, mixed), LoopStrategy::column_by_column);
+    EXPECT_EQ(taken_for(LoopStrategy::automatic, {.sparse = true}), LoopStrategy::column_by_column);
     EXPECT_EQ(taken_for(LoopStrategy::step_by_step, {}), LoopStrategy::step_by_step);
   } else {
     EXPECT_EQ(taken_for(LoopStrategy::fused, {}), LoopStrategy::fused);

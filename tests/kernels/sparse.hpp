@@ -2,6 +2,7 @@
 #pragma once
 
 #include "host/backend_of.hpp"
+#include "kernels/linear_map.hpp"
 #include "tests/kernels/kernel_test.hpp"
 
 namespace idl::test {
@@ -50,6 +51,20 @@ class SparseTest : public KernelTest<C> {
             .cols = cols,
             .capacity = nnz,
             .device = this->device()};
+  }
+  /// What `dense`, n×n, holds with about this share of its entries, and rows without any.
+  CsrMap<Element> sparse_map(index_t n, std::vector<double> dense, double density) {
+    RandomValues random(17);
+    std::vector<double> transposed(dense.size());
+    for (std::size_t j = 0, size = static_cast<std::size_t>(n); j < size; ++j)
+      for (std::size_t i = 0; i < size; ++i) {
+        double& value = dense[i + j * size];
+        if (random.unit() >= density || i % 7 == 5) value = 0.0;
+        transposed[j + i * size] = value;
+      }
+    return {.A = read_only(to_csr(n, n, dense)),
+            .transposed = read_only(to_csr(n, n, transposed)),
+            .longest_row = n};
   }
   static ConstCsrView<Element> read_only(const CsrView<Element>& P) {
     return {P.row_offsets, P.col_indices, P.values, P.rows, P.cols, P.capacity, P.device};

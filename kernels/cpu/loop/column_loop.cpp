@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "kernels/cpu/loop/column_slots.hpp"
+#include "kernels/cpu/loop/sparse_loop.hpp"
 #include "kernels/cpu/runtime/parallel.hpp"
 
 namespace idl::cpu {
@@ -105,6 +106,9 @@ std::unique_ptr<ColumnLoop> make_dense_loop(const FixedPoint<T>& solve, ConstMat
 
 template <class T, class Update>
 std::unique_ptr<ColumnLoop> make_loop(const FixedPoint<T>& solve, int threads) {
+  if (const auto* sparse = std::get_if<CsrMap<T>>(&solve.A))
+    return make_sparse_loop(column_steps<T, Update>(solve),
+                            solve.transpose ? sparse->transposed : sparse->A, threads);
   if (const auto A = entries_of(solve.A)) return make_dense_loop<T, Update>(solve, *A, threads);
   return nullptr;
 }

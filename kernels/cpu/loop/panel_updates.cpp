@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: MIT
+#include "kernels/cpu/loop/panel_updates.hpp"
+
+#include <algorithm>
+
+#include "kernels/cpu/runtime/vector_width.hpp"
+#include "kernels/cpu/steps/sums.hpp"
+#include "kernels/math/activations.hpp"
+
+namespace idl::cpu {
+namespace {
+
+template <class T, std::size_t W>
+using Magnitudes = Pack<Magnitude<T>, W>;
+
+// largest <- max(largest, |x|), as integers.
+template <class T, std::size_t W>
+__attribute__((always_inline)) inline void join(Magnitudes<T, W>& largest, Pack<T, W>& x) {
+  make_absolute<T, W>(x);
+  Magnitudes<T, W> bits;
+  std::memcpy(&bits, &x, W);
+  largest = bits > largest ? bits : largest;
+}
+
+// One line of samples: x <- φ(s + z), with the norms in registers.
+template <class T, std::size_t W, class Phi>
+__attribute__((always_inline)) inline void update_line(const PanelRows<T>& rows, index_t lane,
+                                                       const Phi& phi, Magnitude<T>* step,
+                                                       Magnitude<T>* state) {
+  constexpr std::size_t k_packs = 64 / W;
+  constexpr std::size_t k_pack_lanes = W / sizeof(T);
+  Magnitudes<T, W> steps[k_packs], states[k_packs];
+  for (std::size_t p = 0; p < k_packs; ++p) {
+    load<Magnitude<T>, W>(steps[p], step + p * k_pack_lanes);
+    load<Magnitude<T>, W>(states[p], state + p * k_pack_lanes);
+  }
+  for (index_t r = 0; r < rows.count; ++r) {
+    const index_t at = r * rows.stride + lane;
+    const T* __restrict s = rows.product + at;
+    const T* __restrict z = rows.given[0] + at;
+    T next[k_line_lanes<T>];
+    for (index_t l = 0; l < k_line_lanes<T>; ++l) next[l] = phi(s[l] + z[l]);
+    for (std::size_t p = 0; p < k_packs; ++p) {
+      Pack<T, W> x, change;
+      load<T, W>(x, next + p * k_pack_lanes);
+      load<T, W>(change, rows.old + at + p * k_pack_lanes);
+      change = x - change;
+      store<T, W>(x, rows.next + at + p * k_pack_lanes);
+      join<T, W>(steps[p], change);
+      join<T, W>(states[p], x);
+    }
+  }
+  for (std::size_t p = 0; p < k_packs; ++p) {
+    std::memcpy(step + p * k_pack_lanes, &steps[p], W);
+    std::memcpy(state + p * k_pack_lanes, &states[p], W);
+  }
+}
+
+// `count` rows from `row` on: v <- Ψ∘(w + g), |v − v_old| and |v| added to a row each of these
+// sums, which lie `along` apart.
+template <class T, std::size_t W>
+__attribute__((always_inline)) inline void update_and_add(const PanelRows<T>& rows, index_t row,
+                                                          index_t count, index_t lines, T* steps,
+                                                          T* states, index_t along) {
+  constexpr index_t k_pack_lanes = static_cast<index_t>(W / sizeof(T));
+  for (index_t r = 0; r < count; ++r) {
+    for (index_t lane = 0; lane < lines * k_line_lanes<T>; lane += k_pack_lanes) {
+      const index_t at = (row + r) * rows.stride + lane;
+      Pack<T, W> next, other, sum;
+      load<T, W>(next, rows.product + at);
+      load<T, W>(other, rows.given[0] + at);
+      next += other;
+      load<T, W>(other, rows.given[1] + at);
+      next *= other;
+      load<T, W>(other, rows.old + at);
+      store<T, W>(next, rows.next + at);
+      other = next - other;
+      make_absolute<T, W>(other);
+      make_absolute<T, W>(next);
+      load<T, W>(sum, steps + r * along + lane);
+      sum += other;
+      store<T, W>(sum, steps + r * along + lane);
+      load<T, W>(sum, states + r * along + lane);
+      sum += next;
+      store<T, W>(sum, states + r * along + lane);
+    }
+  }
+}
+
+}  // namespace
+
+template <class T>
+void PanelUpdate<T, PicardUpdate<T>>::begin() {
+  std::fill(step_.begin(), step_.end(), 0);
+  std::fill(state_.begin(), state_.end(), 0);
+}
+
+template <class T>
+void PanelUpdate<T, PicardUpdate<T>>::update(const PanelRows<T>& rows, index_t lines) {
+  dispatch<T>(activation_, [&](auto phi) {
+    with_widest_vectors([&](auto width) __attribute__((always_inline)) {
+      const auto f = phi;
+      for (index_t lane = 0; lane < lines * k_line_lanes<T>; lane += k_line_lanes<T>)
+        update_line<T, width()>(rows, lane, f, step_.data() + lane, state_.data() + lane);
+    });
+  });
+}
+
+template <class T>
+void PanelUpdate<T, PicardUpdate<T>>::settle(T* steps, T* states) const {
+  std::transform(step_.begin(), step_.end(), steps, from_magnitude<T>);
+  std::transform(state_.begin(), state_.end(), states, from_magnitude<T>);
+}
+
+template <class T>
+void PanelUpdate<T, AdjointUpdate<T>>::begin_block(const RowBlock& block) {
+  std::fill(partial_step_.begin(), partial_step_.end(), T(0));
+  std::fill(partial_state_.begin(), partial_state_.end(), T(0));
+  row_ = 0;
+  full_ = block.count / k_line_lanes<T> * k_line_lanes<T>;
+  folded_ = false;
+}
+
+template <class T>
+void PanelUpdate<T, AdjointUpdate<T>>::update(const PanelRows<T>& rows, index_t lines) {
+  with_widest_vectors([&](auto width) __attribute__((always_inline)) {
+    index_t r = 0;
+    while (r < rows.count && row_ < full_) {
+      const index_t partial = row_ % k_line_lanes<T>;
+      const index_t count = std::min(rows.count - r, k_line_lanes<T> - partial);
+      update_and_add<T, width()>(rows, r, count, lines, partial_step_.data() + partial * lanes_,
+                                 partial_state_.data() + partial * lanes_, lanes_);
+      r += count;
+      row_ += count;
+    }
+    if (r == rows.count) return;
+    fold();
+    update_and_add<T, width()>(rows, r, rows.count - r, lines, partial_step_.data(),
+                               partial_state_.data(), 0);
+    row_ += rows.count - r;
+  });
+}
+
+template <class T>
+void PanelUpdate<T, AdjointUpdate<T>>::fold() {
+  if (folded_) return;
+  folded_ = true;
+  for (auto* sums : {&partial_step_, &partial_state_})
+    for (index_t half = k_line_lanes<T> / 2; half > 0; half /= 2)
+      for (index_t k = 0; k < half * lanes_; ++k)
+        sums->data()[k] += sums->data()[k + half * lanes_];
+}
+
+template <class T>
+void PanelUpdate<T, AdjointUpdate<T>>::end_block() {
+  fold();
+  for (index_t lane = 0; lane < lanes_; ++lane) {
+    const auto l = static_cast<std::size_t>(lane);
+    step_[l] = first_block_ ? partial_step_[l] : step_[l] + partial_step_[l];
+    state_[l] = first_block_ ? partial_state_[l] : state_[l] + partial_state_[l];
+  }
+  first_block_ = false;
+}
+
+template <class T>
+void PanelUpdate<T, AdjointUpdate<T>>::settle(T* steps, T* states) const {
+  std::copy(step_.begin(), step_.end(), steps);
+  std::copy(state_.begin(), state_.end(), states);
+}
+
+template class PanelUpdate<float, PicardUpdate<float>>;
+template class PanelUpdate<double, PicardUpdate<double>>;
+template class PanelUpdate<float, AdjointUpdate<float>>;
+template class PanelUpdate<double, AdjointUpdate<double>>;
+
+}  // namespace idl::cpu

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: MIT
+#include "kernels/cpu/loop/sparse_loop.hpp"
+
+#include <algorithm>
+#include <vector>
+
+#include "kernels/cpu/loop/sample_lanes.hpp"
+#include "kernels/cpu/runtime/parallel.hpp"
+
+namespace idl::cpu {
+namespace {
+
+/// A panel of states of this size stays in the first-level cache of a core, beside the lines that
+/// pass through.
+constexpr index_t k_first_level_bytes = 32 * 1024;
+/// What a panel of one line may take, of which a thread has some.
+constexpr index_t k_most_panel_bytes = index_t(64) << 20;
+/// With fewer columns a thread, lanes are left empty: products with more entries than this are made
+/// by all threads together, step by step.
+constexpr index_t k_entries_for_few = 100000;
+
+/// Cache lines in a row of a panel: more of them share the reading of A, and two bring most of
+/// that.
+template <class T>
+index_t lines_for(index_t rows, index_t columns) {
+  const index_t most = rows * k_most_lines * 64 <= k_first_level_bytes ? k_most_lines : 2;
+  return std::clamp<index_t>((columns + k_line_lanes<T> - 1) / k_line_lanes<T>, 1, most);
+}
+
+template <class T, class Update>
+class SparseLoop final : public ColumnLoop {
+ public:
+  SparseLoop(const ColumnSteps<T, Update>& steps, ConstCsrView<T> A, index_t samples, int threads)
+      : steps_(steps), A_(A), samples_(samples) {
+    const index_t most = std::min<index_t>(threads, samples);
+    const index_t lines = lines_for<T>(A.rows, (samples + most - 1) / most);
+    for (index_t thread = 0; thread < most; ++thread)
+      lanes_.push_back(std::make_unique<SampleLanes<T, Update>>(steps, A, lines));
+  }
+
+  void run() override {
+    std::int32_t& active = *steps_.decision.columns.active.data;
+    if (!steps_.from_zero && (active == 0 || steps_.decision.max_iterations == 0)) return;
+    const int threads = std::min(static_cast<int>(lanes_.size()), worthwhile_threads());
+    WorkQueue queue(samples_, threads, samples_);
+    run_together(threads,
+                 [&](int thread) { lanes_[static_cast<std::size_t>(thread)]->run(queue, thread); });
+    active = 0;
+  }
+
+ private:
+  /// A solve that is done in a few microseconds takes one thread.
+  int worthwhile_threads() const {
+    constexpr index_t k_iterations = 8;  // or more
+    constexpr index_t k_passes = 8;      // over the entries of a state beside the product
+    const index_t entries = A_.row_offsets[A_.rows] - A_.row_offsets[0];
+    return threads_for(samples_, k_iterations * (entries / k_line_lanes<T> + k_passes * A_.rows));
+  }
+
+  ColumnSteps<T, Update> steps_;
+  ConstCsrView<T> A_;
+  index_t samples_;
+  std::vector<std::unique_ptr<SampleLanes<T, Update>>> lanes_;  ///< of each thread
+};
+
+}  // namespace
+
+template <class T, class Update>
+std::unique_ptr<ColumnLoop> make_sparse_loop(const ColumnSteps<T, Update>& steps, ConstCsrView<T> A,
+                                             int threads) {
+  const index_t samples = steps.decision.columns.status.size;
+  if (A.rows == 0 || A.rows * 64 > k_most_panel_bytes) return nullptr;
+  if (samples < threads * k_line_lanes<T> / 2 && A.nnz > k_entries_for_few) return nullptr;
+  return std::make_unique<SparseLoop<T, Update>>(steps, A, samples, threads);
+}
+
+template std::unique_ptr<ColumnLoop> make_sparse_loop(
+    const ColumnSteps<float, PicardUpdate<float>>&, ConstCsrView<float>, int);
+template std::unique_ptr<ColumnLoop> make_sparse_loop(
+    const ColumnSteps<float, AdjointUpdate<float>>&, ConstCsrView<float>, int);
+template std::unique_ptr<ColumnLoop> make_sparse_loop(
+    const ColumnSteps<double, PicardUpdate<double>>&, ConstCsrView<double>, int);
+template std::unique_ptr<ColumnLoop> make_sparse_loop(
+    const ColumnSteps<double, AdjointUpdate<double>>&, ConstCsrView<double>, int);
+
+}  // namespace idl::cpu
