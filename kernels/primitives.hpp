@@ -187,12 +187,14 @@ struct GatherElements {
 
 enum class NormKind : std::uint8_t { one, inf };
 
-/// norms_j = Σ_i |X_ij| or max_i |X_ij|; NaN if the column holds a NaN.
+/// norms_j = Σ_i |w_i X_ij| or max_i |w_i X_ij|; NaN if the column holds a NaN. w is 1 without
+/// weights.
 template <class T>
 struct ColumnNorms {
   ConstMatrixView<T> X;
   VectorView<T> norms;
   NormKind kind = NormKind::inf;
+  VectorView<const T> weights{};  ///< optional, one for each row
 };
 
 enum class ReduceKind : std::uint8_t { sum, max };

@@ -251,7 +251,9 @@ void check(const ColumnNorms<T>& n, Device device) {
   OperandChecks checks("ColumnNorms", device);
   checks.input("X", n.X);
   checks.output("norms", n.norms);
+  checks.input("weights", n.weights);
   checks.per_column("norms", n.norms, "X", n.X);
+  if (n.weights.size > 0) checks.per_row("weights", n.weights, "X", n.X);
   checks.apart();
 }
 

@@ -33,6 +33,21 @@ TYPED_TEST(ColumnNormsTest, EqualsTheNaiveNormsInEveryShape) {
     }
 }
 
+TYPED_TEST(ColumnNormsTest, WeightsMultiplyTheRows) {
+  using T = typename TypeParam::Scalar;
+  const auto X = this->view(3, 2, {1, -2, 3, -8, 0, 0.5});
+  const auto weights = this->reals({0.5, 8, 2});
+  for (const NormKind kind : {NormKind::one, NormKind::inf}) {
+    const auto norms = this->reals(2, -1);
+    this->run(ColumnNorms<T>{.X = X, .norms = norms, .kind = kind, .weights = weights});
+    EXPECT_EQ(this->fetch_reals(norms), kind == NormKind::one ? (std::vector<double>{22.5, 5})
+                                                              : (std::vector<double>{16, 4}));
+  }
+  EXPECT_TRUE(holds(
+      this->refusal_of(ColumnNorms<T>{.X = X, .norms = this->reals(2), .weights = this->reals(2)}),
+      {"ColumnNorms", "weights has 2 elements", "3 rows"}));
+}
+
 TYPED_TEST(ColumnNormsTest, NanMakesBothNormsOfItsColumnNan) {
   using T = typename TypeParam::Scalar;
   for (const NormKind kind : {NormKind::one, NormKind::inf}) {

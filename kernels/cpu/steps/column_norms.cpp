@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include <algorithm>
 #include <cmath>
 
 #include "kernels/cpu/runtime/execute.hpp"
@@ -38,6 +39,19 @@ __attribute__((always_inline)) inline T inf_norm(const T* x, index_t n) {
   return from_magnitude<T>(largest);
 }
 
+/// Its sums are taken in double.
+template <class T>
+T weighted_norm(const T* x, const T* weights, index_t n, NormKind kind) {
+  double sum = 0;
+  Magnitude<T> largest = 0;
+  for (index_t i = 0; i < n; ++i) {
+    const T weighted = weights[i] * x[i];
+    sum += std::abs(static_cast<double>(weighted));
+    largest = std::max(largest, magnitude(weighted));
+  }
+  return kind == NormKind::one ? static_cast<T>(sum) : from_magnitude<T>(largest);
+}
+
 }  // namespace
 
 template <class T>
@@ -47,6 +61,10 @@ void execute(const ColumnNorms<T>& norms, Scratch&) {
     T* norm = norms.norms.data + j;
     const index_t n = norms.X.rows;
     const NormKind kind = norms.kind;
+    if (norms.weights.size > 0) {
+      *norm = weighted_norm(x, norms.weights.data, n, kind);
+      return;
+    }
     with_widest_vectors([=](auto width) __attribute__((always_inline)) {
       *norm = kind == NormKind::one ? one_norm<T, width()>(x, n) : inf_norm(x, n);
     });
