@@ -23,11 +23,8 @@ void append_decision(Sequence& sequence, const FixedPoint<T>& solve) {
 
 template <class T>
 Sequence start_of(const FixedPoint<T>& solve) {
-  if (solve.start == SolveStart::running) return {};
-  Sequence sequence;
-  const auto* adjoint = std::get_if<AdjointMap<T>>(&solve.f);
-  if (adjoint != nullptr && adjoint->derivative) sequence.push_back(*adjoint->derivative);
-  sequence.push_back(ResetStatus<T>{solve.columns, solve.step_norms, solve.state_norms});
+  Sequence sequence = reset_of(solve);
+  if (solve.start == SolveStart::running) return sequence;
   if (solve.start == SolveStart::zero) sequence.push_back(Fill<T>{.Y = solve.X});
   if (solve.mix) sequence.push_back(CopyMatrix<T>{.X = solve.X, .Y = solve.mix->Y});
   if (!starts_from_zero(solve)) return sequence;
@@ -102,6 +99,16 @@ std::optional<AndersonMix<T>> mix_of(const FixedPoint<T>& solve) {
 }
 
 template <class T>
+Sequence reset_of(const FixedPoint<T>& solve) {
+  Sequence sequence;
+  if (solve.start == SolveStart::running) return sequence;
+  const auto* adjoint = std::get_if<AdjointMap<T>>(&solve.f);
+  if (adjoint != nullptr && adjoint->derivative) sequence.push_back(*adjoint->derivative);
+  sequence.push_back(ResetStatus<T>{solve.columns, solve.step_norms, solve.state_norms});
+  return sequence;
+}
+
+template <class T>
 SolveSteps steps_of(const FixedPoint<T>& solve) {
   SolveSteps steps = {.start = start_of(solve), .iteration = {}};
   const ProductOptions options = {.transpose = solve.transpose,
@@ -155,6 +162,8 @@ template UpdateStatus<float> decision_of(const FixedPoint<float>&);
 template UpdateStatus<double> decision_of(const FixedPoint<double>&);
 template std::optional<AndersonMix<float>> mix_of(const FixedPoint<float>&);
 template std::optional<AndersonMix<double>> mix_of(const FixedPoint<double>&);
+template Sequence reset_of(const FixedPoint<float>&);
+template Sequence reset_of(const FixedPoint<double>&);
 template SolveSteps steps_of(const FixedPoint<float>&);
 template SolveSteps steps_of(const FixedPoint<double>&);
 

@@ -108,6 +108,10 @@ UpdateStatus<T> decision_of(const FixedPoint<T>& solve);
 template <class T>
 std::optional<AndersonMix<T>> mix_of(const FixedPoint<T>& solve);
 
+/// What makes Ψ, and sets all columns running; nothing with SolveStart::running.
+template <class T>
+Sequence reset_of(const FixedPoint<T>& solve);
+
 /// A solve as two straight sequences.
 struct SolveSteps {
   Sequence start;      ///< once; with SolveStart::zero the first iteration is among it

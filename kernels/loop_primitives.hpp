@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <variant>
 
 #include "idl/activation.hpp"
 #include "idl/matrix.hpp"
@@ -50,6 +51,22 @@ struct AdjointUpdate {
   VectorView<T> state_norms;
   VectorView<const std::uint8_t> status;
   bool join = false;
+};
+
+/// Rows of a column that substitution takes together, at most.
+inline constexpr index_t k_most_substituted_rows = 64;
+
+/// An update, k×m with k <= k_most_substituted_rows, in which each row sees those that came before
+/// it: with op(A) in the place of A,
+///   X_i <- f_i(S_i + Σ_j A_ij X_j)   for i = k−1, k−2, …, 0, over j > i,
+/// and with `transpose`, op(A) = Aᵀ, for i = 0, 1, …, k−1, over j < i. A is k×k; what lies on and
+/// below its diagonal is not looked at. X is the answer, so that there is no step: step_norms_j =
+/// 0, or NaN where state_norms_j is. With `join` state_norms joins what is there, as in the update.
+template <class T>
+struct Substitute {
+  ConstMatrixView<T> A;
+  bool transpose = false;
+  std::variant<PicardUpdate<T>, AdjointUpdate<T>> update;
 };
 
 /// The state of a loop over the columns: one entry per column, `active` has one element.

@@ -18,7 +18,8 @@ enum class LoopStrategy : std::uint8_t {
   conditional_node,  ///< on a GPU: a WHILE node in a graph, whose condition is taken on the device
   block_replay,      ///< on a GPU: graphs of some iterations, which the host stops late
   compacted,         ///< running columns move together whenever half of them have stopped
-  refined            ///< products in bfloat16 around exact residuals
+  refined,           ///< products in bfloat16 around exact residuals
+  substitution       ///< row by row, once: where A is strictly upper triangular
 };
 
 namespace names {
@@ -31,7 +32,8 @@ inline constexpr NamedValue<LoopStrategy> k_loop_strategy[] = {
     {LoopStrategy::conditional_node, "conditional_node"},
     {LoopStrategy::block_replay, "block_replay"},
     {LoopStrategy::compacted, "compacted"},
-    {LoopStrategy::refined, "refined"}};
+    {LoopStrategy::refined, "refined"},
+    {LoopStrategy::substitution, "substitution"}};
 }  // namespace names
 
 template <>

@@ -284,11 +284,11 @@ struct InBothPrecisions {
 /// Any one primitive. Every primitive is listed here, once; where the validation or a backend lacks
 /// one, it does not compile.
 using Primitive = InBothPrecisions<
-    Gemm, Spmm, Sddmm, PicardUpdate, ActivationDerivative, AdjointUpdate, ResetStatus, UpdateStatus,
-    AndersonMix, MoveStatus, GatherColumns, ScatterColumns, SoftmaxCrossEntropy, SquaredError,
-    StoreValues, AdamUpdate, SgdUpdate, ProjectRowsL1, MaskStrictlyUpper, UpdateParameters,
-    RowAbsSums, CsrRowAbsSums, GatherElements, ColumnNorms, Reduce, AddScaled, CopyMatrix, Fill,
-    Convert, DenseToCsr, CsrToDense, FillRandom,
+    Gemm, Spmm, Sddmm, PicardUpdate, ActivationDerivative, AdjointUpdate, Substitute, ResetStatus,
+    UpdateStatus, AndersonMix, MoveStatus, GatherColumns, ScatterColumns, SoftmaxCrossEntropy,
+    SquaredError, StoreValues, AdamUpdate, SgdUpdate, ProjectRowsL1, MaskStrictlyUpper,
+    UpdateParameters, RowAbsSums, CsrRowAbsSums, GatherElements, ColumnNorms, Reduce, AddScaled,
+    CopyMatrix, Fill, Convert, DenseToCsr, CsrToDense, FillRandom,
     ArgmaxColumns>::Or<RoundToBFloat16, LowGemm, BeginRefinement, UpdateRefinement, ListRunning>;
 
 /// A program as data: primitives in order.

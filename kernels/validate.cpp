@@ -7,6 +7,7 @@
 #include "idl/error.hpp"
 #include "kernels/check_acceleration.hpp"
 #include "kernels/check_optimisers.hpp"
+#include "kernels/loop_updates.hpp"
 #include "kernels/operand_checks.hpp"
 
 namespace idl {
@@ -101,6 +102,22 @@ void check(const AdjointUpdate<T>& u, Device device) {
   checks.same_shape("G", u.G, "V", u.V);
   checks.same_shape("Psi", u.Psi, "V", u.V);
   check_norms(checks, u, "V", u.V);
+  checks.apart();
+}
+
+template <class T>
+void check(const Substitute<T>& s, Device device) {
+  std::visit([device](const auto& update) { check(update, device); }, s.update);
+  auto update = s.update;
+  const MatrixView<T> X = std::visit([](auto& each) { return state_of(each); }, update);
+  OperandChecks checks("Substitute", device);
+  checks.input("A", s.A);
+  checks.output("X", X);
+  checks.equal("A", s.A.rows, "rows", "X", X.rows, "rows");
+  checks.equal("A", s.A.cols, "columns", "X", X.rows, "rows");
+  if (X.rows > k_most_substituted_rows)
+    checks.fail("X has " + std::to_string(X.rows) + " rows, at most " +
+                std::to_string(k_most_substituted_rows) + " are taken together");
   checks.apart();
 }
 

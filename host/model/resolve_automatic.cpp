@@ -5,8 +5,8 @@ namespace idl {
 
 SolverOptions resolve_automatic(SolverOptions options, Device device,
                                 const WellPosedness& constraint, index_t states, index_t samples) {
-  // A GPU does small solves in one kernel, without either. Picard iteration is exact on a nilpotent
-  // A after as many steps as states, and nothing is known of an A that is free.
+  // A GPU does small solves in one kernel, without either. A strictly upper triangular A is solved
+  // by substitution, where neither means anything, and nothing is known of an A that is free.
   const bool faster =
       device.kind == DeviceKind::cpu && constraint.kind == WellPosednessKind::inf_norm_ball;
   // A block of rows with a column or two is a chain of additions that wait for each other, a sweep

@@ -105,7 +105,8 @@ IDL_EXPORT std::string_view to_string(Precision precision);
 /// @throws InvalidArgument for an unknown name, listing the known ones
 IDL_EXPORT Precision parse_precision(std::string_view name);
 
-/// How both loops of a pass are solved.
+/// How both loops of a pass are solved. Where A is strictly upper triangular they are solved by
+/// substitution: of the tolerances only `max_iterations` counts then, if it is 0.
 struct SolverOptions {
   Tolerance forward{};                                  ///< of the state X
   Tolerance adjoint{};                                  ///< of the adjoint V; for training only
@@ -130,6 +131,10 @@ struct SolverOptions {
 /// Where κ >= 1, 1/(1−κ) is replaced by a bound of ‖(I − L_φ|A|)⁻¹‖∞ from a vector v > 0 with
 /// L_φ|A|v < v, if one is found (El Ghaoui et al. 2021, Theorem 2.2). It is +inf where none is, and
 /// where the column did not stay finite.
+///
+/// A strictly upper triangular A is solved by substitution, row by row from the last, and its
+/// adjoint from the first. That is one iteration whatever the options say, its step is 0, and what
+/// the bounds hold is rounding alone: each row's, passed on through (I − L_φ|A|)⁻¹.
 struct [[nodiscard]] SolveReport {
   std::vector<SolveStatus> status;       ///< why the iteration ended
   std::vector<std::int32_t> iterations;  ///< applications of the map X -> φ(AX+Z)

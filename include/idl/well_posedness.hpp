@@ -17,7 +17,7 @@ class Context;
 enum class WellPosednessKind : std::uint8_t {
   none,           ///< A is free; nothing is promised
   inf_norm_ball,  ///< ‖A‖∞ <= κ, by projecting each row onto the ℓ1 ball of radius κ
-  strictly_upper_triangular  ///< A_ij = 0 for i >= j: nilpotent, solved in at most n iterations
+  strictly_upper_triangular  ///< A_ij = 0 for i >= j: solved exactly, by substitution
 };
 
 /// A constraint on A with its radius.

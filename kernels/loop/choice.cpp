@@ -5,6 +5,7 @@
 
 #include "kernels/loop/compacted.hpp"
 #include "kernels/loop/refined.hpp"
+#include "kernels/loop/substitution.hpp"
 
 namespace idl {
 namespace {
@@ -14,6 +15,13 @@ bool chooses_by_size(LoopStrategy strategy, const Backend& backend) {
 }
 
 }  // namespace
+
+template <class T>
+std::unique_ptr<Program> compile_substitution_if_chosen(LoopStrategy strategy, Backend& backend,
+                                                        const FixedPoint<T>& solve) {
+  const bool chosen = strategy == LoopStrategy::automatic || strategy == LoopStrategy::substitution;
+  return chosen && can_be_substituted(solve) ? compile_substitution(backend, solve) : nullptr;
+}
 
 template <class T>
 std::unique_ptr<Program> compile_refined_if_chosen(LoopStrategy strategy,
@@ -38,6 +46,10 @@ std::unique_ptr<Program> compile_compacted_if_chosen(LoopStrategy strategy,
   return widths.empty() ? nullptr : compile_compacted(backend, solve, widths);
 }
 
+template std::unique_ptr<Program> compile_substitution_if_chosen(LoopStrategy, Backend&,
+                                                                 const FixedPoint<float>&);
+template std::unique_ptr<Program> compile_substitution_if_chosen(LoopStrategy, Backend&,
+                                                                 const FixedPoint<double>&);
 template std::unique_ptr<Program> compile_refined_if_chosen(LoopStrategy,
                                                             const std::shared_ptr<Backend>&,
                                                             const FixedPoint<float>&);

@@ -6,9 +6,14 @@
 #include "kernels/backend.hpp"
 #include "kernels/fixed_point.hpp"
 
-/// The choice of the ways that are made of other programs; by size on a GPU, and elsewhere only
-/// where a strategy asks for them.
+/// The choice of the ways that are made of other programs: substitution wherever it can be, the
+/// others by size on a GPU, and elsewhere only where a strategy asks for them.
 namespace idl {
+
+/// The solve by substitution, where that is not ruled out and can be; otherwise nullptr.
+template <class T>
+std::unique_ptr<Program> compile_substitution_if_chosen(LoopStrategy strategy, Backend& backend,
+                                                        const FixedPoint<T>& solve);
 
 /// The solve, refined, where it is to be and can be; otherwise nullptr.
 template <class T>

@@ -239,7 +239,7 @@ TYPED_TEST(Stopping, TheCertifiedRuleNeverHoldsWithoutAContraction) {
   EXPECT_EQ(this->take_warnings().size(), 1U);
 }
 
-TYPED_TEST(Stopping, ATriangularModelIsExactInAsManyStepsAsStates) {
+TYPED_TEST(Stopping, ATriangularModelIsSolvedInOneIteration) {
   using T = typename TypeParam::Scalar;
   constexpr index_t k_n = 40;
   RandomValues random(43);
@@ -262,8 +262,7 @@ TYPED_TEST(Stopping, ATriangularModelIsExactInAsManyStepsAsStates) {
   const auto device_U = this->matrix(3, 4, U);
   const auto prediction = model.predict(this->context(), device_U.view());
   EXPECT_TRUE(prediction.report.all_converged());
-  // n applications reach the solution; one more sees that nothing changes.
-  EXPECT_LE(prediction.report.max_iterations_used(), k_n + 1);
+  EXPECT_EQ(prediction.report.iterations, std::vector<std::int32_t>(4, 1));
   EXPECT_GT(prediction.report.contraction, 2.0);
   // By substitution from the last state.
   const Dense<double> Z = multiply(Dense<double>(k_n, 3, B), Dense<double>(3, 4, U));
@@ -277,6 +276,12 @@ TYPED_TEST(Stopping, ATriangularModelIsExactInAsManyStepsAsStates) {
   EXPECT_EQ(this->fetch_double(prediction.X.view()), expected);
   // A is nilpotent, so there is a bound although ‖A‖∞ > 1.
   EXPECT_TRUE(std::isfinite(prediction.report.worst_error_bound()));
+  SolverOptions none;
+  none.forward.max_iterations = 0;
+  const auto unsolved = model.predict(this->context(), device_U.view(), none);
+  EXPECT_EQ(unsolved.report.count(SolveStatus::max_iterations), 4U);
+  EXPECT_EQ(unsolved.report.max_iterations_used(), 0);
+  EXPECT_EQ(this->take_warnings().size(), 1U);
 }
 
 TYPED_TEST(Stopping, AFixedPointAsStartNeedsOneIteration) {

@@ -11,6 +11,7 @@
 #include "kernels/cuda/loop/loop_control.hpp"
 #include "kernels/cuda/runtime/factory.hpp"
 #include "kernels/cuda/runtime/leading_dimension.hpp"
+#include "kernels/loop/substitution.hpp"
 #include "kernels/validate.hpp"
 
 namespace idl::cuda {
@@ -153,7 +154,10 @@ std::unique_ptr<Program> SimtBackend::compile(Sequence sequence) {
 
 template <class T>
 std::unique_ptr<Program> SimtBackend::compile_solve(const FixedPoint<T>& solve) {
-  return cuda::compile_solve(shared_from_this(), strategy_, k_multiprocessors, solve,
+  // Substitution is made of steps that are watched in no time.
+  const LoopStrategy strategy =
+      strategy_ == LoopStrategy::automatic && !can_be_substituted(solve) ? k_automatic : strategy_;
+  return cuda::compile_solve(shared_from_this(), strategy, k_multiprocessors, solve,
                              [this](Sequence iteration, const cuda::FusedLoop& loop) {
                                return std::make_unique<FusedProgram>(shared_from_this(),
                                                                      std::move(iteration), loop);

@@ -47,9 +47,7 @@ class SimtBackend final : public Backend, public std::enable_shared_from_this<Si
                                          std::int32_t max_iterations, std::int32_t until) override;
   std::unique_ptr<Program> compile(const FixedPoint<float>& solve) override;
   std::unique_ptr<Program> compile(const FixedPoint<double>& solve) override;
-  void choose_loop_strategy(LoopStrategy strategy) override {
-    strategy_ = strategy == LoopStrategy::automatic ? k_automatic : strategy;
-  }
+  void choose_loop_strategy(LoopStrategy strategy) override { strategy_ = strategy; }
 
   cuda::MemoryPool& pool() { return pool_; }
   cuda::StepResources place() { return {products_, static_cast<double*>(reduce_scratch_.data())}; }
@@ -58,7 +56,7 @@ class SimtBackend final : public Backend, public std::enable_shared_from_this<Si
   template <class T>
   std::unique_ptr<Program> compile_solve(const FixedPoint<T>& solve);
 
-  LoopStrategy strategy_ = k_automatic;
+  LoopStrategy strategy_ = LoopStrategy::automatic;
   cuda::MemoryPool pool_;
   cuda::MemoryPool host_pool_;
   cuda::LibraryGemm products_;

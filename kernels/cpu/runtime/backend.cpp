@@ -192,6 +192,7 @@ std::unique_ptr<Program> CpuBackend::compile_while(Sequence sequence,
 template <class T>
 std::unique_ptr<Program> CpuBackend::compile_solve(const FixedPoint<T>& solve) {
   validate(solve, Device::cpu());
+  if (auto program = compile_substitution_if_chosen(strategy_, *this, solve)) return program;
   if (auto program = compile_refined_if_chosen(strategy_, shared_from_this(), solve))
     return program;
   if (auto program = compile_compacted_if_chosen(strategy_, shared_from_this(), solve))

@@ -24,6 +24,8 @@ void execute(const ActivationDerivative<T>& derivative, Scratch& scratch);
 template <class T>
 void execute(const AdjointUpdate<T>& update, Scratch& scratch);
 template <class T>
+void execute(const Substitute<T>& substitute, Scratch& scratch);
+template <class T>
 void execute(const ResetStatus<T>& reset, Scratch& scratch);
 template <class T>
 void execute(const UpdateStatus<T>& update, Scratch& scratch);

@@ -18,6 +18,7 @@ std::unique_ptr<Program> compile_solve(const std::shared_ptr<Backend>& backend,
                                        LoopStrategy strategy, int multiprocessors,
                                        const FixedPoint<T>& solve, const MakeFused& make_fused) {
   validate(solve, backend->device());
+  if (auto program = compile_substitution_if_chosen(strategy, *backend, solve)) return program;
   if (auto program = compile_refined_if_chosen(strategy, backend, solve)) return program;
   if (const auto fused = FusedLoop::choose(strategy, solve, multiprocessors)) {
     SolveSteps steps = steps_of(solve);

@@ -39,6 +39,8 @@ void activation_derivative(const ActivationDerivative<T>& derivative, CUstream_s
 template <class T>
 void adjoint_update(const AdjointUpdate<T>& update, CUstream_st* stream);
 template <class T>
+void substitute(const Substitute<T>& substitute, CUstream_st* stream);
+template <class T>
 void reset_status(const ResetStatus<T>& reset, CUstream_st* stream);
 template <class T>
 void update_status(const UpdateStatus<T>& update, CUstream_st* stream);
