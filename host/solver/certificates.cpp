@@ -76,7 +76,32 @@ void certify(const IterationRecord& record, const Bounds& bounds, SolveReport& r
   }
 }
 
+/// Of a sum of computed products with weights, which were rounded too.
+double rounded_up(double norm, const Arithmetic& arithmetic) {
+  return norm * (1.0 + 8.0 * arithmetic.unit_roundoff) + arithmetic.least_normal;
+}
+
+/// Smaller bounds, of the columns that have one at all.
+template <class BoundsOfColumn>
+void tighten(SolveReport& report, BoundsOfColumn&& bounds_of) {
+  for (std::size_t j = 0; j < report.status.size(); ++j) {
+    if (report.status[j] == SolveStatus::diverged || !std::isfinite(report.step[j])) continue;
+    const auto [residual, error] = bounds_of(j);
+    if (residual < report.residual[j]) report.residual[j] = residual;
+    if (error < report.error_bound[j]) report.error_bound[j] = error;
+  }
+}
+
+struct ColumnBounds {
+  double residual;
+  double error;
+};
+
 }  // namespace
+
+double adjoint_lipschitz(const Arithmetic& arithmetic) {
+  return lipschitz_constant(arithmetic.activation) * (1.0 + 16.0 * arithmetic.unit_roundoff);
+}
 
 void certify_state(const IterationRecord& record, const Arithmetic& arithmetic,
                    const GainFallback& fallback, SolveReport& report) {
@@ -98,8 +123,7 @@ void certify_state(const IterationRecord& record, const Arithmetic& arithmetic,
 void certify_adjoint(const IterationRecord& record, const Arithmetic& arithmetic,
                      const GainFallback& fallback, SolveReport& report) {
   const double u = arithmetic.unit_roundoff;
-  // The computed Ψ may exceed L_φ by a few ulps.
-  const double L = lipschitz_constant(arithmetic.activation) * (1.0 + 16.0 * u);
+  const double L = adjoint_lipschitz(arithmetic);
   const Bounds bounds = shared_bounds(record, arithmetic, L, fallback);
   // ℓ1 norms are sums of n terms, rounded themselves.
   const double summation = 1.0 + gamma(arithmetic.states + 1.0, u);
@@ -111,6 +135,69 @@ void certify_adjoint(const IterationRecord& record, const Arithmetic& arithmetic
                 arithmetic.states *
                     underflow(arithmetic, arithmetic.states, bounds.A_norm, v_previous)) +
            bounds.contraction * (summation - 1.0) * record.step_norms[j];
+  });
+}
+
+SubstitutionGains substitution_gains(std::span<const double> A, index_t n, double lipschitz) {
+  const auto size = static_cast<std::size_t>(n);
+  // Of the sum that makes an entry, so that what is computed exceeds what is meant.
+  const double up = 1.0 + 2.0 * gamma(static_cast<double>(n) + 4.0, 0x1p-53);
+  const auto substitute = [&](std::vector<double>& x) {
+    for (std::size_t j = size; j-- > 0;) {
+      x[j] *= up;
+      for (std::size_t i = 0; i < j; ++i) x[i] += lipschitz * std::abs(A[i + j * size]) * x[j];
+    }
+  };
+  SubstitutionGains gains = {.v = std::vector<double>(size, 1.0)};
+  substitute(gains.v);
+  std::vector<double> of_products = gains.v;
+  for (double& value : of_products) value -= 1.0;
+  substitute(of_products);
+  for (std::size_t i = 0; i < size; ++i) {
+    gains.largest = std::max(gains.largest, gains.v[i]);
+    gains.of_products = std::max(gains.of_products, of_products[i]);
+  }
+  return gains;
+}
+
+void tighten_state(const IterationRecord& record, const Arithmetic& arithmetic,
+                   const SubstitutionGains& gains, const WeightedNorms& norms,
+                   SolveReport& report) {
+  const double u = arithmetic.unit_roundoff;
+  const double L = lipschitz_constant(arithmetic.activation);
+  const double A_norm = record.A_norm * (1.0 + gamma(arithmetic.states + 1.0, u));
+  const double B_norm = record.B_norm * (1.0 + gamma(arithmetic.inputs + 1.0, u));
+  const double at_zero = evaluation_error(arithmetic.activation, 0.0, u);
+  tighten(report, [&](std::size_t j) -> ColumnBounds {
+    const double s = rounded_up(norms.state[j], arithmetic);
+    const double of_products = gamma(arithmetic.states + 2.0, u) * s;
+    const double of_values = evaluation_error(arithmetic.activation, s, u) - at_zero;
+    const double of_all_rows =
+        at_zero + L * (gamma(arithmetic.inputs + 2.0, u) * B_norm * record.forcing_norms[j] +
+                       underflow(arithmetic, arithmetic.states, A_norm, record.state_norms[j]) +
+                       underflow(arithmetic, arithmetic.inputs, B_norm, record.forcing_norms[j]));
+    return {
+        .residual = of_products * (gains.largest - 1.0) + of_values * gains.largest + of_all_rows,
+        .error = of_products * gains.of_products + of_values * (gains.largest + gains.of_products) +
+                 of_all_rows * gains.largest};
+  });
+}
+
+void tighten_adjoint(const IterationRecord& record, const Arithmetic& arithmetic,
+                     const SubstitutionGains& gains, const WeightedNorms& norms,
+                     SolveReport& report) {
+  const double u = arithmetic.unit_roundoff;
+  const double L = adjoint_lipschitz(arithmetic);
+  const double A_norm = record.A_norm * (1.0 + gamma(arithmetic.states + 1.0, u));
+  tighten(report, [&](std::size_t j) -> ColumnBounds {
+    // Underflow in each of the n sums, in the rows and in the norms.
+    const double underflows =
+        (L + 1.0) * arithmetic.states * gains.largest *
+        underflow(arithmetic, arithmetic.states, A_norm, 2.0 * record.state_norms[j]);
+    const double error =
+        gamma(arithmetic.states + 4.0, u) * rounded_up(norms.state[j], arithmetic) +
+        L * gamma(4.0, u) * rounded_up(norms.forcing[j], arithmetic) + underflows;
+    return {.residual = error, .error = error};  // since v >= 1
   });
 }
 

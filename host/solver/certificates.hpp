@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <span>
+#include <vector>
 
 #include "host/solver/iteration_state.hpp"
 #include "idl/activation.hpp"
@@ -44,6 +45,38 @@ void certify_state(const IterationRecord& record, const Arithmetic& arithmetic,
 /// As certify_state().
 void certify_adjoint(const IterationRecord& record, const Arithmetic& arithmetic,
                      const GainFallback& fallback, SolveReport& report);
+
+/// What an error in one row does to all rows where A is strictly upper triangular and M = L|A|;
+/// rounded up.
+struct SubstitutionGains {
+  std::vector<double> v;   ///< (I − M)⁻¹1
+  double largest = 0;      ///< max v = ‖(I − M)⁻¹‖∞
+  double of_products = 0;  ///< max (I − M)⁻¹(v − 1) = max (I − M)⁻¹Mv
+};
+
+/// A is n×n, column-major, contiguous; what lies on and below its diagonal is not looked at.
+SubstitutionGains substitution_gains(std::span<const double> A, index_t n, double lipschitz);
+
+/// Of each column of a solve by substitution, with the weights of its gains.
+struct WeightedNorms {
+  std::vector<double> state;    ///< max |x_i|/v_i, or Σ v_i|v*_i| of the adjoint v*
+  std::vector<double> forcing;  ///< Σ v_i|g_i|, adjoint only
+};
+
+/// Bounds of residual and error of a solve by substitution, x = F(x) + δ, into `report` where they
+/// are smaller. With the bounds of δ_i above, row by row, and |x| <= s·v, s = max |x_i|/v_i,
+///   state:    |x − x*| <= (I − M)⁻¹|δ|, |δ| <= γ_{n+2}s(v − 1) + ρ
+///   adjoint:  ‖v − v*‖₁ <= Σ v_i|δ_i|
+/// in which an error counts by the size of its own row, not of the largest: an A whose rows are
+/// large makes some states large and not their relative errors.
+void tighten_state(const IterationRecord& record, const Arithmetic& arithmetic,
+                   const SubstitutionGains& gains, const WeightedNorms& norms, SolveReport& report);
+/// As tighten_state().
+void tighten_adjoint(const IterationRecord& record, const Arithmetic& arithmetic,
+                     const SubstitutionGains& gains, const WeightedNorms& norms,
+                     SolveReport& report);
+/// L of the adjoint: the computed Ψ may exceed L_φ by a few ulps.
+double adjoint_lipschitz(const Arithmetic& arithmetic);
 
 /// ‖(I − L|A|)⁻¹‖∞ <= max(v)/c for a v > 0 with v − L|A|v >= c > 0, if one is found: by
 /// substitution where A is strictly upper triangular, by v <- 1 + L|A|v otherwise; +inf if not.

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "host/backend_of.hpp"
+#include "host/solver/substitution_bounds.hpp"
 #include "idl/error.hpp"
 
 namespace idl::solver {
@@ -148,9 +149,17 @@ void FixedPointSolver<T>::launch() {
 template <class T>
 void FixedPointSolver<T>::report(SolveReport& report) {
   norms_->launch();
-  const auto gain = [&] { return gain_of(*context_, A(), activation()); };
+  // By substitution there is a better bound than that of a Perron vector.
+  const bool substituted = loop_->strategy() == LoopStrategy::substitution;
+  const auto gain = [&] {
+    return substituted ? std::numeric_limits<double>::infinity()
+                       : gain_of(*context_, A(), activation());
+  };
   const IterationRecord& record = memory_.iteration.latest_record();
   std::visit([&](const auto& problem) { problem.certify(record, std::ref(gain), report); },
+             problem_);
+  if (!substituted || report.contraction < 1.0) return;
+  std::visit([&](const auto& problem) { tighten(*context_, problem, memory_, record, report); },
              problem_);
 }
 

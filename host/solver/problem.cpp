@@ -1,19 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "host/solver/problem.hpp"
 
-#include <limits>
-
 namespace idl::solver {
 namespace {
-
-template <class T>
-Arithmetic arithmetic_of(const LinearMap<T>& A, index_t inputs, const Activation& activation) {
-  return {.unit_roundoff = static_cast<double>(std::numeric_limits<T>::epsilon()) / 2.0,
-          .least_normal = static_cast<double>(std::numeric_limits<T>::min()),
-          .states = static_cast<double>(terms_per_row(A)),
-          .inputs = static_cast<double>(inputs),
-          .activation = activation};
-}
 
 template <class T>
 FixedPoint<T> iteration_in(SolverMemory<T>& memory, MatrixView<T> state) {

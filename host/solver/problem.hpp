@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <limits>
+
 #include "host/solver/certificates.hpp"
 #include "host/solver/iteration_state.hpp"
 #include "idl/context.hpp"
@@ -28,6 +30,17 @@ struct SolverMemory {
   Vector<T> B_row_sums;  ///< of the equilibrium
   IterationState<T> iteration;
 };
+
+/// What the certificates of a solve with A need to know; of the equilibrium with B, whose columns
+/// are `inputs`.
+template <class T>
+Arithmetic arithmetic_of(const LinearMap<T>& A, index_t inputs, const Activation& activation) {
+  return {.unit_roundoff = static_cast<double>(std::numeric_limits<T>::epsilon()) / 2.0,
+          .least_normal = static_cast<double>(std::numeric_limits<T>::min()),
+          .states = static_cast<double>(terms_per_row(A)),
+          .inputs = static_cast<double>(inputs),
+          .activation = activation};
+}
 
 /// The equilibrium X = φ(AX + BU): A n×n, B n×p', U p'×m (with the row of ones where there is a
 /// bias), X n×m, the result. It contracts in ℓ∞ per column by κ = L_φ‖A‖∞.
