@@ -14,7 +14,8 @@
 /// product, counts as one); samples per second; of_limit, the time that the flops and bytes of the
 /// columns' own iterations take at the measured rates of GEMM and copy, as a share of the time
 /// that it takes. Variants (variant.hpp) are batch_invariant; anderson; the sweeps; automatic: the
-/// precision; block_replay: on a GPU, instead of one kernel.
+/// precision; block_replay: on a GPU, instead of one kernel; substitution: of the strictly upper part
+/// of A, which is iterated otherwise.
 namespace idl::bench {
 namespace {
 
@@ -76,6 +77,8 @@ std::vector<Variant> variants(Device device, const Problem& problem) {
         {.name = "gauss_seidel_anderson",
          .options = {.sweep = Sweep::gauss_seidel, .acceleration = Acceleration::anderson}});
   }
+  if (problem.origin == Origin::random)
+    all.push_back({.name = "substitution", .strictly_upper = true});
   if (problem.size.n <= 1000)
     all.push_back({.name = "batch_invariant", .options = {.batch_invariant = true}});
   const auto n = static_cast<double>(problem.size.n);

@@ -21,6 +21,8 @@ struct Variant {
   SolverOptions options{};
   LoopStrategy strategy = LoopStrategy::automatic;
   LoopStrategy usual = LoopStrategy::automatic;  ///< what it is compared with
+  /// With the strictly upper part of A alone: by substitution, which the usual way knows nothing of.
+  bool strictly_upper = false;
 };
 
 /// Times a forward solve by `other`, alternating with the usual way, so that both see the same
@@ -31,15 +33,17 @@ template <class T>
 void time_variant(benchmark::State& state, Device device, const Problem& problem,
                   const Variant& other) {
   Context context(device);
-  const ImplicitModel<T> model = make_model<T>(context, problem);
+  ImplicitModel<T> model = make_model<T>(context, problem);
+  if (other.strictly_upper) backend_of(context)->run(MaskStrictlyUpper<T>{.A = model.A()});
   const auto U =
       Matrix<T>::from_host(context, problem.size.p, problem.size.m, make_samples<T>(problem).U);
   Matrix<T> X(context, problem.size.n, problem.size.m);
-  const solver::EquilibriumProblem<T> equilibrium = {
+  solver::EquilibriumProblem<T> equilibrium = {
       .A = DenseMap<T>{model.A()}, .B = DenseMap<T>{model.B()}, .U = U, .X = X, .activation = {}};
   backend_of(context)->choose_loop_strategy(other.usual);
   solver::FixedPointSolver<T> usual(context, equilibrium);
   backend_of(context)->choose_loop_strategy(other.strategy);
+  if (other.strictly_upper) equilibrium.A = StrictlyUpperMap<T>{model.A()};
   solver::FixedPointSolver<T> varied(context, equilibrium, other.options);
   usual.launch();
   const SolveReport by_usual = usual.report();
