@@ -27,6 +27,8 @@ Context& Context::operator=(Context&&) noexcept = default;
 
 Device Context::device() const { return state_->backend->device(); }
 
+std::string Context::describe() const { return state_->backend->describe(); }
+
 CUstream_st* Context::stream() const { return state_->backend->stream(); }
 
 void Context::synchronize() { state_->backend->synchronize(); }

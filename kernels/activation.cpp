@@ -26,6 +26,10 @@ double lipschitz_constant(const Activation& activation) {
   });
 }
 
+bool has_alpha(ActivationKind kind) {
+  return dispatch<double>({.kind = kind}, []<class Row>(const Row&) { return k_has_alpha<Row>; });
+}
+
 std::string_view to_string(ActivationKind kind) {
   if (const auto* row = k_named<ActivationKind>.find(kind)) return row->name;
   detail::throw_invalid_argument("activation: there is no kind " +

@@ -8,9 +8,9 @@
 #include <vector>
 
 #include "host/c_api/handles.hpp"
-#include "host/model/shortfall.hpp"
 #include "host/options/validate.hpp"
 #include "host/train/optimizer_program.hpp"
+#include "idl/shortfall.hpp"
 #include "idl/version.hpp"
 
 namespace idl::c_api {

@@ -5,6 +5,7 @@
 
 #include "host/c_api/handles.hpp"
 #include "host/options/option_table.hpp"
+#include "host/options/validate.hpp"
 
 namespace idl::c_api {
 namespace {

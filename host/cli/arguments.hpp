@@ -7,7 +7,7 @@
 #include <string>
 #include <type_traits>
 
-#include "kernels/base/number_range.hpp"
+#include "host/options/ranges.hpp"
 
 /// What people type after the program's name.
 namespace idl::cli {

@@ -10,9 +10,9 @@
 
 #include "host/cli/arguments.hpp"
 #include "host/cli/option_flags.hpp"
-#include "host/model/shortfall.hpp"
 #include "idl/device.hpp"
 #include "idl/error.hpp"
+#include "idl/shortfall.hpp"
 
 namespace idl::cli {
 

@@ -9,10 +9,8 @@
 #include "host/cli/command.hpp"
 #include "host/cli/model_flags.hpp"
 #include "host/io/json_bytes.hpp"
-#include "host/model/model_file.hpp"
-#include "idl/context.hpp"
-#include "idl/io.hpp"
-#include "idl/model.hpp"
+#include "host/options/named_enums.hpp"
+#include "idl/model_description.hpp"
 
 namespace idl::cli {
 namespace {
@@ -21,12 +19,6 @@ struct InfoSettings {
   ModelFlags model;
   bool json = false;
 };
-
-double density(const std::vector<double>& values) {
-  std::size_t nonzeros = 0;
-  for (const double value : values) nonzeros += value != 0.0 ? 1 : 0;
-  return static_cast<double>(nonzeros) / static_cast<double>(values.size());
-}
 
 /// What had to be assumed, and what loading will refuse.
 void add_remarks(nlohmann::ordered_json& json, const ModelDescription& model) {
@@ -40,25 +32,19 @@ void add_remarks(nlohmann::ordered_json& json, const ModelDescription& model) {
   json["remarks"] = remarks;
 }
 
-/// Of the matrix as it lies in the file: A is examined before any projection.
 nlohmann::ordered_json examine(const ModelFlags& flags) {
-  const io::Safetensors file = io::read_safetensors(flags.path);
-  const ModelDescription model = describe_model(file, flags.load);
+  const ModelExamination examination = examine_model(flags.path, flags.load);
+  const ModelDescription& model = examination.description;
   const ModelOptions& options = model.options;
   const ModelShape& shape = model.shape;
-  Context context(Device::cpu());
-  const ParameterLayout layout = model.layout();
-  const std::vector<double> M = take_tensors<double>(file, model.prefix, layout);
-  const Matrix<double> matrix = Matrix<double>::from_host(context, layout.rows, layout.cols, M);
-  const ConstMatrixView<double> A = layout.at("A").of(matrix.view());
-  const WellPosednessReport report = examine_well_posedness(context, A, options.activation);
+  const WellPosednessReport& report = examination.well_posedness;
   nlohmann::ordered_json json = {
       {"file", io::json_of_bytes(flags.path)},
       {"states", shape.states},
       {"inputs", shape.inputs},
       {"outputs", shape.outputs},
-      {"parameters", M.size()},
-      {"precision", file.at(model.prefix + "A").type == io::DataType::f64 ? "f64" : "f32"},
+      {"parameters", examination.parameters},
+      {"precision", examination.type == io::DataType::f64 ? "f64" : "f32"},
       {"activation", to_string(options.activation.kind)}};
   if (has_alpha(options.activation.kind)) json["alpha"] = options.activation.alpha;
   json["lipschitz_constant"] = lipschitz_constant(options.activation);
@@ -72,7 +58,7 @@ nlohmann::ordered_json examine(const ModelFlags& flags) {
   json["contraction"] = report.contraction;
   json["perron_root"] = report.perron_root;
   json["density_A"] = report.density;
-  json["density_M"] = density(M);
+  json["density_M"] = examination.density;
   json["well_posed"] = report.well_posed();
   const auto* proof = k_named<WellPosednessProof>.find(report.proof);
   json["proof"] = proof->name;

@@ -5,7 +5,7 @@
 
 #include "host/cli/arguments.hpp"
 #include "host/options/named_enums.hpp"
-#include "host/options/validate.hpp"
+#include "host/options/ranges.hpp"
 #include "idl/error.hpp"
 
 namespace idl::cli {

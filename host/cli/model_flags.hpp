@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-#include "host/model/model_description.hpp"
+#include "idl/model_description.hpp"
 
 namespace idl::cli {
 

@@ -8,14 +8,15 @@
 #include <optional>
 #include <span>
 #include <system_error>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
 #include "host/cli/arguments.hpp"
 #include "host/cli/command.hpp"
 #include "host/cli/model_flags.hpp"
+#include "host/io/atomic_file.hpp"
 #include "host/io/json_bytes.hpp"
-#include "host/io/npy_writer.hpp"
 #include "idl/error.hpp"
 #include "idl/io.hpp"
 #include "idl/model.hpp"
@@ -130,7 +131,12 @@ class Outputs {
   template <class T>
   static void write_columns(io::AtomicFile& file, const std::vector<T>& values,
                             const Matrix<T>& matrix) {
-    io::write_npy(file, io::Array::from<T>({matrix.cols(), matrix.rows()}, std::span(values)));
+    constexpr bool k_is_float = std::is_same_v<T, float>;
+    const std::array<std::int64_t, 2> shape = {matrix.cols(), matrix.rows()};
+    const std::string header =
+        io::npy_header(k_is_float ? io::DataType::f32 : io::DataType::f64, shape);
+    file.write(std::as_bytes(std::span(header)));
+    file.write(std::as_bytes(std::span(values)));
   }
 
   std::optional<io::AtomicFile> output_;

@@ -4,7 +4,6 @@
 #include <optional>
 #include <string>
 
-#include "host/backend_of.hpp"
 #include "host/cli/arguments.hpp"
 #include "host/cli/command.hpp"
 #include "host/cli/interrupt.hpp"
@@ -12,7 +11,6 @@
 #include "host/cli/run_folder.hpp"
 #include "host/cli/train_settings.hpp"
 #include "idl/error.hpp"
-#include "kernels/backend.hpp"
 
 namespace idl::cli {
 namespace {
@@ -109,7 +107,7 @@ void print_start(const TrainCall& call, const Context& context, const DatasetPai
             << ", p = " << shape.inputs << ", q = " << shape.outputs << " on " << data.name << " ("
             << data.train.size() << " + " << data.test.size() << " samples), "
             << call.settings.precision << "\n"
-            << "device: " << backend_of(context)->describe() << "\n"
+            << "device: " << context.describe() << "\n"
             << "run folder: " << call.out << std::endl;
 }
 
@@ -180,7 +178,7 @@ int train(const CLI::App& command, TrainCall& call, RunFolder& folder) {
   folder.claim();
   check_free(call, folder);  // once more: another one may have been faster
   if (call.overwrite && !call.resume) folder.remove_run();
-  folder.write_config(settings, backend_of(context)->describe(), data, model.shape());
+  folder.write_config(settings, context.describe(), data, model.shape());
   print_start(call, context, data, model.shape(), goes_on);
   digest.next_epoch();
   const TrainingEnd end = fit(trainer, bar);

@@ -6,7 +6,6 @@
 #include "host/io/binary_file.hpp"
 #include "host/io/json_bytes.hpp"
 #include "host/io/json_reader.hpp"
-#include "host/model/model_description.hpp"
 #include "idl/error.hpp"
 
 namespace idl::cli {

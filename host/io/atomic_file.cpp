@@ -13,7 +13,6 @@
 
 #include "host/io/binary_file.hpp"
 #include "idl/error.hpp"
-#include "idl/io.hpp"
 
 namespace idl::io {
 namespace {
@@ -157,12 +156,6 @@ void AtomicFile::commit() {
 void AtomicFile::commit_together(std::span<AtomicFile* const> files) {
   for (AtomicFile* file : files) file->put_on_disk();
   for (AtomicFile* file : files) file->put_in_place();
-}
-
-void write_file_atomically(const std::filesystem::path& path, std::span<const std::byte> bytes) {
-  AtomicFile file(path);
-  file.write(bytes);
-  file.commit();
 }
 
 void remove_leftovers(const std::filesystem::path& folder) {

@@ -2,10 +2,10 @@
 #include <array>
 #include <cstring>
 
+#include "host/io/atomic_file.hpp"
 #include "host/io/binary_file.hpp"
 #include "host/io/checked_size.hpp"
 #include "host/io/npy_header.hpp"
-#include "host/io/npy_writer.hpp"
 #include "idl/io.hpp"
 
 /// The format: "\x93NUMPY", version (2 bytes), length of the header (2 bytes in version 1, then 4),
@@ -97,33 +97,33 @@ Array read_npy(const std::filesystem::path& path) {
   return array;
 }
 
-void write_npy(AtomicFile& file, const Array& array) {
+std::string npy_header(DataType type, std::span<const std::int64_t> shape) {
+  IDL_CHECK(element_count(shape), "there is no array of shape " + shape_text(shape));
+  constexpr std::size_t k_alignment = 64;  // of the elements in the file, as NumPy
+  constexpr std::size_t k_preamble = 10;
+  const std::string text = npy_header_text(type, shape);
+  const std::size_t used = k_preamble + text.size() + 1;
+  const std::size_t padding = (k_alignment - used % k_alignment) % k_alignment;
+  const auto length =
+      static_cast<std::uint16_t>(text.size() + padding + 1);  // 64 extents: below 2 KiB
+
+  std::string header(k_preamble, '\0');
+  std::memcpy(header.data(), k_magic.data(), k_magic.size());
+  header[6] = 1;  // the version; its second part is 0
+  std::memcpy(header.data() + 8, &length, sizeof length);
+  return header + text + std::string(padding, ' ') + '\n';
+}
+
+void write_npy(const std::filesystem::path& path, const Array& array) {
   const auto expected =
       checked_product(static_cast<std::uint64_t>(array.size()), size_of(array.type));
   IDL_CHECK(expected && *expected == array.bytes.size(),
             "an array of shape " + shape_text(array.shape) + " has " +
                 std::to_string(array.bytes.size()) + " bytes");
-  constexpr std::size_t k_alignment = 64;  // of the elements in the file, as NumPy
-  constexpr std::size_t k_preamble = 10;
-  std::string text = npy_header_text(array.type, array.shape) + '\n';
-  const std::size_t padding =
-      (k_alignment - (k_preamble + text.size()) % k_alignment) % k_alignment;
-  text.insert(text.size() - 1, padding, ' ');
-
-  std::array<std::byte, k_preamble> preamble{};
-  std::memcpy(preamble.data(), k_magic.data(), k_magic.size());
-  preamble[6] = std::byte{1};
-  const auto length = static_cast<std::uint16_t>(text.size());  // 64 extents: below 2 KiB
-  std::memcpy(preamble.data() + 8, &length, sizeof length);
-
-  file.write(preamble);
-  file.write(std::as_bytes(std::span(text)));
-  file.write(array.bytes);
-}
-
-void write_npy(const std::filesystem::path& path, const Array& array) {
+  const std::string header = npy_header(array.type, array.shape);
   AtomicFile file(path);
-  write_npy(file, array);
+  file.write(std::as_bytes(std::span(header)));
+  file.write(array.bytes);
   file.commit();
 }
 

@@ -150,7 +150,7 @@ NpyHeader parse_npy_header(std::string_view text, const std::string& path, std::
   return header;
 }
 
-std::string npy_header_text(DataType type, const std::vector<std::int64_t>& shape) {
+std::string npy_header_text(DataType type, std::span<const std::int64_t> shape) {
   IDL_CHECK(shape.size() <= k_most_dimensions,
             "a .npy file has at most 64 dimensions, not " + std::to_string(shape.size()));
   std::string_view descr;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23,6 +24,6 @@ struct NpyHeader {
 NpyHeader parse_npy_header(std::string_view text, const std::string& path, std::uint64_t offset);
 
 /// The dictionary of a C-ordered array, as NumPy writes it; without the padding.
-std::string npy_header_text(DataType type, const std::vector<std::int64_t>& shape);
+std::string npy_header_text(DataType type, std::span<const std::int64_t> shape);
 
 }  // namespace idl::io

@@ -4,24 +4,15 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
-#include <string>
 #include <utility>
 #include <vector>
 
 #include "idl/csr_matrix.hpp"
 #include "idl/matrix.hpp"
+#include "idl/model_description.hpp"
 #include "idl/well_posedness.hpp"
 
 namespace idl {
-
-/// Where A lies with respect to its constraint, whose projection is P.
-struct ConstraintDistance {
-  double inf_norm = 0;  ///< ‖A‖∞
-  double distance = 0;  ///< ‖A − P(A)‖∞: by how much projecting would move a row at most
-  double rounding = 0;  ///< so much of it may be the rounding of a row's sum
-
-  bool outside() const { return distance > rounding; }
-};
 
 /// What rounding may leave of a row's sum above κ: the threshold of a projection comes from sums of
 /// n entries, which before it may be several times as large; four times are allowed for.
@@ -85,8 +76,5 @@ auto csr_rows(CsrArrays<T> A) {
     }
   };
 }
-
-/// "|A|_inf is 4.43, kappa is 0.95: ...".
-std::string to_text(const ConstraintDistance& distance, const WellPosedness& constraint);
 
 }  // namespace idl

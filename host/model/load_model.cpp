@@ -3,7 +3,8 @@
 #include <limits>
 #include <sstream>
 
-#include "host/model/model_description.hpp"
+#include "host/model/constraint_distance.hpp"
+#include "host/model/describe_model.hpp"
 #include "host/model/model_file.hpp"
 #include "host/model/sparse_tensors.hpp"
 #include "host/model/structure/csr.hpp"

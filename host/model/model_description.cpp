@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "host/model/model_description.hpp"
+#include "host/model/describe_model.hpp"
 
 #include <array>
 #include <functional>
@@ -7,13 +7,13 @@
 #include <string_view>
 #include <type_traits>
 
+#include "host/model/constraint_distance.hpp"
 #include "host/model/model_file.hpp"
 #include "host/model/sparse_tensors.hpp"
 #include "host/model/structure/csr.hpp"
 #include "host/model/tensor_prefix.hpp"
 #include "host/options/validate.hpp"
 #include "idl/error.hpp"
-#include "kernels/math/activations.hpp"
 
 namespace idl {
 namespace {
@@ -252,10 +252,6 @@ bool no_D_of(const io::Safetensors& file, const LoadOptions& given, const std::s
 }
 
 }  // namespace
-
-bool has_alpha(ActivationKind kind) {
-  return dispatch<double>({.kind = kind}, []<class Row>(const Row&) { return k_has_alpha<Row>; });
-}
 
 std::string to_text(const Assumption& assumption) {
   return assumption.key + ": " + assumption.value + " (" + assumption.reason + ")";

@@ -7,7 +7,8 @@
 #include <vector>
 
 #include "host/io/checked_size.hpp"
-#include "host/model/model_description.hpp"
+#include "host/model/constraint_distance.hpp"
+#include "host/model/describe_model.hpp"
 #include "host/model/non_finite.hpp"
 #include "host/model/sparse_tensors.hpp"
 #include "idl/error.hpp"

@@ -7,8 +7,9 @@
 #include <type_traits>
 
 #include "host/options/named_enums.hpp"
-#include "host/options/validate.hpp"
+#include "host/options/ranges.hpp"
 #include "idl/c_api.h"
+#include "idl/trainer.hpp"
 
 /// The options of solves and of training, a line each. From these tables come the flags of the
 /// program and its help, config.json, the settings in checkpoints, the ranges that are checked and

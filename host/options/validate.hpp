@@ -3,27 +3,13 @@
 
 #include <string_view>
 
+#include "host/options/ranges.hpp"
 #include "idl/model.hpp"
 #include "idl/optimizer.hpp"
 #include "idl/solver.hpp"
 #include "idl/trainer.hpp"
-#include "kernels/base/number_range.hpp"
-#include "kernels/base/processors.hpp"
 
 namespace idl {
-
-/// What the library's options may be. Flags and files that set an option take the same range.
-namespace ranges {
-inline constexpr NumberRange k_not_negative = NumberRange::at_least(0);
-inline constexpr NumberRange k_positive_count = NumberRange::at_least(1);
-/// Sums of sizes must not overflow; the upper end is far above what any memory holds.
-inline constexpr NumberRange k_model_size = {.lowest = 1, .highest = 1099511627776.0};
-inline constexpr NumberRange k_kappa = {
-    .lowest = 0, .highest = 1, .lowest_excluded = true, .highest_excluded = true};
-inline constexpr NumberRange k_decay = {.lowest = 0, .highest = 1, .highest_excluded = true};
-inline constexpr NumberRange k_threads = {.lowest = 0, .highest = k_most_threads};
-inline constexpr NumberRange k_share = {.lowest = 0, .highest = 1};
-}  // namespace ranges
 
 /// Throw InvalidArgument with the name of the option, its value and its range unless every number
 /// is finite and within its range. Whoever takes such options, from C++ or from C, calls these

@@ -46,7 +46,8 @@ std::vector<double> weighted_norms(Context& context, ConstMatrixView<T> X, NormK
 template <class T>
 void tighten(Context& context, const EquilibriumProblem<T>& problem, SolverMemory<T>&,
              const IterationRecord& record, SolveReport& report) {
-  const Arithmetic arithmetic = arithmetic_of(problem.A, problem.B.cols, problem.activation);
+  const Arithmetic arithmetic =
+      arithmetic_of(problem.A, terms_per_row(problem.B), problem.activation);
   const SubstitutionGains gains =
       gains_of(context, problem.A, lipschitz_constant(problem.activation));
   if (!std::isfinite(gains.largest)) return;

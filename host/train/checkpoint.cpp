@@ -9,7 +9,7 @@
 
 #include "host/io/json_object.hpp"
 #include "host/io/json_reader.hpp"
-#include "host/model/model_description.hpp"
+#include "host/model/describe_model.hpp"
 #include "host/model/model_file.hpp"
 #include "host/options/validate.hpp"
 #include "host/train/training_settings.hpp"

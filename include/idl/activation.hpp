@@ -59,6 +59,9 @@ struct Activation {
 /// @throws InvalidArgument where it depends on an α that is not finite
 IDL_EXPORT double lipschitz_constant(const Activation& activation);
 
+/// Whether φ of this kind depends on α.
+IDL_EXPORT bool has_alpha(ActivationKind kind);
+
 /// "relu", "leaky_relu", ...
 IDL_EXPORT std::string_view to_string(ActivationKind kind);
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <string_view>
 
 #include "idl/device.hpp"
@@ -54,6 +55,9 @@ class IDL_EXPORT Context {
 
   /// Where the work is done.
   Device device() const;
+  /// A line for people, as describe(Device) has it, with the threads of this Context: "CPU (2
+  /// threads, AVX-512)".
+  std::string describe() const;
   /// The stream on which the work is ordered; nullptr on the CPU.
   CUstream_st* stream() const;
   /// Returns when all work given so far is done. @throws DeviceError if some of it failed.

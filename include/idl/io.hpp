@@ -67,6 +67,10 @@ IDL_EXPORT void write_safetensors(const std::filesystem::path& path, const Safet
 /// Reads .npy versions 1 to 3, C or Fortran order (returned as C order), little-endian f4, f8, i4,
 /// i8, u1. @throws IoError
 IDL_EXPORT Array read_npy(const std::filesystem::path& path);
+/// All that precedes the elements in a .npy file of this type and shape, padded to 64 bytes; the
+/// elements follow in C order, little-endian.
+/// @throws InvalidArgument (a negative extent, more than 64 extents)
+IDL_EXPORT std::string npy_header(DataType type, std::span<const std::int64_t> shape);
 /// Writes .npy in C order. @throws IoError, InvalidArgument (bytes that do not fit the shape)
 IDL_EXPORT void write_npy(const std::filesystem::path& path, const Array& array);
 

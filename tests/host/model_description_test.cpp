@@ -2,6 +2,7 @@
 // What a file and its user say of a model: nothing is changed and nothing guessed without a word.
 #include <gtest/gtest.h>
 
+#include "idl/model_description.hpp"
 #include "tests/host/device_test.hpp"
 #include "tests/io/files.hpp"
 
@@ -246,6 +247,42 @@ TEST_F(DescribedModel, ThatWasChangedWithoutProjectingIsSavedProjectedWithAWarni
   EXPECT_LE(
       max_difference(A_of(load_model<double>(context(), folder_ / "f")), {0.5, 0.95, 0.25, 0.0}),
       1e-15);
+}
+
+TEST_F(DescribedModel, IsExaminedAsItLiesInItsFile) {
+  io::Safetensors file = ours({{"activation", "tanh"}, {"kappa", "0.6"}, {"step", "7"}});
+  put(file, "D", {1, 3}, {9, 0, 0});
+  file.tensors["A"] = io::Array::from<float>({2, 2}, std::vector<float>{0.5F, -0.25F, 0, 0.25F});
+  io::write_safetensors(folder_ / "f", file);
+  // ‖A‖∞ = 0.75, which no model of kappa = 0.6 may have; the root of |A| is its larger diagonal
+  // entry; 3 of the 15 entries of M are zero.
+  const ModelExamination model = examine_model(folder_ / "f");
+  EXPECT_EQ(model.description.shape, (ModelShape{2, 3, 1}));
+  EXPECT_EQ(model.description.options.activation.kind, ActivationKind::tanh);
+  EXPECT_EQ(model.description.step, 7);
+  EXPECT_TRUE(model.description.constraint.outside());
+  ASSERT_EQ(model.description.assumptions.size(), 1U);
+  EXPECT_EQ(model.description.assumptions[0].key, "bias");
+  EXPECT_EQ(model.type, io::DataType::f32);
+  EXPECT_EQ(model.parameters, 15);
+  EXPECT_DOUBLE_EQ(model.density, 12.0 / 15.0);
+  EXPECT_EQ(model.well_posedness.inf_norm, 0.75);
+  EXPECT_EQ(model.well_posedness.density, 0.75);
+  EXPECT_NEAR(model.well_posedness.perron_root, 0.5, 1e-6);
+  EXPECT_EQ(model.well_posedness.proof, WellPosednessProof::norm);
+  put(file, "B", {2, 3}, {1, 2, 3, 4, std::numeric_limits<double>::quiet_NaN(), 6});
+  io::write_safetensors(folder_ / "f", file);
+  EXPECT_TRUE(holds(text_of<IoError>([&] { (void)examine_model(folder_ / "f"); }),
+                    {"B[1, 1] is not finite"}));
+}
+
+TEST_F(DescribedModel, IsLoadedWithItsDescription) {
+  io::write_safetensors(folder_ / "f", blocks("module."));
+  const auto [model, description] = load_described_model<double>(context(), folder_ / "f");
+  EXPECT_EQ(description.prefix, "module.");
+  EXPECT_EQ(description.layout(), model.layout());
+  EXPECT_EQ(description.assumptions.size(), 4U);  // activation, well_posedness, kappa, bias
+  EXPECT_FALSE(take_warnings().empty());
 }
 
 }  // namespace

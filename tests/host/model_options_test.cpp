@@ -264,5 +264,13 @@ TEST(Activations, HaveTheLipschitzConstantsOfTheirSlopes) {
   }
 }
 
+TEST(Activations, HaveAnAlphaWhereTheirValuesDependOnIt) {
+  for (const ActivationKind kind : all_activations()) {
+    const bool depends = phi<double>({.kind = kind, .alpha = 0.25}, -1.0) !=
+                         phi<double>({.kind = kind, .alpha = 0.5}, -1.0);
+    EXPECT_EQ(has_alpha(kind), depends) << to_string(kind);
+  }
+}
+
 }  // namespace
 }  // namespace idl::test

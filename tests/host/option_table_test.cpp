@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "host/c_api/handles.hpp"
+#include "host/options/validate.hpp"
 #include "host/train/training_settings.hpp"
 #include "tests/host/another_value.hpp"
 #include "tests/host/device_test.hpp"

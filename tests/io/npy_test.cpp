@@ -73,6 +73,19 @@ TEST(Npy, WritesTheBytesThatNumPyWrites) {
   EXPECT_EQ(folder.count(), 1);
 }
 
+TEST(Npy, HeaderThenElementsAreTheWholeFile) {
+  for (const char* name : {"c_order_f4.npy", "i8.npy", "scalar.npy", "empty.npy"}) {
+    const Array array = read_npy(file_path(name));
+    const std::string elements(reinterpret_cast<const char*>(array.bytes.data()),
+                               array.bytes.size());
+    EXPECT_EQ(npy_header(array.type, array.shape) + elements, read_text(file_path(name))) << name;
+  }
+  const std::vector<std::int64_t> negative = {2, -3};
+  EXPECT_THROW((void)npy_header(DataType::f32, negative), InvalidArgument);
+  const std::vector<std::int64_t> many(65, 1);
+  EXPECT_THROW((void)npy_header(DataType::f32, many), InvalidArgument);
+}
+
 TEST(Npy, AcceptsWhateverOrderAndSpacingPythonWouldAccept) {
   const TemporaryFolder folder;
   const std::string data = raw<float>({1, 2, 3, 4, 5, 6});

@@ -40,7 +40,8 @@ void name_matrices() {
        static_cast<void (*)(Context&, Const<T>, Const<T>, MatrixView<T>, VectorView<T>)>(
            &squared_error<T>),
        &project<T>, &examine_well_posedness<T>, &Dataset::copy_sample<T>, &io::Array::as<T>,
-       &io::Array::from<T>);
+       project<T>, &examine_well_posedness<T>, &Dataset::copy_sample<T>, &io::Array::as<T>,
+       &io::Array::from<T>, &load_described_model<T>);
 }
 
 template <class T>
@@ -73,14 +74,14 @@ void name_files() {
   name(&size_of, &Array::size, &Array::as<std::int32_t>, &Array::as<std::int64_t>,
        &Array::as<std::uint8_t>, &Array::from<std::int32_t>, &Array::from<std::int64_t>,
        &Array::from<std::uint8_t>, &Safetensors::at, &read_safetensors, &write_safetensors,
-       &read_npy, &write_npy, &read_idx, &write_file_atomically);
+       &read_npy, &npy_header, &write_npy, &read_idx, &write_file_atomically);
 }
 
 void name_devices_and_texts() {
   using namespace idl;
   name(&version, &parse_device, &cuda_devices, &best_device, &describe, &lipschitz_constant,
-       &parse_activation, &parse_sweep, &parse_acceleration, &parse_precision, &all_activations,
-       &parse_loss, &parse_optimizer, &parse_schedule, &parse_well_posedness,
+       &has_alpha, &parse_activation, &parse_sweep, &parse_acceleration, &parse_precision,
+       &all_activations, &parse_loss, &parse_optimizer, &parse_schedule, &parse_well_posedness,
        &detail::throw_invalid_argument);
   name(static_cast<std::string (*)(Device)>(&to_string),
        static_cast<std::string_view (*)(ActivationKind)>(&to_string),
@@ -92,12 +93,16 @@ void name_devices_and_texts() {
        static_cast<std::string_view (*)(OptimizerKind)>(&to_string),
        static_cast<std::string_view (*)(ScheduleKind)>(&to_string),
        static_cast<std::string_view (*)(WellPosednessKind)>(&to_string));
-  name(&Context::device, &Context::stream, &Context::synchronize, &Context::wait_for,
-       &Context::record_for, &Context::memory, &Context::log, &SolveReport::all_converged,
-       &SolveReport::count, &SolveReport::max_iterations_used, &SolveReport::mean_iterations,
-       &SolveReport::worst_error_bound, &SolveReport::total_fallbacks,
-       &SolveReport::total_low_precision_iterations, &Schedule::factor);
+  name(static_cast<std::string (*)(const Assumption&)>(&to_text),
+       static_cast<std::string (*)(const ConstraintDistance&, const WellPosedness&)>(&to_text));
+  name(&Context::describe, &Context::device, &Context::stream, &Context::synchronize,
+       &Context::wait_for, &Context::record_for, &Context::memory, &Context::log,
+       &SolveReport::all_converged, &SolveReport::count, &SolveReport::max_iterations_used,
+       &SolveReport::mean_iterations, &SolveReport::worst_error_bound,
+       &SolveReport::total_fallbacks, &SolveReport::total_low_precision_iterations,
+       &Schedule::factor);
   name(&Dataset::from_values, &Dataset::from_bytes, &Dataset::first, &read_mnist, &epoch_order);
+  name(&ModelDescription::layout, &examine_model);
 }
 
 }  // namespace

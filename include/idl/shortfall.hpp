@@ -13,12 +13,13 @@ namespace idl {
 
 /// What is amiss with the answers to some samples.
 struct Shortfall {
-  index_t samples = 0;
-  index_t not_converged = 0;
+  index_t samples = 0;               ///< all of them
+  index_t not_converged = 0;         ///< samples whose status is another than converged
   index_t first_not_converged = -1;  ///< -1: none
   index_t not_finite = 0;            ///< samples with an output (or a loss) that is NaN or infinite
-  index_t first_not_finite = -1;
+  index_t first_not_finite = -1;     ///< -1: none
 
+  /// Whether something is amiss.
   bool any() const { return not_converged > 0 || not_finite > 0; }
   /// "2 of 5 samples did not converge, the first is sample 0; ..."; "" where nothing is amiss.
   std::string text() const {
@@ -34,7 +35,8 @@ struct Shortfall {
   }
 };
 
-/// Of a prediction whose outputs are `Y`, contiguous and sample by sample.
+/// Of a prediction whose outputs are `Y`, contiguous and sample by sample, as download() gives
+/// them.
 template <class T>
 Shortfall shortfall_of(const SolveReport& report, std::span<const T> Y) {
   const std::size_t samples = report.status.size();

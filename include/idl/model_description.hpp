@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "idl/context.hpp"
+#include "idl/export.hpp"
+#include "idl/io.hpp"
+#include "idl/matrix.hpp"
+#include "idl/model.hpp"
+#include "idl/parameters.hpp"
+#include "idl/well_posedness.hpp"
+
+/// What a model file and whoever loads it say of a model, and what has to be assumed.
+namespace idl {
+
+/// Something that neither the file nor the caller says.
+struct Assumption {
+  std::string key;     ///< as in the metadata
+  std::string value;   ///< what is taken for it
+  std::string reason;  ///< "assumed; the file does not say"
+};
+
+/// "activation: relu (assumed; the file does not say)".
+IDL_EXPORT std::string to_text(const Assumption& assumption);
+
+/// Where A lies with respect to its constraint, whose projection is P.
+struct ConstraintDistance {
+  double inf_norm = 0;  ///< ‖A‖∞
+  double distance = 0;  ///< ‖A − P(A)‖∞: by how much projecting would move a row at most
+  double rounding = 0;  ///< so much of it may be the rounding of a row's sum
+
+  /// Whether A is not in the set, by more than rounding.
+  bool outside() const { return distance > rounding; }
+};
+
+/// "|A|_inf is 4.43, kappa is 0.95, and the projection onto inf_norm_ball moves a row by up to
+/// ...".
+IDL_EXPORT std::string to_text(const ConstraintDistance& distance, const WellPosedness& constraint);
+
+/// What a model is by its file and its caller.
+struct ModelDescription {
+  std::string prefix;                   ///< of the names A, B, C and D in the file
+  ModelShape shape;                     ///< by the shapes of the tensors
+  ModelOptions options;                 ///< by the metadata, the caller, or assumed
+  std::int64_t step = 0;                ///< optimiser steps that made the parameters
+  std::vector<Assumption> assumptions;  ///< what nobody says
+  ConstraintDistance constraint;        ///< of A as it lies in the file
+
+  /// Of the matrices in compressed rows, by their names without the prefix, the stored entries.
+  std::map<std::string, index_t> stored{};
+
+  /// The tensors of the model in the file, without the prefix, and their places in M.
+  IDL_EXPORT ParameterLayout layout() const;
+};
+
+/// load_model, and what was found out on the way. @throws as load_model
+template <class T>
+IDL_EXPORT std::pair<ImplicitModel<T>, ModelDescription> load_described_model(
+    Context& context, const std::filesystem::path& path, const LoadOptions& options = {});
+
+/// What is known of the model in a file. Nothing is projected, nothing refused for where A lies.
+struct ModelExamination {
+  ModelDescription description{};         ///< what it is
+  io::DataType type = io::DataType::f32;  ///< of the elements of A in the file; f16 counts as f32
+  index_t parameters = 0;                 ///< entries of M = [A B; C D], (n+q)·(n+p')
+  double density = 0;                     ///< share of the entries of M that are not zero
+  WellPosednessReport well_posedness{};   ///< of A as it lies in the file
+};
+
+/// Examines a model file in double on the host. @throws as load_model, but for an A outside its
+/// constraint
+IDL_EXPORT ModelExamination examine_model(const std::filesystem::path& path,
+                                          const LoadOptions& options = {});
+
+}  // namespace idl
