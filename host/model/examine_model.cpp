@@ -4,6 +4,7 @@
 
 #include "host/model/describe_model.hpp"
 #include "host/model/model_file.hpp"
+#include "host/model/sparse_tensors.hpp"
 
 namespace idl {
 
@@ -14,10 +15,21 @@ ModelExamination examine_model(const std::filesystem::path& path, const LoadOpti
   const ParameterLayout layout = model.layout();
   const std::vector<double> M = take_tensors<double>(file, model.prefix, layout);
   const auto zeros = std::count(M.begin(), M.end(), 0.0);
-  result.type = file.at(model.prefix + "A").type;
+  const bool sparse_A = model.stored.contains("A");
+  result.type = file.at(model.prefix + (sparse_A ? "A.values" : "A")).type;
   result.parameters = static_cast<index_t>(M.size());
-  result.density = static_cast<double>(result.parameters - zeros) / static_cast<double>(M.size());
+  const ModelShape& shape = model.shape;
+  const double entries =
+      static_cast<double>(shape.states + shape.outputs) *
+      static_cast<double>(shape.states + shape.inputs + (model.options.bias ? 1 : 0));
+  result.density = static_cast<double>(result.parameters - zeros) / entries;
   Context context(Device::cpu());
+  if (sparse_A) {
+    const CsrMatrix<double> A(
+        context, read_sparse<double>(file, model.prefix + "A", shape.states, shape.states));
+    result.well_posedness = examine_well_posedness(context, A.view(), model.options.activation);
+    return result;
+  }
   const Matrix<double> matrix = Matrix<double>::from_host(context, layout.rows, layout.cols, M);
   result.well_posedness =
       examine_well_posedness(context, layout.at("A").of(matrix.view()), model.options.activation);

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <utility>
 
 namespace idl {
 namespace {
@@ -11,9 +12,9 @@ namespace {
 /// Tarjan's algorithm with an explicit stack: matrices may be chains of any length.
 class ComponentSearch {
  public:
-  ComponentSearch(std::span<const double> A, index_t n)
+  explicit ComponentSearch(const CsrArrays<double>& A)
       : A_(A),
-        n_(static_cast<std::size_t>(n)),
+        n_(static_cast<std::size_t>(A.rows)),
         order_(n_, k_unseen),
         low_(n_, 0),
         open_(n_, false) {}
@@ -28,26 +29,25 @@ class ComponentSearch {
   static constexpr std::size_t k_unseen = std::numeric_limits<std::size_t>::max();
   struct Frame {
     std::size_t node;
-    std::size_t next;  ///< the first neighbour not yet looked at
+    std::size_t next;  ///< the first entry of its row not yet looked at
   };
 
   void enter(std::size_t node) {
     order_[node] = low_[node] = counter_++;
     open_[node] = true;
     path_.push_back(node);
-    frames_.push_back({node, 0});
+    frames_.push_back({node, static_cast<std::size_t>(A_.row_offsets[node])});
   }
 
   void visit(std::size_t root) {
     enter(root);
     while (!frames_.empty()) {
       const std::size_t node = frames_.back().node;
-      if (frames_.back().next == n_) {
+      if (frames_.back().next == static_cast<std::size_t>(A_.row_offsets[node + 1])) {
         leave(node);
         continue;
       }
-      const std::size_t target = frames_.back().next++;
-      if (A_[node + target * n_] == 0.0) continue;
+      const auto target = static_cast<std::size_t>(A_.col_indices[frames_.back().next++]);
       if (order_[target] == k_unseen)
         enter(target);
       else if (open_[target])
@@ -73,7 +73,7 @@ class ComponentSearch {
     components_.push_back(std::move(component));
   }
 
-  std::span<const double> A_;
+  const CsrArrays<double>& A_;
   std::size_t n_;
   std::size_t counter_ = 0;
   std::vector<std::size_t> order_;
@@ -84,25 +84,29 @@ class ComponentSearch {
   std::vector<std::vector<index_t>> components_;
 };
 
-/// λ_pf of an irreducible nonnegative k×k matrix, from above.
-double irreducible_root(const std::vector<double>& A, std::size_t k) {
-  if (k == 1) return A[0];
+/// sum + Av of row i.
+double row_product(const CsrArrays<double>& A, std::size_t i, const std::vector<double>& v,
+                   double sum) {
+  const auto end = static_cast<std::size_t>(A.row_offsets[i + 1]);
+  for (auto e = static_cast<std::size_t>(A.row_offsets[i]); e < end; ++e)
+    sum += A.values[e] * v[static_cast<std::size_t>(A.col_indices[e])];
+  return sum;
+}
+
+/// λ_pf of an irreducible nonnegative matrix, from above.
+double irreducible_root(const CsrArrays<double>& A) {
+  const auto k = static_cast<std::size_t>(A.rows);
+  if (k == 1) return A.values.empty() ? 0.0 : A.values[0];
+  std::vector<double> v(k, 1.0);
   double norm = 0.0;
-  for (std::size_t i = 0; i < k; ++i) {
-    double sum = 0.0;
-    for (std::size_t j = 0; j < k; ++j) sum += A[i + j * k];
-    norm = std::max(norm, sum);
-  }
+  for (std::size_t i = 0; i < k; ++i) norm = std::max(norm, row_product(A, i, v, 0.0));
   // A shift makes the matrix primitive, so that the iteration converges; it moves λ by itself.
   const double shift = 0.5 * norm;
-  std::vector<double> v(k, 1.0);
   std::vector<double> product(k);
   double best = norm;
   constexpr int k_steps = 20000;
   for (int step = 0; step < k_steps; ++step) {
-    for (std::size_t i = 0; i < k; ++i) product[i] = shift * v[i];
-    for (std::size_t j = 0; j < k; ++j)
-      for (std::size_t i = 0; i < k; ++i) product[i] += A[i + j * k] * v[j];
+    for (std::size_t i = 0; i < k; ++i) product[i] = row_product(A, i, v, shift * v[i]);
     double upper = 0.0;
     double lower = std::numeric_limits<double>::infinity();
     double largest = 0.0;
@@ -122,27 +126,43 @@ double irreducible_root(const std::vector<double>& A, std::size_t k) {
   return best;
 }
 
-}  // namespace
-
-std::vector<std::vector<index_t>> strongly_connected_components(std::span<const double> A,
-                                                                index_t n) {
-  return ComponentSearch(A, n).run();
+/// The rows and columns of a component, numbered as it lists them.
+CsrArrays<double> block_of(const CsrArrays<double>& A, const std::vector<index_t>& component,
+                           std::vector<std::int32_t>& number) {
+  constexpr std::int32_t k_outside = -1;
+  for (std::size_t k = 0; k < component.size(); ++k)
+    number[static_cast<std::size_t>(component[k])] = static_cast<std::int32_t>(k);
+  const auto size = static_cast<index_t>(component.size());
+  CsrArrays<double> block = {
+      .rows = size, .cols = size, .row_offsets = {0}, .col_indices = {}, .values = {}};
+  for (const index_t node : component) {
+    const auto i = static_cast<std::size_t>(node);
+    const auto end = static_cast<std::size_t>(A.row_offsets[i + 1]);
+    for (auto e = static_cast<std::size_t>(A.row_offsets[i]); e < end; ++e) {
+      const std::int32_t column = number[static_cast<std::size_t>(A.col_indices[e])];
+      if (column == k_outside) continue;
+      block.col_indices.push_back(column);
+      block.values.push_back(A.values[e]);
+    }
+    block.row_offsets.push_back(static_cast<std::int64_t>(block.values.size()));
+  }
+  for (const index_t node : component) number[static_cast<std::size_t>(node)] = k_outside;
+  return block;
 }
 
-double perron_root(std::span<const double> A, index_t n) {
-  for (const double value : A)
+}  // namespace
+
+std::vector<std::vector<index_t>> strongly_connected_components(const CsrArrays<double>& A) {
+  return ComponentSearch(A).run();
+}
+
+double perron_root(const CsrArrays<double>& A) {
+  for (const double value : A.values)
     if (!std::isfinite(value)) return std::numeric_limits<double>::infinity();
-  const auto size = static_cast<std::size_t>(n);
   double root = 0.0;
-  for (const std::vector<index_t>& component : strongly_connected_components(A, n)) {
-    const std::size_t k = component.size();
-    std::vector<double> block(k * k);
-    for (std::size_t j = 0; j < k; ++j)
-      for (std::size_t i = 0; i < k; ++i)
-        block[i + j * k] = A[static_cast<std::size_t>(component[i]) +
-                             static_cast<std::size_t>(component[j]) * size];
-    root = std::max(root, irreducible_root(block, k));
-  }
+  std::vector<std::int32_t> number(static_cast<std::size_t>(A.rows), -1);
+  for (const std::vector<index_t>& component : strongly_connected_components(A))
+    root = std::max(root, irreducible_root(block_of(A, component, number)));
   return root;
 }
 

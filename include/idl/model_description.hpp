@@ -68,9 +68,10 @@ IDL_EXPORT std::pair<ImplicitModel<T>, ModelDescription> load_described_model(
 struct ModelExamination {
   ModelDescription description{};         ///< what it is
   io::DataType type = io::DataType::f32;  ///< of the elements of A in the file; f16 counts as f32
-  index_t parameters = 0;                 ///< entries of M = [A B; C D], (n+q)·(n+p')
-  double density = 0;                     ///< share of the entries of M that are not zero
-  WellPosednessReport well_posedness{};   ///< of A as it lies in the file
+  /// Entries of M = [A B; C D], (n+q)·(n+p'), or those that a sparse model stores.
+  index_t parameters = 0;
+  double density = 0;                    ///< share of the entries of [A B; C D] that are not zero
+  WellPosednessReport well_posedness{};  ///< of A as it lies in the file
 };
 
 /// Examines a model file in double on the host. @throws as load_model, but for an A outside its

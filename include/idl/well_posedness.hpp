@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "idl/activation.hpp"
+#include "idl/csr_matrix.hpp"
 #include "idl/export.hpp"
 #include "idl/matrix.hpp"
 
@@ -70,10 +71,15 @@ struct WellPosednessReport {
   bool well_posed() const { return proof != WellPosednessProof::none; }
 };
 
-/// Examines A in double on the host. O(n²) per step of the power iteration.
+/// Examines A in double on the host. A step of the power iteration takes the time of one pass over
+/// the entries that are not 0.
 /// Source: El Ghaoui et al. 2021, Theorem 2.2.
 template <class T>
 IDL_EXPORT WellPosednessReport examine_well_posedness(Context& context, ConstMatrixView<T> A,
+                                                      const Activation& activation);
+/// The same of an A in compressed rows.
+template <class T>
+IDL_EXPORT WellPosednessReport examine_well_posedness(Context& context, ConstCsrView<T> A,
                                                       const Activation& activation);
 
 }  // namespace idl
