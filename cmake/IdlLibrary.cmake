@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 # The library: object libraries per layer, put together twice.
 #   idl_cuda      what users link (idl::idl_cuda): hidden symbols, public headers only
-#   idl_internal  a static archive of the same objects for the program, tests and benches, which
-#                 reach behind the public headers; never installed
+#   idl_internal  a static archive of the same objects for tests and benches, which reach behind the
+#                 public headers; never installed
 
 find_package(ZLIB REQUIRED)
 find_package(nlohmann_json 3.9 REQUIRED)
@@ -32,7 +32,10 @@ idl_glob(_kernels_cpu kernels/cpu/*/*.cpp)
 idl_glob(_kernels_cuda kernels/cuda/*/*.cu kernels/cuda/*/*.cpp)
 idl_glob(_host host/*.cpp host/*/*.cpp host/*/*/*.cpp)
 idl_glob(_program host/cli/*.cpp)
-list(REMOVE_ITEM _host ${_program})
+# What the program has a copy of: it stands on public headers and these files alone.
+set(_files atomic_file.cpp binary_file.cpp json_bytes.cpp)
+list(TRANSFORM _files PREPEND "${_root}/host/io/")
+list(REMOVE_ITEM _host ${_program} ${_files})
 
 idl_add_objects(idl_base ${_base})
 target_compile_definitions(idl_base PRIVATE IDL_VERSION="${PROJECT_VERSION}")
@@ -56,6 +59,9 @@ target_compile_options(idl_kernels_cpu PRIVATE -fno-math-errno $<$<NOT:$<CONFIG:
 if(IDL_SANITIZE MATCHES "address" AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   target_compile_options(idl_kernels_cpu PRIVATE "SHELL:--param asan-use-after-return=0")
 endif()
+
+idl_add_objects(idl_files ${_files})
+target_link_libraries(idl_files PRIVATE nlohmann_json::nlohmann_json)
 
 idl_add_objects(idl_host ${_host})
 target_link_libraries(idl_host PRIVATE nlohmann_json::nlohmann_json ZLIB::ZLIB Threads::Threads)

@@ -76,7 +76,7 @@ while read -r needed; do
     fail "$needed belongs to '$owner', which is not in Depends: $depends"
 done < <(readelf -dW "$work/content.d/usr/bin/idl" \
   "$work/content.d/usr/lib/libidl_cuda.so.$version" |
-  sed -nE 's/.*\(NEEDED\).*\[(.*)\].*/\1/p' | grep -v '^ld-linux' | sort -u)
+  sed -nE 's/.*\(NEEDED\).*\[(.*)\].*/\1/p' | grep -vE '^(ld-linux|libidl_cuda)' | sort -u)
 
 step "install into a scratch system, whose dpkg knows the packages of this one"
 root=$work/root

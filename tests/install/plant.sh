@@ -41,7 +41,7 @@ done
 # plant TREE: the objects of the library into the build tree of the library TREE.
 plant() {
   local objects
-  mapfile -t objects < <(cd "$build" && find CMakeFiles/idl_{base,host,kernels}*.dir -name '*.o')
+  mapfile -t objects < <(cd "$build" && find CMakeFiles/idl_{base,files,host,kernels}*.dir -name '*.o')
   [[ ${#objects[@]} -gt 50 ]] || fail "$build holds only ${#objects[@]} objects"
   tar -C "$build" -cf - "${objects[@]}" | tar -C "$1" -xmf -
 }

@@ -11,7 +11,7 @@ trap 'rm -rf "$root"' EXIT
 write() { printf '%s\n' "${@:2}" >"$root/$1"; }
 reset() {
   rm -rf "${root:?}"/*
-  mkdir -p "$root"/{include/idl/cuda,kernels/{base,math,{cpu,cuda}/{runtime,steps}},host/{solver,cli},tests/kernels,bench,examples}
+  mkdir -p "$root"/{include/idl/cuda,kernels/{base,math,{cpu,cuda}/{runtime,steps}},host/{solver,options,cli},tests/kernels,bench,examples}
   write include/idl/model.hpp '#include <vector>' '#include "idl/matrix.hpp"'
   write include/idl/cuda/activation.cuh '#include <cuda_runtime.h>' '#include "idl/activation.hpp"'
   write kernels/primitives.hpp 'using Primitive = InBothPrecisions<PicardUpdate,' \
@@ -36,7 +36,8 @@ reset() {
     '#include "tests/support/random.hpp"'
   write host/solver/picard.cpp '#include "kernels/primitives.hpp"' \
     '#include "host/solver/picard.hpp"'
-  write host/cli/main.cpp '#include "host/cli/train.hpp"' '#include "host/solver/picard.hpp"'
+  write host/options/ranges.hpp '#include "kernels/base/number_range.hpp"' '#include "idl/model.hpp"'
+  write host/cli/main.cpp '#include "host/cli/train.hpp"' '#include "host/options/ranges.hpp"'
   write examples/train.cpp '#include "idl/model.hpp"'
 }
 
@@ -77,6 +78,11 @@ host/solver/picard.cpp "kernels/cpu/runtime/backend.hpp"
 host/solver/picard.cpp "host/cli/train.hpp"
 host/solver/picard.cpp <omp.h>
 host/cli/main.cpp "kernels/cuda/runtime/backend.hpp"
+host/cli/main.cpp "kernels/backend.hpp"
+host/cli/main.cpp "host/solver/picard.hpp"
+host/cli/main.cpp "host/options/validate.hpp"
+host/options/ranges.hpp "host/options/validate.hpp"
+host/options/ranges.hpp "kernels/primitives.hpp"
 tests/kernels/picard_update_test.cpp "kernels/cpu/runtime/backend.hpp"
 tests/kernels/picard_update_test.cpp "../support/random.hpp"
 examples/train.cpp "kernels/primitives.hpp"
