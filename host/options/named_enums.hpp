@@ -53,7 +53,8 @@ inline constexpr NamedValue<ScheduleKind> k_schedule[] = {{ScheduleKind::constan
 inline constexpr NamedValue<SparsifyRule> k_sparsify_rule[] = {
     {SparsifyRule::magnitude, "magnitude", "the largest of the matrix"},
     {SparsifyRule::row_top_k, "row-topk", "the largest of each row"},
-    {SparsifyRule::threshold, "threshold", "those of at least --threshold"}};
+    {SparsifyRule::threshold, "threshold", "those of at least --threshold"},
+    {SparsifyRule::random, "random", "whichever, by --seed"}};
 inline constexpr NamedValue<SparsifyTarget> k_sparsify_target[] = {
     {SparsifyTarget::A, "A"}, {SparsifyTarget::M, "M", "A, B, C and D, each by itself"}};
 }  // namespace names

@@ -93,7 +93,8 @@ inline constexpr std::tuple k_options<SparsifyOptions> = {
     option("density", "density", &SparsifyOptions::density, "Share of the entries that stays",
            ranges::k_share),
     option("threshold", "threshold", &SparsifyOptions::threshold,
-           "Least magnitude that stays, with --by threshold", ranges::k_not_negative)};
+           "Least magnitude that stays, with --by threshold", ranges::k_not_negative),
+    option("seed", "seed", &SparsifyOptions::seed, "Of --by random")};
 
 template <>
 inline constexpr std::tuple k_options<PruningOptions> = {

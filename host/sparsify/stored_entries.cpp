@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 #include <numeric>
+#include <random>
 
 #include "idl/csr_matrix.hpp"
 #include "idl/error.hpp"
@@ -142,6 +143,13 @@ std::vector<bool> choose_entries(const StoredEntries& entries, std::span<const T
         const auto end = static_cast<std::size_t>(entries.row_offsets[i]);
         keep_largest(std::span(magnitudes).subspan(first, end - first), first, count, keep);
       }
+      break;
+    }
+    case SparsifyRule::random: {
+      std::mt19937_64 engine(options.seed);
+      std::vector<double> lots(magnitudes.size());
+      for (double& lot : lots) lot = static_cast<double>(engine() >> 11);
+      keep_largest(lots, 0, share_of(options.density, entries.rows * entries.cols), keep);
       break;
     }
     case SparsifyRule::threshold:

@@ -14,10 +14,11 @@ namespace idl {
 enum class SparsifyRule : std::uint8_t {
   magnitude,  ///< those of largest |value| in the matrix
   row_top_k,  ///< those of largest |value| in each row, of each row as many
-  threshold   ///< those of |value| >= SparsifyOptions::threshold
+  threshold,  ///< those of |value| >= SparsifyOptions::threshold
+  random      ///< whichever, by SparsifyOptions::seed: what choosing by magnitude is compared with
 };
 
-/// "magnitude", "row-topk", "threshold".
+/// "magnitude", "row-topk", "threshold", "random".
 IDL_EXPORT std::string_view to_string(SparsifyRule rule);
 /// @throws InvalidArgument with the list of names.
 IDL_EXPORT SparsifyRule parse_sparsify_rule(std::string_view name);
@@ -41,7 +42,8 @@ struct SparsifyOptions {
   /// nearest; in [0, 1]. Of a row at least one, unless it is 0. Not looked at with
   /// SparsifyRule::threshold.
   double density = 0.1;
-  double threshold = 0;  ///< >= 0; looked at with SparsifyRule::threshold alone
+  double threshold = 0;    ///< >= 0; looked at with SparsifyRule::threshold alone
+  std::uint64_t seed = 0;  ///< looked at with SparsifyRule::random alone
 };
 
 /// Pruning while training: every `interval` optimiser steps of the first `epochs` epochs the

@@ -86,6 +86,17 @@ TYPED_TEST(SparsifyTest, ByThresholdEqualMagnitudesStay) {
   EXPECT_EQ(sparse.M().rows, 2);
 }
 
+TYPED_TEST(SparsifyTest, AtRandomKeepsAsManyAndTheSeedSaysWhich) {
+  const auto chosen = [&](std::uint64_t seed) {
+    return sparsify(this->context(), this->model(),
+                    {.by = SparsifyRule::random, .density = 0.25, .seed = seed});
+  };
+  const auto A = this->entries(chosen(1), "A");
+  EXPECT_EQ(A.size(), 36u);
+  EXPECT_EQ(this->entries(chosen(1), "A"), A);
+  EXPECT_NE(this->entries(chosen(2), "A"), A);
+}
+
 TYPED_TEST(SparsifyTest, DensityNoneKeepsNothingAndDensityOneAll) {
   const auto none = sparsify(this->context(), this->model(), {.density = 0});
   EXPECT_EQ(none.M().rows, 0);
