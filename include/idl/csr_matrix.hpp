@@ -47,6 +47,16 @@ struct CsrView {
   index_t cols = 0;                     ///< number of columns
   index_t capacity = 0;                 ///< number of entries that fit
   Device device;                        ///< where the three arrays lie
+
+  /// Rows [first, first + count), with the same arrays of entries. @throws InvalidArgument
+  CsrView row_range(index_t first, index_t count) const {
+    IDL_CHECK(first >= 0 && count >= 0 && first + count <= rows,
+              "row_range: the rows reach outside the matrix");
+    CsrView part = *this;
+    part.row_offsets += first;
+    part.rows = count;
+    return part;
+  }
 };
 
 /// A matrix in compressed rows on the host, as ConstCsrView describes it.

@@ -29,7 +29,9 @@ __device__ inline index_t row_of_entry(const std::int64_t* offsets, index_t rows
 
 template <class T>
 __global__ void sddmm_kernel(Sddmm<T> s) {
-  const std::int64_t e = static_cast<std::int64_t>(blockIdx.x) * k_threads + threadIdx.x;
+  // The entries of a range of rows do not begin with the first.
+  const std::int64_t e =
+      s.P.row_offsets[0] + static_cast<std::int64_t>(blockIdx.x) * k_threads + threadIdx.x;
   if (e >= s.P.capacity || e >= s.P.row_offsets[s.P.rows]) return;
   const T* v = s.V.data + row_of_entry(s.P.row_offsets, s.P.rows, e);
   const T* x = s.X.data + s.P.col_indices[e];
