@@ -9,7 +9,7 @@
 #include "kernels/primitives.hpp"
 #include "kernels/validate.hpp"
 
-/// The checks of the optimisers' steps. A part of validate.cpp.
+/// The checks of the optimisers' steps and of projections. A part of validate.cpp.
 namespace idl {
 
 inline bool is_decay_rate(double beta) { return beta >= 0 && beta < 1; }
@@ -63,13 +63,70 @@ void check(const SgdUpdate<T>& u, Device device) {
   checks.apart();
 }
 
+/// What projections read and write beside the entries of A.
+template <class T>
+void note_beside_entries(const MaskStrictlyUpper<T>&, OperandChecks&) {}
+template <class T>
+void note_beside_entries(const ProjectRowsL1<T>& p, OperandChecks& checks) {
+  checks.output("zeros", p.zeros);
+  checks.input("schedule of the projection", p.schedule);
+}
+template <class T>
+void note_beside_entries(const ProjectCsrRowsL1<T>& p, OperandChecks& checks) {
+  checks.input("row_offsets",
+               VectorView<const std::int64_t>{p.A.row_offsets, p.A.rows + 1, p.A.device});
+  checks.input("col_indices",
+               VectorView<const std::int32_t>{p.A.col_indices, p.A.capacity, p.A.device});
+  checks.output("zeros", p.zeros);
+  checks.input("schedule of the projection", p.schedule);
+}
+
+template <class Project>
+void check_projection(const Project& p, OperandChecks& checks) {
+  note_beside_entries(p, checks);
+  checks.fits_int32("A", p.A.cols, "columns");
+  if (p.zeros.size > 0) checks.per_row("zeros", p.zeros, "A", p.A);
+  if (!(p.radius >= 0)) checks.fail("radius is " + std::to_string(p.radius));
+  if (!(p.threshold >= 0)) checks.fail("threshold is " + std::to_string(p.threshold));
+  if (p.schedule.size > 0) checks.one_element("schedule of the projection", p.schedule);
+  checks.apart();
+}
+
+template <class T>
+void check(const ProjectRowsL1<T>& p, Device device) {
+  OperandChecks checks("ProjectRowsL1", device);
+  checks.output("A", p.A);
+  check_projection(p, checks);
+}
+
+template <class T>
+void check(const ProjectCsrRowsL1<T>& p, Device device) {
+  OperandChecks checks("ProjectCsrRowsL1", device);
+  checks.output("A", p.A, true);
+  check_projection(p, checks);
+}
+
 /// A block without entries is nowhere.
 template <class T>
-void check_leading(const MatrixView<T>& A, const MatrixView<T>& M, const OperandChecks& checks) {
+void check_part(const MatrixView<T>& A, const MatrixView<T>& M, const OperandChecks& checks) {
   if (A.rows == 0 || A.cols == 0) return;
   if (A.data == M.data && A.ld == M.ld && A.rows <= M.rows && A.cols <= M.cols) return;
   checks.fail("A of the projection, " + OperandChecks::shape(A.rows, A.cols) +
               ", is not the leading block of M of the update, " +
+              OperandChecks::shape(M.rows, M.cols));
+}
+
+template <class T>
+void check_part(const CsrView<T>& A, const MatrixView<T>& M, const OperandChecks& checks) {
+  if (A.capacity == 0) return;
+  const auto bytes =
+      reinterpret_cast<std::uintptr_t>(A.values) - reinterpret_cast<std::uintptr_t>(M.data);
+  const auto first = static_cast<index_t>(bytes / sizeof(T));  // beyond M where A begins before it
+  const bool inside =
+      first >= 0 && M.ld > 0 && first / M.ld < M.cols && first % M.ld + A.capacity <= M.rows;
+  if (inside && bytes % sizeof(T) == 0) return;
+  checks.fail("A.values of the projection, " + std::to_string(A.capacity) +
+              " elements, are not within a column of M of the update, " +
               OperandChecks::shape(M.rows, M.cols));
 }
 
@@ -81,10 +138,9 @@ void check(const UpdateParameters<T>& step, Device device) {
     if constexpr (!std::is_same_v<Project, std::monostate>) {
       validate(project, device);
       OperandChecks checks("UpdateParameters", device);
-      check_leading(project.A, update.M, checks);
+      check_part(project.A, update.M, checks);
       note_operands(update, checks);
-      if constexpr (std::is_same_v<Project, ProjectRowsL1<T>>)
-        checks.output("zeros", project.zeros);
+      note_beside_entries(project, checks);
       checks.apart();
     }
   };

@@ -5,6 +5,7 @@
 
 #include "kernels/base/host_device.hpp"
 #include "kernels/math/adam.hpp"
+#include "kernels/math/l1_projection.hpp"
 #include "kernels/primitives.hpp"
 
 /// What a step of an optimiser multiplies all entries by. It depends on the step alone and is taken
@@ -48,6 +49,14 @@ IDL_HOST_DEVICE inline SgdFactors<T> with_schedule(SgdFactors<T> factors,
                                                    const VectorView<const T>& schedule) {
   if (schedule.size > 0) factors.learning_rate = schedule.data[0];
   return factors;
+}
+
+/// Of ProjectRowsL1 or ProjectCsrRowsL1, whose threshold may change from step to step.
+template <class Project>
+IDL_HOST_DEVICE inline L1Prox prox_of(const Project& projection) {
+  return {static_cast<double>(projection.radius),
+          static_cast<double>(projection.schedule.size > 0 ? projection.schedule.data[0]
+                                                           : projection.threshold)};
 }
 
 }  // namespace idl

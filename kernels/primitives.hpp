@@ -136,11 +136,25 @@ struct StoreValues {
 /// Σ max(|a_i|−θ, 0) = radius up to rounding, rounded so that the sum, in any order of summation
 /// in double, never exceeds radius: projecting twice changes nothing, on either device.
 /// Rows with a non-finite entry stay as they are. zeros_i (optional) counts entries equal to 0.
+/// With a threshold λ > 0 what is projected is sign(a_i)·max(|a_i|−λ, 0): the row becomes the
+/// proximal operator of λ‖a‖₁ in the ball, and its sum does not exceed radius either.
 template <class T>
 struct ProjectRowsL1 {
   MatrixView<T> A;
   T radius = T(0);
   VectorView<std::int32_t> zeros{};
+  T threshold = T(0);
+  VectorView<const T> schedule{};  ///< optional, 1 element, on the device: the threshold instead
+};
+
+/// The same for rows of which only some entries are stored; the others are 0 and stay so.
+template <class T>
+struct ProjectCsrRowsL1 {
+  CsrView<T> A;  ///< row_offsets are read, values written; capacity is nnz
+  T radius = T(0);
+  VectorView<std::int32_t> zeros{};  ///< of the stored entries
+  T threshold = T(0);
+  VectorView<const T> schedule{};
 };
 
 /// A_ij <- 0 for i >= j.
@@ -152,11 +166,13 @@ struct MaskStrictlyUpper {
 /// What brings A back into its set: rows onto the ℓ1 ball, zeros on and below the diagonal, or
 /// nothing, where every A is allowed.
 template <class T>
-using Projection = std::variant<std::monostate, ProjectRowsL1<T>, MaskStrictlyUpper<T>>;
+using Projection =
+    std::variant<std::monostate, ProjectRowsL1<T>, MaskStrictlyUpper<T>, ProjectCsrRowsL1<T>>;
 
-/// A step of an optimiser on M, then the projection of A, the leading block of M: A begins at M_00
-/// and has the ld of M. The bits are those of one after the other. What the projection reads and
-/// writes beside A is apart from the operands of the update.
+/// A step of an optimiser on M, then the projection of A. A is the leading block of M: it begins at
+/// M_00 and has the ld of M. In compressed rows, its values lie within a column of M. The bits are
+/// those of one after the other. What the projection reads and writes beside A is apart from the
+/// operands of the update.
 template <class T>
 struct UpdateParameters {
   std::variant<AdamUpdate<T>, SgdUpdate<T>> update;
@@ -286,9 +302,9 @@ struct InBothPrecisions {
 using Primitive = InBothPrecisions<
     Gemm, Spmm, Sddmm, PicardUpdate, ActivationDerivative, AdjointUpdate, Substitute, ResetStatus,
     UpdateStatus, AndersonMix, MoveStatus, GatherColumns, ScatterColumns, SoftmaxCrossEntropy,
-    SquaredError, StoreValues, AdamUpdate, SgdUpdate, ProjectRowsL1, MaskStrictlyUpper,
-    UpdateParameters, RowAbsSums, CsrRowAbsSums, GatherElements, ColumnNorms, Reduce, AddScaled,
-    CopyMatrix, Fill, Convert, DenseToCsr, CsrToDense, FillRandom,
+    SquaredError, StoreValues, AdamUpdate, SgdUpdate, ProjectRowsL1, ProjectCsrRowsL1,
+    MaskStrictlyUpper, UpdateParameters, RowAbsSums, CsrRowAbsSums, GatherElements, ColumnNorms,
+    Reduce, AddScaled, CopyMatrix, Fill, Convert, DenseToCsr, CsrToDense, FillRandom,
     ArgmaxColumns>::Or<RoundToBFloat16, LowGemm, BeginRefinement, UpdateRefinement, ListRunning>;
 
 /// A program as data: primitives in order.

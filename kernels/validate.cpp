@@ -220,17 +220,6 @@ void check(const SquaredError<T>& s, Device device) {
 }
 
 template <class T>
-void check(const ProjectRowsL1<T>& p, Device device) {
-  OperandChecks checks("ProjectRowsL1", device);
-  checks.output("A", p.A);
-  checks.output("zeros", p.zeros);
-  checks.fits_int32("A", p.A.cols, "columns");
-  if (p.zeros.size > 0) checks.per_row("zeros", p.zeros, "A", p.A);
-  if (!(p.radius >= T(0))) checks.fail("radius is " + std::to_string(p.radius));
-  checks.apart();
-}
-
-template <class T>
 void check(const MaskStrictlyUpper<T>& m, Device device) {
   OperandChecks("MaskStrictlyUpper", device).output("A", m.A);
 }

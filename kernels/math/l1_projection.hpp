@@ -7,7 +7,8 @@
 
 #include "kernels/base/host_device.hpp"
 
-/// The steps of ProjectRowsL1 for one row a, shared by both backends; all sums are in double.
+/// The steps of ProjectRowsL1 and ProjectCsrRowsL1 for one row a, shared by both backends; all sums
+/// are in double.
 ///
 /// With the largest entry h = max|a_i| and the gaps d_i = h − |a_i| >= 0 the projection is
 /// sign(a_i)·max(τ − d_i, 0), θ = h − τ, where τ in (0, radius] solves Σ max(τ − d_i, 0) = radius.
@@ -15,8 +16,11 @@
 /// below radius matter, and they carry a relative error of one rounding.
 ///
 /// A row runs:
-///  1. sum = Σ|a_i|; where l1_ball_holds(sum, radius) it stays as it is, bit for bit; where a sum
-///     or an entry is not finite, likewise (test the entries: a finite row may sum to +inf).
+///  1. sum = Σ above_threshold(|a_i|). Where l1_ball_holds(sum, …) the row becomes S(a, threshold),
+///     by shrink_by_threshold(), or for a threshold of 0 stays as it is, bit for bit. Where a sum
+///     or an entry is not finite it stays too (test the entries: a finite row may sum to +inf).
+///     Otherwise θ exceeds the threshold, and the row goes on as if there were none: thresholds
+///     add.
 ///  2. Newton's method from above (Michelot 1986): active = {d_i < bound} with bound = radius, then
 ///     τ = next_tau(radius, Σ_active d_i, |active|) and bound = τ, until the number of active
 ///     entries no longer falls. That happens within |row| rounds, in practice 3 to 8. (With an
@@ -30,8 +34,17 @@
 /// simplex of Rⁿ", J. Optim. Theory Appl. 50 (1986).
 namespace idl {
 
-/// Step 1: the row needs no projection.
-IDL_HOST_DEVICE inline bool l1_ball_holds(double sum, double radius) { return sum <= radius; }
+/// What a row becomes: the projection of S(a, threshold) onto {‖a‖₁ <= radius}.
+struct L1Prox {
+  double radius;
+  double threshold;
+};
+
+/// Step 1: max(magnitude − threshold, 0).
+IDL_HOST_DEVICE inline double above_threshold(double magnitude, double threshold) {
+  const double above = magnitude - threshold;
+  return 0.5 * (above + std::abs(above));  // without a conditional, as in shrink()
+}
 
 /// Step 2: the τ at which `count` active entries with gaps that add up to `gap_sum` fill the ball;
 /// 0 for a radius of 0, which leaves none active.
@@ -58,6 +71,13 @@ IDL_HOST_DEVICE inline T shrink(T a, double largest, double tau) {
   return value * sign + T(0);  // −0 + 0 is +0
 }
 
+/// Step 1: the h and τ with which shrink() makes S(a, threshold).
+struct Shrinkage {
+  double largest;
+  double tau;
+};
+IDL_HOST_DEVICE inline Shrinkage shrink_by_threshold(double threshold) { return {0.0, -threshold}; }
+
 /// How far, relative to them, two sums of the same n magnitudes in double can lie apart: at most
 /// 2(n−1)·2⁻⁵³ to first order. One unit of 2⁻⁵² more covers the higher orders (n < 2²⁵) and the
 /// rounding of the test below. Zeros do not count.
@@ -70,6 +90,13 @@ IDL_HOST_DEVICE inline double l1_order_margin(std::int64_t n) {
 IDL_HOST_DEVICE inline bool l1_ball_holds_in_any_order(double total, double radius,
                                                        std::int64_t count) {
   return total + total * l1_order_margin(count) <= radius;
+}
+
+/// Step 1: the row, of so many entries, needs no projection. One that is written must hold in any
+/// order of summation.
+IDL_HOST_DEVICE inline bool l1_ball_holds(double sum, const L1Prox& prox, std::int64_t entries) {
+  return prox.threshold > 0 ? l1_ball_holds_in_any_order(sum, prox.radius, entries)
+                            : sum <= prox.radius;
 }
 
 /// Step 3: a smaller τ that takes the excess off `count` active entries. attempt = 0, 1, 2, ...:

@@ -3,29 +3,10 @@
 #include <numeric>
 
 #include "tests/kernels/kernel_test.hpp"
+#include "tests/kernels/l1_oracle.hpp"
 
 namespace idl::test {
 namespace {
-
-/// Projection of one row by sorting, in double (the form of the original package).
-std::vector<double> by_sorting(std::vector<double> a, double radius) {
-  double sum = 0.0;
-  for (const double value : a) sum += std::abs(value);
-  if (sum <= radius) return a;
-  std::vector<double> magnitudes;
-  for (const double value : a) magnitudes.push_back(std::abs(value));
-  std::sort(magnitudes.begin(), magnitudes.end());
-  double s = sum - radius;
-  std::size_t left = a.size();
-  for (const double magnitude : magnitudes) {
-    if (s / static_cast<double>(left) <= magnitude || left == 1) break;
-    s -= magnitude;
-    --left;
-  }
-  const double theta = s / static_cast<double>(left);
-  for (double& value : a) value = std::copysign(std::max(std::abs(value) - theta, 0.0), value);
-  return a;
-}
 
 template <class C>
 class ProjectRowsL1Test : public KernelTest<C> {
@@ -33,11 +14,13 @@ class ProjectRowsL1Test : public KernelTest<C> {
   using Element = typename C::Scalar;
 
   std::vector<Element> project(index_t rows, index_t cols, const std::vector<double>& A,
-                               double radius) {
+                               double radius, double threshold = 0) {
     const auto matrix = this->view(rows, cols, A);
     zeros_ = this->vector(std::vector<std::int32_t>(static_cast<std::size_t>(rows), -1));
-    this->run(ProjectRowsL1<Element>{
-        .A = matrix, .radius = static_cast<Element>(radius), .zeros = zeros_});
+    this->run(ProjectRowsL1<Element>{.A = matrix,
+                                     .radius = static_cast<Element>(radius),
+                                     .zeros = zeros_,
+                                     .threshold = static_cast<Element>(threshold)});
     EXPECT_TRUE(this->frames_untouched());
     return this->fetch(matrix);
   }
@@ -218,6 +201,88 @@ TYPED_TEST(ProjectRowsL1Test, RowsThatAreNotFiniteStayAndHarmNoOther) {
   EXPECT_EQ(result[5], 1);
   EXPECT_NEAR(static_cast<double>(result[1]), 0.5, this->tolerance(2));
   EXPECT_NEAR(static_cast<double>(result[4]), 0.5, this->tolerance(2));
+}
+
+TYPED_TEST(ProjectRowsL1Test, ByAThresholdRowsInsideShrinkByHand) {
+  const auto result =
+      this->project(3, 3, {0.5, -0.25, 0, -0.125, 0.25, -0.0, 1, 0.5, 3}, 1.5, 0.25);
+  // Row 2 becomes (0, 0, 2.75) and then lies outside.
+  const std::vector<double> expected = {0.25, 0, 0, 0, 0, 0, 0.75, 0.25, 1.5};
+  for (std::size_t k = 0; k < 9; ++k)
+    EXPECT_NEAR(static_cast<double>(result[k]), expected[k], k == 8 ? this->tolerance(3) : 0) << k;
+  EXPECT_EQ(this->fetch_vector(this->zeros_), (std::vector<std::int32_t>{1, 2, 2}));
+}
+
+TYPED_TEST(ProjectRowsL1Test, WithAThresholdItProjectsWhatHasShrunk) {
+  for (const index_t cols : {1, 7, 33, 300, 1500})
+    for (const double threshold : {0.001, 0.05, 0.4, 2.0}) {
+      const index_t rows = 37;
+      auto A = this->rounded(this->random_.uniforms(rows * cols, -1, 1));
+      for (std::size_t k = 0; k < A.size(); ++k)
+        if (k % 37 < 9) A[k] /= static_cast<double>(cols);  // these rows end inside
+      A = this->rounded(A);
+      const double radius = this->rounded({0.7})[0];
+      const double lambda = this->rounded({threshold})[0];
+      const auto result = this->project(rows, cols, A, radius, lambda);
+      for (std::size_t i = 0; i < 37; ++i) {
+        std::vector<double> row, x;
+        for (std::size_t j = 0; j < static_cast<std::size_t>(cols); ++j) {
+          row.push_back(A[i + j * 37]);
+          x.push_back(static_cast<double>(result[i + j * 37]));
+        }
+        const auto expected = prox_by_sorting(row, radius, lambda);
+        double sum = 0.0;
+        for (std::size_t j = 0; j < row.size(); ++j) {
+          ASSERT_NEAR(x[j], expected[j], this->tolerance(cols)) << cols << ", " << threshold;
+          sum += std::abs(x[j]);
+        }
+        ASSERT_LE(sum, radius);
+      }
+      // What it has left is in the ball, bit for bit.
+      const std::vector<double> held(result.begin(), result.end());
+      ASSERT_TRUE(same_bits(this->project(rows, cols, held, radius), result));
+    }
+}
+
+TYPED_TEST(ProjectRowsL1Test, NoPointOfTheBallIsBetterThanTheProximalOne) {
+  const std::vector<double> a = this->rounded({0.9, -0.4, 0.15, -0.05, 0.6});
+  for (const double threshold : {0.0, 0.1, 0.3}) {
+    const auto result = this->project(1, 5, a, 1.0, threshold);
+    const std::vector<double> x(result.begin(), result.end());
+    const double least = prox_objective(x, a, this->rounded({threshold})[0]);
+    for (int trial = 0; trial < 2000; ++trial) {
+      std::vector<double> other = x;
+      for (double& value : other) value += this->random_.uniform(-0.2, 0.2);
+      other = by_sorting(other, 1.0);
+      // x is off by roundings of its entries, the objective by as many.
+      ASSERT_GE(prox_objective(other, a, this->rounded({threshold})[0]),
+                least - this->tolerance(5));
+    }
+  }
+}
+
+TYPED_TEST(ProjectRowsL1Test, TakesTheThresholdFromTheDevice) {
+  using T = typename TypeParam::Scalar;
+  const auto A = this->view(1, 2, {0.5, -0.375});
+  this->run(ProjectRowsL1<T>{
+      .A = A, .radius = T(1), .threshold = T(9), .schedule = this->reals(1, 0.25)});
+  EXPECT_EQ(this->fetch_double(A), (std::vector<double>{0.25, -0.125}));
+  EXPECT_TRUE(holds(this->refusal_of(ProjectRowsL1<T>{.A = A, .radius = T(1), .threshold = T(-1)}),
+                    {"ProjectRowsL1", "threshold is -1"}));
+  EXPECT_TRUE(holds(
+      this->refusal_of(ProjectRowsL1<T>{.A = A, .radius = T(1), .schedule = this->reals({1, 2})}),
+      {"schedule", "2 elements"}));
+}
+
+TYPED_TEST(ProjectRowsL1Test, WithAThresholdRowsThatAreNotFiniteStayAndHarmNoOther) {
+  const double infinity = std::numeric_limits<double>::infinity();
+  const auto result = this->project(3, 2, {k_nan, 0.5, infinity, 1, 0.25, 1}, 1.0, 0.25);
+  EXPECT_TRUE(std::isnan(result[0]));
+  EXPECT_TRUE(std::isinf(result[2]));
+  EXPECT_EQ(result[3], 1);
+  EXPECT_EQ(result[5], 1);
+  EXPECT_EQ(result[1], 0.25F);
+  EXPECT_EQ(result[4], 0);
 }
 
 }  // namespace

@@ -196,5 +196,93 @@ TYPED_TEST(UpdateParametersTest, RefusesAnAThatIsNotTheLeadingBlockOfM) {
                     {"UpdateParameters", "dM", "zeros", "overlap"}));
 }
 
+/// The parameters of a sparse A are its values: here elements 2 to 6 of a column of
+/// seven.
+template <class C>
+class UpdateSparseParametersTest : public KernelTest<C> {
+ protected:
+  using Element = typename C::Scalar;
+
+  CsrView<Element> pattern(Element* values) {
+    return {.row_offsets = this->vector(std::vector<std::int64_t>{0, 2, 2, 5}).data,
+            .col_indices = this->vector(std::vector<std::int32_t>{0, 2, 0, 1, 2}).data,
+            .values = values,
+            .rows = 3,
+            .cols = 3,
+            .capacity = 5,
+            .device = this->device()};
+  }
+};
+TYPED_TEST_SUITE(UpdateSparseParametersTest, AllCases, CaseNames);
+
+TYPED_TEST(UpdateSparseParametersTest, TogetherTheyGiveTheBitsOfOneAfterTheOther) {
+  using T = typename TypeParam::Scalar;
+  const auto after = [&](bool together) {
+    const auto M = this->view(7, 1, {5, 6, 1, -0.5, 0.5, 0.25, 2});
+    const auto dM = this->view(7, 1, {1, 1, -1, 1, 0.5, k_nan, 1});
+    const auto m1 = this->view(7, 1, 0.0);
+    const auto m2 = this->view(7, 1, 0.0);
+    const auto zeros = this->vector(std::vector<std::int32_t>(3, -1));
+    const AdamUpdate<T> update = {.M = M, .dM = dM, .m1 = m1, .m2 = m2, .learning_rate = 0.125};
+    const ProjectCsrRowsL1<T> projection = {
+        .A = this->pattern(M.data + 2), .radius = T(0.75), .zeros = zeros, .threshold = T(0.01)};
+    if (together) {
+      this->run(UpdateParameters<T>{.update = update, .projection = projection});
+    } else {
+      this->run(update);
+      this->run(projection);
+    }
+    auto result = this->fetch_double(M);
+    for (const std::int32_t count : this->fetch_vector(zeros)) result.push_back(count);
+    return result;
+  };
+  const auto result = after(true);
+  EXPECT_EQ(result, after(false));
+  EXPECT_LE(std::abs(result[2]) + std::abs(result[3]), 0.75);
+  EXPECT_GT(result[0], 4.8);  // beside A nothing is projected
+}
+
+TYPED_TEST(UpdateSparseParametersTest, RefusesValuesThatAreNotWithinAColumnOfM) {
+  using T = typename TypeParam::Scalar;
+  const auto M = this->view(7, 2, 1.0);
+  const auto dM = this->view(7, 2, 1.0);
+  const auto velocity = this->view(7, 2, 0.0);
+  const auto with = [&](T* values) {
+    return UpdateParameters<T>{
+        .update = SgdUpdate<T>{.M = M, .dM = dM, .velocity = velocity, .learning_rate = 0.5},
+        .projection = ProjectCsrRowsL1<T>{.A = this->pattern(values), .radius = T(1)}};
+  };
+  this->run(with(M.data));
+  this->run(with(M.data + M.ld + 2));
+  for (T* values : {M.data - 1, M.data + 3, M.data + 2 * M.ld, this->reals(5).data})
+    EXPECT_TRUE(holds(this->refusal_of(with(values)),
+                      {"UpdateParameters", "A.values of the projection, 5 elements",
+                       "within a column of M of the update, 7x2"}));
+  auto step = with(M.data);
+  auto& zeros = std::get<ProjectCsrRowsL1<T>>(step.projection).zeros;
+  zeros = {reinterpret_cast<std::int32_t*>(velocity.data), 3, M.device};
+  EXPECT_TRUE(holds(this->refusal_of(step), {"UpdateParameters", "velocity", "zeros", "overlap"}));
+}
+
+TYPED_TEST(UpdateParametersTest, ByAThresholdTogetherTheyGiveTheBitsOfOneAfterTheOther) {
+  using T = typename TypeParam::Scalar;
+  const auto after = [&](bool together) {
+    const auto M = this->view(40, 45, RandomValues(7).uniforms(40 * 45, -0.1, 0.1));
+    const auto dM = this->view(40, 45, 0.25);
+    const auto velocity = this->view(40, 45, 0.0);
+    const SgdUpdate<T> update = {.M = M, .dM = dM, .velocity = velocity, .learning_rate = 0.1};
+    const ProjectRowsL1<T> projection = {
+        .A = M.block(0, 0, 33, 33), .radius = T(0.8), .schedule = this->reals(1, 0.04)};
+    if (together) {
+      this->run(UpdateParameters<T>{.update = update, .projection = projection});
+    } else {
+      this->run(update);
+      this->run(projection);
+    }
+    return this->fetch(M);
+  };
+  EXPECT_EQ(after(true), after(false));
+}
+
 }  // namespace
 }  // namespace idl::test

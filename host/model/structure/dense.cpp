@@ -55,8 +55,7 @@ template <class T>
 Projection<T> projection_of(const WellPosedness& constraint, CsrView<T> A) {
   if (constraint.kind != WellPosednessKind::inf_norm_ball) return {};
   check_number("kappa", constraint.kappa, ranges::k_kappa);
-  static_cast<void>(A);
-  return {};
+  return ProjectCsrRowsL1<T>{.A = A, .radius = rounded_down<T>(constraint.kappa)};
 }
 
 template <class T>

@@ -55,6 +55,8 @@ void execute(const SgdUpdate<T>& update, Scratch& scratch);
 template <class T>
 void execute(const ProjectRowsL1<T>& projection, Scratch& scratch);
 template <class T>
+void execute(const ProjectCsrRowsL1<T>& projection, Scratch& scratch);
+template <class T>
 void execute(const MaskStrictlyUpper<T>& mask, Scratch& scratch);
 template <class T>
 void execute(const UpdateParameters<T>& step, Scratch& scratch);

@@ -126,32 +126,36 @@ struct RowSummary {
   std::int64_t zeros = 0;
 
   template <class T>
-  __device__ void take(T a) {
+  __device__ void take(T a, const L1Prox& prox) {
     const double size = std::abs(static_cast<double>(a));
-    sum += size;
+    sum += prox.threshold > 0 ? above_threshold(size, prox.threshold) : size;
     largest = from_magnitude<double>(Maximum{}(magnitude(largest), magnitude(size)));
     zeros += a == T(0) ? 1 : 0;
   }
 };
 
-/// Projects the rows from the threads' summaries: calls write(j, a_j) for the thread's entries of a
-/// row that changes, and returns the row's number of zeros as this thread counted them. Whether the
-/// row has changed is in `projected`.
+/// Projects the rows, of `entries` entries, from the threads' summaries: calls write(j, a_j) for
+/// the thread's entries of a row that changes, and returns the row's number of zeros as this thread
+/// counted them. Whether the row has changed is in `changed`.
 template <class Share, class Write>
 __device__ std::int64_t project_row(const Share& share, RowSummary summary, bool is_row,
-                                    double radius, bool& projected, Write write) {
+                                    index_t entries, const L1Prox& prox, bool& changed,
+                                    Write write) {
   const double sum = share.sum(summary.sum);
   const double largest = share.max(summary.largest);
   const bool finite = largest - largest == 0.0;
-  projected = is_row && finite && !l1_ball_holds(sum, radius);
+  const bool projected = is_row && finite && !l1_ball_holds(sum, prox, entries);
+  changed = projected || (is_row && finite && prox.threshold > 0);
   std::int64_t zeros = summary.zeros;
-  if (!share.any(projected)) return zeros;
-  const Threshold threshold = solve_for_tau(share, projected, largest, radius);
-  const double tau = settle_inside(share, projected, largest, threshold, radius);
-  if (!projected) return zeros;
+  if (!share.any(changed)) return zeros;
+  const Threshold threshold = solve_for_tau(share, projected, largest, prox.radius);
+  const double tau = settle_inside(share, projected, largest, threshold, prox.radius);
+  if (!changed) return zeros;
+  const Shrinkage shrinkage =
+      projected ? Shrinkage{largest, tau} : shrink_by_threshold(prox.threshold);
   zeros = 0;
   share.for_each([&](index_t j, auto a) {
-    const auto value = shrink(a, largest, tau);
+    const auto value = shrink(a, shrinkage.largest, shrinkage.tau);
     write(j, value);
     zeros += value == 0 ? 1 : 0;
   });

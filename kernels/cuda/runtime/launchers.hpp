@@ -69,6 +69,8 @@ void sgd_update(const SgdUpdate<T>& update, CUstream_st* stream);
 template <class T>
 void project_rows_l1(const ProjectRowsL1<T>& projection, CUstream_st* stream);
 template <class T>
+void project_csr_rows_l1(const ProjectCsrRowsL1<T>& projection, CUstream_st* stream);
+template <class T>
 void mask_strictly_upper(const MaskStrictlyUpper<T>& mask, CUstream_st* stream);
 template <class T>
 void update_parameters(const UpdateParameters<T>& step, CUstream_st* stream);

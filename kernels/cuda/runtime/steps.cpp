@@ -98,6 +98,9 @@ struct Enqueue {
   template <class T> void operator()(const ProjectRowsL1<T>& p) const {
     project_rows_l1(p, stream);
   }
+  template <class T> void operator()(const ProjectCsrRowsL1<T>& p) const {
+    project_csr_rows_l1(p, stream);
+  }
   template <class T> void operator()(const MaskStrictlyUpper<T>& p) const {
     mask_strictly_upper(p, stream);
   }

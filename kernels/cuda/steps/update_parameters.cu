@@ -106,7 +106,7 @@ __device__ void update_entries(const Optimiser& optimiser, index_t block) {
 
 template <class T, class Optimiser>
 __global__ void update_and_project_kernel(Optimiser A, Optimiser right, Optimiser below,
-                                          double radius, std::int32_t* zeros, index_t slabs,
+                                          ProjectRowsL1<T> projection, index_t slabs,
                                           index_t right_blocks) {
   __shared__ SharedArray<T, k_kept_cols<T> * k_slab_rows> kept;
   __shared__ SlabShared<double, 2> doubles;
@@ -125,21 +125,23 @@ __global__ void update_and_project_kernel(Optimiser A, Optimiser right, Optimise
   const index_t i = block * k_slab_rows + seat.row;
   T* row = i < M.rows ? M.data + i : nullptr;
   const RowShare<T, true> share = {row, M.ld, M.cols, kept, doubles, words};
+  const L1Prox prox = prox_of(projection);
   RowSummary summary;
   if (row != nullptr) {
     for (index_t j = seat.rank; j < M.cols; j += k_row_threads) {
       const T a = optimiser(i, j, optimiser.load(i, j));
       kept[static_cast<int>(j) * k_slab_rows + seat.row] = a;
-      summary.take(a);
+      summary.take(a, prox);
     }
   }
-  bool projected = false;
-  std::int64_t zero_count = project_row(share, summary, row != nullptr, radius, projected,
+  bool changed = false;
+  std::int64_t zero_count = project_row(share, summary, row != nullptr, M.cols, prox, changed,
                                         [&](index_t j, T value) { row[j * M.ld] = value; });
-  if (!projected) share.for_each([&](index_t j, T a) { row[j * M.ld] = a; });
-  if (zeros == nullptr) return;
+  if (!changed) share.for_each([&](index_t j, T a) { row[j * M.ld] = a; });
+  if (projection.zeros.size == 0) return;
   zero_count = share.sum(zero_count);
-  if (seat.rank == 0 && row != nullptr) zeros[i] = static_cast<std::int32_t>(zero_count);
+  if (seat.rank == 0 && row != nullptr)
+    projection.zeros.data[i] = static_cast<std::int32_t>(zero_count);
 }
 
 template <class T, class Optimiser>
@@ -160,8 +162,7 @@ void launch_with(const Optimiser& optimiser, const ProjectRowsL1<T>& p, CUstream
       .block = dim3(static_cast<unsigned>(k_slab_threads)),
       .shared_bytes = 0};
   launch(update_and_project_kernel<T, Optimiser>, shape, stream, optimiser.block(0, 0, n, k), right,
-         below, static_cast<double>(p.radius), p.zeros.size > 0 ? p.zeros.data : nullptr, slabs,
-         right_blocks);
+         below, p, slabs, right_blocks);
 }
 
 template <class T>
@@ -194,6 +195,10 @@ struct Run {
   template <class T>
   void operator()(const ProjectRowsL1<T>& projection) const {
     project_rows_l1(projection, stream);
+  }
+  template <class T>
+  void operator()(const ProjectCsrRowsL1<T>& projection) const {
+    project_csr_rows_l1(projection, stream);
   }
   template <class T>
   void operator()(const MaskStrictlyUpper<T>& mask) const {
