@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include <filesystem>
 #include <iomanip>
 #include <iostream>
 #include <memory>
@@ -6,6 +7,7 @@
 
 #include "host/cli/arguments.hpp"
 #include "host/cli/command.hpp"
+#include "host/cli/density_curve.hpp"
 #include "host/cli/model_flags.hpp"
 #include "idl/sparsify.hpp"
 #include "idl/trainer.hpp"
@@ -18,6 +20,8 @@ struct SparsifySettings {
   std::string output;
   SparsifyOptions how;
   std::string data;
+  std::string curve;
+  DensityCurveSettings measured;
   std::string device = "auto";
   std::int32_t threads = 0;
   std::string precision = "f32";
@@ -55,10 +59,47 @@ void print_accuracies(Context& context, const ImplicitModel<T>& before,
             << " samples\n";
 }
 
+/// The table, line by line as it is measured, and its two files.
+template <class T>
+void measure_curve(Context& context, const ImplicitModel<T>& model,
+                   const SparsifySettings& settings) {
+  const DatasetPair data = read_dataset(settings.data);
+  const std::filesystem::path folder = settings.curve;
+  std::error_code error;
+  std::filesystem::create_directories(folder, error);
+  if (error) throw IoError(settings.curve, "cannot be made: " + error.message());
+  DensityCurveSettings measured = settings.measured;
+  measured.target = settings.how.target;
+  measured.seed = settings.how.seed;
+  std::cout << "density    entries  one-shot  fine-tuned  gradual  random  iterations\n";
+  const auto percent = [](double share, int width) {
+    std::cout << std::setw(width) << std::fixed << std::setprecision(2) << 100.0 * share;
+  };
+  const auto points =
+      measure_density_curve<T>(context, model, data, measured, [&](const DensityPoint& point) {
+        std::cout << std::setw(7) << std::setprecision(2) << std::fixed << point.density
+                  << std::setw(11) << point.stored;
+        percent(point.one_shot, 10);
+        percent(point.fine_tuned, 12);
+        percent(point.gradual, 9);
+        percent(point.random, 8);
+        std::cout << std::setw(12) << std::setprecision(1) << point.iterations << std::endl;
+      });
+  const std::string title =
+      "Accuracy and density on " + data.name + ", n = " + std::to_string(model.shape().states);
+  write_density_json(folder / "density.json", settings.model.path, measured, points);
+  write_density_png(folder / "density.png", title, points);
+}
+
 template <class T>
 int sparsify_model(const SparsifySettings& settings) {
   Context context({.device = parse_device(settings.device), .threads = settings.threads});
   const ImplicitModel<T> model = load_model<T>(context, settings.model.path, settings.model.load);
+  if (!settings.curve.empty()) {
+    measure_curve(context, model, settings);
+    flush_answer();
+  }
+  if (settings.output.empty()) return k_success;
   const ImplicitModel<T> sparse = sparsify(context, model, settings.how);
   save_model(context, sparse, settings.output);
   print_entries(sparse);
@@ -74,8 +115,7 @@ void add_sparsify(CLI::App& app, int& status) {
   CLI::App* command =
       app.add_subcommand("sparsify", "Keep the entries of a model that count, in compressed rows");
   add_model_flags(*command, settings->model);
-  command->add_option("--output", settings->output, "Model file to write (safetensors)")
-      ->required();
+  command->add_option("--output", settings->output, "Model file to write (safetensors)");
   for_each_flag_of(settings->how, [&](std::string_view name, auto& value, std::string_view help,
                                       const NumberRange& range) {
     add_setting(*command, name, value, help, range);
@@ -83,12 +123,28 @@ void add_sparsify(CLI::App& app, int& status) {
   command->add_option("--data", settings->data,
                       "Folder with (Fashion-)MNIST (IDX) or CIFAR-10 (binary): tells the accuracy "
                       "before and after");
+  DensityCurveSettings& measured = settings->measured;
+  command->add_option("--curve", settings->curve,
+                      "Measure what the model loses at densities 1 to .01 with --data, and write "
+                      "density.json and density.png into this folder");
+  add_number(*command, "--gradual", measured.gradual_epochs, ranges::k_positive_count,
+             "With --curve: epochs over which entries are pruned");
+  add_number(*command, "--fine-tune", measured.fine_tune_epochs, ranges::k_not_negative,
+             "With --curve: epochs of training with the entries that are left");
+  add_number(*command, "--batch", measured.batch_size, ranges::k_positive_count,
+             "With --curve: samples per optimiser step");
+  add_number(*command, "--lr", measured.learning_rate, ranges::k_not_negative,
+             "With --curve: learning rate at first");
   add_device_flag(*command, settings->device);
   add_threads_flag(*command, settings->threads);
   add_precision_flag(*command, settings->precision);
   command->callback([settings, command, &status] {
     IDL_CHECK(settings->how.by != SparsifyRule::threshold || command->count("--threshold") > 0,
               "--by threshold needs --threshold");
+    IDL_CHECK(!settings->output.empty() || !settings->curve.empty(),
+              "nothing to do: --output names the model to write, --curve a folder for what is "
+              "measured");
+    IDL_CHECK(settings->curve.empty() || !settings->data.empty(), "--curve needs --data");
     settings->model.load.allow_unproven = true;
     status = with_precision(settings->precision,
                             [&]<class T>() { return sparsify_model<T>(*settings); });

@@ -75,7 +75,10 @@ inline constexpr std::tuple k_options<OptimizerOptions> = {
     option("weight_decay", "weight-decay", &OptimizerOptions::weight_decay, "Weight decay",
            ranges::k_not_negative),
     option("momentum", "momentum", &OptimizerOptions::momentum, "Momentum of sgd", ranges::k_decay),
-    option("nesterov", "", &OptimizerOptions::nesterov, "Look ahead by the momentum of sgd")};
+    option("nesterov", "", &OptimizerOptions::nesterov, "Look ahead by the momentum of sgd"),
+    option("prox", "prox", &OptimizerOptions::prox,
+           "Of the proximal operator of the l1 norm of A after each step; 0: none",
+           ranges::k_not_negative)};
 
 template <>
 inline constexpr std::tuple k_options<Schedule> = {

@@ -3,11 +3,13 @@
 
 #include <array>
 #include <cmath>
+#include <limits>
 #include <numbers>
 
 #include "host/backend_of.hpp"
 #include "host/model/structure/structure.hpp"
 #include "host/options/validate.hpp"
+#include "host/sparse/sparse_pattern.hpp"
 #include "host/train/optimizer_program.hpp"
 #include "idl/error.hpp"
 #include "kernels/backend.hpp"
@@ -25,13 +27,17 @@ struct Buffers {
   VectorView<std::int32_t> left_out;
 };
 
+/// Factors of a step of the rule itself; the threshold of the proximal operator comes after them.
+index_t factors_of(OptimizerKind kind) { return kind == OptimizerKind::sgd ? 1 : 3; }
+
 /// What changes from step to step, for step `step` >= 1.
 template <class T>
 StoreValues<T> store_schedule(const OptimizerOptions& options, VectorView<T> schedule,
                               std::int64_t step, double learning_rate_factor) {
   const double learning_rate = options.learning_rate * learning_rate_factor;
+  const auto threshold = static_cast<T>(learning_rate * options.prox);
   if (options.kind == OptimizerKind::sgd)
-    return {.to = schedule, .values = {static_cast<T>(learning_rate)}};
+    return {.to = schedule, .values = {static_cast<T>(learning_rate), threshold}};
   const AdamFactors<T> factors =
       adam_factors(AdamUpdate<T>{.M = {},
                                  .dM = {},
@@ -43,16 +49,45 @@ StoreValues<T> store_schedule(const OptimizerOptions& options, VectorView<T> sch
                                  .weight_decay = options.weight_decay,
                                  .decoupled = options.kind == OptimizerKind::adamw,
                                  .step = step});
-  return {.to = schedule, .values = {factors.step_size, factors.root_correction2, factors.keep}};
+  return {.to = schedule,
+          .values = {factors.step_size, factors.root_correction2, factors.keep, threshold}};
+}
+
+/// The projection with the proximal operator of the ℓ1 norm before it. Where rows have no ball, the
+/// operator is a step of its own, as that in a ball which holds every row.
+template <class T>
+Sequence add_prox(Projection<T>& projection, VectorView<const T> threshold,
+                  const Structure<T>& structure, MatrixView<T> M) {
+  const auto take = [&](auto& rows) {
+    rows.schedule = threshold;
+    return Sequence{};
+  };
+  if (auto* rows = std::get_if<ProjectRowsL1<T>>(&projection)) return take(*rows);
+  if (auto* rows = std::get_if<ProjectCsrRowsL1<T>>(&projection)) return take(*rows);
+  constexpr T k_every_row = std::numeric_limits<T>::infinity();
+  if (const SparsePattern* pattern = structure.pattern("A"))
+    return {
+        ProjectCsrRowsL1<T>{.A = pattern->writable(structure.layout().at("A.values").of(M).data),
+                            .radius = k_every_row,
+                            .schedule = threshold}};
+  return {ProjectRowsL1<T>{
+      .A = structure.layout().at("A").of(M), .radius = k_every_row, .schedule = threshold}};
 }
 
 /// A step, and the model back in its set after it.
 template <class T>
 Sequence update_steps(const OptimizerOptions& options, const Buffers<T>& buffers,
                       ImplicitModel<T>& model, ConstMatrixView<T> dM) {
+  const Structure<T>& structure = structure_of(model);
   UpdateParameters<T> step = {
-      .update = {},
-      .projection = structure_of(model).projection(model.options().well_posedness, model.M())};
+      .update = {}, .projection = structure.projection(model.options().well_posedness, model.M())};
+  Sequence prox;
+  const index_t factors = factors_of(options.kind);
+  const VectorView<T> threshold = buffers.schedule.range(factors, 1);
+  if (options.prox > 0)
+    prox =
+        add_prox<T>(step.projection, {threshold.data, 1, threshold.device}, structure, model.M());
+  const VectorView<T> schedule = buffers.schedule.range(0, factors);
   if (options.kind == OptimizerKind::sgd) {
     step.update = SgdUpdate<T>{.M = model.M(),
                                .dM = dM,
@@ -60,7 +95,7 @@ Sequence update_steps(const OptimizerOptions& options, const Buffers<T>& buffers
                                .momentum = options.momentum,
                                .weight_decay = options.weight_decay,
                                .nesterov = options.nesterov,
-                               .schedule = buffers.schedule,
+                               .schedule = schedule,
                                .left_out = buffers.left_out};
   } else {
     step.update = AdamUpdate<T>{.M = model.M(),
@@ -72,10 +107,11 @@ Sequence update_steps(const OptimizerOptions& options, const Buffers<T>& buffers
                                 .epsilon = options.epsilon,
                                 .weight_decay = options.weight_decay,
                                 .decoupled = options.kind == OptimizerKind::adamw,
-                                .schedule = buffers.schedule,
+                                .schedule = schedule,
                                 .left_out = buffers.left_out};
   }
   Sequence sequence = {step};
+  append(sequence, prox);
   append(sequence, structure_of(model).clear_unused(model.M()));
   return sequence;
 }
@@ -106,7 +142,7 @@ Optimizer<T>::Optimizer(Context& context, const ImplicitModel<T>& model,
   const ConstMatrixView<T> M = model.M();
   first_ = Matrix<T>::zeros(context, M.rows, M.cols);
   if (options.kind != OptimizerKind::sgd) second_ = Matrix<T>::zeros(context, M.rows, M.cols);
-  schedule_ = Vector<T>(context, options.kind == OptimizerKind::sgd ? 1 : 3);
+  schedule_ = Vector<T>(context, factors_of(options.kind) + 1);
   left_out_ = Vector<std::int32_t>::from_host(context, std::array<std::int32_t, 1>{0});
 }
 

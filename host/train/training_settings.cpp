@@ -17,6 +17,9 @@ template <class Owner>
 void add_options(io::JsonObject& json, const Owner& owner, std::string_view kind = {},
                  std::string_view prefix = {}) {
   for_each_option<Owner>([&](const auto& option) {
+    if constexpr (std::is_same_v<Owner, OptimizerOptions>)
+      // Checkpoints without are those of trainings that have none.
+      if (option.key == "prox" && owner.prox == 0.0) return;
     const std::string key = std::string(prefix).append(option.key);
     json.add(option.key == "kind" ? kind : key, plain(owner.*option.member));
   });

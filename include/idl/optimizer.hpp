@@ -29,6 +29,10 @@ struct OptimizerOptions {
   double weight_decay = 0.0;  ///< >= 0
   double momentum = 0.0;      ///< in [0, 1); SGD
   bool nesterov = false;      ///< look ahead by the momentum; SGD
+  /// λ >= 0: after a step of learning rate η the rows of A become their proximal operator of
+  /// ηλ‖a‖₁ in the set of the constraint, sign(a)·max(|a| − ηλ, 0) and then its projection. It
+  /// makes entries zero, which compact() removes.
+  double prox = 0.0;
 };
 
 /// How the learning rate changes over a training.

@@ -31,9 +31,13 @@ TEST(OptionTable, HasEveryMemberOfTheStructs) {
   [[maybe_unused]] const auto [forward, adjoint, sweep, acceleration, precision, batch_invariant] =
       SolverOptions{};
   EXPECT_EQ(rows<SolverOptions>() + 2, 6U) << "all but the two tolerances";
-  [[maybe_unused]] const auto [kind, rate, beta1, beta2, epsilon, decay, momentum, nesterov] =
+  [[maybe_unused]] const auto [kind, rate, beta1, beta2, epsilon, decay, momentum, nesterov, prox] =
       OptimizerOptions{};
-  EXPECT_EQ(rows<OptimizerOptions>(), 8U);
+  EXPECT_EQ(rows<OptimizerOptions>(), 9U);
+  [[maybe_unused]] const auto [density, over, interval, target] = PruningOptions{};
+  EXPECT_EQ(rows<PruningOptions>(), 4U);
+  [[maybe_unused]] const auto [what, by, share, threshold, seed] = SparsifyOptions{};
+  EXPECT_EQ(rows<SparsifyOptions>(), 5U);
   [[maybe_unused]] const auto [schedule, period, gamma, floor] = Schedule{};
   EXPECT_EQ(rows<Schedule>(), 4U);
   [[maybe_unused]] const auto [c1, c2, c3, c4, c5, c6, c7, c8] = idl_solver_options{};

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: MIT
+#include "host/cli/density_curve.hpp"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <span>
+#include <utility>
+
+#include "host/cli/canvas.hpp"
+#include "host/cli/panel.hpp"
+#include "host/io/json_bytes.hpp"
+#include "idl/io.hpp"
+
+namespace idl::cli {
+namespace {
+
+/// Trainings and evaluations of one curve.
+template <class T>
+class Measurement {
+ public:
+  Measurement(Context& context, const ImplicitModel<T>& model, const DatasetPair& data,
+              const DensityCurveSettings& settings)
+      : context_(context), model_(model), data_(data), settings_(settings) {}
+
+  DensityPoint at(double density) {
+    DensityPoint point = {.density = density};
+    const SparsifyOptions largest = {.target = settings_.target, .density = density};
+    SparsifyOptions random = largest;
+    random.by = SparsifyRule::random;
+    random.seed = settings_.seed;
+    point.one_shot = test(chosen(largest)).accuracy;
+    point.fine_tuned = test(fine_tuned(chosen(largest))).accuracy;
+    point.random = test(fine_tuned(chosen(random))).accuracy;
+    const ImplicitModel<T> pruned = gradually_pruned(density);
+    const Evaluation evaluation = test(pruned);
+    point.gradual = evaluation.accuracy;
+    point.iterations = evaluation.mean_iterations;
+    point.stored = pruned.M().rows * pruned.M().cols;
+    return point;
+  }
+
+ private:
+  /// A model with all entries stays a dense one.
+  ImplicitModel<T> chosen(const SparsifyOptions& options) {
+    return options.density < 1 ? sparsify(context_, model_, options) : model_.clone(context_);
+  }
+  ImplicitModel<T> fine_tuned(ImplicitModel<T> model) {
+    if (settings_.fine_tune_epochs > 0) train(model, settings_.fine_tune_epochs, {});
+    return model;
+  }
+  ImplicitModel<T> gradually_pruned(double density) {
+    ImplicitModel<T> model = model_.clone(context_);
+    // The pattern is there after gradual_epochs; an epoch more makes the last choice.
+    train(model, settings_.gradual_epochs + std::max<std::int64_t>(settings_.fine_tune_epochs, 1),
+          {.density = density, .epochs = settings_.gradual_epochs, .target = settings_.target});
+    return model;
+  }
+  void train(ImplicitModel<T>& model, std::int64_t epochs, const PruningOptions& pruning) {
+    TrainerOptions options = {.epochs = epochs, .batch_size = settings_.batch_size};
+    options.optimizer.learning_rate = settings_.learning_rate;
+    options.schedule.kind = ScheduleKind::cosine;
+    options.seed = settings_.seed;
+    options.pruning = pruning;
+    Trainer<T> trainer(context_, model, data_.train, nullptr, options);
+    trainer.fit();
+  }
+  Evaluation test(const ImplicitModel<T>& model) {
+    constexpr index_t k_batch = 500;
+    return evaluate(context_, model, data_.test, LossKind::softmax_cross_entropy, k_batch);
+  }
+
+  Context& context_;
+  const ImplicitModel<T>& model_;
+  const DatasetPair& data_;
+  DensityCurveSettings settings_;
+};
+
+}  // namespace
+
+template <class T>
+std::vector<DensityPoint> measure_density_curve(
+    Context& context, const ImplicitModel<T>& model, const DatasetPair& data,
+    const DensityCurveSettings& settings,
+    const std::function<void(const DensityPoint&)>& on_point) {
+  Measurement<T> measurement(context, model, data, settings);
+  std::vector<DensityPoint> points;
+  for (const double density : k_curve_densities) {
+    points.push_back(measurement.at(density));
+    on_point(points.back());
+  }
+  return points;
+}
+
+void write_density_json(const std::filesystem::path& path, const std::string& model,
+                        const DensityCurveSettings& settings,
+                        const std::vector<DensityPoint>& points) {
+  nlohmann::ordered_json json = {{"model", io::json_of_bytes(model)},
+                                 {"target", to_string(settings.target)},
+                                 {"gradual_epochs", settings.gradual_epochs},
+                                 {"fine_tune_epochs", settings.fine_tune_epochs},
+                                 {"batch", settings.batch_size},
+                                 {"learning_rate", settings.learning_rate},
+                                 {"seed", settings.seed},
+                                 {"points", nlohmann::ordered_json::array()}};
+  for (const DensityPoint& point : points)
+    json["points"].push_back({{"density", point.density},
+                              {"stored", point.stored},
+                              {"one_shot", point.one_shot},
+                              {"fine_tuned", point.fine_tuned},
+                              {"gradual", point.gradual},
+                              {"random", point.random},
+                              {"iterations", point.iterations}});
+  const std::string text = json.dump(2) + "\n";
+  io::write_file_atomically(path, std::as_bytes(std::span(text)));
+}
+
+void write_density_png(const std::filesystem::path& path, const std::string& title,
+                       const std::vector<DensityPoint>& points) {
+  Panel panel = {.heading = "Test accuracy (%)",
+                 .curves = {},
+                 .in_percent = true,
+                 .x_label = "density: share of the entries that is stored",
+                 .logarithmic_x = true,
+                 .legend_values = false,
+                 .width = 760,
+                 .height = 420};
+  const std::pair<const char*, double DensityPoint::*> curves[] = {
+      {"gradual", &DensityPoint::gradual},
+      {"fine-tuned", &DensityPoint::fine_tuned},
+      {"one-shot", &DensityPoint::one_shot},
+      {"random mask, fine-tuned", &DensityPoint::random}};
+  for (const auto& [name, accuracy] : curves) {
+    Curve curve{name, {}, {}};
+    for (const DensityPoint& point : points) {
+      curve.x.push_back(point.density);
+      curve.y.push_back(point.*accuracy);
+    }
+    panel.curves.push_back(std::move(curve));
+  }
+  Canvas canvas(panel.left + panel.width + 60, panel.top + panel.height + 70);
+  canvas.text({panel.left - 1.0, 44}, title, k_title);
+  draw_panel(canvas, std::move(panel));
+  io::write_file_atomically(path, canvas.png());
+}
+
+template std::vector<DensityPoint> measure_density_curve(
+    Context&, const ImplicitModel<float>&, const DatasetPair&, const DensityCurveSettings&,
+    const std::function<void(const DensityPoint&)>&);
+template std::vector<DensityPoint> measure_density_curve(
+    Context&, const ImplicitModel<double>&, const DatasetPair&, const DensityCurveSettings&,
+    const std::function<void(const DensityPoint&)>&);
+
+}  // namespace idl::cli
