@@ -10,18 +10,6 @@ namespace {
 /// and the cluster's barrier), one of a loop of products about 5 µs.
 constexpr index_t k_most_rounds = 4;
 
-template <class T>
-PicardLoop<T> loop_of(const FixedPoint<T>& solve, const PicardMap<T>&, const Gemm<T>& product) {
-  return {product, std::get<PicardUpdate<T>>(update_of(solve)), decision_of(solve)};
-}
-template <class T>
-AdjointLoop<T> loop_of(const FixedPoint<T>& solve, const AdjointMap<T>& map,
-                       const Gemm<T>& product) {
-  AdjointLoop<T> loop = {product, std::get<AdjointUpdate<T>>(update_of(solve)), decision_of(solve)};
-  if (solve.start == SolveStart::zero) loop.derivative = map.derivative;
-  return loop;
-}
-
 }  // namespace
 
 template <class T>
@@ -32,19 +20,10 @@ std::optional<FusedLoop> FusedLoop::fit(const FixedPoint<T>& solve, int multipro
   if (!A || A->rows == 0 || solve.transpose != adjoint || solve.mix ||
       solve.sweep != Sweep::jacobi || solve.decision.max_iterations == 0)
     return std::nullopt;
-  const Gemm<T> product = {.A = *A,
-                           .B = solve.X,
-                           .C = solve.product,
-                           .transpose_A = solve.transpose,
-                           .batch_invariant = solve.batch_invariant};
-  return std::visit(
-      [&](const auto& map) -> std::optional<FusedLoop> {
-        const auto loop = loop_of(solve, map, product);
-        const index_t rounds = fused_rounds(loop, multiprocessors);
-        if (rounds == 0) return std::nullopt;
-        return FusedLoop(loop, multiprocessors, rounds, solve.start == SolveStart::zero);
-      },
-      solve.f);
+  const index_t rounds = std::visit(
+      [&](const auto& map) { return fused_rounds(solve.X, map, multiprocessors); }, solve.f);
+  if (rounds == 0) return std::nullopt;
+  return FusedLoop(solve, multiprocessors, rounds);
 }
 
 template <class T>
@@ -62,15 +41,20 @@ std::optional<FusedLoop> FusedLoop::choose(LoopStrategy strategy, const FixedPoi
 bool FusedLoop::worthwhile() const {
   // A choice by the number of columns would change the bits with it.
   return rounds_ <= k_most_rounds ||
-         std::visit([](const auto& loop) { return loop.product.batch_invariant; }, loop_);
+         std::visit([](const auto& solve) { return solve.batch_invariant; }, solve_);
+}
+
+bool FusedLoop::starts_by_itself() const {
+  return std::visit([](const auto& solve) { return solve.start == SolveStart::zero; }, solve_);
 }
 
 void FusedLoop::launch(CUstream_st* stream) const {
   std::visit(
-      [&](const auto& loop) {
-        run_fused(loop, {loop.decision.max_iterations, multiprocessors_, from_zero_}, stream);
+      [&](const auto& solve) {
+        std::visit([&](const auto& map) { run_fused(solve, map, multiprocessors_, stream); },
+                   solve.f);
       },
-      loop_);
+      solve_);
 }
 
 template std::optional<FusedLoop> FusedLoop::fit(const FixedPoint<float>&, int);

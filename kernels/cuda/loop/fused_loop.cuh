@@ -19,79 +19,21 @@
 //
 // The sums of a column have the same order in any tile. Reads of A: n² per block or cluster, once.
 // Per iteration and column: n² fused multiply-adds, n²/Rows words from shared memory.
-#include <cmath>
-
-#include "idl/solver.hpp"
 #include "kernels/cuda/device/cluster.cuh"
 #include "kernels/cuda/device/collectives.cuh"
+#include "kernels/cuda/loop/fused_columns.cuh"
 #include "kernels/cuda/loop/fused_loop.hpp"
 #include "kernels/cuda/loop/fused_product.cuh"
-#include "kernels/math/column_status.hpp"
 #include "kernels/math/rounded.hpp"
 
 namespace idl::cuda {
 
-/// What is the same for both loops.
+/// Where a dense A lies.
 template <class T>
-struct FusedSolve {
-  const T* A;
-  index_t ld;  // of A
-  MatrixView<T> X;
-  VectorView<T> step_norms;
-  VectorView<T> state_norms;
-  UpdateStatus<T> decision;
-  std::int32_t max_iterations;
-  bool from_zero;
+struct DenseFactor {
+  const T* data;
+  index_t ld;
 };
-
-template <class T>
-__device__ inline bool is_running(const ColumnState<T>& column) {
-  return column.status == k_running;
-}
-
-/// Where column j begins, the same in all threads of the block; stopped beyond the last one.
-template <class T>
-__device__ inline ColumnState<T> load_column(const FusedSolve<T>& solve, index_t j) {
-  const ColumnStatus<T>& columns = solve.decision.columns;
-  if (j >= solve.X.cols) return {k_converged, 0, T(0), 0};
-  if (solve.from_zero) return {k_running, 0, static_cast<T>(INFINITY), 0};
-  return {columns.status.data[j], columns.iterations.data[j], columns.best_steps.data[j],
-          columns.stalled.data[j]};
-}
-
-/// By one thread, at the end: what is left of the column's state for others to read. Returns how
-/// many columns have stopped, none or one.
-template <class T>
-__device__ inline int store_column(const FusedSolve<T>& solve, index_t j,
-                                   const ColumnState<T>& column) {
-  const ColumnStatus<T>& columns = solve.decision.columns;
-  if (j >= solve.X.cols) return 0;
-  if (!solve.from_zero && !is_running(load_column(solve, j))) return 0;
-  columns.status.data[j] = column.status;
-  columns.iterations.data[j] = column.iterations;
-  columns.best_steps.data[j] = column.best_step;
-  columns.stalled.data[j] = column.stalled;
-  if (solve.from_zero) {
-    if (columns.fallbacks.size > 0) columns.fallbacks.data[j] = 0;
-    if (columns.low_iterations.size > 0) columns.low_iterations.data[j] = 0;
-  }
-  return is_running(column) ? 0 : 1;
-}
-
-template <class T, int Columns>
-__device__ inline bool any_runs(const ColumnState<T> (&columns)[Columns]) {
-  bool running = false;
-#pragma unroll
-  for (int c = 0; c < Columns; ++c) running = running || is_running(columns[c]);
-  return running;
-}
-
-template <class T>
-__device__ inline StoppingRule<T> rule_of(const UpdateStatus<T>& decision) {
-  const T contraction = decision.contraction.size > 0 ? decision.contraction.data[0] : T(0);
-  return {step_factor(decision.certified, contraction), decision.absolute, decision.relative,
-          decision.rounding, decision.max_iterations};
-}
 
 /// to[index] <- value in all blocks of the cluster, by `Writers` threads that hold the same value
 /// and share the blocks out; by one thread where there is one block.
@@ -151,7 +93,8 @@ inline constexpr std::size_t k_norms_at = 2 * sizeof(T) * (Columns * Shape::k_co
 /// `Map` is the update: Map::k_transposed says whether P is Aᵀ, Map::Held is what it keeps of an
 /// entry, Map::Norm what norms are added up in, by Map::Combine.
 template <class T, class Map, class Shape, int Columns>
-__device__ inline void run_loop(const FusedSolve<T>& solve, const Map& map) {
+__device__ inline void run_loop(const FusedSolve<T>& solve, const DenseFactor<T>& A,
+                                const Map& map) {
   using Norm = typename Map::Norm;
   using Word = Pack<T, Shape::k_pack>;
   constexpr typename Map::Combine k_combine{};
@@ -181,7 +124,7 @@ __device__ inline void run_loop(const FusedSolve<T>& solve, const Map& map) {
     if (owns && j < solve.X.cols) held[c] = map.hold(row, j);
   }
   T p[Shape::k_rows][Shape::k_depth];
-  load_part<Map::k_transposed, Shape>(solve.A, solve.ld, static_cast<int>(n), first_row, lane, p);
+  load_part<Map::k_transposed, Shape>(A.data, A.ld, static_cast<int>(n), first_row, lane, p);
   cluster_barrier<Shape::k_blocks>();
 
   const StoppingRule<T> rule = rule_of(solve.decision);
@@ -267,20 +210,15 @@ __device__ inline void run_loop(const FusedSolve<T>& solve, const Map& map) {
     int stopped = 0;
 #pragma unroll
     for (int c = 0; c < Columns; ++c) stopped += store_column(solve, first_col + c, columns[c]);
-    if (solve.from_zero) {
-      // Every column ends here, and nobody has counted them before.
-      if (blockIdx.x == 0) solve.decision.columns.active.data[0] = 0;
-    } else if (stopped > 0) {
-      atomicSub(solve.decision.columns.active.data, stopped);
-    }
+    count_stopped(solve, stopped);
   }
 }
 
 /// Empty for architectures that have no such clusters: most_clusters() keeps it from them.
 template <class T, class Map, class Shape, int Columns>
 __global__ void __launch_bounds__(Shape::k_threads)
-    fused_loop_kernel(FusedSolve<T> solve, Map map) {
-  if constexpr (k_has_clusters<Shape::k_blocks>) run_loop<T, Map, Shape, Columns>(solve, map);
+    fused_loop_kernel(FusedSolve<T> solve, DenseFactor<T> A, Map map) {
+  if constexpr (k_has_clusters<Shape::k_blocks>) run_loop<T, Map, Shape, Columns>(solve, A, map);
 }
 
 }  // namespace idl::cuda

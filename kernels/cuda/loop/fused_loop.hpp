@@ -1,30 +1,14 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <cstdint>
 #include <optional>
+#include <utility>
 #include <variant>
 
 #include "kernels/backend.hpp"
 #include "kernels/fixed_point.hpp"
 
 namespace idl::cuda {
-
-/// One iteration of a loop over independent columns: a product with a square A, an update of the
-/// state, a decision per column.
-template <class T>
-struct PicardLoop {
-  Gemm<T> product;
-  PicardUpdate<T> update;
-  UpdateStatus<T> decision;
-};
-template <class T>
-struct AdjointLoop {
-  Gemm<T> product;  ///< with transpose_A
-  AdjointUpdate<T> update;
-  UpdateStatus<T> decision;
-  std::optional<ActivationDerivative<T>> derivative{};  ///< computed where Psi is read
-};
 
 /// A whole loop in one kernel: A in the registers of a block, a tile of columns per block, which
 /// iterates until its own columns have stopped. A block holds n <= 208 in float, 144 in double. For
@@ -54,44 +38,37 @@ class FusedLoop {
                                          int multiprocessors);
 
   /// Whether it does what steps_of(solve).start says, too; otherwise that comes before it.
-  bool starts_by_itself() const { return from_zero_; }
+  bool starts_by_itself() const;
 
   /// Enqueues the loop: while a column is running, at most as often as its decision allows.
   void launch(CUstream_st* stream) const;
 
  private:
-  using Loop =
-      std::variant<PicardLoop<float>, PicardLoop<double>, AdjointLoop<float>, AdjointLoop<double>>;
-  FusedLoop(Loop loop, int multiprocessors, index_t rounds, bool from_zero)
-      : loop_(loop), multiprocessors_(multiprocessors), rounds_(rounds), from_zero_(from_zero) {}
+  using Solve = std::variant<FixedPoint<float>, FixedPoint<double>>;
+  FusedLoop(Solve solve, int multiprocessors, index_t rounds)
+      : solve_(std::move(solve)), multiprocessors_(multiprocessors), rounds_(rounds) {}
 
-  Loop loop_;
+  Solve solve_;
   int multiprocessors_;
   index_t rounds_;
-  bool from_zero_;
-};
-
-/// How a loop is launched.
-struct FusedRun {
-  std::int32_t max_iterations;
-  int multiprocessors;
-  bool from_zero;  ///< states and columns are taken as ResetStatus and Fill leave them
 };
 
 template <class T>
-void run_fused(const PicardLoop<T>& loop, const FusedRun& run, CUstream_st* stream);
+void run_fused(const FixedPoint<T>& solve, const PicardMap<T>& map, int multiprocessors,
+               CUstream_st* stream);
 template <class T>
-void run_fused(const AdjointLoop<T>& loop, const FusedRun& run, CUstream_st* stream);
+void run_fused(const FixedPoint<T>& solve, const AdjointMap<T>& map, int multiprocessors,
+               CUstream_st* stream);
 
 /// How often the device's clusters have to take up columns until all had their turn; 1 for blocks
 /// without a cluster; 0 where the device cannot run the kernel, or none holds A.
 template <class T>
-index_t fused_rounds(const PicardLoop<T>& loop, int multiprocessors);
+index_t fused_rounds(const MatrixView<T>& X, const PicardMap<T>& map, int multiprocessors);
 template <class T>
-index_t fused_rounds(const AdjointLoop<T>& loop, int multiprocessors);
+index_t fused_rounds(const MatrixView<T>& V, const AdjointMap<T>& map, int multiprocessors);
 
-/// How many clusters of the kernel for PicardLoop<float> with this many rows the current device can
-/// run at the same time; 0 also where a block needs no cluster.
+/// How many clusters of the kernel for Picard loops in float with this many rows the current device
+/// can run at the same time; 0 also where a block needs no cluster.
 int fused_clusters(index_t rows, int multiprocessors);
 
 }  // namespace idl::cuda

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "kernels/cuda/loop/fused_loop.cuh"
+#include "kernels/cuda/loop/fused_maps.cuh"
 
 namespace idl::cuda {
 
@@ -115,10 +116,13 @@ void choose_form(const MatrixView<T>& X, int multiprocessors, const Act& act) {
 }
 
 template <class T, class Map>
-void launch_fused(const FusedSolve<T>& solve, const Map& map, int multiprocessors,
+void launch_fused(const FixedPoint<T>& solve, const Map& map, int multiprocessors,
                   CUstream_st* stream) {
+  if (solve.X.cols == 0) return;
+  const ConstMatrixView<T> A = entries_of(solve.A).value();
   choose_form<Map>(solve.X, multiprocessors, [&](auto form) {
-    launch(form.k_kernel, form.launch_shape(solve.X.cols), stream, solve, map);
+    launch(form.k_kernel, form.launch_shape(solve.X.cols), stream, fused_solve(solve),
+           DenseFactor<T>{A.data, A.ld}, map);
   });
 }
 
