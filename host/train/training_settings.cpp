@@ -67,12 +67,17 @@ void check_training_settings(const nlohmann::json& written, const std::string& w
                              const std::string& path) {
   const nlohmann::json now = nlohmann::json::parse(wanted);
   std::string differences;
-  for (const auto& [key, value] : now.items()) {
-    const nlohmann::json before = written.contains(key) ? written[key] : nlohmann::json();
-    if (before == value) continue;
-    differences += (differences.empty() ? "" : "; ") + key + " was " + before.dump() + " and is " +
-                   value.dump();
-  }
+  const auto compare = [&](const std::string& key) {
+    const auto value_in = [&key](const nlohmann::json& json) {
+      return json.contains(key) ? json[key] : nlohmann::json();
+    };
+    if (value_in(written) == value_in(now)) return;
+    differences += (differences.empty() ? "" : "; ") + key + " was " + value_in(written).dump() +
+                   " and is " + value_in(now).dump();
+  };
+  for (const auto& [key, value] : now.items()) compare(key);
+  for (const auto& [key, value] : written.items())
+    if (!now.contains(key)) compare(key);
   IDL_CHECK(differences.empty(), path + " cannot be resumed with other settings: " + differences);
 }
 

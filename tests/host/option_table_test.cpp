@@ -114,7 +114,19 @@ TEST_F(TrainingSettings, TellOfEveryOptionAndRefuseAnotherValueOfIt) {
     value = before;
     ++seen;
   });
-  EXPECT_EQ(seen, 26U);
+  EXPECT_EQ(seen, 27U);
+}
+
+TEST_F(TrainingSettings, OfPruningAreToldWhereSomethingIsPruned) {
+  const TrainerOptions usual;
+  TrainerOptions pruned;
+  pruned.pruning = {.density = 0.5, .epochs = 2};
+  const auto refusal = [&](const TrainerOptions& written, const TrainerOptions& now) {
+    return text_of<InvalidArgument>(
+        [&] { check_training_settings(nlohmann::json::parse(text(written)), text(now), "file"); });
+  };
+  EXPECT_TRUE(holds(refusal(usual, pruned), {"pruning_density", "null", "0.5"}));
+  EXPECT_TRUE(holds(refusal(pruned, usual), {"pruning_density", "0.5", "null"}));
 }
 
 TEST(OptionTable, NumbersOutOfTheirRangeAreRefusedByWhoeverTakesThem) {

@@ -59,10 +59,10 @@ class StraightProgram final : public Program {
   cuda::Steps steps_;
 };
 
+template <class Loop>
 class FusedProgram final : public Program {
  public:
-  FusedProgram(std::shared_ptr<SimtBackend> backend, Sequence iteration,
-               const cuda::FusedLoop& loop)
+  FusedProgram(std::shared_ptr<SimtBackend> backend, Sequence iteration, const Loop& loop)
       : Program(std::move(iteration)), backend_(std::move(backend)), loop_(loop) {}
 
   void launch() override { loop_.launch(nullptr); }
@@ -70,7 +70,7 @@ class FusedProgram final : public Program {
 
  private:
   std::shared_ptr<SimtBackend> backend_;
-  cuda::FusedLoop loop_;
+  Loop loop_;
 };
 
 /// As a conditional WHILE node does it: two kernels decide whether the body runs (again).
@@ -158,9 +158,9 @@ std::unique_ptr<Program> SimtBackend::compile_solve(const FixedPoint<T>& solve) 
   const LoopStrategy strategy =
       strategy_ == LoopStrategy::automatic && !can_be_substituted(solve) ? k_automatic : strategy_;
   return cuda::compile_solve(shared_from_this(), strategy, k_multiprocessors, solve,
-                             [this](Sequence iteration, const cuda::FusedLoop& loop) {
-                               return std::make_unique<FusedProgram>(shared_from_this(),
-                                                                     std::move(iteration), loop);
+                             [this]<class Loop>(Sequence iteration, const Loop& loop) {
+                               return std::make_unique<FusedProgram<Loop>>(
+                                   shared_from_this(), std::move(iteration), loop);
                              });
 }
 

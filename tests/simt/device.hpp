@@ -14,6 +14,9 @@ inline constexpr int k_multiprocessors = 4;
 /// As few as let small batches show both what is worth it and what is not.
 constexpr int most_clusters(unsigned) { return 2; }
 
+/// As little as lets small patterns ask for a cluster.
+inline constexpr std::size_t k_shared_bytes = std::size_t{64} << 10U;
+
 /// Every access to shared memory is watched.
 inline constexpr bool k_watches_shared_memory = true;
 

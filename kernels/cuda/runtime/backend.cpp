@@ -220,7 +220,7 @@ template <class T>
 std::unique_ptr<Program> CudaBackend::compile_solve(const FixedPoint<T>& solve) {
   const DeviceGuard guard(device_);
   return cuda::compile_solve(shared_from_this(), loop_strategy_, multiprocessors(), solve,
-                             [this](Sequence iteration, const FusedLoop& loop) {
+                             [this](Sequence iteration, const auto& loop) {
                                return compile_fused_loop(home(), std::move(iteration), loop);
                              });
 }

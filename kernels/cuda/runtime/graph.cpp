@@ -127,9 +127,10 @@ class StraightProgram final : public CudaProgram<RecordableProgram> {
   GraphExec exec_;
 };
 
+template <class Loop>
 class FusedLoopProgram final : public RecordableProgram {
  public:
-  FusedLoopProgram(const ProgramEnvironment& home, Sequence iteration, const FusedLoop& loop)
+  FusedLoopProgram(const ProgramEnvironment& home, Sequence iteration, const Loop& loop)
       : RecordableProgram(std::move(iteration)), home_(home), loop_(loop) {}
 
   void launch() override {
@@ -141,7 +142,7 @@ class FusedLoopProgram final : public RecordableProgram {
 
  private:
   ProgramEnvironment home_;
-  FusedLoop loop_;
+  Loop loop_;
 };
 
 class ConditionalLoopProgram final : public CudaProgram<Program> {
@@ -258,7 +259,12 @@ std::unique_ptr<Program> compile_straight(const ProgramEnvironment& home, Sequen
 
 std::unique_ptr<Program> compile_fused_loop(const ProgramEnvironment& home, Sequence iteration,
                                             const FusedLoop& loop) {
-  return std::make_unique<FusedLoopProgram>(home, std::move(iteration), loop);
+  return std::make_unique<FusedLoopProgram<FusedLoop>>(home, std::move(iteration), loop);
+}
+
+std::unique_ptr<Program> compile_fused_loop(const ProgramEnvironment& home, Sequence iteration,
+                                            const FusedSparseLoop& loop) {
+  return std::make_unique<FusedLoopProgram<FusedSparseLoop>>(home, std::move(iteration), loop);
 }
 
 std::unique_ptr<Program> compile_conditional_loop(const ProgramEnvironment& home, Sequence sequence,

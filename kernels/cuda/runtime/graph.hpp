@@ -7,6 +7,7 @@
 
 #include "kernels/backend.hpp"
 #include "kernels/cuda/loop/fused_loop.hpp"
+#include "kernels/cuda/loop/fused_sparse.hpp"
 #include "kernels/cuda/runtime/steps.hpp"
 
 /// Programs: graphs that are captured once and launched many times, or a kernel.
@@ -38,6 +39,8 @@ std::unique_ptr<Program> compile_straight(const ProgramEnvironment& home, Sequen
 /// A small solve as one kernel, which does the steps of `iteration`; no graph is needed.
 std::unique_ptr<Program> compile_fused_loop(const ProgramEnvironment& home, Sequence iteration,
                                             const FusedLoop& loop);
+std::unique_ptr<Program> compile_fused_loop(const ProgramEnvironment& home, Sequence iteration,
+                                            const FusedSparseLoop& loop);
 
 /// A loop as a conditional WHILE node. @throws DeviceError, NotSupported where that does not work.
 std::unique_ptr<Program> compile_conditional_loop(const ProgramEnvironment& home, Sequence sequence,

@@ -35,6 +35,25 @@ inline cudaLaunchConfig_t launch_config(const LaunchShape& shape, CUstream_st* s
   return config;
 }
 
+/// Dynamic shared memory that every kernel may have.
+inline constexpr std::size_t k_usual_shared_bytes = std::size_t{48} << 10U;
+
+/// The most that a kernel may have on the current device.
+inline std::size_t most_shared_bytes() {
+  int device = 0;
+  int bytes = 0;
+  IDL_CUDA_CHECK(cudaGetDevice(&device));
+  IDL_CUDA_CHECK(cudaDeviceGetAttribute(&bytes, cudaDevAttrMaxSharedMemoryPerBlockOptin, device));
+  return static_cast<std::size_t>(bytes);
+}
+
+/// Gives a kernel leave for more dynamic shared memory than the usual, where a launch asks for it.
+inline void allow_shared_bytes(const void* kernel, const LaunchShape& shape) {
+  if (shape.shared_bytes <= k_usual_shared_bytes) return;
+  IDL_CUDA_CHECK(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                                      static_cast<int>(shape.shared_bytes)));
+}
+
 /// Enqueues `kernel` on `stream`. Arguments are converted to the kernel's parameters and copied.
 /// The only way in which kernels are launched, so that they also run in the emulation of
 /// tests/simt. @throws DeviceError
@@ -43,6 +62,7 @@ void launch(void (*kernel)(Parameters...), const LaunchShape& shape, CUstream_st
             std::type_identity_t<Parameters>... arguments) {
   void* addresses[sizeof...(Parameters) + 1] = {&arguments...};
   const void* address = reinterpret_cast<const void*>(kernel);
+  allow_shared_bytes(address, shape);
   if (shape.cluster == 1) {
     IDL_CUDA_CHECK(
         cudaLaunchKernel(address, shape.grid, shape.block, addresses, shape.shared_bytes, stream));
@@ -59,6 +79,7 @@ inline std::optional<int> ask_most_clusters(const void* kernel, const LaunchShap
   cudaFuncAttributes attributes = {};
   IDL_CUDA_CHECK(cudaFuncGetAttributes(&attributes, kernel));
   if (attributes.ptxVersion < 90) return 0;  // also where code for sm_80 runs on sm_90
+  allow_shared_bytes(kernel, shape);
   cudaError_t status = cudaSuccess;
   if (shape.cluster > k_portable)
     status = cudaFuncSetAttribute(kernel, cudaFuncAttributeNonPortableClusterSizeAllowed, 1);
@@ -71,6 +92,14 @@ inline std::optional<int> ask_most_clusters(const void* kernel, const LaunchShap
   if (status == cudaSuccess) return count;
   static_cast<void>(cudaGetLastError());
   return std::nullopt;
+}
+
+/// How many clusters of the kernel, launched so, the current device can run at the same time; 0
+/// where it has none, not so large ones, no code for them, or does not answer. Must be called
+/// before the first launch of clusters of more than 8 blocks, to which it gives leave.
+template <class... Parameters>
+int most_clusters(void (*kernel)(Parameters...), const LaunchShape& shape) {
+  return ask_most_clusters(reinterpret_cast<const void*>(kernel), shape).value_or(0);
 }
 
 /// How many clusters of the kernel, whose launches differ in their number alone, the current device

@@ -22,6 +22,9 @@ constexpr int most_clusters(unsigned blocks) {
   return blocks <= 8 ? 16 : 7;
 }
 
+/// The most of an H100's block.
+inline constexpr std::size_t k_shared_bytes = std::size_t{227} << 10U;
+
 /// Fast enough to run all that a GPU would run.
 inline constexpr bool k_watches_shared_memory = false;
 

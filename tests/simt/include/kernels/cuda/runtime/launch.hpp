@@ -26,6 +26,13 @@ void launch(void (*kernel)(Parameters...), const LaunchShape& shape, CUstream_st
                  [&] { kernel(arguments...); });
 }
 
+inline std::size_t most_shared_bytes() { return simt::k_shared_bytes; }
+
+template <class... Parameters>
+int most_clusters(void (*)(Parameters...), const LaunchShape& shape) {
+  return simt::most_clusters(shape.cluster);
+}
+
 template <auto>
 int most_clusters(const LaunchShape& shape) {
   return simt::most_clusters(shape.cluster);

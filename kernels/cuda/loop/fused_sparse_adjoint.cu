@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: MIT
+// V <- Ψ∘(AᵀV + G) with a sparse A, iterated in one kernel (fused_sparse.cuh).
+#include "kernels/cuda/loop/fused_sparse.cuh"
+
+namespace idl::cuda {
+
+template <class T>
+void run_fused_sparse(const FixedPoint<T>& solve, const AdjointMap<T>& map, const SparseForm& form,
+                      const SparseFactor<T>& P, CUstream_st* stream) {
+  launch_fused_sparse(solve, fused_map(map, solve.start), form, P, stream);
+}
+
+template <class T>
+int sparse_clusters(const AdjointMap<T>&, const SparseForm& form, const SparseFactor<T>& P) {
+  return most_clusters(sparse_kernel<FusedAdjoint<T>>(form, P), sparse_launch_shape(form, P, 1));
+}
+
+template void run_fused_sparse(const FixedPoint<float>&, const AdjointMap<float>&,
+                               const SparseForm&, const SparseFactor<float>&, CUstream_st*);
+template void run_fused_sparse(const FixedPoint<double>&, const AdjointMap<double>&,
+                               const SparseForm&, const SparseFactor<double>&, CUstream_st*);
+
+template int sparse_clusters(const AdjointMap<float>&, const SparseForm&,
+                             const SparseFactor<float>&);
+template int sparse_clusters(const AdjointMap<double>&, const SparseForm&,
+                             const SparseFactor<double>&);
+
+}  // namespace idl::cuda
