@@ -37,6 +37,80 @@ class Program : public testing::Test {
   TemporaryFolder folder_;
 };
 
+TEST_F(Program, SparsifiesAModelThatAllCommandsThenTake) {
+  ASSERT_EQ(run_program(train("run", "20")).status, 0);
+  const ProgramResult made = run_program(
+      {"sparsify", "--model", path("run/best.safetensors"), "--output", path("sparse.safetensors"),
+       "--density", "0.5", "--data", data_.path().string(), "--device", "cpu"});
+  ASSERT_EQ(made.status, 0) << made.err;
+  EXPECT_NE(made.out.find("72 of       144 entries, 50.00 %"), std::string::npos) << made.out;
+  EXPECT_NE(made.out.find("test accuracy"), std::string::npos);
+  const std::string model = path("sparse.safetensors");
+  const ProgramResult explained = run_program({"info", "--model", model, "--json"});
+  ASSERT_EQ(explained.status, 0) << explained.err;
+  const nlohmann::json info = nlohmann::json::parse(explained.out);
+  EXPECT_EQ(info["states"], 12);
+  EXPECT_EQ(info["inputs"], 16);
+  EXPECT_EQ(info["parameters"], 22 * 28 / 2);
+  EXPECT_NEAR(info["density_A"].get<double>(), 0.5, 1e-9);
+  const ProgramResult evaluated = run_program(
+      {"evaluate", "--model", model, "--data", data_.path().string(), "--device", "cpu", "--json"});
+  ASSERT_EQ(evaluated.status, 0) << evaluated.err;
+  const ProgramResult trained = run_program(train("again", "3", {"--init", model, "--lr", "1e-3"}));
+  ASSERT_EQ(trained.status, 0) << trained.err;
+  Context context(Device::cpu());
+  const auto before = load_model<float>(context, model);
+  const auto after = load_model<float>(context, folder_ / "again" / "last.safetensors");
+  EXPECT_EQ(after.layout(), before.layout());
+  EXPECT_TRUE(std::filesystem::exists(folder_ / "again" / "spy.png"));
+  EXPECT_TRUE(std::filesystem::exists(folder_ / "again" / "weights.mat"));
+}
+
+TEST_F(Program, PrunesWhileItTrains) {
+  const ProgramResult trained = run_program(train(
+      "run", "4",
+      {"--sparsify", "0.25", "--gradual", "2", "--sparsify-interval", "1", "--prox", "0.01"}));
+  ASSERT_EQ(trained.status, 0) << trained.err;
+  Context context(Device::cpu());
+  EXPECT_EQ(load_model<float>(context, folder_ / "run" / "last.safetensors").csr("A").nnz, 36);
+  const ProgramResult longer =
+      run_program(train("longer", "2", {"--sparsify", "0.25", "--gradual", "2"}));
+  EXPECT_EQ(longer.status, 2);
+  EXPECT_NE(longer.err.find("at least one must be left"), std::string::npos) << longer.err;
+}
+
+TEST_F(Program, MeasuresWhatDensityCosts) {
+  ASSERT_EQ(run_program(train("run", "3")).status, 0);
+  const ProgramResult measured =
+      run_program({"sparsify", "--model", path("run/best.safetensors"), "--data",
+                   data_.path().string(), "--curve", path("curve"), "--gradual", "1", "--fine-tune",
+                   "1", "--batch", "32", "--device", "cpu"});
+  ASSERT_EQ(measured.status, 0) << measured.err;
+  EXPECT_NE(measured.out.find("density"), std::string::npos);
+  const nlohmann::json json = nlohmann::json::parse(read_text(folder_ / "curve" / "density.json"));
+  ASSERT_EQ(json["points"].size(), 7U);
+  EXPECT_EQ(json["points"][1]["stored"], 22 * 28 / 2);
+  EXPECT_TRUE(std::filesystem::exists(folder_ / "curve" / "density.png"));
+}
+
+TEST_F(Program, RefusesToSparsifyWithoutKnowingWhatFor) {
+  ASSERT_EQ(run_program(train("run", "1")).status, 0);
+  const auto refusal = [&](std::vector<std::string> more) {
+    std::vector<std::string> arguments = {"sparsify", "--model", path("run/best.safetensors")};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    const ProgramResult result = run_program(arguments);
+    EXPECT_EQ(result.status, 2);
+    return result.err;
+  };
+  EXPECT_NE(refusal({}).find("--output"), std::string::npos);
+  EXPECT_NE(refusal({"--curve", path("c")}).find("--data"), std::string::npos);
+  EXPECT_NE(refusal({"--output", path("s"), "--by", "threshold"}).find("--threshold"),
+            std::string::npos);
+  EXPECT_NE(refusal({"--output", path("s"), "--by", "size"}).find("magnitude"), std::string::npos);
+  EXPECT_NE(refusal({"--output", path("s"), "--density", "1.5"}).find("1.5"), std::string::npos);
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "s"));
+}
+
 TEST_F(Program, TrainsEvaluatesExplainsAndPredicts) {
   const ProgramResult trained = run_program(train("run", "20"));
   ASSERT_EQ(trained.status, 0) << trained.err;

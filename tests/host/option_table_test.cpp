@@ -157,7 +157,7 @@ TEST(OptionTable, NumbersOutOfTheirRangeAreRefusedByWhoeverTakesThem) {
       ++seen;
     }
   });
-  EXPECT_EQ(seen, 18U);
+  EXPECT_EQ(seen, 19U);
 }
 
 TEST(OptionTable, WhatCSaysOfASolveIsTakenAndZeroSaysNothing) {

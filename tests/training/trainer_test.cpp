@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <limits>
 #include <nlohmann/json.hpp>
@@ -121,6 +123,70 @@ TYPED_TEST(TrainerTest, ResumingAfterAWholeEpochGivesTheBitsOfNotHavingStopped) 
   EXPECT_EQ(metrics_without_times(a), metrics_without_times(b));
   EXPECT_EQ(read_text(a / "best.safetensors"), read_text(b / "best.safetensors"));
   EXPECT_EQ(read_text(a / "last.safetensors"), read_text(b / "last.safetensors"));
+}
+
+TYPED_TEST(TrainerTest, PruningAndProximalStepsGoOnWithTheBitsOfNotHavingStopped) {
+  const auto options = [&](const std::string& folder) {
+    TrainerOptions options = this->options(folder, 4);
+    options.pruning = {.density = 0.3, .epochs = 2, .interval = 3};
+    options.optimizer.prox = 0.1;
+    return options;
+  };
+  auto undisturbed = this->model();
+  this->fit(undisturbed, options("undisturbed"));
+  EXPECT_TRUE(undisturbed.is_sparse("A"));
+  EXPECT_TRUE(undisturbed.is_sparse("D"));
+  // Before the first choice of entries, at one, between two, after the last.
+  for (const int stop_after : {2, 3, 7, 10, 15}) {
+    const std::string folder = "stopped_" + std::to_string(stop_after);
+    auto stopped = this->model();
+    TrainerOptions until = options(folder);
+    int asked = 0;
+    until.stop_requested = [&] { return asked++ == stop_after; };
+    ASSERT_EQ(this->fit(stopped, until), TrainingEnd::stopped);
+    auto resumed = this->model(99);
+    ASSERT_EQ(this->fit(resumed, options(folder), true), TrainingEnd::finished);
+    EXPECT_EQ(resumed.layout(), undisturbed.layout());
+    EXPECT_TRUE(same_bits(this->parameters(undisturbed), this->parameters(resumed)))
+        << "stopped after " << stop_after << " steps";
+    EXPECT_EQ(read_text(this->temporary_.path() / "undisturbed" / "last.safetensors"),
+              read_text(this->temporary_.path() / folder / "last.safetensors"));
+  }
+}
+
+TYPED_TEST(TrainerTest, PruningEndsAtItsDensityAndThePatternStays) {
+  auto model = this->model();
+  TrainerOptions options = this->options("", 3);
+  options.pruning = {.density = 0.25, .epochs = 1, .interval = 2};
+  std::vector<index_t> stored;
+  options.on_step = [&](const StepMetrics&) { stored.push_back(model.M().rows); };
+  this->fit(model, options);
+  const ModelShape& shape = model.shape();
+  const auto quarter = [](index_t rows, index_t cols) {
+    return static_cast<index_t>(std::llround(0.25 * static_cast<double>(rows * cols)));
+  };
+  EXPECT_EQ(model.csr("A").nnz, quarter(shape.states, shape.states));
+  EXPECT_EQ(model.csr("B").nnz, quarter(shape.states, shape.inputs));
+  EXPECT_EQ(stored.back(), model.M().rows);
+  auto dense = this->model();
+  TrainerOptions too_long = this->options("", 2);
+  too_long.pruning = {.density = 0.5, .epochs = 2};
+  EXPECT_TRUE(holds(text_of<InvalidArgument>([&] { this->fit(dense, too_long); }),
+                    {"pruning takes 2 epochs of 2"}));
+}
+
+TYPED_TEST(TrainerTest, ProximalStepsMakeEntriesOfAZeroAndKeepTheConstraint) {
+  auto model = this->model();
+  TrainerOptions options = this->options("", 4);
+  options.optimizer.prox = 1.0;
+  this->fit(model, options);
+  const auto A = this->fetch_double(std::as_const(model).A());
+  const auto zeros = std::ranges::count(A, 0.0);
+  EXPECT_GT(zeros, static_cast<std::ptrdiff_t>(A.size()) / 4);
+  EXPECT_LT(zeros, static_cast<std::ptrdiff_t>(A.size()));
+  const auto report =
+      examine_well_posedness(this->context(), std::as_const(model).A(), Activation{});
+  EXPECT_LE(report.inf_norm, 0.95);
 }
 
 TYPED_TEST(TrainerTest, ResumingInsideAnEpochGivesTheBitsOfNotHavingStopped) {
