@@ -13,17 +13,18 @@ namespace idl::cpu {
 /// Picard and adjoint iteration never look from one column to another, so the loop
 ///     while (some column is running) for each step: all columns
 /// is the same as, for each column, while (it is running) for each step: this column. Each thread
-/// works on some columns at a time (kernels/cpu/loop/column_slots.hpp) and takes the next one as
-/// soon as one of them has stopped. That way threads meet twice per solve, when A is packed and at
-/// the end, instead of several times per iteration, what they work on stays in the cache of their
-/// core, and no product goes on for a column that has stopped.
+/// works on some columns at a time (kernels/cpu/loop/column_slots.hpp, for a sparse A
+/// kernels/cpu/loop/sample_lanes.hpp) and takes the next one as soon as one of them has stopped.
+/// That way threads meet twice per solve, when A is packed and at the end, instead of several times
+/// per iteration, what they work on stays in the cache of their core, and no product goes on for a
+/// column that has stopped.
 class ColumnLoop {
  public:
   virtual ~ColumnLoop() = default;
 
   /// Of a valid solve; with SolveStart::given the steps that start it come before run(). Empty
-  /// unless A may be kept packed (PackedGemm::fits), and there are enough columns for each thread
-  /// to read all of it.
+  /// unless A may be kept packed (PackedGemm::fits) or is sparse, and there are enough columns for
+  /// each thread to read all of it.
   template <class T>
   static std::unique_ptr<ColumnLoop> make(const FixedPoint<T>& solve, int threads);
 

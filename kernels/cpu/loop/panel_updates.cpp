@@ -34,18 +34,22 @@ __attribute__((always_inline)) inline void update_line(const PanelRows<T>& rows,
     load<Magnitude<T>, W>(steps[p], step + p * k_pack_lanes);
     load<Magnitude<T>, W>(states[p], state + p * k_pack_lanes);
   }
-  for (index_t r = 0; r < rows.count; ++r) {
-    const index_t at = r * rows.stride + lane;
-    const T* __restrict s = rows.product + at;
-    const T* __restrict z = rows.given[0] + at;
+  const T* s = rows.product + lane;
+  const T* z = rows.given[0] + lane;
+  const T* old = rows.old + lane;
+  T* to = rows.next + lane;
+  // A store could change `rows`, as far as the compiler knows.
+  const index_t stride = rows.stride;
+  const index_t count = rows.count;
+  for (index_t r = 0; r < count; ++r, s += stride, z += stride, old += stride, to += stride) {
     T next[k_line_lanes<T>];
     for (index_t l = 0; l < k_line_lanes<T>; ++l) next[l] = phi(s[l] + z[l]);
     for (std::size_t p = 0; p < k_packs; ++p) {
       Pack<T, W> x, change;
       load<T, W>(x, next + p * k_pack_lanes);
-      load<T, W>(change, rows.old + at + p * k_pack_lanes);
+      load<T, W>(change, old + p * k_pack_lanes);
       change = x - change;
-      store<T, W>(x, rows.next + at + p * k_pack_lanes);
+      store<T, W>(x, to + p * k_pack_lanes);
       join<T, W>(steps[p], change);
       join<T, W>(states[p], x);
     }

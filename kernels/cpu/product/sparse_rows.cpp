@@ -73,7 +73,7 @@ __attribute__((always_inline)) inline void multiply_lines(const SparseRows<T>& r
   if constexpr (W == 64) {
     multiply_packs<T, W, Lines>(rows, X, sums);
   } else {
-    constexpr std::size_t k_packs = W == 32 ? 2 : 2;
+    constexpr std::size_t k_packs = 2;
     for (std::size_t at = 0; at < Lines * 64; at += k_packs * W) {
       const auto lane = static_cast<index_t>(at / sizeof(T));
       multiply_packs<T, W, k_packs>(rows, {X.data + lane, X.stride},
