@@ -113,7 +113,7 @@ int sparsify_model(const SparsifySettings& settings) {
 void add_sparsify(CLI::App& app, int& status) {
   auto settings = std::make_shared<SparsifySettings>();
   CLI::App* command =
-      app.add_subcommand("sparsify", "Keep the entries of a model that count, in compressed rows");
+      app.add_subcommand("sparsify", "Keep the entries of a model that count most");
   add_model_flags(*command, settings->model);
   command->add_option("--output", settings->output, "Model file to write (safetensors)");
   for_each_flag_of(settings->how, [&](std::string_view name, auto& value, std::string_view help,

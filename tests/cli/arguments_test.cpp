@@ -18,10 +18,11 @@ TEST(Arguments, AnUnknownCommandIsNamedWithThoseThereAre) {
     std::vector<std::string> arguments = {"frobnicate"};
     arguments.insert(arguments.end(), more.begin(), more.end());
     expect_refusal(run_program(arguments),
-                   {"unknown command 'frobnicate' (train, evaluate, predict, info)"});
+                   {"unknown command 'frobnicate' (train, evaluate, predict, sparsify, info)"});
   }
   expect_refusal(run_program({"--help", "frobnicate"}), {"'frobnicate'"});
-  expect_refusal(run_program({}), {"no command was given (train, evaluate, predict, info)"});
+  expect_refusal(run_program({}),
+                 {"no command was given (train, evaluate, predict, sparsify, info)"});
 }
 
 TEST(Arguments, AnUnknownFlagIsNamedOfWhateverCommand) {

@@ -122,9 +122,10 @@ TEST(OptionFlags, StandInAConfigurationInTheOrderThatTheyHaveAlwaysHad) {
   EXPECT_EQ(names,
             "data hidden epochs batch lr kappa activation alpha well-posedness bias no-D "
             "allow-unproven device threads precision init prefix override-metadata project "
-            "no-shuffle seed loss optimizer weight-decay momentum schedule schedule-period "
+            "no-shuffle seed loss optimizer weight-decay momentum prox schedule schedule-period "
             "schedule-gamma tolerance relative-tolerance max-iterations certified sweep "
-            "acceleration arithmetic batch-invariant checkpoint-interval limit ");
+            "acceleration arithmetic batch-invariant sparsify gradual sparsify-interval "
+            "sparsify-target checkpoint-interval limit ");
 }
 
 }  // namespace

@@ -36,7 +36,8 @@ CsrMatrix<float> random_csr(Context& context, index_t rows, index_t cols, float 
   for (index_t i = 0; i < rows; ++i) {
     const auto step = static_cast<std::int32_t>(cols / k_in_row);
     for (std::int32_t k = 0; k < k_in_row; ++k) {
-      arrays.col_indices.push_back(k * step + random.integer(0, step - 1));
+      arrays.col_indices.push_back(k * step +
+                                   static_cast<std::int32_t>(random.integer(0, step - 1)));
       arrays.values.push_back(scale * static_cast<float>(random.unit() - 0.5));
     }
     arrays.row_offsets.push_back(static_cast<std::int64_t>(arrays.values.size()));

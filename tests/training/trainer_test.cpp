@@ -126,26 +126,26 @@ TYPED_TEST(TrainerTest, ResumingAfterAWholeEpochGivesTheBitsOfNotHavingStopped) 
 }
 
 TYPED_TEST(TrainerTest, PruningAndProximalStepsGoOnWithTheBitsOfNotHavingStopped) {
-  const auto options = [&](const std::string& folder) {
+  const auto pruned = [&](const std::string& folder) {
     TrainerOptions options = this->options(folder, 4);
     options.pruning = {.density = 0.3, .epochs = 2, .interval = 3};
     options.optimizer.prox = 0.1;
     return options;
   };
   auto undisturbed = this->model();
-  this->fit(undisturbed, options("undisturbed"));
+  this->fit(undisturbed, pruned("undisturbed"));
   EXPECT_TRUE(undisturbed.is_sparse("A"));
   EXPECT_TRUE(undisturbed.is_sparse("D"));
   // Before the first choice of entries, at one, between two, after the last.
   for (const int stop_after : {2, 3, 7, 10, 15}) {
     const std::string folder = "stopped_" + std::to_string(stop_after);
     auto stopped = this->model();
-    TrainerOptions until = options(folder);
+    TrainerOptions until = pruned(folder);
     int asked = 0;
     until.stop_requested = [&] { return asked++ == stop_after; };
     ASSERT_EQ(this->fit(stopped, until), TrainingEnd::stopped);
     auto resumed = this->model(99);
-    ASSERT_EQ(this->fit(resumed, options(folder), true), TrainingEnd::finished);
+    ASSERT_EQ(this->fit(resumed, pruned(folder), true), TrainingEnd::finished);
     EXPECT_EQ(resumed.layout(), undisturbed.layout());
     EXPECT_TRUE(same_bits(this->parameters(undisturbed), this->parameters(resumed)))
         << "stopped after " << stop_after << " steps";
