@@ -49,7 +49,7 @@ class Measurement {
     return model;
   }
   ImplicitModel<T> gradually_pruned(double density) {
-    ImplicitModel<T> model = model_.clone(context_);
+    ImplicitModel<T> model(context_, model_.shape(), model_.options(), settings_.seed);
     // The pattern is there after gradual_epochs; an epoch more makes the last choice.
     train(model, settings_.gradual_epochs + std::max<std::int64_t>(settings_.fine_tune_epochs, 1),
           {.density = density, .epochs = settings_.gradual_epochs, .target = settings_.target});

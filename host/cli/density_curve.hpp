@@ -30,7 +30,8 @@ struct DensityPoint {
   index_t stored = 0;     ///< entries of the model
   double one_shot = 0;    ///< of the largest entries as they are
   double fine_tuned = 0;  ///< of the same after fine-tuning
-  double gradual = 0;     ///< pruned while training, then fine-tuned
+  /// Pruned while training from random parameters, then fine-tuned.
+  double gradual = 0;
   double random = 0;      ///< of entries at random, fine-tuned: the control
   double iterations = 0;  ///< of a solve of the model pruned gradually, mean
 };
@@ -38,7 +39,7 @@ struct DensityPoint {
 /// The densities of a curve.
 inline constexpr double k_curve_densities[] = {1, .5, .2, .1, .05, .02, .01};
 
-/// Measures the densities one after the other, each from `model`; on_point is told of each.
+/// Measures the densities one after the other; on_point is told of each.
 template <class T>
 std::vector<DensityPoint> measure_density_curve(
     Context& context, const ImplicitModel<T>& model, const DatasetPair& data,

@@ -93,11 +93,18 @@ void measure_curve(Context& context, const ImplicitModel<T>& model,
 
 template <class T>
 int sparsify_model(const SparsifySettings& settings) {
-  Context context({.device = parse_device(settings.device), .threads = settings.threads});
+  // The many trainings of a curve may warn many times: the first is shown.
+  std::int64_t warnings = 0;
+  const auto log = [&](Severity, std::string_view text) {
+    if (++warnings == 1) std::cerr << "idl: warning: " << text << std::endl;
+  };
+  Context context(
+      {.device = parse_device(settings.device), .log = log, .threads = settings.threads});
   const ImplicitModel<T> model = load_model<T>(context, settings.model.path, settings.model.load);
   if (!settings.curve.empty()) {
     measure_curve(context, model, settings);
     flush_answer();
+    if (warnings > 1) std::cerr << "idl: " << warnings - 1 << " more warnings" << std::endl;
   }
   if (settings.output.empty()) return k_success;
   const ImplicitModel<T> sparse = sparsify(context, model, settings.how);
@@ -112,8 +119,7 @@ int sparsify_model(const SparsifySettings& settings) {
 
 void add_sparsify(CLI::App& app, int& status) {
   auto settings = std::make_shared<SparsifySettings>();
-  CLI::App* command =
-      app.add_subcommand("sparsify", "Keep the entries of a model that count most");
+  CLI::App* command = app.add_subcommand("sparsify", "Keep the entries of a model that count most");
   add_model_flags(*command, settings->model);
   command->add_option("--output", settings->output, "Model file to write (safetensors)");
   for_each_flag_of(settings->how, [&](std::string_view name, auto& value, std::string_view help,
@@ -128,7 +134,8 @@ void add_sparsify(CLI::App& app, int& status) {
                       "Measure what the model loses at densities 1 to .01 with --data, and write "
                       "density.json and density.png into this folder");
   add_number(*command, "--gradual", measured.gradual_epochs, ranges::k_positive_count,
-             "With --curve: epochs over which entries are pruned");
+             "With --curve: epochs of training from random parameters, over which entries are "
+             "pruned");
   add_number(*command, "--fine-tune", measured.fine_tune_epochs, ranges::k_not_negative,
              "With --curve: epochs of training with the entries that are left");
   add_number(*command, "--batch", measured.batch_size, ranges::k_positive_count,
