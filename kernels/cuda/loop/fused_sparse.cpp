@@ -127,9 +127,9 @@ std::optional<Plan<T>> best_plan(const FixedPoint<T>& solve, const std::vector<i
     P.slots = count.slots;
     P.own = static_cast<int>((n + blocks - 1) / blocks);
     P.levels = static_cast<int>((lengths[0] + count.run - 1) / count.run);
-    const index_t positions = index_t{blocks} * P.own + 2 * k_zero_positions;
+    const index_t positions = positions_of(index_t{blocks} * P.own);
     if (positions > k_most_positions) return best;
-    P.positions = static_cast<int>(positions / k_zero_positions * k_zero_positions);
+    P.positions = static_cast<int>(positions);
     for (const int columns : {1, 2, 4}) {
       if (columns * static_cast<int>(sizeof(T)) > k_alignment) break;
       const SparseForm form = {blocks, columns};

@@ -145,6 +145,7 @@ class SparseLoop {
         thread_(static_cast<int>(threadIdx.x)),
         block_(static_cast<int>(blockIdx.x) % P.blocks),
         first_(block_ * P.own),
+        rows_(block_ < static_cast<int>(solve.X.rows) - (P.own - 1) * P.blocks ? P.own : P.own - 1),
         first_col_(static_cast<int>(blockIdx.x) / P.blocks * Columns) {}
 
   __device__ void run() {
@@ -189,12 +190,12 @@ class SparseLoop {
       words_[at] = word;
       if (Cluster) words_[at + P_.positions] = word;
     }
-    for (int at = thread_; at < P_.own; at += k_slot_threads) {
+    for (int at = thread_; at < rows_; at += k_slot_threads) {
       const std::int32_t row = P_.rows[first_ + at];
 #pragma unroll
       for (int c = 0; c < Columns; ++c) {
         const index_t j = first_col_ + c;
-        held_[c * P_.own + at] = row >= 0 && j < solve_.X.cols ? map_.hold(row, j) : Held{};
+        held_[c * P_.own + at] = j < solve_.X.cols ? map_.hold(row, j) : Held{};
       }
     }
     for (int level = thread_; level <= P_.levels; level += k_slot_threads)
@@ -221,8 +222,7 @@ class SparseLoop {
     Norm steps[Columns] = {};
     Norm states[Columns] = {};
 #pragma unroll(1)
-    for (int at = thread_; at < P_.own; at += k_slot_threads) {
-      if (P_.rows[first_ + at] < 0) break;  // the last ones
+    for (int at = thread_; at < rows_; at += k_slot_threads) {
       const Word sum = sum_of_row(at);
       Word x = words_[copy(iteration) + first_ + at];
 #pragma unroll
@@ -304,9 +304,8 @@ class SparseLoop {
   }
 
   __device__ void store_tile(std::int32_t iteration) {
-    for (int at = thread_; at < P_.own; at += k_slot_threads) {
+    for (int at = thread_; at < rows_; at += k_slot_threads) {
       const std::int32_t row = P_.rows[first_ + at];
-      if (row < 0) break;
       const Word x = words_[copy(iteration) + first_ + at];
 #pragma unroll
       for (int c = 0; c < Columns; ++c) {
@@ -331,6 +330,7 @@ class SparseLoop {
   int thread_;
   int block_;
   int first_;  // position of the block's rows
+  int rows_;   // of the block; the last blocks may have one less
   int first_col_;
   ColumnState<T> column_;  // lane c of each warp decides about column c
   unsigned running_;       // bit c: column c runs

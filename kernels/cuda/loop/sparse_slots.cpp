@@ -68,9 +68,8 @@ class Assignment {
       slots_.rows[at(position)] = static_cast<std::int32_t>(order[at(rank)]);
       position_[at(order[at(rank)])] = static_cast<int>(position);
     }
-    zeros_ = static_cast<int>(ceil_div(index_t{slots_.blocks} * slots_.own, k_zero_positions)) *
-             k_zero_positions;
-    slots_.positions = zeros_ + k_zero_positions;
+    slots_.positions = static_cast<int>(positions_of(index_t{slots_.blocks} * slots_.own));
+    zeros_ = slots_.positions - k_zero_positions;
     slots_.levels = n == 0 ? 0 : segments_of(order[0]);
   }
 

@@ -23,6 +23,11 @@ inline constexpr int k_zero_positions = 32;
 /// Positions are numbers of 16 bits.
 inline constexpr index_t k_most_positions = 65536;
 
+/// All positions, where so many have rows.
+constexpr index_t positions_of(index_t rows) {
+  return (rows + k_zero_positions - 1) / k_zero_positions * k_zero_positions + k_zero_positions;
+}
+
 /// A pattern on the host: row i holds the columns [row_offsets[i], row_offsets[i+1]).
 struct HostPattern {
   std::vector<std::int64_t> row_offsets;
