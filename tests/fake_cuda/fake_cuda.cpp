@@ -43,7 +43,8 @@ cudaError_t enqueue(const char* name, cudaStream_t stream) {
   const std::lock_guard lock(state().mutex);
   if (stream == nullptr || stream->graph == nullptr) return status;
   if (stream->spoiled) return cudaErrorStreamCaptureInvalidated;
-  stream->graph->nodes += static_cast<std::size_t>(state().nodes_of_a_launch);
+  const auto& nodes = state().nodes_of_a_launch;
+  stream->graph->nodes.insert(stream->graph->nodes.end(), nodes.begin(), nodes.end());
   return status;
 }
 
@@ -54,7 +55,8 @@ void reset() {
   s.failures.clear();
   s.actions.clear();
   s.spoiled_captures = 0;
-  s.nodes_of_a_launch = 1;
+  s.nodes_of_a_launch = {cudaGraphNodeTypeKernel};
+  s.copies = cudaMemcpyDeviceToDevice;
   s.not_loaded.clear();
   s.driver = CUDART_VERSION;
   this_thread() = {};
@@ -88,9 +90,14 @@ int spoiled_captures() {
   return state().spoiled_captures;
 }
 
-void set_nodes_of_a_launch(int nodes) {
+void set_nodes_of_a_launch(const std::vector<cudaGraphNodeType>& types) {
   const std::lock_guard lock(state().mutex);
-  state().nodes_of_a_launch = nodes;
+  state().nodes_of_a_launch = types;
+}
+
+void set_copies(cudaMemcpyKind kind) {
+  const std::lock_guard lock(state().mutex);
+  state().copies = kind;
 }
 
 void set_driver(int version) {

@@ -6,6 +6,7 @@
 
 #include <functional>
 #include <string>
+#include <vector>
 
 /// CUDA and cuBLASLt as far as the CUDA backend calls them, without a device: memory is the host's,
 /// kernels do nothing, captures are kept count of, and calls fail where a test says so. It shows
@@ -31,8 +32,10 @@ void spoil_captures();
 /// Captures that were spoiled so far.
 int spoiled_captures();
 
-/// How many graph nodes a kernel becomes in a capture.
-void set_nodes_of_a_launch(int nodes);
+/// Which graph nodes a kernel becomes in a capture; one for a kernel, unless a test says so.
+void set_nodes_of_a_launch(const std::vector<cudaGraphNodeType>& types);
+/// Between which places the copies of memcpy nodes go.
+void set_copies(cudaMemcpyKind kind);
 
 /// What cudaDriverGetVersion says from here on.
 void set_driver(int version);

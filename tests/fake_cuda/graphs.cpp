@@ -68,12 +68,20 @@ cudaError_t cudaGraphDestroy(cudaGraph_t graph) {
   return cuda_call("cudaGraphDestroy");
 }
 cudaError_t cudaGraphGetNodes(cudaGraph_t graph, cudaGraphNode_t* nodes, size_t* count) {
-  *count = graph->nodes;
-  for (std::size_t i = 0; nodes != nullptr && i < *count; ++i) nodes[i] = nullptr;
+  *count = graph->nodes.size();
+  // Nobody but the functions below looks at a node: its handle is its type.
+  for (std::size_t i = 0; nodes != nullptr && i < *count; ++i)
+    nodes[i] = reinterpret_cast<cudaGraphNode_t>(static_cast<std::size_t>(graph->nodes[i]) + 1);
   return cuda_call("cudaGraphGetNodes");
 }
-cudaError_t cudaGraphNodeGetType(cudaGraphNode_t, cudaGraphNodeType* type) {
-  *type = cudaGraphNodeTypeKernel;
+cudaError_t cudaGraphNodeGetType(cudaGraphNode_t node, cudaGraphNodeType* type) {
+  *type = static_cast<cudaGraphNodeType>(reinterpret_cast<std::size_t>(node) - 1);
+  return cudaSuccess;
+}
+cudaError_t cudaGraphMemcpyNodeGetParams(cudaGraphNode_t, cudaMemcpy3DParms* copy) {
+  const std::lock_guard lock(state().mutex);
+  *copy = {};
+  copy->kind = state().copies;
   return cudaSuccess;
 }
 cudaError_t cudaGraphConditionalHandleCreate(cudaGraphConditionalHandle* handle, cudaGraph_t,
@@ -85,7 +93,7 @@ cudaError_t cudaGraphAddNode(cudaGraphNode_t* node, cudaGraph_t graph, const cud
                              const cudaGraphEdgeData*, size_t, cudaGraphNodeParams* parameters) {
   *node = nullptr;
   graph->body = make_graph();
-  graph->nodes += 1;
+  graph->nodes.push_back(cudaGraphNodeTypeConditional);
   parameters->conditional.phGraph_out = &graph->body;
   return cuda_call("cudaGraphAddNode");
 }

@@ -133,7 +133,7 @@ TEST_F(ConditionalNodes, AndAQuestionThatAnOldDriverCannotAnswerAreNoReasonToRef
 
 TEST_F(ConditionalNodes, ThatCannotBeMadeAreReplacedByBlocks) {
   // The start of a loop becomes more nodes than a loop can begin with.
-  fake::set_nodes_of_a_launch(2);
+  fake::set_nodes_of_a_launch({cudaGraphNodeTypeKernel, cudaGraphNodeTypeKernel});
   EXPECT_NE(compile_loop(), nullptr);
   backend().choose_loop_strategy(LoopStrategy::conditional_node);
   EXPECT_THROW(compile_loop(), NotSupported);

@@ -7,13 +7,14 @@
 #include <mutex>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "tests/fake_cuda/fake_cuda.hpp"
 
 // What CUDA's handles point to.
 
 struct CUgraph_st {
-  std::size_t nodes = 0;
+  std::vector<cudaGraphNodeType> nodes;
   cudaGraph_t body = nullptr;  // of its conditional node
 };
 
@@ -47,7 +48,8 @@ struct State {
   std::set<cudaStream_t> capturing;
   std::set<cudaGraph_t> graphs;  // those that are let go on purpose are no leaks
   int spoiled_captures = 0;
-  int nodes_of_a_launch = 1;
+  std::vector<cudaGraphNodeType> nodes_of_a_launch{cudaGraphNodeTypeKernel};
+  cudaMemcpyKind copies = cudaMemcpyDeviceToDevice;
   void* last_pinned = nullptr;
 };
 

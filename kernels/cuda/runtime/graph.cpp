@@ -15,15 +15,27 @@
 namespace idl::cuda {
 namespace {
 
+bool copies_within_device(cudaGraphNode_t node) {
+  cudaMemcpy3DParms copy = {};
+  IDL_CUDA_CHECK(cudaGraphMemcpyNodeGetParams(node, &copy));
+  return copy.kind == cudaMemcpyDeviceToDevice;
+}
+
+/// Libraries decide what their work becomes in a graph. Drivers have been seen to run bodies with
+/// several memset nodes wrongly.
 /// @throws NotSupported for what must not be in the body of a conditional node
 void check_body(cudaGraph_t graph) {
+  int memsets = 0;
   for (cudaGraphNode_t node : nodes_of(graph)) {
     cudaGraphNodeType type = cudaGraphNodeTypeEmpty;
     IDL_CUDA_CHECK(cudaGraphNodeGetType(node, &type));
-    const bool allowed = type == cudaGraphNodeTypeKernel || type == cudaGraphNodeTypeMemcpy ||
-                         type == cudaGraphNodeTypeMemset || type == cudaGraphNodeTypeEmpty;
+    if (type == cudaGraphNodeTypeMemset) ++memsets;
+    const bool allowed = type == cudaGraphNodeTypeKernel || type == cudaGraphNodeTypeEmpty ||
+                         (type == cudaGraphNodeTypeMemset && memsets == 1) ||
+                         (type == cudaGraphNodeTypeMemcpy && copies_within_device(node));
     if (!allowed) {
       throw NotSupported("a graph node of type " + std::to_string(static_cast<int>(type)) +
+                         (memsets > 1 ? " after another one" : "") +
                          " cannot be in a conditional body");
     }
   }
