@@ -4,7 +4,8 @@ that each may take at most. tests/gpu_check demands that every filter finds some
 
 #: programs of a build, in its folders tests, bench and bin
 TESTS = ("kernels", "host", "golden", "training")
-BENCHES = ("solve", "train_step", "loops", "strategies", "inference", "adjoint", "projection")
+BENCHES = ("solve", "train_step", "loops", "strategies", "inference", "adjoint", "projection",
+           "sparse_loops")
 PROGRAMS = (*(f"tests/idl_test_{name}" for name in TESTS), *(f"bench/bench_{name}" for name in BENCHES),
             "bench/bench_ours", "bin/idl")
 #: trained here; what the trained cases of benches and peers read
@@ -15,7 +16,7 @@ ON_GPU = "*/cuda_*:Cuda*:HostWaits*"
 #: what all others stand on; they run one after the other, before the others
 BASIC_SUITES = (("kernels", "CudaDevices."), ("kernels", "CudaBackendTest."),
                 ("kernels", "CudaLoopTest."), ("kernels", "GemmTest/cuda_f32."),
-                ("kernels", "FusedLoopTest/cuda_f32."))
+                ("kernels", "FusedLoopTest/cuda_f32."), ("kernels", "FusedSparseTest/cuda_f32."))
 BASIC_SECONDS = 20
 SUITE_SECONDS = 60
 ALL_SUITES_SECONDS = 100
@@ -32,20 +33,22 @@ SANITIZER_SECONDS = 35
 #: compute-sanitizer's tools and the tests that they watch, by short suites
 SANITIZED = (
     ("memcheck", "PicardUpdate*cuda_f32*:AdjointUpdate*cuda_f32*:ProjectRowsL1*cuda_f32*"
-                 ":UpdateParameters*cuda_f32*:FusedLoop*cuda_f32.ClustersTake*:CudaLoopTest.LoopsRun*"),
+                 ":UpdateParameters*cuda_f32*:FusedLoop*cuda_f32.ClustersTake*:CudaLoopTest.LoopsRun*"
+                 ":FusedSparse*cuda_f32.*"),
     ("racecheck", "FusedLoop*cuda_f32.ClustersTake*:FusedLoop*cuda_f32.ColumnsHave*"
-                  ":ProjectRowsL1*cuda_f32*"),
+                  ":ProjectRowsL1*cuda_f32*:FusedSparse*cuda_f32.CountsAs*"),
 )
 
 TIMED_BENCHES = (
     ("train_step", 25, "f32/(random/n(100|300|1024)_|trained)"),
-    ("solve", 50, "^solve/.*/f32/random/n(100|300|1000|1024)_"),
+    ("solve", 45, "^solve/.*/f32/random/n(100|300|1000|1024)_"),
     ("loops", 10, "."),
-    ("strategies", 40, "f32"),
+    ("sparse_loops", 15, "n(300|1024|4096)_"),
+    ("strategies", 35, "f32"),
     ("inference", 15, "."),
     ("solve", 25, "^solve/.*/f32/(random/n4096_|trained)"),
     ("projection", 20, "f32"),
-    ("adjoint", 15, "f32/random/n(100|300|1024|4096)_"),
+    ("adjoint", 10, "f32/random/n(100|300|1024|4096)_"),
 )
 #: of which cuBLASLt says what it does
 LOGGED_SOLVE = "^solve/.*/f32/random/n1024_p3072_m1024/manual"

@@ -64,6 +64,12 @@ class Cases(unittest.TestCase):
         replay = self.figures("simt_loops", "cuda:0", "replay")
         self.assertEqual(set(replay.values()), {"the emulation has no graphs to replay"})
 
+    def test_sparse_loops_give_right_answers_on_both_devices(self):
+        for program, device in (("sparse_loops", "cpu"), ("simt_sparse_loops", "cuda:0")):
+            figures = self.figures(program, device, "n64_")
+            self.assertEqual(figures, {f"sparse_loops/{device}/f32/n64_m1_density10/{way}": ""
+                                       for way in ("fused", "conditional_node")})
+
     def test_strategies_give_right_answers(self):
         loops = self.figures("simt_strategies", "cuda:0", "f32/n64_m1/(fused|conditional)")
         self.assertEqual(len(loops), 2)
