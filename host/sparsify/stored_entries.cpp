@@ -80,24 +80,6 @@ std::vector<double> magnitudes_of(const StoredEntries& entries, std::span<const 
   return magnitudes;
 }
 
-/// A matrix of `entries`, as M has them.
-template <class T>
-ModelMatrix<T> matrix_of(Context& context, const StoredEntries& entries, std::span<const T> M) {
-  std::vector<T> values;
-  values.reserve(entries.places.size());
-  for (const std::size_t place : entries.places) values.push_back(M[place]);
-  if (entries.sparse)
-    return CsrMatrix<T>(context, entries.rows, entries.cols, entries.row_offsets,
-                        entries.col_indices, values);
-  // The entries are row by row.
-  std::vector<T> by_columns(values.size());
-  const auto rows = static_cast<std::size_t>(entries.rows);
-  const auto cols = static_cast<std::size_t>(entries.cols);
-  for (std::size_t i = 0; i < rows; ++i)
-    for (std::size_t j = 0; j < cols; ++j) by_columns[i + j * rows] = values[i * cols + j];
-  return Matrix<T>::from_host(context, entries.rows, entries.cols, by_columns);
-}
-
 }  // namespace
 
 template <class T>
@@ -160,13 +142,36 @@ std::vector<bool> choose_entries(const StoredEntries& entries, std::span<const T
 }
 
 template <class T>
-ImplicitModel<T> model_of_entries(Context& context, const std::vector<StoredEntries>& entries,
-                                  std::span<const T> M, const ModelOptions& options) {
+ModelMatrix<T> matrix_of(Context& context, const StoredEntries& entries, std::span<const T> M) {
+  std::vector<T> values;
+  values.reserve(entries.places.size());
+  for (const std::size_t place : entries.places) values.push_back(M[place]);
+  if (entries.sparse)
+    return CsrMatrix<T>(context, entries.rows, entries.cols, entries.row_offsets,
+                        entries.col_indices, values);
+  // The entries are row by row.
+  std::vector<T> by_columns(values.size());
+  const auto rows = static_cast<std::size_t>(entries.rows);
+  const auto cols = static_cast<std::size_t>(entries.cols);
+  for (std::size_t i = 0; i < rows; ++i)
+    for (std::size_t j = 0; j < cols; ++j) by_columns[i + j * rows] = values[i * cols + j];
+  return Matrix<T>::from_host(context, entries.rows, entries.cols, by_columns);
+}
+
+template <class T>
+ModelMatrices<T> matrices_of(Context& context, const std::vector<StoredEntries>& entries,
+                             std::span<const T> M) {
   ModelMatrices<T> matrices = {.A = matrix_of(context, entries[0], M),
                                .B = matrix_of(context, entries[1], M),
                                .C = matrix_of(context, entries[2], M)};
   if (entries.size() > 3) matrices.D = matrix_of(context, entries[3], M);
-  return ImplicitModel<T>(context, matrices, options);
+  return matrices;
+}
+
+template <class T>
+ImplicitModel<T> model_of_entries(Context& context, const std::vector<StoredEntries>& entries,
+                                  std::span<const T> M, const ModelOptions& options) {
+  return ImplicitModel<T>(context, matrices_of(context, entries, M), options);
 }
 
 template <class T>
@@ -191,6 +196,12 @@ template std::vector<bool> choose_entries(const StoredEntries&, std::span<const 
                                           const SparsifyOptions&);
 template std::vector<bool> choose_entries(const StoredEntries&, std::span<const double>,
                                           const SparsifyOptions&);
+template ModelMatrix<float> matrix_of(Context&, const StoredEntries&, std::span<const float>);
+template ModelMatrix<double> matrix_of(Context&, const StoredEntries&, std::span<const double>);
+template ModelMatrices<float> matrices_of(Context&, const std::vector<StoredEntries>&,
+                                          std::span<const float>);
+template ModelMatrices<double> matrices_of(Context&, const std::vector<StoredEntries>&,
+                                           std::span<const double>);
 template ImplicitModel<float> model_of_entries(Context&, const std::vector<StoredEntries>&,
                                                std::span<const float>, const ModelOptions&);
 template ImplicitModel<double> model_of_entries(Context&, const std::vector<StoredEntries>&,

@@ -36,7 +36,16 @@ template <class T>
 std::vector<bool> choose_entries(const StoredEntries& entries, std::span<const T> M,
                                  const SparsifyOptions& options);
 
-/// A model of these entries with the values that they have in M.
+/// The matrix of these entries with the values that they have in M.
+template <class T>
+ModelMatrix<T> matrix_of(Context& context, const StoredEntries& entries, std::span<const T> M);
+
+/// The matrices of a model of these entries with the values that they have in M.
+template <class T>
+ModelMatrices<T> matrices_of(Context& context, const std::vector<StoredEntries>& entries,
+                             std::span<const T> M);
+
+/// A model of them.
 template <class T>
 ImplicitModel<T> model_of_entries(Context& context, const std::vector<StoredEntries>& entries,
                                   std::span<const T> M, const ModelOptions& options);

@@ -3,6 +3,8 @@
 
 #include <cstdint>
 #include <string_view>
+#include <type_traits>
+#include <vector>
 
 #include "idl/context.hpp"
 #include "idl/export.hpp"
@@ -70,5 +72,33 @@ IDL_EXPORT ImplicitModel<T> sparsify(Context& context, const ImplicitModel<T>& m
 /// Its matrices in compressed rows stay such. @throws OutOfMemory
 template <class T>
 IDL_EXPORT ImplicitModel<T> compact(Context& context, const ImplicitModel<T>& model);
+
+/// How far pruning moves a model's answers at most, for each sample of a calibration set. +inf says
+/// that nothing is known.
+struct PruningBound {
+  std::vector<double> state;   ///< upper bounds of ‖x − x̃‖∞
+  std::vector<double> output;  ///< upper bounds of ‖y − ỹ‖∞
+  double worst_state = 0;      ///< the largest of `state`; 0 without samples
+  double worst_output = 0;     ///< the largest of `output`; 0 without samples
+};
+
+/// Bounds of the difference between the exact answers x, y of `model` and x̃, ỹ of `pruned` to the
+/// columns of U (p×m), rounding included:
+///
+///     |x − x̃| <= (I − L_φ|Ã|)⁻¹ L_φ (E_A|x| + E_B|u|),   |y − ỹ| <= |C̃||x − x̃| + E_C|x| + E_D|u|
+///
+/// with E_A = |A − Ã| and so on, u with its 1 where there is a bias, and a D that is missing for
+/// zero. The bound is itself the prediction of an implicit model, with the parameters L_φ|Ã|,
+/// L_φ[E_A E_B], |C̃|, [E_C E_D], φ the identity and [|x|; |u|] as its inputs, and its certificate
+/// is added. Computed in double; what is sparse stays sparse. +inf for the samples of which either
+/// solve has no certificate: of all where L_φ‖A‖∞ >= 1 and nothing else proves the model
+/// well-posed, and of those that are not finite.
+/// Source: El Ghaoui et al. 2021, Theorem 5.1, with the resolvent of the pruned matrix.
+/// @throws InvalidArgument (the two differ in shape, activation or bias; U has other rows; another
+/// device), OutOfMemory
+template <class T>
+IDL_EXPORT PruningBound pruning_bound(Context& context, const ImplicitModel<T>& model,
+                                      const ImplicitModel<T>& pruned,
+                                      std::type_identity_t<ConstMatrixView<T>> U);
 
 }  // namespace idl

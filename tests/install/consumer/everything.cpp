@@ -52,6 +52,8 @@ void name_models() {
        &ImplicitModel<T>::predict_into, &ImplicitModel<T>::clone, &save_model<T>, &load_model<T>,
        &evaluate<T>, &Optimizer<T>::step, &Optimizer<T>::take_left_out, &Trainer<T>::resume,
        &Trainer<T>::fit);
+  name(&ImplicitModel<T>::csr, &ImplicitModel<T>::is_sparse, &sparsify<T>, &compact<T>,
+       &pruning_bound<T>);
   using Solve = SolveReport (Pass::*)();
   using SolveInto = void (Pass::*)(SolveReport&);
   name(static_cast<Solve>(&Pass::forward), static_cast<SolveInto>(&Pass::forward),
@@ -81,8 +83,8 @@ void name_devices_and_texts() {
   using namespace idl;
   name(&version, &parse_device, &cuda_devices, &best_device, &describe, &lipschitz_constant,
        &has_alpha, &parse_activation, &parse_sweep, &parse_acceleration, &parse_precision,
-       &all_activations, &parse_loss, &parse_optimizer, &parse_schedule, &parse_well_posedness,
-       &detail::throw_invalid_argument);
+       &parse_sparsify_rule, &parse_sparsify_target, &all_activations, &parse_loss,
+       &parse_optimizer, &parse_schedule, &parse_well_posedness, &detail::throw_invalid_argument);
   name(static_cast<std::string (*)(Device)>(&to_string),
        static_cast<std::string_view (*)(ActivationKind)>(&to_string),
        static_cast<std::string_view (*)(SolveStatus)>(&to_string),
@@ -92,7 +94,9 @@ void name_devices_and_texts() {
        static_cast<std::string_view (*)(LossKind)>(&to_string),
        static_cast<std::string_view (*)(OptimizerKind)>(&to_string),
        static_cast<std::string_view (*)(ScheduleKind)>(&to_string),
-       static_cast<std::string_view (*)(WellPosednessKind)>(&to_string));
+       static_cast<std::string_view (*)(WellPosednessKind)>(&to_string),
+       static_cast<std::string_view (*)(SparsifyRule)>(&to_string),
+       static_cast<std::string_view (*)(SparsifyTarget)>(&to_string));
   name(static_cast<std::string (*)(const Assumption&)>(&to_text),
        static_cast<std::string (*)(const ConstraintDistance&, const WellPosedness&)>(&to_text));
   name(&Context::describe, &Context::device, &Context::stream, &Context::synchronize,
