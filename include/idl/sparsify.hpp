@@ -101,4 +101,25 @@ IDL_EXPORT PruningBound pruning_bound(Context& context, const ImplicitModel<T>& 
                                       const ImplicitModel<T>& pruned,
                                       std::type_identity_t<ConstMatrixView<T>> U);
 
+/// What is left of a model, and where it was.
+template <class T>
+struct ReducedModel {
+  ImplicitModel<T> model;            ///< with the same outputs, dense where the old one is
+  std::vector<index_t> kept_states;  ///< of each state its index in the old model, ascending
+  std::vector<index_t> kept_inputs;  ///< of each input its index in the old model, ascending
+};
+
+/// The model without what its outputs do not depend on:
+///  - states that no output reads, neither itself nor through other states;
+///  - states that are always zero: φ(0) = 0, and neither an input nor the bias reaches them;
+///  - with a bias, states that are constant: neither inputs nor other states reach them. What they
+///    contribute goes into the bias, in double and rounded once; without D they stay where an
+///    output reads them and they are not zero;
+///  - inputs that nothing reads.
+/// One state and one input stay in any case. All other parameters keep their bits. An entry that is
+/// stored and zero counts as none. Answers stay the same up to rounding; the inputs of the smaller
+/// model are the rows kept_inputs of U. @throws OutOfMemory
+template <class T>
+IDL_EXPORT ReducedModel<T> remove_dead(Context& context, const ImplicitModel<T>& model);
+
 }  // namespace idl
