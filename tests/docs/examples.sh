@@ -44,6 +44,14 @@ for file in metrics.jsonl best.safetensors last.safetensors checkpoint.safetenso
   [[ -s $folder/run/$file ]] || fail "train: $file was not written"
 done
 
+echo "== sparse_fashion_mnist"
+"$examples/sparse_fashion_mnist" "$folder" "$folder/sparse" 4 20 0.2 | tee "$folder/out"
+grep -qE '^pruned at once: accuracy [0-9.e-]+, states moved by at most [0-9.e-]+, outputs by at most [0-9.e-]+$' \
+  "$folder/out" || fail "sparse: no bound"
+grep -q '^  A: 80 of 400 entries$' "$folder/out" || fail "sparse: A was not pruned to its density"
+grep -qE '^loaded: outputs of 100 samples differ by at most [0-9.e-]+, ' "$folder/out" ||
+  fail "sparse: the saved model was not loaded"
+
 if [[ $library == *.so* ]] && "$python" -c 'import numpy' 2>/dev/null; then
   echo "== predict_with_ctypes.py"
   "$python" "$here/../../examples/predict_with_ctypes.py" --library "$library" --device cpu \

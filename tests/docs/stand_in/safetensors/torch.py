@@ -6,7 +6,7 @@ import struct
 
 import numpy as np
 
-_TYPES = {"F32": "<f4", "F64": "<f8"}
+_TYPES = {"F32": "<f4", "F64": "<f8", "I32": "<i4", "I64": "<i8"}
 
 
 def save_file(tensors, path):
