@@ -21,7 +21,8 @@ struct Variant {
   SolverOptions options{};
   LoopStrategy strategy = LoopStrategy::automatic;
   LoopStrategy usual = LoopStrategy::automatic;  ///< what it is compared with
-  /// With the strictly upper part of A alone: by substitution, which the usual way knows nothing of.
+  /// With the strictly upper part of A alone: by substitution, which the usual way knows nothing
+  /// of.
   bool strictly_upper = false;
 };
 
