@@ -179,11 +179,12 @@ struct UpdateParameters {
   Projection<T> projection{};
 };
 
-/// sums_i = Σ_j |A_ij|.
+/// sums_i = Σ_j |A_ij w_j|; w is 1 without weights.
 template <class T>
 struct RowAbsSums {
   ConstMatrixView<T> A;
   VectorView<T> sums;
+  VectorView<const T> weights{};  ///< optional, one for each column
 };
 
 /// sums_i = Σ_j |A_ij| over the stored entries, summed in double.

@@ -228,7 +228,9 @@ template <class T>
 void check(const RowAbsSums<T>& r, Device device) {
   OperandChecks checks("RowAbsSums", device);
   checks.input("A", r.A);
+  checks.input("weights", r.weights);
   checks.output("sums", r.sums);
+  if (r.weights.size > 0) checks.per_column("weights", r.weights, "A", r.A);
   checks.per_row("sums", r.sums, "A", r.A);
   checks.apart();
 }

@@ -25,6 +25,25 @@ TYPED_TEST(RowAbsSumsTest, EqualsTheNaiveSumInEveryShape) {
     }
 }
 
+TYPED_TEST(RowAbsSumsTest, WeightsMultiplyTheColumns) {
+  using T = typename TypeParam::Scalar;
+  for (const index_t rows : {1, 2, 300}) {
+    std::vector<double> A(static_cast<std::size_t>(3 * rows));
+    for (std::size_t k = 0; k < A.size(); ++k) A[k] = static_cast<double>(k % 7) - 3;
+    const auto sums = this->reals(rows, -1);
+    this->run(RowAbsSums<T>{
+        .A = this->view(rows, 3, A), .sums = sums, .weights = this->reals({0.5, -8, 2})});
+    const auto values = this->fetch_reals(sums);
+    const auto size = static_cast<std::size_t>(rows);
+    for (std::size_t i = 0; i < size; ++i)
+      EXPECT_EQ(values[i],
+                0.5 * std::abs(A[i]) + 8 * std::abs(A[i + size]) + 2 * std::abs(A[i + 2 * size]));
+  }
+  EXPECT_TRUE(holds(this->refusal_of(RowAbsSums<T>{
+                        .A = this->view(2, 3), .sums = this->reals(2), .weights = this->reals(2)}),
+                    {"weights has 2 elements", "3 columns"}));
+}
+
 TYPED_TEST(RowAbsSumsTest, NanStaysInItsRowAndWrongSizesAreRefused) {
   using T = typename TypeParam::Scalar;
   const auto sums = this->reals(2);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 
 #include "kernels/cpu/runtime/execute.hpp"
@@ -83,6 +84,18 @@ __attribute__((always_inline)) inline void sum_rows(const T* a, index_t ld, inde
   }
 }
 
+// The same with weights, all sums in double: seldom, and of few columns.
+template <class T>
+void weighted_sum_rows(const RowAbsSums<T>& r, index_t first, index_t rows) {
+  double totals[k_task_rows] = {};
+  for (index_t j = 0; j < r.A.cols; ++j) {
+    const T* a = r.A.data + first + j * r.A.ld;
+    const auto weight = static_cast<double>(r.weights.data[j]);
+    for (index_t i = 0; i < rows; ++i) totals[i] += std::abs(static_cast<double>(a[i]) * weight);
+  }
+  for (index_t i = 0; i < rows; ++i) r.sums.data[first + i] = static_cast<T>(totals[i]);
+}
+
 }  // namespace
 
 template <class T>
@@ -90,9 +103,10 @@ void execute(const RowAbsSums<T>& r, Scratch&) {
   const index_t tasks = (r.A.rows + k_task_rows - 1) / k_task_rows;
   parallel_for(tasks, k_task_rows * r.A.cols, [&](index_t task) {
     const index_t first = task * k_task_rows;
+    const index_t rows = std::min(k_task_rows, r.A.rows - first);
+    if (r.weights.size > 0) return weighted_sum_rows(r, first, rows);
     with_widest_vectors([&](auto width) __attribute__((always_inline)) {
-      sum_rows<T, width(), k_most_packs>(r.A.data + first, r.A.ld,
-                                         std::min(k_task_rows, r.A.rows - first), r.A.cols,
+      sum_rows<T, width(), k_most_packs>(r.A.data + first, r.A.ld, rows, r.A.cols,
                                          r.sums.data + first);
     });
   });

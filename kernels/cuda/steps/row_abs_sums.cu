@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// sums_i = Σ_j |A_ij|.
+// sums_i = Σ_j |A_ij w_j|.
 //
 // A block takes eight rows (rows.cuh); each thread sums every 32nd entry of its row in double, the
 // block adds the threads of a row in a fixed tree. 1 read of the matrix.
@@ -12,14 +12,15 @@ namespace idl::cuda {
 namespace {
 
 template <class T>
-__global__ void row_abs_sums_kernel(ConstMatrixView<T> A, T* sums) {
+__global__ void row_abs_sums_kernel(ConstMatrixView<T> A, const T* weights, T* sums) {
   __shared__ SlabShared<double> shared;
   const RowSeat seat = row_seat();
   const index_t i = static_cast<index_t>(blockIdx.x) * k_slab_rows + seat.row;
   double sum = 0;
   if (i < A.rows) {
     for (index_t j = seat.rank; j < A.cols; j += k_row_threads) {
-      sum += std::abs(static_cast<double>(A.data[i + j * A.ld]));
+      const double weight = weights == nullptr ? 1.0 : static_cast<double>(weights[j]);
+      sum += std::abs(static_cast<double>(A.data[i + j * A.ld]) * weight);
     }
   }
   sum = row_reduce(sum, Plus{}, shared);
@@ -32,7 +33,7 @@ template <class T>
 void row_abs_sums(const RowAbsSums<T>& row_sums, CUstream_st* stream) {
   if (row_sums.A.rows == 0) return;
   launch(row_abs_sums_kernel<T>, slab_shape(row_sums.A.rows), stream, row_sums.A,
-         row_sums.sums.data);
+         row_sums.weights.size > 0 ? row_sums.weights.data : nullptr, row_sums.sums.data);
 }
 
 template void row_abs_sums(const RowAbsSums<float>&, CUstream_st*);
