@@ -118,7 +118,8 @@ SolveSteps steps_of(const FixedPoint<T>& solve) {
     const LinearMap<T> A =
         blocks.size() == 1 ? solve.A : rows_of(solve.A, rows.first, rows.count, solve.transpose);
     append(steps.iteration,
-           product_steps<T>(A, solve.X, solve.product.row_range(rows.first, rows.count), options));
+           product_steps<T>(A, solve.X, solve.product.row_range(rows.first, rows.count), options,
+                            solve.inner));
     std::visit([&](const auto& update) { steps.iteration.emplace_back(rows_of(update, rows)); },
                update_of(solve));
   }
@@ -134,6 +135,11 @@ void validate(const FixedPoint<T>& solve, Device device) {
     checks.fail("A is " + OperandChecks::shape(n, cols(solve.A)) + ", expected a square");
   checks.equal("X", solve.X.rows, "rows", "A", n, "rows");
   checks.same_shape("product", solve.product, "X", solve.X);
+  if (const auto* low_rank = std::get_if<LowRankMap<T>>(&solve.A)) {
+    checks.equal("R", low_rank->R.cols, "columns", "L", low_rank->L.cols, "columns");
+    checks.equal("inner", solve.inner.rows, "rows", "L", low_rank->L.cols, "columns");
+    checks.equal("inner", solve.inner.cols, "columns", "X", solve.X.cols, "columns");
+  }
   if (const auto* map = std::get_if<PicardMap<T>>(&solve.f)) {
     checks.same_shape("Z", map->Z, "X", solve.X);
   } else {

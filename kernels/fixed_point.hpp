@@ -63,8 +63,8 @@ enum class SolveStart : std::uint8_t {
 };
 
 /// The iteration of X, n×m, with op(A) n×n. Columns are independent of each other. A launch applies
-/// f at most decision.max_iterations times. What it leaves in `product` and in `mix` is undefined,
-/// and so is Ψ where a derivative makes it.
+/// f at most decision.max_iterations times. What it leaves in `product`, in `inner` and in `mix` is
+/// undefined, and so is Ψ where a derivative makes it.
 template <class T>
 struct FixedPoint {
   LinearMap<T> A;
@@ -72,6 +72,8 @@ struct FixedPoint {
   bool batch_invariant = false;  ///< a column's bits depend on no other column, nor on its place
   MatrixView<T> X;
   MatrixView<T> product;  ///< n×m, for op(A)X
+  /// inner_rows(A)×m, for what lies between the two products of A = LRᵀ; none for every other A.
+  MatrixView<T> inner{};
   std::variant<PicardMap<T>, AdjointMap<T>> f;
   ColumnStatus<T> columns;
   VectorView<T> step_norms;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <algorithm>
 #include <optional>
 #include <variant>
 
@@ -33,36 +34,74 @@ struct CsrMap {
   index_t longest_row = 0;  ///< entries of the longest row of A or of Aᵀ
 };
 
+/// A = LRᵀ, with as many columns of L as of R: the rank at most. Its entries are never made; what
+/// lies between the two products, RᵀX or LᵀX, is memory that a product is given. Its row sums are
+/// those of |L||R|ᵀ, which bound those of |A| and the rounding of both products. Underflow between
+/// them is not told from other underflow: factors of like size are expected.
 template <class T>
-using LinearMap = std::variant<DenseMap<T>, StrictlyUpperMap<T>, CsrMap<T>>;
+struct LowRankMap {
+  ConstMatrixView<T> L;
+  ConstMatrixView<T> R;
+};
+
+template <class T>
+using LinearMap = std::variant<DenseMap<T>, StrictlyUpperMap<T>, CsrMap<T>, LowRankMap<T>>;
 
 template <class Kind>
 inline constexpr bool k_is_sparse = false;
 template <class T>
 inline constexpr bool k_is_sparse<CsrMap<T>> = true;
+template <class Kind>
+inline constexpr bool k_is_low_rank = false;
+template <class T>
+inline constexpr bool k_is_low_rank<LowRankMap<T>> = true;
 
 template <class T>
 index_t rows(const LinearMap<T>& map) {
-  return std::visit([](const auto& kind) { return kind.A.rows; }, map);
+  return std::visit(
+      []<class Kind>(const Kind& kind) {
+        if constexpr (k_is_low_rank<Kind>)
+          return kind.L.rows;
+        else
+          return kind.A.rows;
+      },
+      map);
 }
 
 template <class T>
 index_t cols(const LinearMap<T>& map) {
-  return std::visit([](const auto& kind) { return kind.A.cols; }, map);
+  return std::visit(
+      []<class Kind>(const Kind& kind) {
+        if constexpr (k_is_low_rank<Kind>)
+          return kind.R.rows;
+        else
+          return kind.A.cols;
+      },
+      map);
 }
 
-/// Terms of the longest sum that makes an entry of Ax or Aᵀx: k of the rounding bound γ_k.
+/// Rows of what lies between the two products of A = LRᵀ; 0 for every other A.
+template <class T>
+index_t inner_rows(const LinearMap<T>& map) {
+  const auto* low_rank = std::get_if<LowRankMap<T>>(&map);
+  return low_rank != nullptr ? low_rank->L.cols : 0;
+}
+
+/// Terms of the longest sum that makes an entry of Ax or Aᵀx, of both sums where one is made of the
+/// other: k of the rounding bound γ_k.
 template <class T>
 index_t terms_per_row(const LinearMap<T>& map) {
-  const auto* sparse = std::get_if<CsrMap<T>>(&map);
-  return sparse != nullptr ? sparse->longest_row : cols(map);
+  if (const auto* sparse = std::get_if<CsrMap<T>>(&map)) return sparse->longest_row;
+  const bool low_rank = std::holds_alternative<LowRankMap<T>>(map);
+  return low_rank ? std::max(rows(map), cols(map)) + inner_rows(map) : cols(map);
 }
 
-/// Entries of A that are stored.
+/// Numbers that make up A.
 template <class T>
 index_t stored_entries(const LinearMap<T>& map) {
-  const auto* sparse = std::get_if<CsrMap<T>>(&map);
-  return sparse != nullptr ? sparse->A.nnz : rows(map) * cols(map);
+  if (const auto* sparse = std::get_if<CsrMap<T>>(&map)) return sparse->A.nnz;
+  const bool low_rank = std::holds_alternative<LowRankMap<T>>(map);
+  return low_rank ? (rows(map) + cols(map)) * inner_rows(map) : rows(map) * cols(map);
 }
 
 /// Floating-point operations of AX with m columns.
@@ -76,7 +115,7 @@ template <class T>
 std::optional<ConstMatrixView<T>> entries_of(const LinearMap<T>& map) {
   return std::visit(
       []<class Kind>(const Kind& kind) -> std::optional<ConstMatrixView<T>> {
-        if constexpr (k_is_sparse<Kind>)
+        if constexpr (k_is_sparse<Kind> || k_is_low_rank<Kind>)
           return std::nullopt;
         else
           return kind.A;
@@ -91,16 +130,29 @@ struct ProductOptions {
   bool batch_invariant = false;  ///< as Gemm has it
 };
 
-/// The steps of Y <- AX, or Y <- AᵀX, or Y <- Y + AX.
+/// The steps of Y <- AX, or Y <- AᵀX, or Y <- Y + AX. `inner` has inner_rows(map) rows and columns
+/// for all of X; what it holds is lost.
 template <class T>
 Sequence product_steps(const LinearMap<T>& map, ConstMatrixView<T> X, MatrixView<T> Y,
-                       const ProductOptions& options = {}) {
+                       const ProductOptions& options = {}, MatrixView<T> inner = {}) {
   const T beta = options.accumulate ? T(1) : T(0);
   return std::visit(
       [&]<class Kind>(const Kind& kind) -> Sequence {
         if constexpr (k_is_sparse<Kind>) {
           return {Spmm<T>{
               .A = options.transpose ? kind.transposed : kind.A, .B = X, .C = Y, .beta = beta}};
+        } else if constexpr (k_is_low_rank<Kind>) {
+          const MatrixView<T> between = inner.columns(0, X.cols);
+          return {Gemm<T>{.A = options.transpose ? kind.L : kind.R,
+                          .B = X,
+                          .C = between,
+                          .transpose_A = true,
+                          .batch_invariant = options.batch_invariant},
+                  Gemm<T>{.A = options.transpose ? kind.R : kind.L,
+                          .B = between,
+                          .C = Y,
+                          .beta = beta,
+                          .batch_invariant = options.batch_invariant}};
         } else {
           return {Gemm<T>{.A = kind.A,
                           .B = X,
@@ -123,6 +175,11 @@ LinearMap<T> rows_of(const LinearMap<T>& map, index_t first, index_t count, bool
           (transpose ? part.transposed : part.A) =
               (transpose ? kind.transposed : kind.A).row_range(first, count);
           return part;
+        } else if constexpr (k_is_low_rank<Kind>) {
+          LowRankMap<T> part = kind;
+          ConstMatrixView<T>& cut = transpose ? part.R : part.L;
+          cut = cut.row_range(first, count);
+          return part;
         } else {
           return DenseMap<T>{transpose ? kind.A.columns(first, count)
                                        : kind.A.row_range(first, count)};
@@ -131,13 +188,17 @@ LinearMap<T> rows_of(const LinearMap<T>& map, index_t first, index_t count, bool
       map);
 }
 
-/// The steps of sums_i <- Σ_j |A_ij|.
+/// The steps of sums_i <- Σ_j |A_ij|, of A = LRᵀ of the bound (|L||R|ᵀ1)_i of it; `inner` has
+/// inner_rows(map) elements, and what it holds is lost.
 template <class T>
-Sequence row_abs_sum_steps(const LinearMap<T>& map, VectorView<T> sums) {
+Sequence row_abs_sum_steps(const LinearMap<T>& map, VectorView<T> sums, VectorView<T> inner = {}) {
   return std::visit(
       [&]<class Kind>(const Kind& kind) -> Sequence {
         if constexpr (k_is_sparse<Kind>)
           return {CsrRowAbsSums<T>{kind.A, sums}};
+        else if constexpr (k_is_low_rank<Kind>)
+          return {ColumnNorms<T>{.X = kind.R, .norms = inner, .kind = NormKind::one},
+                  RowAbsSums<T>{.A = kind.L, .sums = sums, .weights = inner}};
         else
           return {RowAbsSums<T>{kind.A, sums}};
       },

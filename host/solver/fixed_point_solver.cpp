@@ -86,7 +86,7 @@ Sequence FixedPointSolver<T>::inputs() {
       [&](const auto& problem) { return problem.inputs(memory_, options_.batch_invariant); },
       problem_);
   if (tolerance_.rule == StopRule::certified_bound) {
-    append(sequence, row_abs_sum_steps<T>(A(), memory_.A_row_sums));
+    append(sequence, row_abs_sum_steps<T>(A(), memory_.A_row_sums, memory_.inner_sums));
     sequence.push_back(Reduce<T>{.x = memory_.A_row_sums,
                                  .result = memory_.iteration.contraction(),
                                  .kind = ReduceKind::max,

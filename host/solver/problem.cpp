@@ -9,6 +9,7 @@ FixedPoint<T> iteration_in(SolverMemory<T>& memory, MatrixView<T> state) {
   FixedPoint<T> solve;
   solve.X = state;
   solve.product = memory.product;
+  solve.inner = memory.inner;
   solve.columns = memory.iteration.columns();
   solve.step_norms = memory.iteration.step_norms();
   solve.state_norms = memory.iteration.state_norms();
@@ -17,7 +18,7 @@ FixedPoint<T> iteration_in(SolverMemory<T>& memory, MatrixView<T> state) {
 
 template <class T>
 Sequence norm_of_A(const LinearMap<T>& A, SolverMemory<T>& memory) {
-  Sequence sequence = row_abs_sum_steps<T>(A, memory.A_row_sums);
+  Sequence sequence = row_abs_sum_steps<T>(A, memory.A_row_sums, memory.inner_sums);
   sequence.push_back(Reduce<T>{
       .x = memory.A_row_sums, .result = memory.iteration.A_norm(), .kind = ReduceKind::max});
   return sequence;
@@ -27,12 +28,12 @@ Sequence norm_of_A(const LinearMap<T>& A, SolverMemory<T>& memory) {
 
 template <class T>
 SolverMemory<T> EquilibriumProblem<T>::make_memory(Context& context) const {
-  return SolverMemory<T>(context, X.rows, X.cols);
+  return SolverMemory<T>(context, X.rows, X.cols, inner_rows(A));
 }
 
 template <class T>
 SolverMemory<T> AdjointProblem<T>::make_memory(Context& context) const {
-  SolverMemory<T> memory(context, V.rows, V.cols);
+  SolverMemory<T> memory(context, V.rows, V.cols, inner_rows(A));
   memory.Psi = Matrix<T>(context, V.rows, V.cols);
   return memory;
 }
@@ -44,7 +45,8 @@ Sequence EquilibriumProblem<T>::inputs(SolverMemory<T>& memory, bool batch_invar
 
 template <class T>
 Sequence AdjointProblem<T>::inputs(SolverMemory<T>& memory, bool batch_invariant) const {
-  Sequence sequence = product_steps<T>(A, X, memory.Psi, {.batch_invariant = batch_invariant});
+  Sequence sequence =
+      product_steps<T>(A, X, memory.Psi, {.batch_invariant = batch_invariant}, memory.inner);
   append(sequence, product_steps<T>(C, dY, memory.forcing,
                                     {.transpose = true, .batch_invariant = batch_invariant}));
   return sequence;

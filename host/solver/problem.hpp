@@ -16,16 +16,21 @@ namespace idl::solver {
 /// Working memory of a solve.
 template <class T>
 struct SolverMemory {
-  SolverMemory(Context& context, index_t n, index_t m)
+  /// `rank`: inner_rows(A).
+  SolverMemory(Context& context, index_t n, index_t m, index_t rank)
       : forcing(context, n, m),
         product(context, n, m),
+        inner(context, rank, m),
+        inner_sums(context, rank),
         A_row_sums(context, n),
         B_row_sums(context, n),
         iteration(context, m) {}
 
   Matrix<T> forcing;  ///< Z = BU, or G = CᵀdY
   Matrix<T> product;  ///< AX, or AᵀV
-  Matrix<T> Psi{};    ///< of the adjoint
+  Matrix<T> inner;    ///< RᵀX, or LᵀV, where A = LRᵀ
+  Vector<T> inner_sums;
+  Matrix<T> Psi{};  ///< of the adjoint
   Vector<T> A_row_sums;
   Vector<T> B_row_sums;  ///< of the equilibrium
   IterationState<T> iteration;

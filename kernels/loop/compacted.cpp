@@ -33,6 +33,7 @@ Level<T> make_level(LoopMemory& memory, const FixedPoint<T>& above, index_t widt
   };
   solve.X = gathered(above.X);
   solve.product = above.product.columns(0, width);
+  if (above.inner.cols > 0) solve.inner = above.inner.columns(0, width);
   if (auto* picard = std::get_if<PicardMap<T>>(&solve.f)) {
     picard->Z = gathered(picard->Z);
   } else {

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <string>
+#include <utility>
 
 #include "host/backend_of.hpp"
 #include "idl/error.hpp"
@@ -23,13 +24,15 @@ struct Form {
   SolveStart start = SolveStart::zero;
   std::int32_t most = 300;
   bool sparse = false;
+  index_t rank = 0;  ///< of A = LRᵀ, if not 0
 };
 
 std::string described(const Form& form) {
   return std::string(form.adjoint ? "adjoint" : "Picard") + ", " +
          std::string(to_string(form.sweep)) + (form.mixed ? ", mixed" : "") + ", start " +
          std::to_string(static_cast<int>(form.start)) + ", " + std::to_string(form.most) +
-         " iterations" + (form.sparse ? ", sparse" : "");
+         " iterations" + (form.sparse ? ", sparse" : "") +
+         (form.rank > 0 ? ", rank " + std::to_string(form.rank) : "");
 }
 
 template <class C>
@@ -53,6 +56,8 @@ class FixedPointTest : public SparseTest<C> {
     const std::vector<double> entries = random.matrix_of_norm(n, 0.9);
     if (form.sparse)
       solve.A = this->sparse_map(n, entries, 0.2);
+    else if (form.rank > 0)
+      set_factors(solve, form.rank, random);
     else
       solve.A = DenseMap<Element>{this->view(n, n, entries)};
     solve.transpose = form.adjoint;
@@ -96,6 +101,18 @@ class FixedPointTest : public SparseTest<C> {
                                    .points = this->vector(std::vector<std::int32_t>(k_samples, 0))};
     solve.start = form.start;
     return solve;
+  }
+
+  /// A = LRᵀ with rows of |L| and columns of |R| that sum up to 0.9 or less.
+  void set_factors(FixedPoint<Element>& solve, index_t rank, RandomValues& random) {
+    const index_t n = k_states;
+    const double k = 0.9;
+    const auto L =
+        random.uniforms(n * rank, -k / static_cast<double>(rank), k / static_cast<double>(rank));
+    const auto R =
+        random.uniforms(n * rank, -k / static_cast<double>(n), k / static_cast<double>(n));
+    solve.A = LowRankMap<Element>{.L = this->view(n, rank, L), .R = this->view(n, rank, R)};
+    solve.inner = this->view(rank, k_samples, k_nan);
   }
 
   Answer answer_of(const FixedPoint<Element>& solve) {
@@ -146,6 +163,7 @@ class FixedPointTest : public SparseTest<C> {
             for (const std::int32_t most : {0, 1, 3, 300})
               all.push_back({adjoint, sweep, mixed, start, most});
             all.push_back({adjoint, sweep, mixed, start, 300, true});
+            all.push_back({adjoint, sweep, mixed, start, 300, false, 5});
           }
     return all;
   }
@@ -260,6 +278,17 @@ TYPED_TEST(FixedPointTest, WrongDescriptionsAreRefusedWithTheirShapes) {
   solve = this->describe({});
   solve.sweep = Sweep::automatic;
   refused(solve, {"FixedPoint", "sweep"});
+  solve = this->describe({.rank = 4});
+  solve.inner = solve.inner.row_range(0, 3);
+  refused(solve, {"FixedPoint", "inner has 3 rows", "L has 4 columns"});
+  solve = this->describe({.rank = 4});
+  solve.inner = solve.inner.columns(0, 2);
+  refused(solve, {"FixedPoint", "inner has 2 columns", "12"});
+  solve = this->describe({.rank = 4});
+  auto factors = std::get<LowRankMap<T>>(solve.A);
+  factors.R = factors.R.columns(0, 3);
+  solve.A = factors;
+  refused(solve, {"FixedPoint", "R has 3 columns", "L has 4 columns"});
   solve = this->describe({.mixed = true});
   solve.columns.fallbacks = {};
   refused(solve, {"FixedPoint", "fallbacks has 0 elements", "12"});
