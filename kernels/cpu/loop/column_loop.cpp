@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "kernels/cpu/loop/column_slots.hpp"
+#include "kernels/cpu/loop/packed_products.hpp"
 #include "kernels/cpu/loop/sparse_loop.hpp"
 #include "kernels/cpu/runtime/parallel.hpp"
 
@@ -25,19 +26,18 @@ constexpr index_t k_slots_beside_large = 128;
 constexpr index_t k_least_beside_large = 8;
 
 template <class T>
-bool stays_in_cache(const Gemm<T>& product) {
-  const ConstMatrixView<T>& A = product.A;
-  return static_cast<std::size_t>(A.rows * A.cols) * sizeof(T) <= k_cached_bytes;
+bool stays_in_cache(const PackedProducts<T>& products) {
+  return products.bytes() <= k_cached_bytes;
 }
 
 template <class T, class Update>
 class SeparableLoop final : public ColumnLoop {
  public:
-  SeparableLoop(const ColumnSteps<T, Update>& steps, const Gemm<T>& source, int threads)
-      : steps_(steps), source_(source), samples_(source.B.cols) {
-    const index_t most = std::min<index_t>(threads, samples_);
-    const index_t slots = std::min(stays_in_cache(source) ? k_slots : k_slots_beside_large,
-                                   (samples_ + most - 1) / most);
+  SeparableLoop(const ColumnSteps<T, Update>& steps, const FixedPoint<T>& solve, int threads)
+      : steps_(steps), product_(solve) {
+    const index_t most = std::min<index_t>(threads, product_.columns());
+    const index_t slots = std::min(stays_in_cache(product_) ? k_slots : k_slots_beside_large,
+                                   (product_.columns() + most - 1) / most);
     for (index_t thread = 0; thread < most; ++thread)
       slots_.push_back(std::make_unique<ColumnSlots<T, Update>>(steps, product_, slots));
   }
@@ -45,9 +45,10 @@ class SeparableLoop final : public ColumnLoop {
   void run() override {
     std::int32_t& active = *steps_.decision.columns.active.data;
     if (!steps_.from_zero && (active == 0 || steps_.decision.max_iterations == 0)) return;
-    product_.prepare(source_, samples_);
+    product_.prepare();
     const int threads = std::min(static_cast<int>(slots_.size()), worthwhile_threads());
-    WorkQueue queue(samples_, threads, samples_);
+    const index_t samples = product_.columns();
+    WorkQueue queue(samples, threads, samples);
     std::atomic<index_t> next_panel = 0;
     std::atomic<index_t> packed_panels = 0;
     run_together(threads, [&](int thread) {
@@ -76,32 +77,24 @@ class SeparableLoop final : public ColumnLoop {
     constexpr index_t k_iterations = 8;   // or more
     constexpr index_t k_operations = 16;  // multiplications and additions that cost one element
     constexpr index_t k_passes = 8;       // over the entries of a state beside the product
-    return threads_for(samples_,
-                       source_.C.rows * k_iterations * (source_.B.rows / k_operations + k_passes));
+    const index_t passes = product_.rows() * k_passes;
+    return threads_for(product_.columns(),
+                       k_iterations * (product_.entries() / k_operations + passes));
   }
 
   ColumnSteps<T, Update> steps_;
-  Gemm<T> source_;
-  index_t samples_;
-  PackedGemm<T> product_;
+  PackedProducts<T> product_;
   std::vector<std::unique_ptr<ColumnSlots<T, Update>>> slots_;  ///< one for each thread
 };
 
 /// Nothing where A or its blocks of rows are none that PackedGemm takes.
 template <class T, class Update>
-std::unique_ptr<ColumnLoop> make_dense_loop(const FixedPoint<T>& solve, ConstMatrixView<T> A,
-                                            int threads) {
-  const Gemm<T> product = {.A = A,
-                           .B = solve.X,
-                           .C = solve.product,
-                           .transpose_A = solve.transpose,
-                           .batch_invariant = solve.batch_invariant};
-  if (!PackedGemm<T>::fits(product)) return nullptr;
-  if (!stays_in_cache(product) && solve.X.cols < k_least_beside_large * threads) return nullptr;
+std::unique_ptr<ColumnLoop> make_packed_loop(const FixedPoint<T>& solve, int threads) {
+  const PackedProducts<T> products(solve);
   const auto steps = column_steps<T, Update>(solve);
-  for (const RowBlock& block : steps.blocks)
-    if (!PackedGemm<T>::begins_at(block.first)) return nullptr;
-  return std::make_unique<SeparableLoop<T, Update>>(steps, product, threads);
+  if (!products.fit(steps.blocks)) return nullptr;
+  if (!stays_in_cache(products) && solve.X.cols < k_least_beside_large * threads) return nullptr;
+  return std::make_unique<SeparableLoop<T, Update>>(steps, solve, threads);
 }
 
 template <class T, class Update>
@@ -109,8 +102,7 @@ std::unique_ptr<ColumnLoop> make_loop(const FixedPoint<T>& solve, int threads) {
   if (const auto* sparse = std::get_if<CsrMap<T>>(&solve.A))
     return make_sparse_loop(column_steps<T, Update>(solve),
                             solve.transpose ? sparse->transposed : sparse->A, threads);
-  if (const auto A = entries_of(solve.A)) return make_dense_loop<T, Update>(solve, *A, threads);
-  return nullptr;
+  return make_packed_loop<T, Update>(solve, threads);
 }
 
 }  // namespace

@@ -23,8 +23,8 @@ class ColumnLoop {
   virtual ~ColumnLoop() = default;
 
   /// Of a valid solve; with SolveStart::given the steps that start it come before run(). Empty
-  /// unless A may be kept packed (PackedGemm::fits) or is sparse, and there are enough columns for
-  /// each thread to read all of it.
+  /// unless A, or its factors, may be kept packed (PackedGemm::fits) or A is sparse, and there are
+  /// enough columns for each thread to read all of it.
   template <class T>
   static std::unique_ptr<ColumnLoop> make(const FixedPoint<T>& solve, int threads);
 

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "kernels/cpu/loop/column_steps.hpp"
-#include "kernels/cpu/product/packed_gemm.hpp"
+#include "kernels/cpu/loop/packed_products.hpp"
 #include "kernels/cpu/runtime/execute.hpp"
 #include "kernels/cpu/runtime/flush_subnormals.hpp"
 #include "kernels/cpu/runtime/parallel.hpp"
@@ -23,7 +23,7 @@ template <class T, class Update>
 class alignas(k_cache_line) ColumnSlots {
  public:
   /// `product` has packed A by the time of run().
-  ColumnSlots(const ColumnSteps<T, Update>& loop, const PackedGemm<T>& product, index_t slots)
+  ColumnSlots(const ColumnSteps<T, Update>& loop, const PackedProducts<T>& product, index_t slots)
       : loop_(loop),
         product_(product),
         work_(loop),
@@ -34,6 +34,7 @@ class alignas(k_cache_line) ColumnSlots {
     fresh_.reserve(count);
     running_.reserve(count);
     groups_.reserve((count + k_together - 1) / k_together);
+    inner_groups_.reserve(groups_.capacity());
     if (k_joins_lanes) norms_.resize(count);
     bind_columns();
     vectors_.bind(work_, 0, count, state_of(loop_.update).device);
@@ -92,12 +93,9 @@ class alignas(k_cache_line) ColumnSlots {
 
   void go_on() {
     const std::span<const index_t> running = running_;
-    groups_.clear();
-    for (std::size_t first = 0; first < running.size(); first += k_together)
-      groups_.push_back(
-          product_columns(running.subspan(first, std::min(k_together, running.size() - first))));
+    group_columns(running);
     for (std::size_t b = 0; b < updates_.size(); ++b) {
-      product_.multiply(work_.blocks[b].first, work_.blocks[b].count, groups_);
+      product_.multiply(work_.blocks[b], inner_groups_, groups_);
       update(updates_[b], running);
     }
     if constexpr (k_joins_lanes) settle_norms<T>(work_.update, running, norms_);
@@ -111,13 +109,23 @@ class alignas(k_cache_line) ColumnSlots {
     }
   }
 
-  PanelColumns<T> product_columns(std::span<const index_t> slots) {
+  void group_columns(std::span<const index_t> running) {
+    groups_.clear();
+    inner_groups_.clear();
     const MatrixView<T>& states = state_of(work_.update);
+    for (std::size_t first = 0; first < running.size(); first += k_together) {
+      const auto slots = running.subspan(first, std::min(k_together, running.size() - first));
+      if (inner_.rows > 0) inner_groups_.push_back(product_columns(slots, states, inner_));
+      groups_.push_back(product_columns(slots, inner_.rows > 0 ? inner_ : states, sums_));
+    }
+  }
+  static PanelColumns<T> product_columns(std::span<const index_t> slots,
+                                         const MatrixView<T>& factors, const MatrixView<T>& sums) {
     PanelColumns<T> columns{
         .factors = {}, .along_k = 1, .sums = {}, .count = static_cast<index_t>(slots.size())};
     for (std::size_t c = 0; c < slots.size(); ++c) {
-      columns.factors[c] = states.data + slots[c] * states.ld;
-      columns.sums[c] = sums_.data + slots[c] * sums_.ld;
+      columns.factors[c] = factors.data + slots[c] * factors.ld;
+      columns.sums[c] = sums.data + slots[c] * sums.ld;
     }
     return columns;
   }
@@ -187,10 +195,12 @@ class alignas(k_cache_line) ColumnSlots {
     constexpr index_t k_line = 64 / static_cast<index_t>(sizeof(T));
     Update& update = work_.update;
     const index_t rows = state_of(update).rows;
-    const index_t ld = (rows + k_line - 1) / k_line * k_line;
+    const auto whole_lines = [](index_t count) { return (count + k_line - 1) / k_line * k_line; };
+    const index_t ld = whole_lines(rows);
+    const index_t inner_ld = whole_lines(product_.inner_rows());
     const auto views = static_cast<index_t>(2 + constants_of(update).size() +
                                             (work_.mix ? history_of(*work_.mix).size() : 0));
-    const index_t entries = views * ld * slots_;
+    const index_t entries = (views * ld + inner_ld) * slots_;
     T* next = memory_.take<T>(static_cast<std::size_t>(entries));
     std::fill_n(next, entries, T(0));
     const auto own = [&] {
@@ -206,6 +216,8 @@ class alignas(k_cache_line) ColumnSlots {
       given_.push_back(memory.data);
       *view = memory;
     }
+    inner_ = {next, product_.inner_rows(), slots_, inner_ld, state_of(loop_.update).device};
+    next += inner_ld * slots_;
     if (!work_.mix) return;
     work_.mix->X = state_of(update);
     work_.mix->X.rows = ld;
@@ -216,16 +228,17 @@ class alignas(k_cache_line) ColumnSlots {
   }
 
   ColumnSteps<T, Update> loop_;  ///< on the batch
-  const PackedGemm<T>& product_;
+  const PackedProducts<T>& product_;
   ColumnSteps<T, Update> work_;  ///< on the slots
   MatrixView<T> sums_;           ///< products, in the slots
+  MatrixView<T> inner_{};        ///< between the two products of A = LRᵀ, in the slots
   index_t slots_;
   ColumnVectors<T> vectors_;
   int thread_ = 0;
   std::vector<Update> updates_;           ///< of the blocks of rows
   Lines<std::optional<index_t>> column_;  ///< of the batch, in each slot
   Lines<index_t> fresh_, running_;
-  Lines<PanelColumns<T>> groups_;  ///< of those running
+  Lines<PanelColumns<T>> groups_, inner_groups_;  ///< of those running
   Lines<NormLanes<T>> norms_;
   std::vector<T*> given_;  ///< where the slots' forcing, or G and Ψ, are written
   Scratch memory_;
