@@ -14,8 +14,8 @@
 /// product, counts as one); samples per second; of_limit, the time that the flops and bytes of the
 /// columns' own iterations take at the measured rates of GEMM and copy, as a share of the time
 /// that it takes. Variants (variant.hpp) are batch_invariant; anderson; the sweeps; automatic: the
-/// precision; block_replay: on a GPU, instead of one kernel; substitution: of the strictly upper part
-/// of A, which is iterated otherwise.
+/// precision; block_replay: on a GPU, instead of one kernel; substitution: of the strictly upper
+/// part of A, which is iterated otherwise.
 namespace idl::bench {
 namespace {
 
