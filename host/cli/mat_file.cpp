@@ -9,6 +9,7 @@
 #include <limits>
 #include <set>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "host/io/atomic_file.hpp"
@@ -34,6 +35,7 @@ constexpr std::uint32_t k_utf16 = 17;
 
 // Classes of matrices.
 constexpr std::uint32_t k_char_class = 4;
+constexpr std::uint32_t k_sparse_class = 5;
 constexpr std::uint32_t k_double_class = 6;
 constexpr std::uint32_t k_single_class = 7;
 
@@ -59,42 +61,79 @@ void append_element(Bytes& target, std::uint32_t type, std::span<const Value> va
   target.resize((target.size() + 7) / 8 * 8);
 }
 
-/// A two-dimensional array as a data element.
-template <class Value>
-Bytes matrix_element(const std::string& name, std::uint32_t array_class, index_t rows, index_t cols,
-                     std::uint32_t type, std::span<const Value> values) {
-  IDL_CHECK(values.size_bytes() <= k_most_bytes,
-            "the variable " + name + " has " + std::to_string(values.size_bytes()) +
-                " bytes, a .mat file of version 5 holds " + std::to_string(k_most_bytes));
-  const std::uint32_t flags[2] = {array_class, 0};
+/// The beginning of a two-dimensional array; the elements with its values follow, of `bytes` bytes.
+Bytes begin_matrix(const std::string& name, std::uint32_t array_class, std::uint32_t stored,
+                   index_t rows, index_t cols, std::uint64_t bytes) {
+  constexpr index_t k_most = std::numeric_limits<std::int32_t>::max();
+  IDL_CHECK(rows >= 0 && cols >= 0 && rows <= k_most && cols <= k_most,
+            "the variable " + name + " is " + std::to_string(rows) + "x" + std::to_string(cols) +
+                ", a .mat file holds 0 to 2^31-1 rows and columns");
+  IDL_CHECK(bytes <= k_most_bytes, "the variable " + name + " has " + std::to_string(bytes) +
+                                       " bytes, a .mat file of version 5 holds " +
+                                       std::to_string(k_most_bytes));
+  const std::uint32_t flags[2] = {array_class, stored};
   const std::int32_t extents[2] = {static_cast<std::int32_t>(rows),
                                    static_cast<std::int32_t>(cols)};
   Bytes content;
-  content.reserve(values.size_bytes() + 256);
+  content.reserve(static_cast<std::size_t>(bytes) + 256);
   append_tag(content, k_matrix, 0);
   append_element(content, k_uint32, std::span<const std::uint32_t>(flags));
   append_element(content, k_int32, std::span<const std::int32_t>(extents));
   append_element(content, k_int8, std::span<const char>(name));
-  append_element(content, type, values);
+  return content;
+}
+
+/// The whole array, whose length is now known.
+Bytes end_matrix(Bytes content) {
   const auto length = static_cast<std::uint32_t>(content.size() - 8);
   std::memcpy(content.data() + 4, &length, sizeof length);
   return content;
 }
 
+template <class Value>
+Bytes matrix_element(const std::string& name, std::uint32_t array_class, index_t rows, index_t cols,
+                     std::uint32_t type, std::span<const Value> values) {
+  Bytes content = begin_matrix(name, array_class, 0, rows, cols, values.size_bytes());
+  append_element(content, type, values);
+  return end_matrix(std::move(content));
+}
+
 template <class T>
 Bytes element_of(const std::string& name, const MatMatrix<T>& matrix) {
-  constexpr index_t k_most = std::numeric_limits<std::int32_t>::max();
-  IDL_CHECK(matrix.rows >= 0 && matrix.cols >= 0 && matrix.rows <= k_most && matrix.cols <= k_most,
-            "the variable " + name + " is " + std::to_string(matrix.rows) + "x" +
-                std::to_string(matrix.cols) + ", a .mat file holds 0 to 2^31-1 rows and columns");
+  constexpr bool k_is_float = std::is_same_v<T, float>;
+  Bytes content = begin_matrix(name, k_is_float ? k_single_class : k_double_class, 0, matrix.rows,
+                               matrix.cols, matrix.values.size_bytes());
   // Both are below 2³¹, so their product does not overflow.
   IDL_CHECK(static_cast<std::uint64_t>(matrix.rows * matrix.cols) == matrix.values.size(),
             "the variable " + name + " is " + std::to_string(matrix.rows) + "x" +
                 std::to_string(matrix.cols) + " and has " + std::to_string(matrix.values.size()) +
                 " values");
-  constexpr bool k_is_float = std::is_same_v<T, float>;
-  return matrix_element<T>(name, k_is_float ? k_single_class : k_double_class, matrix.rows,
-                           matrix.cols, k_is_float ? k_single : k_double, matrix.values);
+  append_element(content, k_is_float ? k_single : k_double, matrix.values);
+  return end_matrix(std::move(content));
+}
+
+template <class T>
+Bytes element_of(const std::string& name, const MatSparse<T>& matrix) {
+  const CsrArrays<T>& columns = matrix.transposed;
+  const std::size_t stored = columns.values.size();
+  IDL_CHECK(columns.row_offsets.size() == static_cast<std::uint64_t>(columns.rows) + 1 &&
+                columns.col_indices.size() == stored &&
+                columns.row_offsets.back() == static_cast<std::int64_t>(stored),
+            "the variable " + name + " has " + std::to_string(stored) + " values, " +
+                std::to_string(columns.col_indices.size()) + " rows of them and " +
+                std::to_string(columns.row_offsets.size()) + " offsets of " +
+                std::to_string(columns.rows) + " columns");
+  const std::uint64_t bytes = stored * (sizeof(std::int32_t) + sizeof(double)) +
+                              columns.row_offsets.size() * sizeof(std::int32_t);
+  Bytes content = begin_matrix(name, k_sparse_class, static_cast<std::uint32_t>(stored),
+                               columns.cols, columns.rows, bytes);
+  // What fits the limit of bytes has fewer entries than 2³¹.
+  const std::vector<std::int32_t> offsets(columns.row_offsets.begin(), columns.row_offsets.end());
+  const std::vector<double> values(columns.values.begin(), columns.values.end());
+  append_element(content, k_int32, std::span<const std::int32_t>(columns.col_indices));
+  append_element(content, k_int32, std::span<const std::int32_t>(offsets));
+  append_element(content, k_double, std::span<const double>(values));
+  return end_matrix(std::move(content));
 }
 
 Bytes element_of(const std::string& name, double value) {

@@ -9,16 +9,15 @@
 #include <array>
 #include <cerrno>
 #include <ctime>
-#include <list>
 #include <nlohmann/json.hpp>
 #include <span>
 #include <system_error>
 #include <utility>
 #include <vector>
 
-#include "host/cli/mat_file.hpp"
 #include "host/cli/metrics_file.hpp"
 #include "host/cli/picture.hpp"
+#include "host/cli/weights_file.hpp"
 #include "host/io/atomic_file.hpp"
 #include "host/io/binary_file.hpp"
 #include "host/io/json_bytes.hpp"
@@ -134,21 +133,8 @@ void RunFolder::remove_run() const {
 template <class T>
 void RunFolder::write_results(Context& context, const ImplicitModel<T>& model) const {
   const ModelOptions& options = model.options();
-  std::list<std::vector<T>> values;  // to which the variables refer
-  std::vector<MatVariable> variables;
-  const auto add = [&](const std::string& name, ConstMatrixView<T> matrix) {
-    values.push_back(download(context, matrix));
-    variables.push_back(
-        {name, MatMatrix<T>{matrix.rows, matrix.cols, std::span<const T>(values.back())}});
-  };
-  for (const ParameterTensor& tensor : model.layout().tensors)
-    add(tensor.name, tensor.of(model.M()));
-  if (options.no_D) add("D", model.D());  // zero
-  variables.push_back({"activation", std::string(to_string(options.activation.kind))});
-  variables.push_back({"kappa", options.well_posedness.kappa});
-  variables.push_back({"bias", options.bias ? 1.0 : 0.0});
   try {
-    write_mat(path_ / "weights.mat", variables);
+    write_weights(context, model, path_ / "weights.mat");
   } catch (const InvalidArgument& error) {
     // The format ends at 2 GiB a matrix; the safetensors files hold the model whatever its size.
     context.log(Severity::warning, error.what());

@@ -1,54 +1,24 @@
 // SPDX-License-Identifier: MIT
 #include "host/cli/mat_file.hpp"
 
-#include <matio.h>
 #include <sys/resource.h>
 
 #include <cmath>
 #include <csignal>
-#include <memory>
 #include <numeric>
 #include <vector>
 
+#include "tests/cli/mat_reader.hpp"
 #include "tests/io/files.hpp"
 
 namespace idl::cli {
 namespace {
 
 using test::expect_error;
+using test::MatReader;
 using test::read_text;
 using test::TemporaryFolder;
-
-/// What matio, another implementation of the format, reads.
-class MatReader {
- public:
-  explicit MatReader(const std::filesystem::path& path)
-      : file_(Mat_Open(path.c_str(), MAT_ACC_RDONLY), &Mat_Close) {
-    if (!file_) throw IoError(path.string(), "matio cannot open it");
-  }
-
-  using Variable = std::unique_ptr<matvar_t, void (*)(matvar_t*)>;
-  Variable read(const char* name) const {
-    Variable variable(Mat_VarRead(file_.get(), name), &Mat_VarFree);
-    if (!variable) throw IoError(name, "matio cannot read it");
-    EXPECT_EQ(variable->rank, 2);
-    return variable;
-  }
-  std::size_t count() const {
-    std::size_t count = 0;
-    static_cast<void>(Mat_GetDir(file_.get(), &count));
-    return count;
-  }
-
- private:
-  std::unique_ptr<mat_t, int (*)(mat_t*)> file_;
-};
-
-template <class T>
-std::vector<T> values_of(const matvar_t& variable) {
-  const auto* const begin = static_cast<const T*>(variable.data);
-  return {begin, begin + variable.dims[0] * variable.dims[1]};
-}
+using test::values_of;
 
 TEST(MatFile, MatioReadsWhatWasWritten) {
   const TemporaryFolder folder;
@@ -83,6 +53,31 @@ TEST(MatFile, MatioReadsWhatWasWritten) {
   EXPECT_EQ(none->dims[0], 0U);
   EXPECT_EQ(none->dims[1], 5U);
   EXPECT_EQ(reader.read("blank")->dims[1], 0U);
+}
+
+TEST(MatFile, SparseMatricesAreCompressedColumnsOfDoubles) {
+  const TemporaryFolder folder;
+  // [0 1.5 0; 2 0 0.1], transposed; and one of 4 columns without entries.
+  const CsrArrays<float> A = {3, 2, {0, 1, 2, 3}, {1, 0, 1}, {2, 1.5F, 0.1F}};
+  const CsrArrays<double> none = {4, 5, {0, 0, 0, 0, 0}, {}, {}};
+  write_mat(folder / "f.mat",
+            std::vector<MatVariable>{
+                {"A", MatSparse<float>{A}}, {"none", MatSparse<double>{none}}, {"after", 1.0}});
+  const MatReader reader(folder / "f.mat");
+  const auto read = reader.read("A");
+  ASSERT_EQ(read->class_type, MAT_C_SPARSE);
+  EXPECT_EQ(read->dims[0], 2U);
+  EXPECT_EQ(read->dims[1], 3U);
+  const auto& sparse = *static_cast<const mat_sparse_t*>(read->data);
+  ASSERT_EQ(sparse.ndata, 3U);
+  ASSERT_EQ(sparse.njc, 4U);
+  EXPECT_EQ(std::vector<std::int64_t>(sparse.jc, sparse.jc + 4), A.row_offsets);
+  EXPECT_EQ(std::vector<std::int32_t>(sparse.ir, sparse.ir + 3), A.col_indices);
+  const auto* const values = static_cast<const double*>(sparse.data);
+  EXPECT_EQ(std::vector<double>(values, values + 3), (std::vector<double>{2, 1.5, 0.1F}));
+  EXPECT_EQ(reader.read("none")->dims[0], 5U);
+  EXPECT_EQ(reader.read("none")->dims[1], 4U);
+  EXPECT_EQ(values_of<double>(*reader.read("after")), (std::vector<double>{1}));
 }
 
 TEST(MatFile, TextsAreRowsOfUtf16) {
@@ -125,6 +120,8 @@ TEST(MatFile, RefusesWhatMatlabWouldNotTake) {
   refuse({{"a", 1.0}, {"a", 2.0}}, "two variables called a");
   refuse({{"a", MatMatrix<double>{2, 2, three}}}, "a is 2x2 and has 3 values");
   refuse({{"a", MatMatrix<double>{-1, -3, three}}}, "-1x-3");
+  const CsrArrays<double> short_of_one = {2, 2, {0, 1, 3}, {0, 1}, {1, 2}};
+  refuse({{"a", MatSparse<double>{short_of_one}}}, "a has 2 values");
   refuse({{"a", MatMatrix<double>{index_t{1} << 31, 0, {}}}}, "2147483648x0");
   for (const char* text :
        {"\xff", "\x80", "\xc3", "\xc3(", "\xe2\x82", "\xc0\x80", "\xf5\x80\x80\x80"})
