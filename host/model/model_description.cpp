@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "host/model/describe_model.hpp"
 
+#include <algorithm>
 #include <array>
 #include <functional>
 #include <limits>
@@ -207,6 +208,15 @@ index_t rows_in_file(const io::Safetensors& file, const std::string& matrix) {
                                  : parameter_matrix(file, matrix).shape[0];
 }
 
+/// Columns that no entry names take no room in a file. So many are believed all the same, and more
+/// where there are entries: then what is allocated fits the file.
+constexpr std::int64_t k_most_unproven_inputs = std::int64_t{1} << 20U;
+constexpr std::int64_t k_most_inputs_of_entry = 16;
+
+std::int64_t stored_entries(const io::Safetensors& file, const std::string& matrix) {
+  return is_sparse(file, matrix) ? file.at(matrix + ".values").size() : 0;
+}
+
 /// Without the bias. Compressed rows do not tell their columns.
 index_t inputs_of(const io::Safetensors& file, const std::string& prefix, bool bias) {
   for (const char* matrix : {"B", "D"})
@@ -219,6 +229,14 @@ index_t inputs_of(const io::Safetensors& file, const std::string& prefix, bool b
                   "nothing tells the number of inputs: B and D are in compressed rows, "
                   "and the metadata have no '" +
                       std::string(k_inputs_key) + "'");
+  const std::int64_t entries =
+      stored_entries(file, prefix + "B") + stored_entries(file, prefix + "D");
+  const std::int64_t most = std::max(k_most_unproven_inputs, k_most_inputs_of_entry * entries);
+  if (*inputs > most)
+    throw IoError(file.path, "metadata " + std::string(k_inputs_key) + " is " +
+                                 std::to_string(*inputs) + ", more than the " +
+                                 std::to_string(most) + " that " + std::to_string(entries) +
+                                 " entries of B and D may have");
   return *inputs;
 }
 

@@ -131,9 +131,129 @@ def blocks(n=STATES, p=INPUTS, q=OUTPUTS, prefix="", value=0.125, pack=floats, d
     }
 
 
+def longs(*values):
+    return struct.pack(f"<{len(values)}q", *values)
+
+
+def compressed(name, rows, offsets=None, columns=None, values=None, pack=floats, dtype="F32"):
+    """The parts of a matrix in compressed rows, given as dictionaries {column: value}; the last
+    arguments replace what follows from them."""
+    entries = [row[j] for row in rows for j in sorted(row)]
+    indices = [j for row in rows for j in sorted(row)]
+    ends = [sum(len(row) for row in rows[:i]) for i in range(len(rows) + 1)]
+    parts = {
+        name + ".crow_indices": ("I64", [len(ends)], longs(*ends)),
+        name + ".col_indices": ("I64", [len(indices)], longs(*indices)),
+        name + ".values": (dtype, [len(entries)], pack(*entries)),
+    }
+    for part, array in ((".crow_indices", offsets), (".col_indices", columns), (".values", values)):
+        if array is not None:
+            parts[name + part] = array
+    return parts
+
+
 def with_changes(original, **changes):
     """A copy without the keys whose new value is None."""
     return {k: v for k, v in {**original, **changes}.items() if v is not None}
+
+
+def sparse_model_files():
+    dense = blocks()
+    rows_of_A = [{1: 0.5}, {0: -0.25, 1: 0.125}]
+
+    def with_A(**changes):
+        parts = {**compressed("A", rows_of_A, **changes), **with_changes(dense, A=None)}
+        return safetensors(parts, MODEL_METADATA)
+
+    def all_sparse(rows_of_B=({0: 1}, {2: 1}), **metadata):
+        parts = {
+            **compressed("A", rows_of_A),
+            **compressed("B", list(rows_of_B)),
+            **compressed("C", [{0: 1}, {1: 1}]),
+            **compressed("D", [{}, {}]),
+        }
+        return safetensors(parts, with_changes({**MODEL_METADATA, "inputs": "3"}, **metadata))
+
+    yield "valid_sparse_A", with_A()
+    yield "valid_sparse_A_of_doubles", with_A(pack=doubles, dtype="F64")
+    yield "valid_sparse_A_of_halves", with_A(values=("F16", [3], bytes.fromhex("003800380030")))
+    yield "valid_sparse_int32", with_A(
+        offsets=("I32", [3], struct.pack("<3i", 0, 1, 3)), columns=("I32", [3], struct.pack("<3i", 1, 0, 1))
+    )
+    yield "valid_sparse_A_projected", with_A(values=("F32", [3], floats(3e38, -3e38, 1)))
+    yield "valid_sparse_A_without_entries", safetensors(
+        {**compressed("A", [{}, {}]), **with_changes(dense, A=None)}, MODEL_METADATA
+    )
+    yield "valid_sparse_all", all_sparse()
+    yield "valid_sparse_many_inputs", all_sparse(inputs=str(2**20))
+    yield "valid_sparse_bias", all_sparse(inputs="2", bias="true")
+    yield "valid_sparse_prefix", safetensors(
+        {"net." + name: array for name, array in {**compressed("A", rows_of_A), **with_changes(dense, A=None)}.items()}
+    )
+    yield "valid_sparse_triangle", safetensors(
+        {**compressed("A", [{1: 1e30}, {}]), **with_changes(dense, A=None)},
+        {**MODEL_METADATA, "well_posedness": "strictly_upper_triangular"},
+    )
+    yield "bad_sparse_no_triangle", safetensors(
+        {**compressed("A", [{1: 1}, {0: 1}]), **with_changes(dense, A=None)},
+        {**MODEL_METADATA, "well_posedness": "strictly_upper_triangular"},
+    )
+    yield "bad_sparse_and_dense", safetensors({**compressed("A", rows_of_A), **dense}, MODEL_METADATA)
+    for part in ("crow_indices", "col_indices", "values"):
+        parts = {**compressed("A", rows_of_A), **with_changes(dense, A=None)}
+        del parts["A." + part]
+        yield "bad_sparse_no_" + part, safetensors(parts, MODEL_METADATA)
+    for name, offsets in {
+        "none": [],
+        "short": [0, 3],
+        "long": [0, 1, 3, 3],
+        "begin": [1, 1, 3],
+        "negative": [-1, 1, 3],
+        "fall": [0, 4, 3],
+        "fall_below": [0, -1, 3],
+        "end": [0, 1, 2],
+        "beyond": [0, 1, 2**40],
+        "overflow": [0, 2**63 - 1, 3],
+        "least": [0, -(2**63), 3],
+    }.items():
+        yield "bad_sparse_offsets_" + name, with_A(offsets=("I64", [len(offsets)], longs(*offsets)))
+    for name, columns in {
+        "few": [1, 0],
+        "many": [1, 0, 1, 1],
+        "beyond": [1, 0, 2],
+        "negative": [1, -1, 1],
+        "twice": [1, 1, 1],
+        "unsorted": [1, 1, 0],
+        "of_64_bits": [1, 0, 2**32 + 1],
+        "largest": [1, 0, 2**63 - 1],
+    }.items():
+        yield "bad_sparse_columns_" + name, with_A(columns=("I64", [len(columns)], longs(*columns)))
+    for name, array in {
+        "float_offsets": {"offsets": ("F32", [3], floats(0, 1, 3))},
+        "u8_columns": {"columns": ("U8", [3], bytes([1, 0, 1]))},
+        "integer_values": {"values": ("I32", [3], bytes(12))},
+        "f8_values": {"values": ("F8_E5M2", [3], bytes(3))},
+        "f8_offsets": {"offsets": ("F8_E5M2", [3], bytes(3))},
+        "few_values": {"values": ("F32", [2], floats(1, 2))},
+        "nan": {"values": ("F32", [3], floats(0, float("nan"), 0))},
+        "infinite": {"values": ("F64", [3], doubles(0, 0, float("inf")))},
+        "double_for_float": {"values": ("F64", [3], doubles(0, 1e300, 0))},
+        "scalar_offsets": {"offsets": ("I64", [], longs(0))},
+        "flat_offsets": {"offsets": ("I64", [3, 1], longs(0, 1, 3))},
+        "flat_values": {"values": ("F32", [1, 3], floats(1, 2, 3))},
+        "empty_offsets": {"offsets": ("I64", [0, 2**40], b"")},
+    }.items():
+        yield "bad_sparse_" + name, with_A(**array)
+    yield "bad_sparse_beside_a_wide_empty_D", safetensors(
+        {**compressed("A", rows_of_A), **compressed("B", [{}, {}]), "C": dense["C"], "D": ("F32", [0, 2**31 - 1], b"")},
+        MODEL_METADATA,
+    )
+    yield "bad_sparse_rows_of_B", all_sparse([{0: 1}, {2: 1}, {}])
+    yield "bad_sparse_columns_of_B", all_sparse([{0: 1}, {3: 1}])
+    yield "bad_sparse_inputs_unsaid", all_sparse(inputs=None)
+    # Columns that no entry names cost nothing in the file, but an array of them would.
+    for inputs in ["0", "-1", "2.5", str(2**20 + 1), str(2**31 - 1), str(2**31), str(2**40), str(2**63 - 1), str(2**64)]:
+        yield "bad_sparse_inputs_" + inputs, all_sparse(inputs=inputs)
 
 
 def model_files():
@@ -197,6 +317,7 @@ def model_files():
         "unknown": "1",
     }.items():
         yield "bad_metadata_" + key, safetensors(blocks(), {**MODEL_METADATA, key: value})
+    yield from sparse_model_files()
     yield "bad_metadata_kappa_nan", safetensors(blocks(), {**MODEL_METADATA, "kappa": "nan"})
     yield "bad_metadata_alpha_infinite", safetensors(
         blocks(), {**MODEL_METADATA, "activation": "leaky_relu", "alpha": "inf"}
