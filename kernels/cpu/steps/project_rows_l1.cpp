@@ -71,8 +71,6 @@ struct Tile {
 template <class T>
 class AdjacentRow {
  public:
-  static constexpr index_t rows = 1;
-
   AdjacentRow(T* entries, index_t count)
       : cols(count), a_(entries), whole_(count - count % k_lanes) {
     std::copy_n(a_ + whole_, cols - whole_, rest_);
@@ -100,6 +98,7 @@ class AdjacentRow {
   void finish() { std::copy_n(rest_, cols - whole_, a_ + whole_); }
   index_t added_zeros() const { return (k_lanes - cols % k_lanes) % k_lanes; }
 
+  const index_t rows = 1;
   const index_t cols;
 
  private:
