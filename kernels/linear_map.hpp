@@ -205,4 +205,15 @@ Sequence row_abs_sum_steps(const LinearMap<T>& map, VectorView<T> sums, VectorVi
       map);
 }
 
+/// The steps of y_i <- Σ_j |A_ij| v_j, in double whatever T is.
+template <class T>
+Sequence abs_product_steps(const LinearMap<T>& map, VectorView<const double> v,
+                           VectorView<double> y) {
+  return std::visit(
+      [&](const auto& kind) -> Sequence {
+        return {AbsProduct<T>{kind.A, v, y}};
+      },
+      map);
+}
+
 }  // namespace idl

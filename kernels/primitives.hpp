@@ -194,6 +194,15 @@ struct CsrRowAbsSums {
   VectorView<T> sums;
 };
 
+/// y_i = Σ_j |A_ij| v_j in double, whatever T is. A is dense, or compressed rows, whose entries
+/// that are not stored count as 0. Subnormal entries may, too.
+template <class T>
+struct AbsProduct {
+  std::variant<ConstMatrixView<T>, ConstCsrView<T>> A;
+  VectorView<const double> v;
+  VectorView<double> y;
+};
+
 /// to_k <- from[indices_k], the indices in [0, from.size).
 template <class T>
 struct GatherElements {
@@ -304,8 +313,8 @@ using Primitive = InBothPrecisions<
     Gemm, Spmm, Sddmm, PicardUpdate, ActivationDerivative, AdjointUpdate, Substitute, ResetStatus,
     UpdateStatus, AndersonMix, MoveStatus, GatherColumns, ScatterColumns, SoftmaxCrossEntropy,
     SquaredError, StoreValues, AdamUpdate, SgdUpdate, ProjectRowsL1, ProjectCsrRowsL1,
-    MaskStrictlyUpper, UpdateParameters, RowAbsSums, CsrRowAbsSums, GatherElements, ColumnNorms,
-    Reduce, AddScaled, CopyMatrix, Fill, Convert, DenseToCsr, CsrToDense, FillRandom,
+    MaskStrictlyUpper, UpdateParameters, RowAbsSums, CsrRowAbsSums, AbsProduct, GatherElements,
+    ColumnNorms, Reduce, AddScaled, CopyMatrix, Fill, Convert, DenseToCsr, CsrToDense, FillRandom,
     ArgmaxColumns>::Or<RoundToBFloat16, LowGemm, BeginRefinement, UpdateRefinement, ListRunning>;
 
 /// A program as data: primitives in order.

@@ -245,6 +245,20 @@ void check(const CsrRowAbsSums<T>& r, Device device) {
 }
 
 template <class T>
+void check(const AbsProduct<T>& p, Device device) {
+  OperandChecks checks("AbsProduct", device);
+  const auto by_A = [&](const auto& A) {
+    checks.input("A", A);
+    checks.per_column("v", p.v, "A", A);
+    checks.per_row("y", p.y, "A", A);
+  };
+  std::visit(by_A, p.A);
+  checks.input("v", p.v);
+  checks.output("y", p.y);
+  checks.apart();
+}
+
+template <class T>
 void check(const GatherElements<T>& g, Device device) {
   OperandChecks checks("GatherElements", device);
   checks.input("from", g.from);

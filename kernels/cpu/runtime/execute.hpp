@@ -65,6 +65,8 @@ void execute(const RowAbsSums<T>& row_sums, Scratch& scratch);
 template <class T>
 void execute(const CsrRowAbsSums<T>& row_sums, Scratch& scratch);
 template <class T>
+void execute(const AbsProduct<T>& product, Scratch& scratch);
+template <class T>
 void execute(const GatherElements<T>& gather, Scratch& scratch);
 template <class T>
 void execute(const ColumnNorms<T>& norms, Scratch& scratch);

@@ -79,6 +79,8 @@ void row_abs_sums(const RowAbsSums<T>& row_sums, CUstream_st* stream);
 template <class T>
 void csr_row_abs_sums(const CsrRowAbsSums<T>& row_sums, CUstream_st* stream);
 template <class T>
+void abs_product(const AbsProduct<T>& product, CUstream_st* stream);
+template <class T>
 void gather_elements(const GatherElements<T>& gather, CUstream_st* stream);
 template <class T>
 void column_norms(const ColumnNorms<T>& norms, CUstream_st* stream);

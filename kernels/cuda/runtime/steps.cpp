@@ -108,6 +108,7 @@ struct Enqueue {
     update_parameters(p, stream);
   }
   template <class T> void operator()(const RowAbsSums<T>& p) const { row_abs_sums(p, stream); }
+  template <class T> void operator()(const AbsProduct<T>& p) const { abs_product(p, stream); }
   template <class T> void operator()(const CsrRowAbsSums<T>& p) const {
     csr_row_abs_sums(p, stream);
   }
