@@ -201,36 +201,24 @@ void tighten_adjoint(const IterationRecord& record, const Arithmetic& arithmetic
   });
 }
 
-double perron_gain(std::span<const double> A, index_t n, double lipschitz) {
-  const auto size = static_cast<std::size_t>(n);
-  const auto at = [&](std::size_t i, std::size_t j) {
-    return lipschitz * std::abs(A[i + j * size]);
-  };
-  const auto apply = [&](const std::vector<double>& v) {
-    std::vector<double> product(size, 0.0);
-    for (std::size_t j = 0; j < size; ++j)
-      for (std::size_t i = 0; i < size; ++i) product[i] += at(i, j) * v[j];
-    return product;
-  };
-  // v = (I − L|A|)⁻¹1 for the strictly upper triangular part; the whole answer if A is that.
-  std::vector<double> v(size, 1.0);
-  for (std::size_t j = size; j-- > 1;)
-    for (std::size_t i = 0; i < j; ++i) v[i] += at(i, j) * v[j];
-
+double perron_gain(const AbsMap& A, double lipschitz) {
   constexpr int k_attempts = 200;
+  // Each product L|A|v was rounded: its terms, their sum, the factor L and what is made of it.
+  const double rounding = gamma(static_cast<double>(A.terms) + 6.0, 0x1p-53);
+  std::vector<double> v(static_cast<std::size_t>(A.n), 1.0);
   for (int attempt = 0; attempt < k_attempts; ++attempt) {
-    const std::vector<double> product = apply(v);
-    double margin = k_infinity;
+    const std::vector<double> product = A.apply(v);
     double largest = 0.0;
-    for (std::size_t i = 0; i < size; ++i) {
-      if (!std::isfinite(product[i])) return k_infinity;
-      // The product was rounded; a relative (n+2)u of it is subtracted to stay on the safe side.
-      const double rounding = gamma(static_cast<double>(n) + 2.0, 0x1p-53) * product[i];
-      margin = std::min(margin, v[i] - product[i] - rounding);
-      largest = std::max(largest, v[i]);
+    for (const double value : v) largest = std::max(largest, value);
+    const double lost = static_cast<double>(A.terms) * A.least_normal * largest;
+    double margin = k_infinity;
+    for (std::size_t i = 0; i < v.size(); ++i) {
+      const double image = lipschitz * product[i];
+      if (!std::isfinite(image)) return k_infinity;
+      margin = std::min(margin, v[i] - image - rounding * image - lipschitz * lost);
+      v[i] = 1.0 + image;
     }
-    if (margin > 0.25) return largest / margin;
-    for (std::size_t i = 0; i < size; ++i) v[i] = 1.0 + product[i];
+    if (margin > 0.25) return largest / margin * (1.0 + 0x1p-50);
   }
   return k_infinity;
 }

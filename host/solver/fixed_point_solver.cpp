@@ -26,17 +26,6 @@ Decision<T> decision_of(const Tolerance& tolerance, index_t terms,
           .max_iterations = tolerance.max_iterations};
 }
 
-/// A bound of ‖(I − L_φ|A|)⁻¹‖∞ from a Perron vector of the entries; +inf where they are not
-/// stored.
-template <class T>
-double gain_of(Context& context, const LinearMap<T>& A, const Activation& activation) {
-  const auto entries = entries_of(A);
-  if (!entries) return std::numeric_limits<double>::infinity();
-  const std::vector<T> values = download(context, *entries);
-  return perron_gain(std::vector<double>(values.begin(), values.end()), entries->rows,
-                     lipschitz_constant(activation));
-}
-
 }  // namespace
 
 template <class T>
@@ -147,13 +136,34 @@ void FixedPointSolver<T>::launch() {
 }
 
 template <class T>
+FixedPointSolver<T>::AbsProgram::AbsProgram(Context& context, const LinearMap<T>& A)
+    : v(context, cols(A)),
+      product(context, rows(A)),
+      program(backend_of(context)->compile(abs_product_steps<T>(A, v.view(), product.view()))) {}
+
+template <class T>
+double FixedPointSolver<T>::gain() {
+  const LinearMap<T> A = this->A();
+  if (!abs_) abs_.emplace(*context_, A);
+  const auto apply = [&](const std::vector<double>& v) {
+    upload<double>(*context_, v, abs_->v);
+    abs_->program->launch();
+    return download<double>(*context_, abs_->product.view());
+  };
+  return perron_gain({.n = rows(A),
+                      .terms = terms_per_row(A),
+                      .least_normal = static_cast<double>(std::numeric_limits<T>::min()),
+                      .apply = apply},
+                     lipschitz_constant(activation()));
+}
+
+template <class T>
 void FixedPointSolver<T>::report(SolveReport& report) {
   norms_->launch();
   // By substitution there is a better bound than that of a Perron vector.
   const bool substituted = loop_->strategy() == LoopStrategy::substitution;
   const auto gain = [&] {
-    return substituted ? std::numeric_limits<double>::infinity()
-                       : gain_of(*context_, A(), activation());
+    return substituted ? std::numeric_limits<double>::infinity() : this->gain();
   };
   const IterationRecord& record = memory_.iteration.latest_record();
   std::visit([&](const auto& problem) { problem.certify(record, std::ref(gain), report); },

@@ -60,9 +60,18 @@ class FixedPointSolver {
   FixedPoint<T> description();
 
  private:
+  /// |A|v on the device; made when a bound first asks for it.
+  struct AbsProgram {
+    AbsProgram(Context& context, const LinearMap<T>& A);
+    Vector<double> v;
+    Vector<double> product;
+    std::unique_ptr<Program> program;
+  };
   template <class Problem>
   FixedPointSolver(Context& context, const Problem& problem, const Tolerance& tolerance,
                    const SolverOptions& options);
+  /// A bound of ‖(I − L_φ|A|)⁻¹‖∞ from a Perron vector.
+  double gain();
   LinearMap<T> A() const;
   MatrixView<T> X() const;
   Activation activation() const;
@@ -79,6 +88,7 @@ class FixedPointSolver {
   std::shared_ptr<Program> inputs_;
   std::shared_ptr<Program> loop_;
   std::unique_ptr<Program> norms_;
+  std::optional<AbsProgram> abs_;
 };
 
 extern template class FixedPointSolver<float>;

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <limits>
+#include <vector>
 
 #include "host/solver/certificates.hpp"
 #include "idl/solver.hpp"
@@ -57,12 +59,25 @@ TEST(Report, NamesItsStatuses) {
   EXPECT_EQ(to_string(SolveStatus::diverged), "diverged");
 }
 
+/// perron_gain of a matrix by columns, whose products are made here.
+double gain_of(const std::vector<double>& A, index_t n, double lipschitz) {
+  const auto apply = [&](const std::vector<double>& v) {
+    std::vector<double> product(v.size(), 0.0);
+    for (std::size_t j = 0; j < v.size(); ++j)
+      for (std::size_t i = 0; i < v.size(); ++i) product[i] += std::abs(A[i + j * v.size()]) * v[j];
+    return product;
+  };
+  return solver::perron_gain(
+      {.n = n, .terms = n, .least_normal = std::numeric_limits<double>::min(), .apply = apply},
+      lipschitz);
+}
+
 // ‖(I − |A|)⁻¹‖∞ for A = [0 3; 0 0] is 4, and for A = ½P, P a permutation, 2.
 TEST(PerronGain, BoundsTheInverse) {
-  const double triangular = solver::perron_gain(std::vector<double>{0.0, 0.0, 3.0, 0.0}, 2, 1.0);
+  const double triangular = gain_of({0.0, 0.0, 3.0, 0.0}, 2, 1.0);
   EXPECT_GE(triangular, 4.0);
   EXPECT_LE(triangular, 4.0 * (1.0 + 1e-12));
-  const double permutation = solver::perron_gain(std::vector<double>{0.0, -0.5, 0.5, 0.0}, 2, 1.0);
+  const double permutation = gain_of({0.0, -0.5, 0.5, 0.0}, 2, 1.0);
   EXPECT_GE(permutation, 2.0);
   // Any v with |A|v < v is a proof; the one that is found need not be the best.
   EXPECT_LE(permutation, 8.0);
@@ -71,16 +86,24 @@ TEST(PerronGain, BoundsTheInverse) {
 TEST(PerronGain, IsFoundWhereTheNormIsAboveOneButTheRootBelow) {
   // |A| = [0.1 4; 0.1 0.1]: row sum 4.1, λ = 0.1 + √0.4 = 0.73.
   // (I − |A|)⁻¹ = [0.9 4; 0.1 0.9]/(0.81 − 0.4): its row sum is 4.9/0.41 = 11.95.
-  const double gain = solver::perron_gain(std::vector<double>{0.1, 0.1, -4.0, 0.1}, 2, 1.0);
+  const double gain = gain_of({0.1, 0.1, -4.0, 0.1}, 2, 1.0);
   EXPECT_GE(gain, 4.9 / 0.41);
   EXPECT_LE(gain, 4.0 * 4.9 / 0.41);
 }
 
 TEST(PerronGain, IsInfiniteWhereThereIsNoProof) {
-  EXPECT_EQ(solver::perron_gain(std::vector<double>{0.0, 1.0, 1.0, 0.0}, 2, 1.0), k_infinity);
-  EXPECT_EQ(solver::perron_gain(std::vector<double>{2.0}, 1, 1.0), k_infinity);
-  EXPECT_EQ(solver::perron_gain(std::vector<double>{0.9}, 1, 1.2), k_infinity);
-  EXPECT_EQ(solver::perron_gain(std::vector<double>{k_nan}, 1, 1.0), k_infinity);
+  EXPECT_EQ(gain_of({0.0, 1.0, 1.0, 0.0}, 2, 1.0), k_infinity);
+  EXPECT_EQ(gain_of({2.0}, 1, 1.0), k_infinity);
+  EXPECT_EQ(gain_of({0.9}, 1, 1.2), k_infinity);
+  EXPECT_EQ(gain_of({k_nan}, 1, 1.0), k_infinity);
+}
+
+TEST(PerronGain, TakesWhatMayHaveCountedAsZeroIntoAccount) {
+  const auto none = [](const std::vector<double>& v) { return std::vector<double>(v.size(), 0.0); };
+  const solver::AbsMap A = {.n = 2, .terms = 2, .least_normal = 0.125, .apply = none};
+  // v = 1; each row may lack two terms of ⅛.
+  EXPECT_GE(solver::perron_gain(A, 1.0), 1.0 / 0.75);
+  EXPECT_LE(solver::perron_gain(A, 1.0), 1.0 / 0.75 * (1.0 + 1e-12));
 }
 
 }  // namespace

@@ -2,6 +2,8 @@
 // Models of which some matrices are in compressed rows, against dense models with the same entries.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
 #include <limits>
 #include <optional>
 #include <string>
@@ -251,6 +253,48 @@ TYPED_TEST(SparseModelTest, RefusesMatricesThatDoNotFitByNameAndSizes) {
   EXPECT_TRUE(holds(text_of<InvalidArgument>([&] { static_cast<void>(sparse.A()); }), {"csr()"}));
   EXPECT_TRUE(
       holds(text_of<InvalidArgument>([&] { static_cast<void>(sparse.csr("B")); }), {"'B'"}));
+}
+
+TYPED_TEST(SparseModelTest, IsCertifiedByAPerronVectorWhereItsNormIsAboveOne) {
+  using T = typename TypeParam::Scalar;
+  // 3 and 0.2 in turn above the diagonal and 0.05 below: ‖A‖∞ = 3.05, λ_pf <= √0.15 + √0.01 < ½.
+  constexpr std::size_t k_n = 40;
+  std::vector<double> A(k_n * k_n, 0.0);
+  for (std::size_t i = 0; i + 1 < k_n; ++i) {
+    A[i + (i + 1) * k_n] = i % 2 == 0 ? 3.0 : -0.2;
+    A[i + 1 + i * k_n] = 0.05;
+  }
+  for (double& entry : A) entry = static_cast<double>(static_cast<T>(entry));
+  const auto thin = this->thin_model();
+  const ImplicitModel<T> model(this->context(),
+                               ModelMatrices<T>{.A = this->csr(this->matrix(k_n, k_n, A).view()),
+                                                .B = this->csr(thin.B()),
+                                                .C = this->csr(thin.C()),
+                                                .D = this->csr(thin.D())},
+                               {.well_posedness = WellPosedness::none()});
+  const auto U = this->inputs();
+  const auto prediction = model.predict(this->context(), U);
+  ASSERT_TRUE(prediction.report.all_converged());
+  EXPECT_GE(prediction.report.contraction, 3.0);
+  const auto B = this->fetch_double(thin.B());
+  const auto inputs = this->fetch_double(U.view());
+  const auto X = this->fetch_double(prediction.X.view());
+  for (std::size_t j = 0; j < k_samples; ++j) {
+    std::vector<double> z(k_n, 0.0);
+    for (std::size_t k = 0; k < 9; ++k)
+      for (std::size_t i = 0; i < k_n; ++i) z[i] += B[i + k_n * k] * inputs[k + 9 * j];
+    std::vector<double> x(k_n, 0.0);
+    for (int iteration = 0; iteration < 300; ++iteration) {  // 2⁻³⁰⁰ is left of the first error
+      std::vector<double> next = z;
+      for (std::size_t k = 0; k < k_n; ++k)
+        for (std::size_t i = 0; i < k_n; ++i) next[i] += A[i + k_n * k] * x[k];
+      for (std::size_t i = 0; i < k_n; ++i) x[i] = std::max(next[i], 0.0);
+    }
+    const double bound = prediction.report.error_bound[j];
+    ASSERT_LE(bound, 1e4 * prediction.report.residual[j]);  // not infinite either
+    for (std::size_t i = 0; i < k_n; ++i)
+      ASSERT_LE(std::abs(X[i + k_n * j] - x[i]), bound + 1e-12) << "state " << i;
+  }
 }
 
 TYPED_TEST(SparseModelTest, EmptyRowsAndAnEmptyAGiveTheMathematicallyRightAnswer) {
