@@ -6,7 +6,6 @@
 #include <string>
 #include <vector>
 
-#include "idl/matrix.hpp"
 #include "idl/trainer.hpp"
 
 /// Pictures for people, as PNG files. They need no display; on a machine without fonts their
@@ -32,20 +31,5 @@ TrainingCurves training_curves(std::string title, std::span<const EpochMetrics> 
 
 /// @throws IoError; InvalidArgument (x and y of different lengths, more than four curves)
 void write_training_curves_png(const std::filesystem::path& path, const TrainingCurves& curves);
-
-/// A picture of M = [A B; C D], (n+q)×(n+p), column-major and contiguous; p counts the column of
-/// the bias, where there is one.
-struct SpyPlot {
-  std::string title;  ///< UTF-8
-  index_t n = 0;
-  index_t p = 0;
-  index_t q = 0;
-  std::span<const float> M;
-};
-
-/// Each pixel shows the mean magnitude of the entries that it stands for, on a logarithmic colour
-/// scale; white where all of them are zero, red where one is not finite.
-/// @throws IoError; InvalidArgument (n, p or q < 1, M of another size)
-void write_spy_png(const std::filesystem::path& path, const SpyPlot& plot);
 
 }  // namespace idl::cli

@@ -17,6 +17,7 @@
 
 #include "host/cli/metrics_file.hpp"
 #include "host/cli/picture.hpp"
+#include "host/cli/spy_plot.hpp"
 #include "host/cli/weights_file.hpp"
 #include "host/io/atomic_file.hpp"
 #include "host/io/binary_file.hpp"
@@ -62,6 +63,32 @@ bool make_folders(const std::filesystem::path& path) {
   const bool made = std::filesystem::create_directories(path, error);
   if (error) throw IoError(path.string(), "cannot be made: " + error.message());
   return made;
+}
+
+/// Of what the tensors of the model hold; what they do not store is zero.
+template <class T>
+SpyPlot picture_of(Context& context, const ImplicitModel<T>& model, const std::string& title) {
+  SpyPlot picture(title, model.shape().states, model.input_rows(), model.shape().outputs);
+  for (const ParameterTensor& tensor : model.layout().tensors) {
+    const std::string name = tensor.name.substr(0, tensor.name.find('.'));  // "A" of "A.values"
+    SpyMatrix& matrix = picture.matrix(name);
+    if (model.is_sparse(name)) {
+      const CsrArrays<T> stored = download(context, model.csr(name));
+      std::size_t entry = 0;
+      for (index_t row = 0; row < stored.rows; ++row)
+        for (const auto end =
+                 static_cast<std::size_t>(stored.row_offsets[static_cast<std::size_t>(row) + 1]);
+             entry < end; ++entry)
+          matrix.add(row, stored.col_indices[entry], static_cast<float>(stored.values[entry]));
+    } else {
+      const std::vector<T> values = download(context, tensor.of(model.M()));
+      auto value = values.begin();
+      for (index_t col = 0; col < tensor.cols; ++col)
+        for (index_t row = 0; row < tensor.rows; ++row)
+          matrix.add(row, col, static_cast<float>(*value++));
+    }
+  }
+  return picture;
 }
 
 }  // namespace
@@ -150,13 +177,7 @@ void RunFolder::write_results(Context& context, const ImplicitModel<T>& model) c
       path_ / "training_curves.png",
       training_curves("Training, " + std::string(to_string(options.activation.kind)) + ", " + sizes,
                       epochs));
-  const std::vector<T> M = download(context, model.M());
-  const std::vector<float> M_float(M.begin(), M.end());
-  write_spy_png(path_ / "spy.png", {.title = "M = [A B; C D], " + sizes,
-                                    .n = model.shape().states,
-                                    .p = model.input_rows(),
-                                    .q = model.shape().outputs,
-                                    .M = M_float});
+  picture_of(context, model, "M = [A B; C D], " + sizes).write_png(path_ / "spy.png");
 }
 
 template void RunFolder::write_results(Context&, const ImplicitModel<float>&) const;

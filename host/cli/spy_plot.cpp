@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
+#include "host/cli/spy_plot.hpp"
+
 #include <algorithm>
-#include <array>
-#include <cmath>
+#include <utility>
 
 #include "host/cli/axis.hpp"
 #include "host/cli/canvas.hpp"
-#include "host/cli/picture.hpp"
 #include "idl/error.hpp"
 #include "idl/io.hpp"
 
@@ -30,83 +30,48 @@ constexpr int k_square = 420;       // A is at most so wide and high
 constexpr int k_label_width = 212;  // no block is narrower, so that its label has room
 constexpr int k_lowest = 24;        // nor lower
 
-/// How many entries stand in a row or column of the picture: one entry takes `pixels` pixels, or
-/// `entries` entries share one.
-struct Scale {
-  index_t count;
-  index_t entries;
-  int pixels;
-
-  int length() const { return static_cast<int>((count + entries - 1) / entries) * pixels; }
-};
-
 /// Fits `count` entries into `room` pixels; each takes at most `largest`, but together they take at
 /// least `least`.
-Scale fit(index_t count, int room, int largest, int least) {
+SpyScale fit(index_t count, int room, int largest, int least) {
   if (count > room) return {count, (count + room - 1) / room, 1};
   const int n = static_cast<int>(count);
   return {count, 1, std::max(std::min(room / n, largest), (least + n - 1) / n)};
 }
 
-struct Block {
-  const char* letter;
-  index_t row, col;  ///< of its first entry in M
-  Scale rows, cols;
-  int x = 0, y = 0;  ///< of its first pixel
+std::array<SpyMatrix, 4> make_matrices(index_t n, index_t p, index_t q) {
+  IDL_CHECK(n >= 1 && p >= 1 && q >= 1, "n, p and q must be at least 1; they are " +
+                                            std::to_string(n) + ", " + std::to_string(p) + " and " +
+                                            std::to_string(q));
+  constexpr int k_largest_entry = 40;
+  const SpyScale states = fit(n, k_square, k_largest_entry, k_label_width);
+  const int room =
+      k_widest - k_left - states.length() - k_gap - k_bar_space - k_bar_width - k_right;
+  const SpyScale inputs = fit(p, room, states.pixels, k_label_width);
+  const SpyScale outputs = fit(q, k_square, states.pixels, k_lowest);
+  return {SpyMatrix(states, states), SpyMatrix(states, inputs), SpyMatrix(outputs, states),
+          SpyMatrix(outputs, inputs)};
+}
+
+constexpr std::array k_names = {"A", "B", "C", "D"};
+
+/// Of a matrix, its first pixel.
+struct Place {
+  int x = 0;
+  int y = 0;
 };
 
 struct Layout {
-  std::array<Block, 4> blocks;
-  int width;  ///< of the blocks together
+  std::array<Place, 4> places;
+  int width;  ///< of the matrices together
   int height;
 };
 
-Layout lay_out(const SpyPlot& plot) {
-  constexpr int k_largest_entry = 40;
-  const Scale states = fit(plot.n, k_square, k_largest_entry, k_label_width);
-  const int room =
-      k_widest - k_left - states.length() - k_gap - k_bar_space - k_bar_width - k_right;
-  const Scale inputs = fit(plot.p, room, states.pixels, k_label_width);
-  const Scale outputs = fit(plot.q, k_square, states.pixels, k_lowest);
-  const int x = k_left + states.length() + k_gap;
-  const int y = k_top + states.length() + k_gap;
-  return {{Block{"A", 0, 0, states, states, k_left, k_top},
-           Block{"B", 0, plot.n, states, inputs, x, k_top},
-           Block{"C", plot.n, 0, outputs, states, k_left, y},
-           Block{"D", plot.n, plot.n, outputs, inputs, x, y}},
-          x + inputs.length() - k_left,
-          y + outputs.length() - k_top};
-}
-
-/// One block, one number for each picture element: the mean magnitude of its entries; NaN where one
-/// of them is not finite.
-struct Magnitudes {
-  index_t rows, cols;
-  std::vector<double> means;
-  index_t nonzero = 0;
-  index_t not_finite = 0;
-};
-
-Magnitudes measure(const SpyPlot& plot, const Block& block) {
-  const Scale& r = block.rows;
-  const Scale& c = block.cols;
-  Magnitudes result{
-      (r.count + r.entries - 1) / r.entries, (c.count + c.entries - 1) / c.entries, {}};
-  result.means.resize(static_cast<std::size_t>(result.rows * result.cols));
-  std::vector<index_t> counts(result.means.size());
-  for (index_t col = 0; col < c.count; ++col) {
-    for (index_t row = 0; row < r.count; ++row) {
-      const float entry =
-          plot.M[static_cast<std::size_t>((block.col + col) * (plot.n + plot.q) + block.row + row)];
-      const auto cell = static_cast<std::size_t>(col / c.entries * result.rows + row / r.entries);
-      if (entry != 0) ++result.nonzero;
-      if (!std::isfinite(entry)) ++result.not_finite;
-      result.means[cell] += std::isfinite(entry) ? std::abs(static_cast<double>(entry)) : NAN;
-      ++counts[cell];
-    }
-  }
-  for (std::size_t i = 0; i < counts.size(); ++i) result.means[i] /= static_cast<double>(counts[i]);
-  return result;
+Layout lay_out(const std::array<SpyMatrix, 4>& matrices) {
+  const int x = k_left + matrices[0].cols().length() + k_gap;
+  const int y = k_top + matrices[0].rows().length() + k_gap;
+  return {{Place{k_left, k_top}, Place{x, k_top}, Place{k_left, y}, Place{x, y}},
+          x + matrices[3].cols().length() - k_left,
+          y + matrices[3].rows().length() - k_top};
 }
 
 /// Viridis (van der Walt and Smith), darkest for the largest and fading towards the white of zero
@@ -141,12 +106,14 @@ struct ColourScale {
 
 /// Leaves out the smallest percent and the largest per mille, and what is below 10⁻⁴ of the rest:
 /// single entries shall not take the colours from all others.
-ColourScale choose_scale(const std::array<Magnitudes, 4>& blocks) {
+ColourScale choose_scale(const std::array<SpyMatrix, 4>& matrices) {
   constexpr double k_darkest_to_palest = 1e-4;
   std::vector<double> values;
-  for (const Magnitudes& block : blocks)
-    for (const double mean : block.means)
-      if (mean > 0 && std::isfinite(mean)) values.push_back(mean);
+  for (const SpyMatrix& matrix : matrices)
+    for (index_t col = 0; col < matrix.cols().cells(); ++col)
+      for (index_t row = 0; row < matrix.rows().cells(); ++row)
+        if (const double mean = matrix.mean(row, col); mean > 0 && std::isfinite(mean))
+          values.push_back(mean);
   if (values.empty()) return {};
   std::sort(values.begin(), values.end());
   const auto at = [&](double share) {
@@ -157,17 +124,15 @@ ColourScale choose_scale(const std::array<Magnitudes, 4>& blocks) {
   return {low < 0.5 * high ? low : 0.1 * high, high};
 }
 
-void draw_block(Canvas& canvas, const Block& block, const Magnitudes& magnitudes,
-                const ColourScale& scale) {
-  const int high = block.rows.pixels;
-  const int wide = block.cols.pixels;
-  for (index_t col = 0; col < magnitudes.cols; ++col)
-    for (index_t row = 0; row < magnitudes.rows; ++row)
-      canvas.fill(
-          block.x + static_cast<int>(col) * wide, block.y + static_cast<int>(row) * high, wide,
-          high,
-          scale.colour(magnitudes.means[static_cast<std::size_t>(col * magnitudes.rows + row)]));
-  canvas.frame(block.x, block.y, block.cols.length(), block.rows.length(), k_border);
+void draw_matrix(Canvas& canvas, const SpyMatrix& matrix, const Place& at,
+                 const ColourScale& scale) {
+  const int high = matrix.rows().pixels;
+  const int wide = matrix.cols().pixels;
+  for (index_t col = 0; col < matrix.cols().cells(); ++col)
+    for (index_t row = 0; row < matrix.rows().cells(); ++row)
+      canvas.fill(at.x + static_cast<int>(col) * wide, at.y + static_cast<int>(row) * high, wide,
+                  high, scale.colour(matrix.mean(row, col)));
+  canvas.frame(at.x, at.y, matrix.cols().length(), matrix.rows().length(), k_border);
 }
 
 /// "12.3 % nonzero"; 100 only where all are.
@@ -176,13 +141,15 @@ std::string density_text(index_t nonzero, index_t entries) {
   return short_number(nonzero < entries ? std::min(percent, 99.9) : percent, 3) + " % nonzero";
 }
 
-void draw_label(Canvas& canvas, const Block& block, const Magnitudes& magnitudes, double baseline) {
-  const double x = block.x - 1.0;
-  canvas.text({x, baseline}, block.letter, k_letter);
-  canvas.text({x + canvas.text_width(block.letter, k_letter) + 5, baseline},
-              std::to_string(block.rows.count) + "\u00d7" + std::to_string(block.cols.count) +
-                  " \u00b7 " +
-                  density_text(magnitudes.nonzero, block.rows.count * block.cols.count),
+void draw_label(Canvas& canvas, const char* name, const SpyMatrix& matrix, int left,
+                double baseline) {
+  const double x = left - 1.0;
+  const index_t rows = matrix.rows().count;
+  const index_t cols = matrix.cols().count;
+  canvas.text({x, baseline}, name, k_letter);
+  canvas.text({x + canvas.text_width(name, k_letter) + 5, baseline},
+              std::to_string(rows) + "\u00d7" + std::to_string(cols) + " \u00b7 " +
+                  density_text(matrix.nonzero(), rows * cols),
               k_label);
 }
 
@@ -199,50 +166,59 @@ void draw_colour_bar(Canvas& canvas, const ColourScale& scale, int x, int height
   canvas.text({x - 1.0, k_top - 14.0}, "magnitude", k_label);
 }
 
-std::string footnote(const Layout& layout, index_t not_finite) {
+std::string footnote(const std::array<SpyMatrix, 4>& matrices, index_t not_finite) {
   if (not_finite > 0)
     return std::to_string(not_finite) +
            (not_finite == 1 ? " entry is not finite (red)" : " entries are not finite (red)");
-  for (const Block& block : layout.blocks)
-    if (block.rows.entries * block.cols.entries > 1)
+  for (const SpyMatrix& matrix : matrices)
+    if (matrix.rows().entries * matrix.cols().entries > 1)
       return "A pixel that stands for several entries shows their mean magnitude";
   return {};
 }
 
-void check(const SpyPlot& plot) {
-  IDL_CHECK(plot.n >= 1 && plot.p >= 1 && plot.q >= 1,
-            "n, p and q must be at least 1; they are " + std::to_string(plot.n) + ", " +
-                std::to_string(plot.p) + " and " + std::to_string(plot.q));
-  IDL_CHECK(plot.M.size() == static_cast<std::size_t>((plot.n + plot.q) * (plot.n + plot.p)),
-            "M has " + std::to_string(plot.M.size()) + " entries, expected (" +
-                std::to_string(plot.n) + "+" + std::to_string(plot.q) + ")x(" +
-                std::to_string(plot.n) + "+" + std::to_string(plot.p) + ")");
-}
-
 }  // namespace
 
-void write_spy_png(const std::filesystem::path& path, const SpyPlot& plot) {
-  check(plot);
-  const Layout layout = lay_out(plot);
-  std::array<Magnitudes, 4> magnitudes;
-  index_t not_finite = 0;
-  for (std::size_t i = 0; i < 4; ++i) {
-    magnitudes[i] = measure(plot, layout.blocks[i]);
-    not_finite += magnitudes[i].not_finite;
-  }
-  const ColourScale scale = choose_scale(magnitudes);
-  const std::string note = footnote(layout, not_finite);
+SpyMatrix::SpyMatrix(SpyScale rows, SpyScale cols)
+    : rows_(rows),
+      cols_(cols),
+      sums_(static_cast<std::size_t>(rows.cells()) * static_cast<std::size_t>(cols.cells())) {}
 
-  const int title_width = static_cast<int>(Canvas(1, 1).text_width(plot.title, k_title));
+double SpyMatrix::mean(index_t row_cell, index_t col_cell) const {
+  const auto entries_of = [](const SpyScale& scale, index_t cell) {
+    return std::min(scale.entries, scale.count - cell * scale.entries);
+  };
+  const index_t entries = entries_of(rows_, row_cell) * entries_of(cols_, col_cell);
+  return sums_[static_cast<std::size_t>(col_cell * rows_.cells() + row_cell)] /
+         static_cast<double>(entries);
+}
+
+SpyPlot::SpyPlot(std::string title, index_t n, index_t p, index_t q)
+    : title_(std::move(title)), matrices_(make_matrices(n, p, q)) {}
+
+SpyMatrix& SpyPlot::matrix(std::string_view name) {
+  const auto found = std::find(k_names.begin(), k_names.end(), name);
+  IDL_CHECK(found != k_names.end(),
+            "a picture of a model has A, B, C and D, not '" + std::string(name) + "'");
+  return matrices_[static_cast<std::size_t>(found - k_names.begin())];
+}
+
+void SpyPlot::write_png(const std::filesystem::path& path) const {
+  const Layout layout = lay_out(matrices_);
+  index_t not_finite = 0;
+  for (const SpyMatrix& matrix : matrices_) not_finite += matrix.not_finite();
+  const ColourScale scale = choose_scale(matrices_);
+  const std::string note = footnote(matrices_, not_finite);
+
+  const int title_width = static_cast<int>(Canvas(1, 1).text_width(title_, k_title));
   Canvas canvas(k_left + std::max(layout.width + k_bar_space + k_bar_width + k_right,
                                   std::min(title_width, k_widest - 2 * k_left) + k_left),
                 k_top + layout.height + k_bottom + (note.empty() ? 0 : 20));
-  canvas.text({k_left - 1.0, 44}, plot.title, k_title);
+  canvas.text({k_left - 1.0, 44}, title_, k_title);
   const double above = k_top - 14;
   const double below = k_top + layout.height + 16 + k_letter.capitals();
-  for (std::size_t i = 0; i < 4; ++i) {
-    draw_block(canvas, layout.blocks[i], magnitudes[i], scale);
-    draw_label(canvas, layout.blocks[i], magnitudes[i], i < 2 ? above : below);
+  for (std::size_t i = 0; i < k_names.size(); ++i) {
+    draw_matrix(canvas, matrices_[i], layout.places[i], scale);
+    draw_label(canvas, k_names[i], matrices_[i], layout.places[i].x, i < 2 ? above : below);
   }
   draw_colour_bar(canvas, scale, k_left + layout.width + k_bar_space, layout.height);
   canvas.text({k_left - 1.0, below + 26}, note, {k_label.size, not_finite > 0 ? k_red : k_grey});

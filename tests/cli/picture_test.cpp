@@ -2,8 +2,12 @@
 #include "host/cli/picture.hpp"
 
 #include <cmath>
+#include <span>
 #include <tuple>
+#include <vector>
 
+#include "host/cli/run_folder.hpp"
+#include "host/cli/spy_plot.hpp"
 #include "tests/cli/png.hpp"
 #include "tests/io/files.hpp"
 
@@ -155,6 +159,21 @@ TEST(TrainingCurves, RefusesCurvesThatDoNotFit) {
   EXPECT_EQ(folder.count(), 0);
 }
 
+/// The picture of M = [A B; C D], (n+q)×(n+p), column-major.
+void write_spy(const std::filesystem::path& path, index_t n, index_t p, index_t q,
+               std::span<const float> M) {
+  SpyPlot plot("M", n, p, q);
+  for (index_t col = 0; col < n + p; ++col)
+    for (index_t row = 0; row < n + q; ++row) {
+      const float value = M[static_cast<std::size_t>(col * (n + q) + row)];
+      const bool above = row < n;
+      const bool left = col < n;
+      plot.matrix(above ? (left ? "A" : "B") : (left ? "C" : "D"))
+          .add(above ? row : row - n, left ? col : col - n, value);
+    }
+  plot.write_png(path);
+}
+
 /// M of zeros with n = p = q = 10; an entry takes 40×40 pixels, A begins at (36, 96), and 8 pixels
 /// separate the blocks.
 struct SmallM {
@@ -162,7 +181,7 @@ struct SmallM {
   std::vector<float> values = std::vector<float>(400);
 
   float& at(index_t row, index_t col) { return values[static_cast<std::size_t>(col * 20 + row)]; }
-  SpyPlot plot() const { return {"M", k_n, k_n, k_n, values}; }
+  void write(const std::filesystem::path& path) const { write_spy(path, k_n, k_n, k_n, values); }
   static Pixel seen(const Png& png, int row, int col) {
     const auto middle = [](int i) { return 40 * i + 20 + (i >= 10 ? 8 : 0); };
     return png.at(36 + middle(col), 96 + middle(row));
@@ -176,7 +195,7 @@ TEST(SpyPlot, ShowsEachEntryInItsPlace) {
   M.at(0, 15) = -0.01F;
   M.at(13, 3) = 0.1F;
   M.at(19, 19) = -1;
-  write_spy_png(folder / "f.png", M.plot());
+  M.write(folder / "f.png");
   const Png png(folder / "f.png");
   for (int row = 0; row < 20; ++row) {
     for (int col = 0; col < 20; ++col) {
@@ -195,7 +214,7 @@ TEST(SpyPlot, EntriesThatAreNotFiniteAreRed) {
   M.at(1, 1) = 1;
   M.at(4, 4) = NAN;
   M.at(4, 14) = -HUGE_VALF;
-  write_spy_png(folder / "f.png", M.plot());
+  M.write(folder / "f.png");
   const Png png(folder / "f.png");
   EXPECT_EQ(SmallM::seen(png, 4, 4), k_red);
   EXPECT_EQ(SmallM::seen(png, 4, 14), k_red);
@@ -204,7 +223,7 @@ TEST(SpyPlot, EntriesThatAreNotFiniteAreRed) {
 
 TEST(SpyPlot, WorksWhereAllIsZero) {
   const TemporaryFolder folder;
-  write_spy_png(folder / "f.png", SmallM().plot());
+  SmallM().write(folder / "f.png");
   const Png png(folder / "f.png");
   EXPECT_EQ(SmallM::seen(png, 5, 5), k_white);
 }
@@ -214,7 +233,7 @@ TEST(SpyPlot, OneEntryAmongManyInAPixelIsSeen) {
   constexpr index_t k_n = 1000;  // 3×3 entries of A share a pixel
   std::vector<float> M((k_n + 1) * (k_n + 1));
   M[(k_n + 1) * 400 + 700] = 1e-3F;  // row 700, column 400
-  write_spy_png(folder / "f.png", {"M", k_n, 1, 1, M});
+  write_spy(folder / "f.png", k_n, 1, 1, M);
   const Png png(folder / "f.png");
   EXPECT_NE(png.at(36 + 400 / 3, 96 + 700 / 3), k_white);
   EXPECT_EQ(png.at(36 + 400 / 3 + 1, 96 + 700 / 3), k_white);
@@ -226,7 +245,7 @@ TEST(SpyPlot, FitsOnAScreenForEverySize) {
   for (const auto& [n, p, q] : std::vector<std::tuple<index_t, index_t, index_t>>{
            {1, 1, 1}, {100, 784, 10}, {3, 5000, 2}, {2000, 3, 700}, {421, 813, 421}}) {
     const std::vector<float> M(static_cast<std::size_t>((n + q) * (n + p)), 1.0F);
-    write_spy_png(folder / "f.png", {"M", n, p, q, M});
+    write_spy(folder / "f.png", n, p, q, M);
     const Png png(folder / "f.png");
     EXPECT_LE(png.width(), 1400) << n << " " << p << " " << q;
     EXPECT_LE(png.height(), 1100) << n << " " << p << " " << q;
@@ -234,20 +253,42 @@ TEST(SpyPlot, FitsOnAScreenForEverySize) {
   }
 }
 
-TEST(SpyPlot, RefusesSizesThatDoNotFit) {
+TEST(SpyPlot, EntriesMayComeInAnyOrderAndZerosNotAtAll) {
   const TemporaryFolder folder;
-  const std::vector<float> M(6);
-  expect_error<InvalidArgument>(
-      [&] {
-        write_spy_png(folder / "f", {"M", 1, 2, 2, M});
-      },
-      {"M has 6 entries", "(1+2)x(1+2)"});
-  expect_error<InvalidArgument>(
-      [&] {
-        write_spy_png(folder / "f", {"M", 0, 2, 3, M});
-      },
-      {"0, 2 and 3"});
-  EXPECT_EQ(folder.count(), 0);
+  constexpr index_t k_n = 1000;
+  std::vector<float> M((k_n + 1) * (k_n + 1));
+  SpyPlot plot("M", k_n, 1, 1);
+  for (index_t i = k_n; i-- > 0;) {
+    const index_t j = i * 7 % k_n;
+    const auto value = static_cast<float>(i % 5 + 1);  // sums of which are exact
+    M[static_cast<std::size_t>(j * (k_n + 1) + i)] = value;
+    plot.matrix("A").add(i, j, value);
+  }
+  write_spy(folder / "all.png", k_n, 1, 1, M);
+  plot.write_png(folder / "stored.png");
+  EXPECT_EQ(read_text(folder / "stored.png"), read_text(folder / "all.png"));
+  EXPECT_EQ(plot.matrix("A").nonzero(), k_n);
+}
+
+TEST(SpyPlot, OfASparseModelIsThatOfTheDenseOneWithTheSameEntries) {
+  Context context({.device = Device::cpu(), .log = [](Severity, std::string_view) {}});
+  const ImplicitModel<float> dense(context, {30, 5, 2}, {.bias = true}, 3);
+  const auto csr = [&](ConstMatrixView<float> matrix) {
+    return CsrMatrix<float>::from_dense(context, matrix);
+  };
+  const ModelMatrices<float> matrices = {
+      .A = csr(dense.A()), .B = csr(dense.B()), .C = csr(dense.C()), .D = csr(dense.D())};
+  const ImplicitModel<float> sparse(context, matrices, dense.options());
+  const TemporaryFolder folders[2];
+  RunFolder(folders[0].path()).write_results(context, dense);
+  RunFolder(folders[1].path()).write_results(context, sparse);
+  EXPECT_EQ(read_text(folders[1] / "spy.png"), read_text(folders[0] / "spy.png"));
+}
+
+TEST(SpyPlot, RefusesSizesThatAreNoneAndNamesOfNoMatrix) {
+  expect_error<InvalidArgument>([] { SpyPlot("M", 0, 2, 3); }, {"0, 2 and 3"});
+  expect_error<InvalidArgument>([] { SpyPlot("M", 1, 1, 1).matrix("E"); },
+                                {"A, B, C and D", "'E'"});
 }
 
 }  // namespace
