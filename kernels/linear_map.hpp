@@ -205,13 +205,22 @@ Sequence row_abs_sum_steps(const LinearMap<T>& map, VectorView<T> sums, VectorVi
       map);
 }
 
-/// The steps of y_i <- Σ_j |A_ij| v_j, in double whatever T is.
+/// Whether there are steps of |A|v: of LRᵀ the magnitudes of its entries are not known.
+template <class T>
+bool has_abs_product(const LinearMap<T>& map) {
+  return !std::holds_alternative<LowRankMap<T>>(map);
+}
+
+/// The steps of y_i <- Σ_j |A_ij| v_j, in double whatever T is; none without has_abs_product().
 template <class T>
 Sequence abs_product_steps(const LinearMap<T>& map, VectorView<const double> v,
                            VectorView<double> y) {
   return std::visit(
-      [&](const auto& kind) -> Sequence {
-        return {AbsProduct<T>{kind.A, v, y}};
+      [&]<class Kind>(const Kind& kind) -> Sequence {
+        if constexpr (k_is_low_rank<Kind>)
+          return {};
+        else
+          return {AbsProduct<T>{kind.A, v, y}};
       },
       map);
 }

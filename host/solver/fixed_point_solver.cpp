@@ -144,6 +144,7 @@ FixedPointSolver<T>::AbsProgram::AbsProgram(Context& context, const LinearMap<T>
 template <class T>
 double FixedPointSolver<T>::gain() {
   const LinearMap<T> A = this->A();
+  if (!has_abs_product(A)) return std::numeric_limits<double>::infinity();
   if (!abs_) abs_.emplace(*context_, A);
   const auto apply = [&](const std::vector<double>& v) {
     upload<double>(*context_, v, abs_->v);
