@@ -60,34 +60,41 @@ __attribute__((always_inline)) inline void update_line(const PanelRows<T>& rows,
   }
 }
 
-// `count` rows from `row` on: v <- Ψ∘(w + g), |v − v_old| and |v| added to a row each of these
-// sums, which lie `along` apart.
+// A line of samples and every `step`-th row of [row, end): v <- Ψ∘(w + g), with |v − v_old| and |v|
+// added to these sums in registers.
 template <class T, std::size_t W>
 __attribute__((always_inline)) inline void update_and_add(const PanelRows<T>& rows, index_t row,
-                                                          index_t count, index_t lines, T* steps,
-                                                          T* states, index_t along) {
-  constexpr index_t k_pack_lanes = static_cast<index_t>(W / sizeof(T));
-  for (index_t r = 0; r < count; ++r) {
-    for (index_t lane = 0; lane < lines * k_line_lanes<T>; lane += k_pack_lanes) {
-      const index_t at = (row + r) * rows.stride + lane;
-      Pack<T, W> next, other, sum;
-      load<T, W>(next, rows.product + at);
-      load<T, W>(other, rows.given[0] + at);
+                                                          index_t end, index_t step, index_t lane,
+                                                          T* to_steps, T* to_states) {
+  constexpr std::size_t k_packs = 64 / W;
+  constexpr std::size_t k_pack_lanes = W / sizeof(T);
+  Pack<T, W> steps[k_packs], states[k_packs];
+  for (std::size_t p = 0; p < k_packs; ++p) {
+    load<T, W>(steps[p], to_steps + p * k_pack_lanes);
+    load<T, W>(states[p], to_states + p * k_pack_lanes);
+  }
+  const PanelRows<T> own = rows;
+  for (index_t r = row; r < end; r += step) {
+    const index_t at = r * own.stride + lane;
+    for (std::size_t p = 0; p < k_packs; ++p) {
+      Pack<T, W> next, other;
+      load<T, W>(next, own.product + at + p * k_pack_lanes);
+      load<T, W>(other, own.given[0] + at + p * k_pack_lanes);
       next += other;
-      load<T, W>(other, rows.given[1] + at);
+      load<T, W>(other, own.given[1] + at + p * k_pack_lanes);
       next *= other;
-      load<T, W>(other, rows.old + at);
-      store<T, W>(next, rows.next + at);
+      load<T, W>(other, own.old + at + p * k_pack_lanes);
+      store<T, W>(next, own.next + at + p * k_pack_lanes);
       other = next - other;
       make_absolute<T, W>(other);
       make_absolute<T, W>(next);
-      load<T, W>(sum, steps + r * along + lane);
-      sum += other;
-      store<T, W>(sum, steps + r * along + lane);
-      load<T, W>(sum, states + r * along + lane);
-      sum += next;
-      store<T, W>(sum, states + r * along + lane);
+      steps[p] += other;
+      states[p] += next;
     }
+  }
+  for (std::size_t p = 0; p < k_packs; ++p) {
+    store<T, W>(steps[p], to_steps + p * k_pack_lanes);
+    store<T, W>(states[p], to_states + p * k_pack_lanes);
   }
 }
 
@@ -127,22 +134,22 @@ void PanelUpdate<T, AdjointUpdate<T>>::begin_block(const RowBlock& block) {
 
 template <class T>
 void PanelUpdate<T, AdjointUpdate<T>>::update(const PanelRows<T>& rows, index_t lines) {
+  const index_t in_sets = std::clamp<index_t>(full_ - row_, 0, rows.count);
+  const index_t sets = std::min(in_sets, k_line_lanes<T>);
   with_widest_vectors([&](auto width) __attribute__((always_inline)) {
-    index_t r = 0;
-    while (r < rows.count && row_ < full_) {
-      const index_t partial = row_ % k_line_lanes<T>;
-      const index_t count = std::min(rows.count - r, k_line_lanes<T> - partial);
-      update_and_add<T, width()>(rows, r, count, lines, partial_step_.data() + partial * lanes_,
-                                 partial_state_.data() + partial * lanes_, lanes_);
-      r += count;
-      row_ += count;
-    }
-    if (r == rows.count) return;
+    for (index_t lane = 0; lane < lines * k_line_lanes<T>; lane += k_line_lanes<T>)
+      for (index_t r = 0; r < sets; ++r) {
+        const index_t at = (row_ + r) % k_line_lanes<T> * lanes_ + lane;
+        update_and_add<T, width()>(rows, r, in_sets, k_line_lanes<T>, lane,
+                                   partial_step_.data() + at, partial_state_.data() + at);
+      }
+    if (in_sets == rows.count) return;
     fold();
-    update_and_add<T, width()>(rows, r, rows.count - r, lines, partial_step_.data(),
-                               partial_state_.data(), 0);
-    row_ += rows.count - r;
+    for (index_t lane = 0; lane < lines * k_line_lanes<T>; lane += k_line_lanes<T>)
+      update_and_add<T, width()>(rows, in_sets, rows.count, 1, lane, partial_step_.data() + lane,
+                                 partial_state_.data() + lane);
   });
+  row_ += rows.count;
 }
 
 template <class T>

@@ -59,7 +59,7 @@ class alignas(k_cache_line) SampleLanes {
 
  private:
   /// Rows between a product and its update, where the product is made of the states before.
-  static constexpr index_t k_chunk = 32;
+  static constexpr index_t k_chunk = 64;
 
   struct Chunk {
     RowBlock rows;

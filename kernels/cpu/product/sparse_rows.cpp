@@ -82,7 +82,50 @@ __attribute__((always_inline)) inline void multiply_lines(const SparseRows<T>& r
   }
 }
 
+// v stays in registers from entry to entry, where they are many.
+template <class T, std::size_t W, std::size_t Lines>
+__attribute__((always_inline)) inline void products_of_lines(const CsrView<T>& P, index_t row,
+                                                             const T* v, SamplePanel<const T> X,
+                                                             bool add) {
+  constexpr std::size_t k_packs = Lines * 64 / W;
+  constexpr std::size_t k_line_packs = 64 / W;
+  constexpr std::size_t k_pack_lanes = W / sizeof(T);
+  Pack<T, W> of_row[k_packs];
+  for (std::size_t p = 0; p < k_packs; ++p) load<T, W>(of_row[p], v + p * k_pack_lanes);
+  const std::int64_t end = P.row_offsets[row + 1];
+  for (std::int64_t e = P.row_offsets[row]; e < end; ++e) {
+    const T* x = X.data + P.col_indices[e] * X.stride;
+    LaneSums<T, W> sums[2];
+    for (std::size_t p = 0; p < k_packs; ++p) {
+      Pack<T, W> factor;
+      load<T, W>(factor, x + p * k_pack_lanes);
+      sums[p / k_line_packs % 2].sums[p % k_line_packs] += of_row[p] * factor;
+    }
+    for (std::size_t p = 0; p < k_line_packs; ++p) sums[0].sums[p] += sums[1].sums[p];
+    P.values[e] = (add ? P.values[e] : T(0)) + sums[0].total();
+  }
+}
+
+template <class T, std::size_t W, std::size_t Lines>
+__attribute__((always_inline)) inline void products_of_row(const CsrView<T>& P, index_t row,
+                                                           const T* v, SamplePanel<const T> X,
+                                                           index_t lines, bool add) {
+  if constexpr (Lines > 1) {
+    if (lines < static_cast<index_t>(Lines))
+      return products_of_row<T, W, Lines - 1>(P, row, v, X, lines, add);
+  }
+  products_of_lines<T, W, Lines>(P, row, v, X, add);
+}
+
 }  // namespace
+
+template <class T>
+void row_products(const CsrView<T>& P, index_t row, const T* v, SamplePanel<const T> X,
+                  index_t lines, bool add) {
+  with_widest_vectors([&](auto width) __attribute__((always_inline)) {
+    products_of_row<T, width(), std::size_t{k_most_product_lines}>(P, row, v, X, lines, add);
+  });
+}
 
 template <class T>
 void multiply_rows(const SparseRows<T>& rows, SamplePanel<const T> X, SamplePanel<T> sums,
@@ -118,6 +161,10 @@ void multiply_rows(const SparseRows<T>& rows, const T* x, T* sums) {
   });
 }
 
+template void row_products(const CsrView<float>&, index_t, const float*, SamplePanel<const float>,
+                           index_t, bool);
+template void row_products(const CsrView<double>&, index_t, const double*,
+                           SamplePanel<const double>, index_t, bool);
 template void multiply_rows(const SparseRows<float>&, SamplePanel<const float>, SamplePanel<float>,
                             index_t);
 template void multiply_rows(const SparseRows<double>&, SamplePanel<const double>,

@@ -40,6 +40,20 @@ void multiply_rows(const SparseRows<T>& rows, SamplePanel<const T> X, SamplePane
 template <class T>
 void multiply_rows(const SparseRows<T>& rows, const T* x, T* sums);
 
+/// At most as many lines are summed over by row_products().
+inline constexpr index_t k_most_product_lines = 8;
+
+/// products_e <- Σ_s v_s · X(column_e, s) over the samples of `lines` cache lines, or with `add`
+/// products_e + that, for the entries e of row `row` of the pattern P. Samples of even and of odd
+/// lines are added up lane by lane, then the one sums to the others, then halves to halves.
+template <class T>
+void row_products(const CsrView<T>& P, index_t row, const T* v, SamplePanel<const T> X,
+                  index_t lines, bool add);
+
+extern template void row_products(const CsrView<float>&, index_t, const float*,
+                                  SamplePanel<const float>, index_t, bool);
+extern template void row_products(const CsrView<double>&, index_t, const double*,
+                                  SamplePanel<const double>, index_t, bool);
 extern template void multiply_rows(const SparseRows<float>&, SamplePanel<const float>,
                                    SamplePanel<float>, index_t);
 extern template void multiply_rows(const SparseRows<double>&, SamplePanel<const double>,

@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <algorithm>
-#include <array>
 #include <cstddef>
-#include <span>
-#include <type_traits>
 
 #include "kernels/cpu/product/lanes.hpp"
 #include "kernels/cpu/product/sparse_rows.hpp"
@@ -47,65 +44,31 @@ void multiply_few(const Spmm<T>& s) {
   });
 }
 
-// A few columns of B side by side, and the columns of C that they become.
 template <class T>
-struct Group {
-  static constexpr index_t k_lines = 2;
-  static constexpr index_t k_lanes = k_lines * k_line_lanes<T>;
-  static constexpr auto k_entries = static_cast<std::size_t>(k_rows * k_lanes);
-  T* packed;  // k rows
-  index_t first;
-  index_t count;
+inline constexpr index_t k_group_lines = 2;
+template <class T>
+inline constexpr index_t k_group_lanes = k_group_lines<T>* k_line_lanes<T>;
 
-  void pack(const ConstMatrixView<T>& B, index_t row, index_t rows) const {
-    T* to = packed + row * k_lanes;
-    if (count < k_lanes) std::fill_n(to, rows * k_lanes, T(0));
-    columns_to_lanes<T>(from_row(B, row).columns(), all_lanes(), rows, {to, k_lanes});
+// Rows of C, a few, from columns of B that are side by side.
+template <class T>
+void multiply_group(const SparseRows<T>& rows, SamplePanel<const T> B, T beta,
+                    const MatrixView<T>& C) {
+  constexpr auto k_entries = static_cast<std::size_t>(k_rows * k_group_lanes<T>);
+  alignas(64) T sums[k_entries];
+  const SamplePanel<T> panel = {sums, k_group_lanes<T>};
+  multiply_rows<T>(rows, B, panel, k_group_lines<T>);
+  if (beta != T(0)) {
+    alignas(64) T old[k_entries] = {};
+    samples_to_lanes<T>(C, {old, k_group_lanes<T>});
+    for (std::size_t k = 0; k < k_entries; ++k) sums[k] += beta * old[k];
   }
-
-  void multiply(const Spmm<T>& s, index_t row, index_t rows) const {
-    alignas(64) T sums[k_entries];
-    multiply_rows<T>({s.A, row, rows}, {packed, k_lanes}, {sums, k_lanes}, k_lines);
-    const Columns<T> C = from_row(s.C, row);
-    if (s.beta != T(0)) {
-      alignas(64) T old[k_entries] = {};
-      const Columns<const T> values = from_row(ConstMatrixView<T>(s.C), row);
-      columns_to_lanes<T>(values.columns(), all_lanes(), rows, {old, k_lanes});
-      for (index_t k = 0; k < rows * k_lanes; ++k) sums[k] += s.beta * old[k];
-    }
-    lanes_to_columns<T>({sums, k_lanes}, all_lanes(), rows, C.columns());
-  }
-
- private:
-  template <class Element>
-  struct Columns {
-    std::array<Element*, static_cast<std::size_t>(k_lanes)> at;
-    std::size_t count;
-    std::span<Element* const> columns() const { return std::span(at).first(count); }
-  };
-
-  template <class View>
-  auto from_row(const View& view, index_t row) const {
-    Columns<std::remove_pointer_t<decltype(view.data)>> result{{}, static_cast<std::size_t>(count)};
-    for (std::size_t c = 0; c < result.count; ++c)
-      result.at[c] = view.data + row + (first + static_cast<index_t>(c)) * view.ld;
-    return result;
-  }
-
-  std::span<const index_t> all_lanes() const {
-    static constexpr auto k_all = [] {
-      std::array<index_t, static_cast<std::size_t>(k_lanes)> all{};
-      for (std::size_t l = 0; l < all.size(); ++l) all[l] = static_cast<index_t>(l);
-      return all;
-    }();
-    return std::span(k_all).first(static_cast<std::size_t>(count));
-  }
-};
+  lanes_to_samples<T>({panel.data, panel.stride}, C);
+}
 
 // As many columns at a time as may be packed, those of a group side by side.
 template <class T>
 void multiply_packed(const Spmm<T>& s, Scratch& scratch) {
-  constexpr index_t k_lanes = Group<T>::k_lanes;
+  constexpr index_t k_lanes = k_group_lanes<T>;
   const index_t panel = s.B.rows * k_lanes;
   const index_t all = (s.C.cols + k_lanes - 1) / k_lanes;
   const auto panel_bytes = panel * static_cast<index_t>(sizeof(T));
@@ -116,20 +79,27 @@ void multiply_packed(const Spmm<T>& s, Scratch& scratch) {
   const index_t blocks = (s.C.rows + k_row_block - 1) / k_row_block;
   for (index_t begin = 0; begin < all; begin += together) {
     const index_t groups = std::min(together, all - begin);
-    const auto group = [&](index_t g) {
+    const auto columns_of = [&](const auto& view, index_t g) {
       const index_t first = (begin + g) * k_lanes;
-      return Group<T>{packed + g * panel, first, std::min(k_lanes, s.C.cols - first)};
+      return view.columns(first, std::min(k_lanes, view.cols - first));
     };
     parallel_for(groups * packings, k_row_block * k_lanes, [&](index_t task) {
+      const index_t g = task / packings;
       const index_t row = task % packings * k_row_block;
-      group(task / packings).pack(s.B, row, std::min(k_row_block, s.B.rows - row));
+      const index_t rows = std::min(k_row_block, s.B.rows - row);
+      samples_to_lanes<T>(columns_of(s.B, g).row_range(row, rows),
+                          {packed + g * panel + row * k_lanes, k_lanes});
     });
-    const index_t work = k_row_block * (entries_per_row(s) * Group<T>::k_lines + k_lanes);
+    const index_t work = k_row_block * (entries_per_row(s) * k_group_lines<T> + k_lanes);
     parallel_for(groups * blocks, work, [&](index_t task) {
-      const Group<T> of_task = group(task / blocks);
+      const index_t g = task / blocks;
       const index_t row = task % blocks * k_row_block;
       const index_t end = std::min(s.C.rows, row + k_row_block);
-      for (index_t i = row; i < end; i += k_rows) of_task.multiply(s, i, std::min(k_rows, end - i));
+      for (index_t i = row; i < end; i += k_rows) {
+        const index_t rows = std::min(k_rows, end - i);
+        multiply_group<T>({s.A, i, rows}, {packed + g * panel, k_lanes}, s.beta,
+                          columns_of(s.C, g).row_range(i, rows));
+      }
     });
   }
 }
