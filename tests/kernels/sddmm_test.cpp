@@ -39,7 +39,7 @@ TYPED_TEST(SddmmTest, GivesTheOuterProductAtThePattern) {
   using T = typename TypeParam::Scalar;
   for (const index_t r : {1, 33, 100})
     for (const index_t k : {1, 31, 257})
-      for (const index_t m : {0, 1, 7, 64, 65, 130}) {
+      for (const index_t m : {0, 1, 7, 33, 64, 65, 130, 300}) {
         const auto pattern = this->sparse_values(r, k);
         const auto V = this->integers(r * m), X = this->integers(k * m);
         const CsrView<T> P = this->to_csr(r, k, pattern);
