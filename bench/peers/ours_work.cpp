@@ -219,12 +219,13 @@ std::unique_ptr<PeerWork> make(const PeerCase& peer_case) {
   if (peer_case.kind == "inference") return std::make_unique<InferenceWork<T>>(peer_case);
   if (peer_case.kind == "train_step") return std::make_unique<TrainWork<T>>(peer_case);
   throw InvalidArgument("--case is '" + peer_case.kind +
-                        "', it may be solve, inference or train_step");
+                        "', it may be solve, inference, train_step or sparse_solve");
 }
 
 }  // namespace
 
 std::unique_ptr<PeerWork> make_peer_work(const PeerCase& peer_case) {
+  if (peer_case.kind == "sparse_solve") return make_sparse_peer_work(peer_case);
   if (peer_case.precision == "float32") return make<float>(peer_case);
   if (peer_case.precision == "float64") return make<double>(peer_case);
   throw InvalidArgument("--precision is '" + peer_case.precision +

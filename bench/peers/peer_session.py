@@ -13,6 +13,7 @@ Without --serve it times --repeat runs, prints one line of JSON and ends.
 
 Cases (seconds are those of one solve, of one call, of one step):
     solve       X = relu(AX + BU) for a batch, from zero, to a step of 3e-6
+    sparse_solve  as solve, of a model with few entries in A and few inputs, by sparse products
     inference   the outputs Y = CX + DU of all samples in one call
     train_step  --steps consecutive training steps: forward, softmax cross-entropy, backward, Adam,
                 projection; each on a batch of its own; parameters and moments are put back (untimed)
@@ -26,7 +27,7 @@ import platform
 import sys
 import time
 
-CASES = ("solve", "inference", "train_step")
+CASES = ("solve", "inference", "train_step", "sparse_solve")
 TOLERANCE = 3e-6
 MAX_ITERATIONS = 300
 WARM_UP_SECONDS = 0.02

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Writes a random model: A from N(0,1), projected to ‖A‖∞ = 0.95; B, C, D from N(0,1)/√p, /√n, /√p.
 
-    python3 random_model.py STATES INPUTS FILE [SEED]
+    python3 random_model.py STATES INPUTS FILE [SEED] [DENSITY]
+
+With a DENSITY below 1 A has about that share of its entries, in rows scaled to Σ|a| = 0.95.
 
 Needs numpy alone; the file is written by hand."""
 
@@ -43,6 +45,13 @@ def projected_normals(random, states):
     return A
 
 
+def sparse_normals(random, states, density):
+    A = random.standard_normal((states, states)) * (random.random((states, states)) < density)
+    sums = np.abs(A).sum(axis=1, keepdims=True)
+    # Rounded to float, a row's sum may not exceed the radius.
+    return (A * ((1 - 2.0**-20) * KAPPA / np.maximum(sums, 1e-30))).astype("<f4")
+
+
 def write_safetensors(path, tensors, metadata):
     header = {"__metadata__": metadata}
     offset = 0
@@ -61,8 +70,10 @@ def write_safetensors(path, tensors, metadata):
 def main():
     states, inputs = int(sys.argv[1]), int(sys.argv[2])
     random = np.random.default_rng(int(sys.argv[4]) if len(sys.argv) > 4 else 1)
+    density = float(sys.argv[5]) if len(sys.argv) > 5 else 1.0
     tensors = {
-        "A": projected_normals(random, states),
+        "A": (projected_normals(random, states) if density >= 1
+              else sparse_normals(random, states, density)),
         "B": random.standard_normal((states, inputs)) / np.sqrt(inputs),
         "C": random.standard_normal((OUTPUTS, states)) / np.sqrt(states),
         "D": random.standard_normal((OUTPUTS, inputs)) / np.sqrt(inputs),

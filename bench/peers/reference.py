@@ -75,7 +75,7 @@ def iterate(step, start):
 
 class Reference:
     def __init__(self, kind, model, inputs, samples):
-        self.kind = kind
+        self.kind = kind = "solve" if kind == "sparse_solve" else kind
         tensors, metadata = read_safetensors(model)
         self.kappa = float(metadata.get("kappa", 0.95))
         B, C, D = (tensors[name].astype(np.float64) for name in "BCD")
