@@ -216,19 +216,20 @@ TYPED_TEST(ProjectRowsL1Test, ByAThresholdRowsInsideShrinkByHand) {
 TYPED_TEST(ProjectRowsL1Test, WithAThresholdItProjectsWhatHasShrunk) {
   for (const index_t cols : {1, 7, 33, 300, 1500})
     for (const double threshold : {0.001, 0.05, 0.4, 2.0}) {
-      const index_t rows = 37;
+      if (cols > 1000 && threshold != 0.05) continue;  // once for rows that blocks share
+      const index_t rows = 12;
       auto A = this->rounded(this->random_.uniforms(rows * cols, -1, 1));
       for (std::size_t k = 0; k < A.size(); ++k)
-        if (k % 37 < 9) A[k] /= static_cast<double>(cols);  // these rows end inside
+        if (k % 12 < 5) A[k] /= static_cast<double>(cols);  // these rows end inside
       A = this->rounded(A);
       const double radius = this->rounded({0.7})[0];
       const double lambda = this->rounded({threshold})[0];
       const auto result = this->project(rows, cols, A, radius, lambda);
-      for (std::size_t i = 0; i < 37; ++i) {
+      for (std::size_t i = 0; i < 12; ++i) {
         std::vector<double> row, x;
         for (std::size_t j = 0; j < static_cast<std::size_t>(cols); ++j) {
-          row.push_back(A[i + j * 37]);
-          x.push_back(static_cast<double>(result[i + j * 37]));
+          row.push_back(A[i + j * 12]);
+          x.push_back(static_cast<double>(result[i + j * 12]));
         }
         const auto expected = prox_by_sorting(row, radius, lambda);
         double sum = 0.0;
