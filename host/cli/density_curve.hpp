@@ -16,7 +16,7 @@ namespace idl::cli {
 
 /// How the curve is measured.
 struct DensityCurveSettings {
-  SparsifyTarget target = SparsifyTarget::M;
+  SparsifyTarget target = SparsifyTarget::all_matrices;
   std::int64_t gradual_epochs = 5;    ///< over which pruning takes place
   std::int64_t fine_tune_epochs = 2;  ///< after it, with the pattern that is left
   index_t batch_size = 100;

@@ -1,14 +1,21 @@
 // SPDX-License-Identifier: MIT
+#include <algorithm>
 #include <filesystem>
 #include <iomanip>
 #include <iostream>
 #include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "host/cli/arguments.hpp"
 #include "host/cli/command.hpp"
 #include "host/cli/density_curve.hpp"
 #include "host/cli/model_flags.hpp"
+#include "host/io/json_bytes.hpp"
+#include "idl/io.hpp"
 #include "idl/sparsify.hpp"
 #include "idl/trainer.hpp"
 
@@ -20,6 +27,9 @@ struct SparsifySettings {
   std::string output;
   SparsifyOptions how;
   std::string data;
+  std::int64_t calibration = 1000;
+  bool remove_dead = false;
+  std::string report;
   std::string curve;
   DensityCurveSettings measured;
   std::string device = "auto";
@@ -57,6 +67,44 @@ void print_accuracies(Context& context, const ImplicitModel<T>& before,
   std::cout << "test accuracy " << std::fixed << std::setprecision(2) << accuracy(before)
             << " % before, " << accuracy(after) << " % after, on " << data.test.size()
             << " samples\n";
+}
+
+/// By how much the answers to the first training samples may change.
+template <class T>
+PruningBound bound_of(Context& context, const ImplicitModel<T>& before,
+                      const ImplicitModel<T>& after, const SparsifySettings& settings) {
+  const Dataset all = read_dataset(settings.data).train;
+  const Dataset samples = all.first(std::min<index_t>(settings.calibration, all.size()));
+  const index_t p = samples.features();
+  std::vector<T> values(static_cast<std::size_t>(p * samples.size()));
+  for (index_t j = 0; j < samples.size(); ++j)
+    samples.copy_sample<T>(
+        j, std::span(values).subspan(static_cast<std::size_t>(j * p), static_cast<std::size_t>(p)));
+  const auto U = Matrix<T>::from_host(context, p, samples.size(), values);
+  PruningBound bound = pruning_bound<T>(context, before, after, U.view());
+  std::cout << "over " << samples.size() << " training samples no state moves by more than "
+            << std::defaultfloat << std::setprecision(4) << bound.worst_state
+            << ", no output by more than " << bound.worst_output << "\n";
+  return bound;
+}
+
+/// What is said of each sample, and which states and inputs are left.
+template <class T>
+void write_report(const SparsifySettings& settings, const std::optional<PruningBound>& bound,
+                  const std::optional<ReducedModel<T>>& reduced) {
+  nlohmann::ordered_json json = {{"model", io::json_of_bytes(settings.model.path)},
+                                 {"output", io::json_of_bytes(settings.output)}};
+  if (bound)
+    json["bound"] = {{"worst_state", bound->worst_state},
+                     {"worst_output", bound->worst_output},
+                     {"state", bound->state},
+                     {"output", bound->output}};
+  if (reduced) {
+    json["kept_states"] = reduced->kept_states;
+    json["kept_inputs"] = reduced->kept_inputs;
+  }
+  const std::string text = json.dump(2) + "\n";
+  io::write_file_atomically(settings.report, std::as_bytes(std::span(text)));
 }
 
 /// The table, line by line as it is measured, and its two files.
@@ -108,9 +156,21 @@ int sparsify_model(const SparsifySettings& settings) {
   }
   if (settings.output.empty()) return k_success;
   const ImplicitModel<T> sparse = sparsify(context, model, settings.how);
-  save_model(context, sparse, settings.output);
   print_entries(sparse);
-  if (!settings.data.empty()) print_accuracies(context, model, sparse, settings.data);
+  std::optional<PruningBound> bound;
+  if (!settings.data.empty()) {
+    print_accuracies(context, model, sparse, settings.data);
+    bound = bound_of(context, model, sparse, settings);
+  }
+  std::optional<ReducedModel<T>> reduced;
+  if (settings.remove_dead) {
+    reduced = remove_dead(context, sparse);
+    std::cout << reduced->kept_states.size() << " of " << sparse.shape().states << " states and "
+              << reduced->kept_inputs.size() << " of " << sparse.shape().inputs
+              << " inputs are left\n";
+  }
+  save_model(context, reduced ? reduced->model : sparse, settings.output);
+  if (!settings.report.empty()) write_report(settings, bound, reduced);
   flush_answer();
   return k_success;
 }
@@ -128,7 +188,14 @@ void add_sparsify(CLI::App& app, int& status) {
   });
   command->add_option("--data", settings->data,
                       "Folder with (Fashion-)MNIST (IDX) or CIFAR-10 (binary): tells the accuracy "
-                      "before and after");
+                      "before and after, and bounds by how much answers change");
+  add_number(*command, "--calibration", settings->calibration, ranges::k_positive_count,
+             "With --data: training samples over which the change is bounded");
+  command->add_flag("--remove-dead", settings->remove_dead,
+                    "Leave out states and inputs on which no output depends");
+  command->add_option("--report", settings->report,
+                      "JSON file to write: the bound of each sample, the states and inputs that "
+                      "are left");
   DensityCurveSettings& measured = settings->measured;
   command->add_option("--curve", settings->curve,
                       "Measure what the model loses at densities 1 to .01 with --data, and write "

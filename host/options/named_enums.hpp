@@ -56,7 +56,8 @@ inline constexpr NamedValue<SparsifyRule> k_sparsify_rule[] = {
     {SparsifyRule::threshold, "threshold", "those of at least --threshold"},
     {SparsifyRule::random, "random", "whichever, by --seed"}};
 inline constexpr NamedValue<SparsifyTarget> k_sparsify_target[] = {
-    {SparsifyTarget::A, "A"}, {SparsifyTarget::M, "M", "A, B, C and D, each by itself"}};
+    {SparsifyTarget::state_matrix, "A"},
+    {SparsifyTarget::all_matrices, "M", "A, B, C and D, each by itself"}};
 }  // namespace names
 
 template <>

@@ -27,7 +27,7 @@ void prune(Context& context, ImplicitModel<T>& model, Optimizer<T>& optimizer,
   std::vector<StoredEntries> all = stored_entries(context, model);
   const SparsifyOptions options = {.density = density};
   for (StoredEntries& entries : all)
-    if (target == SparsifyTarget::M || entries.matrix == "A")
+    if (target == SparsifyTarget::all_matrices || entries.matrix == "A")
       entries = kept_entries(entries, choose_entries<T>(entries, M, options));
   const auto kept = [&](MatrixView<T> moment) {
     return moment.rows > 0 ? values_at<T>(all, download(context, moment)) : std::vector<T>();

@@ -27,7 +27,8 @@ ImplicitModel<T> sparsify(Context& context, const ImplicitModel<T>& model,
                           const SparsifyOptions& options) {
   validate(options);
   return reduced(context, model, [&](const StoredEntries& entries, std::span<const T> M) {
-    if (options.target == SparsifyTarget::A && entries.matrix != "A") return std::vector<bool>();
+    if (options.target == SparsifyTarget::state_matrix && entries.matrix != "A")
+      return std::vector<bool>();
     return choose_entries(entries, M, options);
   });
 }

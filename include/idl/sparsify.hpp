@@ -27,8 +27,8 @@ IDL_EXPORT SparsifyRule parse_sparsify_rule(std::string_view name);
 
 /// Which matrices of a model are made sparse.
 enum class SparsifyTarget : std::uint8_t {
-  A,  ///< A alone
-  M   ///< A, B, C and D, each by itself
+  state_matrix,  ///< A alone
+  all_matrices   ///< A, B, C and D, each by itself
 };
 
 /// "A", "M".
@@ -38,8 +38,8 @@ IDL_EXPORT SparsifyTarget parse_sparsify_target(std::string_view name);
 
 /// How a model is made sparse.
 struct SparsifyOptions {
-  SparsifyTarget target = SparsifyTarget::M;  ///< which matrices
-  SparsifyRule by = SparsifyRule::magnitude;  ///< which of their entries stay
+  SparsifyTarget target = SparsifyTarget::all_matrices;  ///< which matrices
+  SparsifyRule by = SparsifyRule::magnitude;             ///< which of their entries stay
   /// Of the rows·cols entries of a matrix, or of the cols of each row, so many stay, rounded to
   /// nearest; in [0, 1]. Of a row at least one, unless it is 0. Not looked at with
   /// SparsifyRule::threshold.
@@ -53,10 +53,10 @@ struct SparsifyOptions {
 /// falls from 1 to `density` by a cubic schedule (Zhu & Gupta, "To prune, or not to prune", 2017);
 /// from then on the pattern stays. With 0 epochs they are chosen once, before the first step.
 struct PruningOptions {
-  double density = 1;                         ///< in [0, 1]; 1: nothing is pruned
-  std::int64_t epochs = 0;                    ///< >= 0, fewer than those of the training
-  std::int64_t interval = 100;                ///< >= 1
-  SparsifyTarget target = SparsifyTarget::M;  ///< which matrices
+  double density = 1;                                    ///< in [0, 1]; 1: nothing is pruned
+  std::int64_t epochs = 0;                               ///< >= 0, fewer than those of the training
+  std::int64_t interval = 100;                           ///< >= 1
+  SparsifyTarget target = SparsifyTarget::all_matrices;  ///< which matrices
 };
 
 /// The model with the chosen entries of the chosen matrices in compressed rows, the others as they

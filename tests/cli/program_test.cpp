@@ -41,8 +41,14 @@ TEST_F(Program, SparsifiesAModelThatAllCommandsThenTake) {
   ASSERT_EQ(run_program(train("run", "20")).status, 0);
   const ProgramResult made = run_program(
       {"sparsify", "--model", path("run/best.safetensors"), "--output", path("sparse.safetensors"),
-       "--density", "0.5", "--data", data_.path().string(), "--device", "cpu"});
+       "--density", "0.5", "--data", data_.path().string(), "--calibration", "7", "--remove-dead",
+       "--report", path("sparse.json"), "--device", "cpu"});
   ASSERT_EQ(made.status, 0) << made.err;
+  const nlohmann::json report = nlohmann::json::parse(read_text(folder_ / "sparse.json"));
+  EXPECT_EQ(report["bound"]["state"].size(), 7U);
+  EXPECT_GT(report["bound"]["worst_output"].get<double>(), 0.0);
+  EXPECT_EQ(report["kept_states"].size(), 12U);
+  EXPECT_EQ(report["kept_inputs"].size(), 16U);
   EXPECT_NE(made.out.find("72 of       144 entries, 50.00 %"), std::string::npos) << made.out;
   EXPECT_NE(made.out.find("test accuracy"), std::string::npos);
   const std::string model = path("sparse.safetensors");

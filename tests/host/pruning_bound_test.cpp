@@ -100,7 +100,8 @@ TYPED_TEST(PruningBoundTest, TheChangeNeverExceedsIt) {
                               .no_D = this->random_.unit() < 0.5});
       const auto U = this->random_inputs(model);
       for (const double density : {0.0, 0.1, 0.5, 0.9})
-        for (const SparsifyTarget target : {SparsifyTarget::A, SparsifyTarget::M}) {
+        for (const SparsifyTarget target :
+             {SparsifyTarget::state_matrix, SparsifyTarget::all_matrices}) {
           const auto pruned =
               sparsify(this->context(), model, {.target = target, .density = density});
           for (const auto& [change, bound] : this->compare(model, pruned, U)) {

@@ -62,9 +62,9 @@ TYPED_TEST(SparsifyTest, KeepsTheLargestOfEachMatrixWithTheirValues) {
 }
 
 TYPED_TEST(SparsifyTest, KeepsAsManyOfEachRowAndAtLeastOne) {
-  const auto sparse =
-      sparsify(this->context(), this->model(),
-               {.target = SparsifyTarget::A, .by = SparsifyRule::row_top_k, .density = 0.01});
+  const auto sparse = sparsify(
+      this->context(), this->model(),
+      {.target = SparsifyTarget::state_matrix, .by = SparsifyRule::row_top_k, .density = 0.01});
   EXPECT_TRUE(sparse.is_sparse("A"));
   EXPECT_FALSE(sparse.is_sparse("B"));
   const auto kept = this->entries(sparse, "A");
@@ -149,7 +149,7 @@ TYPED_TEST(SparsifyTest, PruningKeepsTheMomentsOfWhatIsLeft) {
   optimizer.step(this->context(), model, this->matrix(15, 19, gradient));
   const auto M = this->fetch_double(std::as_const(model).M());
   const auto first = this->fetch_double(optimizer.first_moment());
-  prune(this->context(), model, optimizer, SparsifyTarget::M, 0.4);
+  prune(this->context(), model, optimizer, SparsifyTarget::all_matrices, 0.4);
   EXPECT_EQ(optimizer.steps(), 1);
   const auto values = this->fetch_double(std::as_const(model).M());
   const auto moments = this->fetch_double(optimizer.first_moment());

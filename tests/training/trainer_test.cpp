@@ -168,6 +168,8 @@ TYPED_TEST(TrainerTest, PruningEndsAtItsDensityAndThePatternStays) {
   EXPECT_EQ(model.csr("A").nnz, quarter(shape.states, shape.states));
   EXPECT_EQ(model.csr("B").nnz, quarter(shape.states, shape.inputs));
   EXPECT_EQ(stored.back(), model.M().rows);
+  const auto report = examine_well_posedness(this->context(), model.csr("A"), Activation{});
+  EXPECT_LE(report.inf_norm, 0.95);
   auto dense = this->model();
   TrainerOptions too_long = this->options("", 2);
   too_long.pruning = {.density = 0.5, .epochs = 2};
