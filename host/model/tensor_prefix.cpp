@@ -13,7 +13,7 @@ namespace {
 constexpr std::array k_blocks = {"A", "B", "C"};
 
 /// With all entries, or in compressed rows.
-bool has(const io::Safetensors& file, const std::string& name) {
+bool has_matrix(const io::Safetensors& file, const std::string& name) {
   return file.tensors.contains(name) || file.unread.contains(name) || is_sparse(file, name);
 }
 
@@ -21,7 +21,8 @@ bool has(const io::Safetensors& file, const std::string& name) {
 std::string missing(const io::Safetensors& file, const std::string& prefix) {
   std::string names;
   for (const char* block : k_blocks)
-    if (!has(file, prefix + block)) names += (names.empty() ? "'" : ", '") + prefix + block + "'";
+    if (!has_matrix(file, prefix + block))
+      names += (names.empty() ? "'" : ", '") + prefix + block + "'";
   return names;
 }
 

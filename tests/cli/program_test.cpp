@@ -4,6 +4,7 @@
 #include "host/cli/progress_bar.hpp"
 #include "idl/io.hpp"
 #include "idl/model.hpp"
+#include "idl/model_description.hpp"
 #include "tests/cli/program.hpp"
 
 namespace idl::test {
@@ -39,16 +40,23 @@ class Program : public testing::Test {
 
 TEST_F(Program, SparsifiesAModelThatAllCommandsThenTake) {
   ASSERT_EQ(run_program(train("run", "20")).status, 0);
-  const ProgramResult made = run_program(
-      {"sparsify", "--model", path("run/best.safetensors"), "--output", path("sparse.safetensors"),
-       "--density", "0.5", "--data", data_.path().string(), "--calibration", "7", "--remove-dead",
-       "--report", path("sparse.json"), "--device", "cpu"});
+  const ProgramResult made =
+      run_program({"sparsify", "--model", path("run/best.safetensors"), "--output",
+                   path("sparse.safetensors"), "--density", "0.5", "--data", data_.path().string(),
+                   "--calibration", "7", "--report", path("sparse.json"), "--device", "cpu"});
   ASSERT_EQ(made.status, 0) << made.err;
   const nlohmann::json report = nlohmann::json::parse(read_text(folder_ / "sparse.json"));
   EXPECT_EQ(report["bound"]["state"].size(), 7U);
   EXPECT_GT(report["bound"]["worst_output"].get<double>(), 0.0);
-  EXPECT_EQ(report["kept_states"].size(), 12U);
-  EXPECT_EQ(report["kept_inputs"].size(), 16U);
+  const ProgramResult reduced = run_program(
+      {"sparsify", "--model", path("run/best.safetensors"), "--output", path("small.safetensors"),
+       "--density", "0.1", "--remove-dead", "--report", path("small.json"), "--device", "cpu"});
+  ASSERT_EQ(reduced.status, 0) << reduced.err;
+  const nlohmann::json left = nlohmann::json::parse(read_text(folder_ / "small.json"));
+  const auto small = examine_model(folder_ / "small.safetensors").description.shape;
+  EXPECT_EQ(static_cast<index_t>(left["kept_states"].size()), small.states);
+  EXPECT_EQ(static_cast<index_t>(left["kept_inputs"].size()), small.inputs);
+  EXPECT_LT(small.inputs, 16);
   EXPECT_NE(made.out.find("72 of       144 entries, 50.00 %"), std::string::npos) << made.out;
   EXPECT_NE(made.out.find("test accuracy"), std::string::npos);
   const std::string model = path("sparse.safetensors");

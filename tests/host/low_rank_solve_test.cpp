@@ -30,7 +30,7 @@ class LowRankSolve : public DeviceTest<C> {
     R_ = this->matrix(n, rank, factor(n, rank, half, false));
     B_ = this->matrix(n, k_inputs, random_.uniforms(n * k_inputs, -1.0, 1.0));
     C_ = this->matrix(1, n, random_.uniforms(n, -1.0, 1.0));
-    U_ = this->matrix(k_inputs, k_samples, random_.uniforms(k_inputs * k_samples, -1.0, 1.0));
+    U_ = this->matrix(k_inputs, k_samples, random_.uniforms(k_inputs * k_samples, -0.1, 0.1));
     dY_ = this->matrix(1, k_samples, std::vector<double>(k_samples, 1.0));
     X_ = Matrix<Scalar>(this->context(), n, k_samples);
     V_ = Matrix<Scalar>(this->context(), n, k_samples);

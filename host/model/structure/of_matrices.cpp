@@ -14,15 +14,15 @@ namespace idl {
 namespace {
 
 template <class T>
-index_t rows_of(const ModelMatrix<T>& matrix) {
+index_t row_count(const ModelMatrix<T>& matrix) {
   return std::visit([](const auto& each) { return each.rows(); }, matrix);
 }
 template <class T>
-index_t cols_of(const ModelMatrix<T>& matrix) {
+index_t col_count(const ModelMatrix<T>& matrix) {
   return std::visit([](const auto& each) { return each.cols(); }, matrix);
 }
 template <class T>
-bool is_sparse(const ModelMatrix<T>& matrix) {
+bool is_csr(const ModelMatrix<T>& matrix) {
   return std::holds_alternative<CsrMatrix<T>>(matrix);
 }
 
@@ -42,17 +42,17 @@ Given<T> given(const ModelMatrices<T>& matrices, const ModelOptions& options) {
 
 template <class T>
 void check_shapes(const Given<T>& all, Device device) {
-  const index_t n = rows_of(*all[0].second);
-  const index_t p = cols_of(*all[1].second);
-  const index_t q = rows_of(*all[2].second);
+  const index_t n = row_count(*all[0].second);
+  const index_t p = col_count(*all[1].second);
+  const index_t q = row_count(*all[2].second);
   const std::pair<index_t, index_t> expected[] = {{n, n}, {n, p}, {q, n}, {q, p}};
   for (std::size_t k = 0; k < all.size(); ++k) {
     const auto& [name, matrix] = all[k];
     const auto text = [](index_t rows, index_t cols) {
       return std::to_string(rows) + "x" + std::to_string(cols);
     };
-    IDL_CHECK(rows_of(*matrix) == expected[k].first && cols_of(*matrix) == expected[k].second,
-              "ImplicitModel: " + name + " is " + text(rows_of(*matrix), cols_of(*matrix)) +
+    IDL_CHECK(row_count(*matrix) == expected[k].first && col_count(*matrix) == expected[k].second,
+              "ImplicitModel: " + name + " is " + text(row_count(*matrix), col_count(*matrix)) +
                   ", expected " + text(expected[k].first, expected[k].second) + " beside " +
                   (k == 0 ? "its rows" : "A " + text(n, n)));
     const Device at = std::visit([](const auto& each) { return each.device(); }, *matrix);
@@ -77,7 +77,7 @@ void check_strictly_upper(const CsrArrays<T>& A) {
 template <class T>
 TensorStorage storage_of(Context& context, const std::string& name, const ModelMatrix<T>& matrix,
                          const ModelOptions& options) {
-  TensorStorage storage = {.rows = rows_of(matrix), .cols = cols_of(matrix)};
+  TensorStorage storage = {.rows = row_count(matrix), .cols = col_count(matrix)};
   if (const auto* sparse = std::get_if<CsrMatrix<T>>(&matrix)) {
     const CsrArrays<T> arrays = download(context, *sparse);
     if (name == "A" && options.well_posedness.kind == WellPosednessKind::strictly_upper_triangular)
@@ -106,13 +106,13 @@ ImplicitModel<T> detail::Inside<ImplicitModel<T>>::of_matrices(Context& context,
                                                                const ModelOptions& options) {
   const Given<T> all = given(matrices, options);
   check_shapes(all, context.device());
-  const ModelShape shape = {.states = rows_of(matrices.A),
-                            .inputs = cols_of(matrices.B) - (options.bias ? 1 : 0),
-                            .outputs = rows_of(matrices.C)};
+  const ModelShape shape = {.states = row_count(matrices.A),
+                            .inputs = col_count(matrices.B) - (options.bias ? 1 : 0),
+                            .outputs = row_count(matrices.C)};
   validate(shape);
   validate(options);
   bool sparse = false;
-  for (const auto& [name, matrix] : all) sparse = sparse || is_sparse(*matrix);
+  for (const auto& [name, matrix] : all) sparse = sparse || is_csr(*matrix);
   std::shared_ptr<const Structure<T>> structure;
   if (sparse) {
     std::vector<TensorStorage> tensors;

@@ -13,7 +13,7 @@ namespace {
 /// The first-level cache of a core, as far as panels may take it.
 constexpr index_t k_first_level_bytes = 48 * 1024;
 /// The states, the next ones and Z.
-constexpr index_t k_panels = 3;
+constexpr index_t k_views = 3;
 /// What a panel of one line may take, of which a thread has some.
 constexpr index_t k_most_panel_bytes = index_t(64) << 20;
 /// With fewer columns a thread, lanes are left empty: products with more entries than this are made
@@ -24,8 +24,7 @@ constexpr index_t k_entries_for_few = 100000;
 /// that.
 template <class T>
 index_t lines_for(index_t rows, index_t columns) {
-  const index_t most =
-      rows * k_panels * k_most_lines * 64 <= k_first_level_bytes ? k_most_lines : 2;
+  const index_t most = rows * k_views * k_most_lines * 64 <= k_first_level_bytes ? k_most_lines : 2;
   return std::clamp<index_t>((columns + k_line_lanes<T> - 1) / k_line_lanes<T>, 1, most);
 }
 

@@ -11,7 +11,7 @@ namespace idl::cpu {
 namespace {
 
 // Rows that are moved at a time: their lines stay in the first-level cache from lane to lane.
-constexpr index_t k_rows = 64;
+constexpr index_t k_moved_rows = 64;
 // Samples that are moved together where their lanes are neighbours.
 constexpr std::size_t k_together = 4;
 constexpr auto k_step = static_cast<index_t>(k_together);
@@ -89,8 +89,8 @@ void move_out(const T* from, index_t stride, T* const* columns, index_t begin, i
 template <class T>
 void columns_to_lanes(std::span<const T* const> columns, std::span<const index_t> lanes,
                       index_t rows, SamplePanel<T> panel) {
-  for (index_t begin = 0; begin < rows; begin += k_rows) {
-    const index_t end = std::min(rows, begin + k_rows);
+  for (index_t begin = 0; begin < rows; begin += k_moved_rows) {
+    const index_t end = std::min(rows, begin + k_moved_rows);
     for (std::size_t k = 0; k < lanes.size(); ++k) {
       T* to = panel.data + lanes[k];
       if (are_neighbours(lanes, k)) {
@@ -106,8 +106,8 @@ void columns_to_lanes(std::span<const T* const> columns, std::span<const index_t
 template <class T>
 void lanes_to_columns(SamplePanel<const T> panel, std::span<const index_t> lanes, index_t rows,
                       std::span<T* const> columns) {
-  for (index_t begin = 0; begin < rows; begin += k_rows) {
-    const index_t end = std::min(rows, begin + k_rows);
+  for (index_t begin = 0; begin < rows; begin += k_moved_rows) {
+    const index_t end = std::min(rows, begin + k_moved_rows);
     for (std::size_t k = 0; k < lanes.size(); ++k) {
       const T* from = panel.data + lanes[k];
       if (are_neighbours(lanes, k)) {
@@ -122,8 +122,8 @@ void lanes_to_columns(SamplePanel<const T> panel, std::span<const index_t> lanes
 
 template <class T>
 void samples_to_lanes(const ConstMatrixView<T>& X, SamplePanel<T> panel) {
-  for (index_t begin = 0; begin < X.rows; begin += k_rows) {
-    const index_t end = std::min(X.rows, begin + k_rows);
+  for (index_t begin = 0; begin < X.rows; begin += k_moved_rows) {
+    const index_t end = std::min(X.rows, begin + k_moved_rows);
     index_t j = 0;
     for (; j + k_step <= X.cols; j += k_step) {
       const T* first = X.data + j * X.ld;
@@ -140,8 +140,8 @@ void samples_to_lanes(const ConstMatrixView<T>& X, SamplePanel<T> panel) {
 
 template <class T>
 void lanes_to_samples(SamplePanel<const T> panel, const MatrixView<T>& X) {
-  for (index_t begin = 0; begin < X.rows; begin += k_rows) {
-    const index_t end = std::min(X.rows, begin + k_rows);
+  for (index_t begin = 0; begin < X.rows; begin += k_moved_rows) {
+    const index_t end = std::min(X.rows, begin + k_moved_rows);
     index_t j = 0;
     for (; j + k_step <= X.cols; j += k_step) {
       T* first = X.data + j * X.ld;

@@ -16,7 +16,7 @@ namespace {
 constexpr index_t k_few = 3;
 constexpr index_t k_row_block = 256;
 // Rows whose sums stay in the first-level cache.
-constexpr index_t k_rows = 32;
+constexpr index_t k_product_rows = 32;
 // What is packed of B at a time.
 constexpr index_t k_packed_bytes = index_t(4) << 20;
 
@@ -53,7 +53,7 @@ inline constexpr index_t k_group_lanes = k_group_lines<T>* k_line_lanes<T>;
 template <class T>
 void multiply_group(const SparseRows<T>& rows, SamplePanel<const T> B, T beta,
                     const MatrixView<T>& C) {
-  constexpr auto k_entries = static_cast<std::size_t>(k_rows * k_group_lanes<T>);
+  constexpr auto k_entries = static_cast<std::size_t>(k_product_rows * k_group_lanes<T>);
   alignas(64) T sums[k_entries];
   const SamplePanel<T> panel = {sums, k_group_lanes<T>};
   multiply_rows<T>(rows, B, panel, k_group_lines<T>);
@@ -95,8 +95,8 @@ void multiply_packed(const Spmm<T>& s, Scratch& scratch) {
       const index_t g = task / blocks;
       const index_t row = task % blocks * k_row_block;
       const index_t end = std::min(s.C.rows, row + k_row_block);
-      for (index_t i = row; i < end; i += k_rows) {
-        const index_t rows = std::min(k_rows, end - i);
+      for (index_t i = row; i < end; i += k_product_rows) {
+        const index_t rows = std::min(k_product_rows, end - i);
         multiply_group<T>({s.A, i, rows}, {packed + g * panel, k_lanes}, s.beta,
                           columns_of(s.C, g).row_range(i, rows));
       }

@@ -11,7 +11,7 @@ namespace idl::cpu {
 namespace {
 
 template <class T>
-double magnitude(T value) {
+double magnitude_in_double(T value) {
   return std::abs(static_cast<double>(value));
 }
 
@@ -27,7 +27,7 @@ void multiply(const ConstMatrixView<T>& A, const double* v, double* y) {
     for (index_t j = 0; j < A.cols; ++j) {
       const T* column = A.data + first + j * A.ld;
       for (index_t i = 0; i < count; ++i)
-        sums[static_cast<std::size_t>(i)] += magnitude(column[i]) * v[j];
+        sums[static_cast<std::size_t>(i)] += magnitude_in_double(column[i]) * v[j];
     }
     std::copy_n(sums.begin(), count, y + first);
   });
@@ -39,7 +39,7 @@ void multiply(const ConstCsrView<T>& A, const double* v, double* y) {
   parallel_for(A.rows, A.nnz / A.rows + 1, [&](index_t i) {
     double sum = 0;
     for (std::int64_t e = A.row_offsets[i]; e < A.row_offsets[i + 1]; ++e)
-      sum += magnitude(A.values[e]) * v[A.col_indices[e]];
+      sum += magnitude_in_double(A.values[e]) * v[A.col_indices[e]];
     y[i] = sum;
   });
 }

@@ -20,10 +20,10 @@
 namespace idl::cpu {
 namespace {
 
-constexpr index_t k_lanes = k_tile_rows;
+constexpr index_t k_row_lanes = k_tile_rows;
 
 struct Lanes {
-  double at[k_lanes];
+  double at[k_row_lanes];
 };
 
 struct RowStates {
@@ -33,8 +33,8 @@ struct RowStates {
   Lanes poison;          // 0, or NaN where an entry is not finite
   Lanes largest;         // max |a_i|
   Lanes tau;
-  bool projected[k_lanes];
-  bool changed[k_lanes];  // projected, or inside and shrunk
+  bool projected[k_row_lanes];
+  bool changed[k_row_lanes];  // projected, or inside and shrunk
 };
 
 // Neighbouring rows of a column-major matrix, one for a lane.
@@ -51,8 +51,8 @@ struct Tile {
   template <class Step>
   __attribute__((always_inline)) inline void sweep(const Step& step) const {
     const Tile t = *this;
-    if (t.rows == k_lanes) {
-      constexpr std::integral_constant<index_t, k_lanes> k_rows;
+    if (t.rows == k_row_lanes) {
+      constexpr std::integral_constant<index_t, k_row_lanes> k_rows;
       for (index_t j = 0; j < t.cols; ++j) step(t.a + j * t.ld, k_rows);
     } else {
       for (index_t j = 0; j < t.cols; ++j) step(t.a + j * t.ld, t.rows);
@@ -61,7 +61,7 @@ struct Tile {
   template <class Join>
   static void join(Lanes&, const Join&) {}
   template <class V>
-  static void spread(V (&)[k_lanes]) {}
+  static void spread(V (&)[k_row_lanes]) {}
   static void finish() {}
   static index_t added_zeros() { return 0; }
 };
@@ -72,7 +72,7 @@ template <class T>
 class AdjacentRow {
  public:
   AdjacentRow(T* entries, index_t count)
-      : cols(count), a_(entries), whole_(count - count % k_lanes) {
+      : cols(count), a_(entries), whole_(count - count % k_row_lanes) {
     std::copy_n(a_ + whole_, cols - whole_, rest_);
   }
 
@@ -80,23 +80,23 @@ class AdjacentRow {
   __attribute__((always_inline)) inline void sweep(const Step& step) {
     T* const a = a_;
     const index_t whole = whole_;
-    constexpr std::integral_constant<index_t, k_lanes> k_all;
-    for (index_t j = 0; j < whole; j += k_lanes) step(a + j, k_all);
+    constexpr std::integral_constant<index_t, k_row_lanes> k_all;
+    for (index_t j = 0; j < whole; j += k_row_lanes) step(a + j, k_all);
     if (whole < cols) step(+rest_, k_all);
   }
   // The first lane gets what join makes of all lanes.
   template <class Join>
   static void join(Lanes& lanes, const Join& join) {
-    for (index_t half = k_lanes / 2; half > 0; half /= 2)
+    for (index_t half = k_row_lanes / 2; half > 0; half /= 2)
       for (index_t l = 0; l < half; ++l) lanes.at[l] = join(lanes.at[l], lanes.at[l + half]);
   }
   // All lanes get what the first has.
   template <class V>
-  static void spread(V (&lanes)[k_lanes]) {
-    std::fill_n(lanes, k_lanes, lanes[0]);
+  static void spread(V (&lanes)[k_row_lanes]) {
+    std::fill_n(lanes, k_row_lanes, lanes[0]);
   }
   void finish() { std::copy_n(rest_, cols - whole_, a_ + whole_); }
-  index_t added_zeros() const { return (k_lanes - cols % k_lanes) % k_lanes; }
+  index_t added_zeros() const { return (k_row_lanes - cols % k_row_lanes) % k_row_lanes; }
 
   const index_t rows = 1;
   const index_t cols;
@@ -104,7 +104,7 @@ class AdjacentRow {
  private:
   T* a_;
   index_t whole_;
-  T rest_[k_lanes] = {};
+  T rest_[k_row_lanes] = {};
 };
 
 constexpr auto k_plus = [](double a, double b) { return a + b; };
@@ -231,14 +231,14 @@ void write(Rows<T>& r, RowStates& s, std::int32_t* zeros) {
   r.spread(s.changed);
   Lanes counts{};
   with_widest_vectors([&](auto) __attribute__((always_inline)) {
-    Magnitude<T> count[k_lanes] = {};  // integers as wide as T
-    Magnitude<T> changed[k_lanes];
-    std::copy_n(s.changed, k_lanes, changed);
+    Magnitude<T> count[k_row_lanes] = {};  // integers as wide as T
+    Magnitude<T> changed[k_row_lanes];
+    std::copy_n(s.changed, k_row_lanes, changed);
     const Lanes largest = s.largest;
     const Lanes tau = s.tau;
     r.sweep([&](T * entries, auto lanes) __attribute__((always_inline)) {
       // Two loops, one over doubles and one over T: mixed they are not vectorised.
-      T shrunk[k_lanes];
+      T shrunk[k_row_lanes];
       for (index_t l = 0; l < lanes; ++l) shrunk[l] = shrink(entries[l], largest.at[l], tau.at[l]);
       for (index_t l = 0; l < lanes; ++l) {
         const T value = changed[l] != 0 ? shrunk[l] : entries[l];
@@ -246,7 +246,7 @@ void write(Rows<T>& r, RowStates& s, std::int32_t* zeros) {
         count[l] += value == T(0) ? 1 : 0;
       }
     });
-    for (index_t l = 0; l < k_lanes; ++l) counts.at[l] = static_cast<double>(count[l]);
+    for (index_t l = 0; l < k_row_lanes; ++l) counts.at[l] = static_cast<double>(count[l]);
   });
   r.finish();
   if (zeros == nullptr) return;
@@ -296,7 +296,7 @@ template <class T>
 void execute(const ProjectCsrRowsL1<T>& p, Scratch&) {
   if (p.A.rows == 0) return;
   const L1Prox prox = prox_of(p);
-  parallel_for(p.A.rows, (p.A.capacity / p.A.rows + k_lanes) * k_sweeps, [&](index_t i) {
+  parallel_for(p.A.rows, (p.A.capacity / p.A.rows + k_row_lanes) * k_sweeps, [&](index_t i) {
     const std::int64_t begin = p.A.row_offsets[i];
     AdjacentRow<T> row(p.A.values + begin, p.A.row_offsets[i + 1] - begin);
     project(row, prox, p.zeros.size > 0 ? p.zeros.data + i : nullptr);

@@ -18,7 +18,7 @@ constexpr index_t k_rows = k_most_substituted_rows;
 
 /// Columns that are solved side by side, one in each lane.
 template <class T>
-constexpr index_t k_lanes = 64 / static_cast<index_t>(sizeof(T));
+constexpr index_t k_column_lanes = 64 / static_cast<index_t>(sizeof(T));
 
 /// Rows of some columns, a row contiguous.
 template <class T>
@@ -55,7 +55,7 @@ void gather_triangle(const Substitute<T>& s, T* triangle) {
 
 template <class T>
 void load_panel(const ConstMatrixView<T>& X, index_t first, index_t count, Panel<T>& panel) {
-  for (index_t i = 0; i < X.rows; ++i) std::fill_n(panel.at[i], k_lanes<T>, T(0));
+  for (index_t i = 0; i < X.rows; ++i) std::fill_n(panel.at[i], k_column_lanes<T>, T(0));
   for (index_t l = 0; l < count; ++l) {
     const T* x = X.data + (first + l) * X.ld;
     for (index_t i = 0; i < X.rows; ++i) panel.at[i][l] = x[i];
@@ -72,11 +72,11 @@ __attribute__((always_inline)) inline void solve_panel(const T* triangle, index_
   constexpr index_t k_pack = static_cast<index_t>(W / sizeof(T));
   for (index_t step = 0; step < n; ++step) {
     const index_t i = transpose ? step : n - 1 - step;
-    for (index_t l = 0; l < k_lanes<T>; ++l)
+    for (index_t l = 0; l < k_column_lanes<T>; ++l)
       t.at[i][l] = rows(t.at[i][l], forcing.at[i][l], slopes.at[i][l]);
     const index_t begin = transpose ? i + 1 : 0;
     const index_t end = transpose ? n : i;
-    for (index_t l = 0; l < k_lanes<T>; l += k_pack) {
+    for (index_t l = 0; l < k_column_lanes<T>; l += k_pack) {
       Pack<T, W> x, sum;
       load<T, W>(x, t.at[i] + l);
       for (index_t k = begin; k < end; ++k) {
@@ -106,10 +106,10 @@ void substitute(const Substitute<T>& s, Update u, const Rows& rows, index_t work
   const MatrixView<T> X = state_of(u);
   const auto constants = constants_of(u);
   gather_triangle(s, triangle);
-  const index_t groups = (X.cols + k_lanes<T> - 1) / k_lanes<T>;
-  parallel_for(groups, X.rows * (X.rows / 2 + k_lanes<T> * work), [&](index_t group) {
-    const index_t first = group * k_lanes<T>;
-    const index_t count = std::min(k_lanes<T>, X.cols - first);
+  const index_t groups = (X.cols + k_column_lanes<T> - 1) / k_column_lanes<T>;
+  parallel_for(groups, X.rows * (X.rows / 2 + k_column_lanes<T> * work), [&](index_t group) {
+    const index_t first = group * k_column_lanes<T>;
+    const index_t count = std::min(k_column_lanes<T>, X.cols - first);
     Panel<T> panel, forcing, slopes;
     load_panel(product_of(u), first, count, panel);
     load_panel(*constants.front(), first, count, forcing);

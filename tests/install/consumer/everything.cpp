@@ -39,9 +39,12 @@ void name_matrices() {
                             VectorView<T>, VectorView<T>)>(&softmax_cross_entropy<T>),
        static_cast<void (*)(Context&, Const<T>, Const<T>, MatrixView<T>, VectorView<T>)>(
            &squared_error<T>),
-       &project<T>, &examine_well_posedness<T>, &Dataset::copy_sample<T>, &io::Array::as<T>,
-       project<T>, &examine_well_posedness<T>, &Dataset::copy_sample<T>, &io::Array::as<T>,
-       &io::Array::from<T>, &load_described_model<T>);
+       static_cast<WellPosednessReport (*)(Context&, Const<T>, const Activation&)>(
+           &examine_well_posedness<T>),
+       static_cast<WellPosednessReport (*)(Context&, ConstCsrView<T>, const Activation&)>(
+           &examine_well_posedness<T>),
+       &project<T>, &Dataset::copy_sample<T>, &io::Array::as<T>, &io::Array::from<T>,
+       &load_described_model<T>);
 }
 
 template <class T>
