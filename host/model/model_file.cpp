@@ -183,7 +183,7 @@ std::vector<T> feasible_parameters(Context& context, const ImplicitModel<T>& mod
 template <class T>
 void save_model(Context& context, const ImplicitModel<T>& model, const std::filesystem::path& path,
                 std::int64_t step) {
-  const ParameterLayout layout = model.layout();
+  const ParameterLayout& layout = model.layout();
   const std::string trouble = non_finite_tensors<T>(context, model.M(), "", layout);
   if (!trouble.empty())
     throw NotFinite(path.string() + " was not written: of the model to save, " + trouble +

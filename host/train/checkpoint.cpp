@@ -105,7 +105,7 @@ void write_checkpoint(Context& context, const ImplicitModel<T>& model, Optimizer
   file.metadata = model_metadata(model.options(), position.steps);
   file.metadata[k_position_key] = position_text(position);
   file.metadata[k_settings_key] = training_settings(model, options, train);
-  const ParameterLayout layout = model.layout();
+  const ParameterLayout& layout = model.layout();
   for_each_trained(model, optimizer, [&](const char* prefix, ConstMatrixView<T> matrix) {
     const std::vector<T> values = download(context, matrix);
     put_tensors<T>(file, prefix, values, layout);
