@@ -64,6 +64,19 @@ __device__ inline V row_reduce(V value, Op op, Shared& shared) {
   return values[0];
 }
 
+/// The sum of term(A_ij, j) over row i of the thread's seat, in double; every thread of the row
+/// gets it. All threads of the block must take part.
+template <class T, class Term, class Shared>
+__device__ inline double slab_row_sum(const ConstMatrixView<T>& A, index_t i, Shared& shared,
+                                      const Term& term) {
+  double sum = 0;
+  if (i < A.rows) {
+    for (index_t j = row_seat().rank; j < A.cols; j += k_row_threads)
+      sum += term(A.data[i + j * A.ld], j);
+  }
+  return row_reduce(sum, Plus{}, shared);
+}
+
 inline LaunchShape slab_shape(index_t rows) {
   return {.grid = dim3(static_cast<unsigned>((rows + k_slab_rows - 1) / k_slab_rows)),
           .block = dim3(static_cast<unsigned>(k_slab_threads)),

@@ -16,14 +16,10 @@ __global__ void row_abs_sums_kernel(ConstMatrixView<T> A, const T* weights, T* s
   __shared__ SlabShared<double> shared;
   const RowSeat seat = row_seat();
   const index_t i = static_cast<index_t>(blockIdx.x) * k_slab_rows + seat.row;
-  double sum = 0;
-  if (i < A.rows) {
-    for (index_t j = seat.rank; j < A.cols; j += k_row_threads) {
-      const double weight = weights == nullptr ? 1.0 : static_cast<double>(weights[j]);
-      sum += std::abs(static_cast<double>(A.data[i + j * A.ld]) * weight);
-    }
-  }
-  sum = row_reduce(sum, Plus{}, shared);
+  const double sum = slab_row_sum(A, i, shared, [weights](T entry, index_t j) {
+    const double weight = weights == nullptr ? 1.0 : static_cast<double>(weights[j]);
+    return std::abs(static_cast<double>(entry) * weight);
+  });
   if (seat.rank == 0 && i < A.rows) sums[i] = static_cast<T>(sum);
 }
 
