@@ -103,8 +103,7 @@ struct BatchPass<T>::State {
     if (options.input_gradient) dU = Matrix<T>(*context, p, samples);
     Backend& backend = *backend_of(*context);
     backend.run(Fill<T>{.Y = VdY});
-    backend.run(Fill<T>{.Y = dM});
-    transposes = Vector<T>(*context, structure->transposed_values());
+    transposes = Vector<T>(*context, structure->transposed_values(options.input_gradient));
     const ModelMaps<T> maps = structure->maps(model->M(), transposes);
     if (transposes.size() > 0)
       transpose = backend.compile(structure->transpose_steps(model->M(), transposes));

@@ -55,11 +55,18 @@ ParameterLayout sparse_layout(const std::vector<TensorSize>& sizes) {
 
 template <class T>
 CsrStructure<T>::CsrStructure(std::vector<TensorStorage> tensors)
-    : Structure<T>(sparse_layout(sizes_of(tensors))), tensors_(std::move(tensors)) {
-  for (const TensorStorage& storage : tensors_) {
-    transposed_at_.push_back(transposed_values_);
-    if (storage.pattern) transposed_values_ += storage.pattern->nnz();
-  }
+    : Structure<T>(sparse_layout(sizes_of(tensors))),
+      tensors_(std::move(tensors)),
+      transposed_at_(tensors_.size()) {
+  const auto place = [&](std::size_t first) {
+    for (std::size_t k = first; k < tensors_.size(); k += 2) {
+      transposed_at_[k] = transposed_values_;
+      if (tensors_[k].pattern) transposed_values_ += tensors_[k].pattern->nnz();
+    }
+  };
+  place(0);  // A, C
+  transposed_before_inputs_ = transposed_values_;
+  place(1);  // B, D
 }
 
 template <class T>
@@ -77,11 +84,11 @@ LinearMap<T> CsrStructure<T>::map(std::size_t k, ConstMatrixView<T> M,
                                   VectorView<T> transposes) const {
   const ConstMatrixView<T> tensor = this->layout().tensors[k].of(M);
   if (!tensors_[k].pattern) return DenseMap<T>{tensor};
+  const SparsePattern& pattern = *tensors_[k].pattern;
   // Without their values transposes are none to multiply by.
-  return transposes.size == 0
-             ? CsrMap<T>{.A = tensors_[k].pattern->with(tensor.data),
-                         .longest_row = tensors_[k].pattern->longest_row()}
-             : tensors_[k].pattern->map(tensor.data, transposes.data + transposed_at_[k]);
+  return has_transpose(k, transposes.size)
+             ? pattern.map(tensor.data, transposes.data + transposed_at_[k])
+             : CsrMap<T>{.A = pattern.with(tensor.data), .longest_row = pattern.longest_row()};
 }
 
 template <class T>
@@ -95,7 +102,7 @@ template <class T>
 Sequence CsrStructure<T>::transpose_steps(ConstMatrixView<T> M, VectorView<T> transposes) const {
   Sequence sequence;
   for (std::size_t k = 0; k < tensors_.size(); ++k) {
-    if (!tensors_[k].pattern) continue;
+    if (!has_transpose(k, transposes.size)) continue;
     const SparsePattern& pattern = *tensors_[k].pattern;
     const ConstMatrixView<T> values = this->layout().tensors[k].of(M);
     sequence.push_back(GatherElements<T>{.from = {values.data, pattern.nnz(), values.device},

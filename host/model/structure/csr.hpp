@@ -45,7 +45,9 @@ class CsrStructure final : public Structure<T> {
 
   std::shared_ptr<const Structure<T>> clone(Context& context) const override;
   ModelMaps<T> maps(ConstMatrixView<T> M, VectorView<T> transposes) const override;
-  index_t transposed_values() const override { return transposed_values_; }
+  index_t transposed_values(bool inputs) const override {
+    return inputs ? transposed_values_ : transposed_before_inputs_;
+  }
   Sequence transpose_steps(ConstMatrixView<T> M, VectorView<T> transposes) const override;
   /// On the pattern: dA_ij = Σ_k V_ik X_jk for the stored (i, j) alone, and so on.
   Sequence gradient(ConstMatrixView<T> VdY, ConstMatrixView<T> XU, MatrixView<T> dM) const override;
@@ -53,11 +55,18 @@ class CsrStructure final : public Structure<T> {
   const SparsePattern* pattern(std::string_view tensor) const override;
 
  private:
+  /// Whether the transpose of tensor k is stored, and among these values.
+  bool has_transpose(std::size_t k, index_t values) const {
+    const auto& pattern = tensors_[k].pattern;
+    return pattern && transposed_at_[k] + pattern->nnz() <= values;
+  }
   LinearMap<T> map(std::size_t k, ConstMatrixView<T> M, VectorView<T> transposes) const;
 
   std::vector<TensorStorage> tensors_;
-  std::vector<index_t> transposed_at_;  ///< where the values of each transpose begin
-  index_t transposed_values_ = 0;
+  /// Where the values of each transpose begin; A and C come before B and D.
+  std::vector<index_t> transposed_at_;
+  index_t transposed_before_inputs_ = 0;  ///< of A and C
+  index_t transposed_values_ = 0;         ///< of all
 };
 
 extern template class CsrStructure<float>;

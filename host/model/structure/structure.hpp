@@ -43,11 +43,11 @@ class Structure {
   virtual std::shared_ptr<const Structure> clone(Context& context) const = 0;
 
   /// The formula's maps. For products with transposes `transposes` holds what transpose_steps()
-  /// made of the same M.
+  /// made of the same M: of Aᵀ and Cᵀ, and where it has room for them of Bᵀ and Dᵀ.
   virtual ModelMaps<T> maps(ConstMatrixView<T> M, VectorView<T> transposes = {}) const = 0;
-  /// Elements that transpose_steps() fills; 0 where maps are multiplied from either side as they
-  /// are.
-  virtual index_t transposed_values() const { return 0; }
+  /// Elements that transpose_steps() fills for the adjoint and the gradient, and with `inputs` for
+  /// the gradient of the inputs too; 0 where maps are multiplied from either side as they are.
+  virtual index_t transposed_values(bool) const { return 0; }
   virtual Sequence transpose_steps(ConstMatrixView<T>, VectorView<T>) const { return {}; }
 
   /// Y <- CX + DU; [X; U] has one column a sample.
