@@ -27,8 +27,7 @@ void write_weights(Context& context, const ImplicitModel<T>& model,
   for (const ParameterTensor& tensor : model.layout().tensors) {
     const std::string name = tensor.name.substr(0, tensor.name.find('.'));  // "A" of "A.values"
     if (model.is_sparse(name)) {
-      const CsrMatrix<T> matrix(context, download(context, model.csr(name)));
-      transposes.push_back(download(context, matrix.transposed(context)));
+      transposes.push_back(transposed(download(context, model.csr(name))));
       variables.push_back({name, MatSparse<T>{transposes.back()}});
     } else {
       add(name, tensor.rows, tensor.cols, download(context, tensor.of(model.M())));

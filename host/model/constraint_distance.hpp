@@ -67,13 +67,12 @@ auto dense_rows(index_t n, At at) {
 template <class T>
 auto csr_rows(CsrArrays<T> A) {
   return [A = std::move(A)](index_t i, RowMagnitudes& row) {
-    const auto at = static_cast<std::size_t>(i);
-    row = {};
-    for (auto k = static_cast<std::size_t>(A.row_offsets[at]);
-         k < static_cast<std::size_t>(A.row_offsets[at + 1]); ++k) {
-      row.columns.push_back(A.col_indices[k]);
-      row.values.push_back(std::abs(static_cast<double>(A.values[k])));
-    }
+    row.columns.clear();
+    row.values.clear();
+    A.for_row(static_cast<std::size_t>(i), [&](std::size_t column, T value) {
+      row.columns.push_back(static_cast<index_t>(column));
+      row.values.push_back(std::abs(static_cast<double>(value)));
+    });
   };
 }
 

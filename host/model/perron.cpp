@@ -87,9 +87,7 @@ class ComponentSearch {
 /// sum + Av of row i.
 double row_product(const CsrArrays<double>& A, std::size_t i, const std::vector<double>& v,
                    double sum) {
-  const auto end = static_cast<std::size_t>(A.row_offsets[i + 1]);
-  for (auto e = static_cast<std::size_t>(A.row_offsets[i]); e < end; ++e)
-    sum += A.values[e] * v[static_cast<std::size_t>(A.col_indices[e])];
+  A.for_row(i, [&](std::size_t column, double value) { sum += value * v[column]; });
   return sum;
 }
 
@@ -136,14 +134,11 @@ CsrArrays<double> block_of(const CsrArrays<double>& A, const std::vector<index_t
   CsrArrays<double> block = {
       .rows = size, .cols = size, .row_offsets = {0}, .col_indices = {}, .values = {}};
   for (const index_t node : component) {
-    const auto i = static_cast<std::size_t>(node);
-    const auto end = static_cast<std::size_t>(A.row_offsets[i + 1]);
-    for (auto e = static_cast<std::size_t>(A.row_offsets[i]); e < end; ++e) {
-      const std::int32_t column = number[static_cast<std::size_t>(A.col_indices[e])];
-      if (column == k_outside) continue;
-      block.col_indices.push_back(column);
-      block.values.push_back(A.values[e]);
-    }
+    A.for_row(static_cast<std::size_t>(node), [&](std::size_t column, double value) {
+      if (number[column] == k_outside) return;
+      block.col_indices.push_back(number[column]);
+      block.values.push_back(value);
+    });
     block.row_offsets.push_back(static_cast<std::int64_t>(block.values.size()));
   }
   for (const index_t node : component) number[static_cast<std::size_t>(node)] = k_outside;

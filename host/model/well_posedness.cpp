@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "host/backend_of.hpp"
@@ -36,20 +37,42 @@ class Magnitudes {
     A_.values.push_back(std::abs(value));
   }
   void end_row() { A_.row_offsets.push_back(static_cast<std::int64_t>(A_.values.size())); }
-  const CsrArrays<double>& arrays() const { return A_; }
+  CsrArrays<double> take() { return std::move(A_); }
 
  private:
   CsrArrays<double> A_;
 };
+
+/// Of an n×n matrix, column by column.
+template <class T>
+CsrArrays<double> magnitudes_of(const std::vector<T>& A, index_t n) {
+  Magnitudes magnitudes(n);
+  for (index_t i = 0; i < n; ++i) {
+    for (index_t j = 0; j < n; ++j)
+      magnitudes.add(j, static_cast<double>(A[static_cast<std::size_t>(i + j * n)]));
+    magnitudes.end_row();
+  }
+  return magnitudes.take();
+}
+
+template <class T>
+CsrArrays<double> magnitudes_of(const CsrArrays<T>& A) {
+  Magnitudes magnitudes(A.rows);
+  for (std::size_t i = 0; i + 1 < A.row_offsets.size(); ++i) {
+    A.for_row(i, [&](std::size_t column, T value) {
+      magnitudes.add(static_cast<index_t>(column), static_cast<double>(value));
+    });
+    magnitudes.end_row();
+  }
+  return magnitudes.take();
+}
 
 /// ‖A‖∞; NaN where an entry is.
 double inf_norm(const CsrArrays<double>& A) {
   double norm = 0.0;
   for (std::size_t i = 0; i + 1 < A.row_offsets.size(); ++i) {
     double sum = 0.0;
-    for (auto e = static_cast<std::size_t>(A.row_offsets[i]);
-         e < static_cast<std::size_t>(A.row_offsets[i + 1]); ++e)
-      sum += A.values[e];
+    A.for_row(i, [&](std::size_t, double value) { sum += value; });
     if (std::isnan(sum)) return sum;  // which std::max would drop
     norm = std::max(norm, sum);
   }
@@ -92,29 +115,14 @@ template <class T>
 WellPosednessReport examine_well_posedness(Context& context, ConstMatrixView<T> A,
                                            const Activation& activation) {
   check_square(A.rows, A.cols);
-  const std::vector<T> values = download(context, A);
-  Magnitudes magnitudes(A.rows);
-  for (index_t i = 0; i < A.rows; ++i) {
-    for (index_t j = 0; j < A.cols; ++j)
-      magnitudes.add(j, static_cast<double>(values[static_cast<std::size_t>(i + j * A.rows)]));
-    magnitudes.end_row();
-  }
-  return report_of(magnitudes.arrays(), activation);
+  return report_of(magnitudes_of(download(context, A), A.rows), activation);
 }
 
 template <class T>
 WellPosednessReport examine_well_posedness(Context& context, ConstCsrView<T> A,
                                            const Activation& activation) {
   check_square(A.rows, A.cols);
-  const CsrArrays<T> arrays = download(context, A);
-  Magnitudes magnitudes(A.rows);
-  for (std::size_t i = 0; i + 1 < arrays.row_offsets.size(); ++i) {
-    for (auto e = static_cast<std::size_t>(arrays.row_offsets[i]);
-         e < static_cast<std::size_t>(arrays.row_offsets[i + 1]); ++e)
-      magnitudes.add(arrays.col_indices[e], static_cast<double>(arrays.values[e]));
-    magnitudes.end_row();
-  }
-  return report_of(magnitudes.arrays(), activation);
+  return report_of(magnitudes_of(download(context, A)), activation);
 }
 
 template void project(Context&, const WellPosedness&, MatrixView<float>);

@@ -14,6 +14,23 @@
 namespace idl {
 
 template <class T>
+CsrArrays<T> transposed(const CsrArrays<T>& A) {
+  TransposedEntries pattern = transposed_entries(A.cols, A.row_offsets, A.col_indices);
+  CsrArrays<T> result = {.rows = A.cols,
+                         .cols = A.rows,
+                         .row_offsets = std::move(pattern.row_offsets),
+                         .col_indices = std::move(pattern.col_indices),
+                         .values = {}};
+  result.values.reserve(A.values.size());
+  for (const std::int64_t entry : pattern.entries)
+    result.values.push_back(A.values[static_cast<std::size_t>(entry)]);
+  return result;
+}
+
+template CsrArrays<float> transposed(const CsrArrays<float>&);
+template CsrArrays<double> transposed(const CsrArrays<double>&);
+
+template <class T>
 CsrMatrix<T>::CsrMatrix(index_t rows, index_t cols, Vector<std::int64_t> row_offsets,
                         Vector<std::int32_t> col_indices, Vector<T> values)
     : row_offsets_(std::move(row_offsets)),
@@ -66,13 +83,7 @@ CsrMatrix<T> CsrMatrix<T>::clone(Context& context) const {
 
 template <class T>
 CsrMatrix<T> CsrMatrix<T>::transposed(Context& context) const {
-  const CsrArrays<T> A = download(context, *this);
-  TransposedEntries pattern = transposed_entries(cols_, A.row_offsets, A.col_indices);
-  std::vector<T> values;
-  values.reserve(A.values.size());
-  for (const std::int64_t entry : pattern.entries)
-    values.push_back(A.values[static_cast<std::size_t>(entry)]);
-  return {context, cols_, rows_, pattern.row_offsets, pattern.col_indices, values};
+  return {context, idl::transposed(download(context, *this))};
 }
 
 template class CsrMatrix<float>;

@@ -6,47 +6,28 @@
 #include <span>
 #include <utility>
 
-#include "host/sparse/transposed_entries.hpp"
 #include "host/sparsify/stored_entries.hpp"
+#include "idl/csr_matrix.hpp"
 #include "idl/sparsify.hpp"
 #include "kernels/math/activations.hpp"
 
 namespace idl {
 namespace {
 
-/// The entries of a matrix that are not zero, row by row.
-struct Nonzeros {
-  std::vector<std::int64_t> row_offsets{};
-  std::vector<std::int32_t> col_indices{};
-  std::vector<double> values{};
-
-  std::size_t rows() const { return row_offsets.size() - 1; }
-  /// Calls f(column, value) for each of row i.
-  template <class F>
-  void for_row(std::size_t i, const F& f) const {
-    for (auto k = static_cast<std::size_t>(row_offsets[i]);
-         k < static_cast<std::size_t>(row_offsets[i + 1]); ++k)
-      f(static_cast<std::size_t>(col_indices[k]), values[k]);
-  }
-};
-
+/// The entries of a matrix that are not zero.
 template <class T>
-Nonzeros nonzeros_of(const StoredEntries& entries, std::span<const T> M) {
+CsrArrays<double> nonzeros_of(const StoredEntries& entries, std::span<const T> M) {
   std::vector<bool> keep;
   keep.reserve(entries.places.size());
   for (const std::size_t place : entries.places) keep.push_back(M[place] != T(0));
   StoredEntries kept = kept_entries(entries, keep);
-  Nonzeros result = {std::move(kept.row_offsets), std::move(kept.col_indices)};
+  CsrArrays<double> result = {.rows = kept.rows,
+                              .cols = kept.cols,
+                              .row_offsets = std::move(kept.row_offsets),
+                              .col_indices = std::move(kept.col_indices),
+                              .values = {}};
   for (const std::size_t place : kept.places)
     result.values.push_back(static_cast<double>(M[place]));
-  return result;
-}
-
-Nonzeros transposed(const Nonzeros& matrix, index_t cols) {
-  TransposedEntries entries = transposed_entries(cols, matrix.row_offsets, matrix.col_indices);
-  Nonzeros result = {std::move(entries.row_offsets), std::move(entries.col_indices)};
-  for (const std::int64_t entry : entries.entries)
-    result.values.push_back(matrix.values[static_cast<std::size_t>(entry)]);
   return result;
 }
 
@@ -54,16 +35,17 @@ Nonzeros transposed(const Nonzeros& matrix, index_t cols) {
 /// states whose entries it has.
 class Reduction {
  public:
-  Reduction(const ModelShape& shape, const ModelOptions& options, const std::vector<Nonzeros>& M)
+  Reduction(const ModelShape& shape, const ModelOptions& options,
+            const std::vector<CsrArrays<double>>& M)
       : options_(options),
         n_(static_cast<std::size_t>(shape.states)),
         p_(static_cast<std::size_t>(shape.inputs)),
         A_(M[0]),
-        readers_(transposed(M[0], shape.states)),
+        readers_(transposed(M[0])),
         B_(M[1]),
-        outputs_(transposed(M[2], shape.states)),
+        outputs_(transposed(M[2])),
         has_D_(M.size() > 3),
-        D_(has_D_ ? M[3] : Nonzeros{{0}}),
+        D_(has_D_ ? M[3] : CsrArrays<double>{.row_offsets = {0}}),
         state_bias_(n_, 0.0),
         output_bias_(static_cast<std::size_t>(shape.outputs), 0.0),
         kept_(n_, true),
@@ -92,7 +74,7 @@ class Reduction {
     };
     for (std::size_t i = 0; i < n_; ++i)
       if (kept_[i]) B_.for_row(i, note);
-    for (std::size_t i = 0; i < D_.rows(); ++i) D_.for_row(i, note);
+    for (std::size_t i = 0; i < static_cast<std::size_t>(D_.rows); ++i) D_.for_row(i, note);
     std::vector<index_t> inputs = marked(read);
     if (inputs.empty()) inputs.push_back(0);
     return inputs;
@@ -107,8 +89,8 @@ class Reduction {
       if (marks[i]) indices.push_back(static_cast<index_t>(i));
     return indices;
   }
-  void take_bias(const Nonzeros& matrix, std::vector<double>& bias) const {
-    for (std::size_t i = 0; i < matrix.rows(); ++i)
+  void take_bias(const CsrArrays<double>& matrix, std::vector<double>& bias) const {
+    for (std::size_t i = 0; i < static_cast<std::size_t>(matrix.rows); ++i)
       matrix.for_row(i, [&](std::size_t column, double value) {
         if (column == p_) bias[i] = value;
       });
@@ -123,7 +105,7 @@ class Reduction {
   }
 
   /// Removes what `edges` do not lead to from the states in `reached`.
-  bool remove_all_but_reached(std::vector<bool> reached, const Nonzeros& edges) {
+  bool remove_all_but_reached(std::vector<bool> reached, const CsrArrays<double>& edges) {
     std::vector<std::size_t> open;
     for (std::size_t i = 0; i < n_; ++i)
       if (reached[i]) open.push_back(i);
@@ -197,12 +179,12 @@ class Reduction {
   ModelOptions options_;
   std::size_t n_;
   std::size_t p_;
-  const Nonzeros& A_;
-  Nonzeros readers_;  ///< Aᵀ
-  const Nonzeros& B_;
-  Nonzeros outputs_;  ///< Cᵀ
+  const CsrArrays<double>& A_;
+  CsrArrays<double> readers_;  ///< Aᵀ
+  const CsrArrays<double>& B_;
+  CsrArrays<double> outputs_;  ///< Cᵀ
   bool has_D_;
-  Nonzeros D_;
+  CsrArrays<double> D_;
   std::vector<double> state_bias_;
   std::vector<double> output_bias_;
   std::vector<bool> kept_;
@@ -270,7 +252,7 @@ template <class T>
 ReducedModel<T> remove_dead(Context& context, const ImplicitModel<T>& model) {
   std::vector<T> M = download(context, model.M());
   std::vector<StoredEntries> all = stored_entries(context, model);
-  std::vector<Nonzeros> nonzeros;
+  std::vector<CsrArrays<double>> nonzeros;
   nonzeros.reserve(all.size());
   for (const StoredEntries& entries : all) nonzeros.push_back(nonzeros_of<T>(entries, M));
   Reduction reduction(model.shape(), model.options(), nonzeros);

@@ -67,7 +67,19 @@ struct CsrArrays {
   std::vector<std::int64_t> row_offsets{};  ///< rows + 1 of them, from 0 to the number of entries
   std::vector<std::int32_t> col_indices{};  ///< of the entries, ascending within a row
   std::vector<T> values{};                  ///< of the entries
+
+  /// Calls visit(column, value) for each entry of row i, from left to right.
+  template <class Visit>
+  void for_row(std::size_t i, const Visit& visit) const {
+    const auto end = static_cast<std::size_t>(row_offsets[i + 1]);
+    for (auto k = static_cast<std::size_t>(row_offsets[i]); k < end; ++k)
+      visit(static_cast<std::size_t>(col_indices[k]), values[k]);
+  }
 };
+
+/// Aᵀ. @throws InvalidArgument (more rows than 32-bit indices can tell apart)
+template <class T>
+IDL_EXPORT CsrArrays<T> transposed(const CsrArrays<T>& A);
 
 /// Owns a matrix in compressed rows on a device. T is float or double. Which entries are stored
 /// stays as it was made; their values may change, and may be zero.

@@ -28,7 +28,7 @@ void name_matrices() {
   using namespace idl;
   name(&Matrix<T>::zeros, &Matrix<T>::from_host, &Matrix<T>::clone, &Vector<T>::from_host,
        &Vector<T>::clone, &CsrMatrix<T>::from_dense, &CsrMatrix<T>::clone,
-       &CsrMatrix<T>::transposed,
+       &CsrMatrix<T>::transposed, &transposed<T>,
        static_cast<CsrArrays<T> (*)(Context&, ConstCsrView<T>)>(&download<T>),
        static_cast<void (*)(Context&, std::span<const T>, MatrixView<T>)>(&upload<T>),
        static_cast<void (*)(Context&, std::span<const T>, VectorView<T>)>(&upload<T>),
