@@ -28,8 +28,9 @@ class Measurement {
     SparsifyOptions random = largest;
     random.by = SparsifyRule::random;
     random.seed = settings_.seed;
-    point.one_shot = test(chosen(largest)).accuracy;
-    point.fine_tuned = test(fine_tuned(chosen(largest))).accuracy;
+    ImplicitModel<T> one_shot = chosen(largest);
+    point.one_shot = test(one_shot).accuracy;
+    point.fine_tuned = test(fine_tuned(std::move(one_shot))).accuracy;
     point.random = test(fine_tuned(chosen(random))).accuracy;
     const ImplicitModel<T> pruned = gradually_pruned(density);
     const Evaluation evaluation = test(pruned);

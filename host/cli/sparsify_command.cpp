@@ -56,9 +56,8 @@ void print_entries(const ImplicitModel<T>& model) {
 
 template <class T>
 void print_accuracies(Context& context, const ImplicitModel<T>& before,
-                      const ImplicitModel<T>& after, const std::string& folder) {
+                      const ImplicitModel<T>& after, const DatasetPair& data) {
   constexpr index_t k_batch = 500;
-  const DatasetPair data = read_dataset(folder);
   const auto accuracy = [&](const ImplicitModel<T>& model) {
     const Evaluation evaluation =
         evaluate(context, model, data.test, LossKind::softmax_cross_entropy, k_batch);
@@ -72,9 +71,8 @@ void print_accuracies(Context& context, const ImplicitModel<T>& before,
 /// By how much the answers to the first training samples may change.
 template <class T>
 PruningBound bound_of(Context& context, const ImplicitModel<T>& before,
-                      const ImplicitModel<T>& after, const SparsifySettings& settings) {
-  const Dataset all = read_dataset(settings.data).train;
-  const Dataset samples = all.first(std::min<index_t>(settings.calibration, all.size()));
+                      const ImplicitModel<T>& after, const Dataset& all, index_t most) {
+  const Dataset samples = all.first(std::min(most, all.size()));
   const index_t p = samples.features();
   std::vector<T> values(static_cast<std::size_t>(p * samples.size()));
   for (index_t j = 0; j < samples.size(); ++j)
@@ -109,9 +107,8 @@ void write_report(const SparsifySettings& settings, const std::optional<PruningB
 
 /// The table, line by line as it is measured, and its two files.
 template <class T>
-void measure_curve(Context& context, const ImplicitModel<T>& model,
+void measure_curve(Context& context, const ImplicitModel<T>& model, const DatasetPair& data,
                    const SparsifySettings& settings) {
-  const DatasetPair data = read_dataset(settings.data);
   const std::filesystem::path folder = settings.curve;
   std::error_code error;
   std::filesystem::create_directories(folder, error);
@@ -149,8 +146,10 @@ int sparsify_model(const SparsifySettings& settings) {
   Context context(
       {.device = parse_device(settings.device), .log = log, .threads = settings.threads});
   const ImplicitModel<T> model = load_model<T>(context, settings.model.path, settings.model.load);
+  std::optional<DatasetPair> data;
+  if (!settings.data.empty()) data = read_dataset(settings.data);
   if (!settings.curve.empty()) {
-    measure_curve(context, model, settings);
+    measure_curve(context, model, *data, settings);
     flush_answer();
     if (warnings > 1) std::cerr << "idl: " << warnings - 1 << " more warnings" << std::endl;
   }
@@ -158,9 +157,9 @@ int sparsify_model(const SparsifySettings& settings) {
   const ImplicitModel<T> sparse = sparsify(context, model, settings.how);
   print_entries(sparse);
   std::optional<PruningBound> bound;
-  if (!settings.data.empty()) {
-    print_accuracies(context, model, sparse, settings.data);
-    bound = bound_of(context, model, sparse, settings);
+  if (data) {
+    print_accuracies(context, model, sparse, *data);
+    bound = bound_of(context, model, sparse, data->train, settings.calibration);
   }
   std::optional<ReducedModel<T>> reduced;
   if (settings.remove_dead) {

@@ -156,10 +156,8 @@ Activation activation_of(const io::Safetensors& file, const LoadOptions& given,
 /// Tells the rows of A as they lie in the file.
 using RowsOfA = std::function<void(index_t, RowMagnitudes&)>;
 
-RowsOfA rows_of_A(const io::Safetensors& file, const std::string& prefix, index_t n) {
-  const std::string name = prefix + "A";
-  if (is_sparse(file, name)) return csr_rows(read_sparse<double>(file, name, n, n));
-  return dense_rows(n, [n, entries = file.at(name).as<double>()](index_t i, index_t j) {
+RowsOfA dense_rows_of(const io::Array& A, index_t n) {
+  return dense_rows(n, [n, entries = A.as<double>()](index_t i, index_t j) {
     return entries[static_cast<std::size_t>(i * n + j)];
   });
 }
@@ -298,14 +296,18 @@ ModelDescription describe_model(const io::Safetensors& file, const LoadOptions& 
   const std::optional<bool> bias = statements.of("bias", given.bias);
   model.options.bias = bias.value_or(false);
   model.shape = shape_of(file, model.prefix, model.options.bias);
-  for (const auto& [name, size] : matrix_sizes(model.shape, model.options))
-    if (const std::string matrix = model.prefix + name; is_sparse(file, matrix))
-      model.stored[name] = static_cast<index_t>(
-          read_sparse<double>(file, matrix, size.first, size.second).values.size());
+  RowsOfA rows;
+  for (const auto& [name, size] : matrix_sizes(model.shape, model.options)) {
+    const std::string matrix = model.prefix + name;
+    if (!is_sparse(file, matrix)) continue;
+    CsrArrays<double> arrays = read_sparse<double>(file, matrix, size.first, size.second);
+    model.stored[name] = static_cast<index_t>(arrays.values.size());
+    if (name == "A") rows = csr_rows(std::move(arrays));
+  }
   check_tensors(file, model.prefix, model.layout());
 
   const index_t n = model.shape.states;
-  const RowsOfA rows = rows_of_A(file, model.prefix, n);
+  if (!rows) rows = dense_rows_of(file.at(model.prefix + "A"), n);
   model.options.well_posedness = well_posedness_of(file, given, rows, n, statements);
   if (!bias) statements.assume("bias", false);
   if (is_ours(file)) model.step = said<std::int64_t>(file, "step").value_or(0);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "host/train/checkpoint.hpp"
 
+#include <algorithm>
+#include <array>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -11,6 +13,7 @@
 #include "host/io/json_reader.hpp"
 #include "host/model/describe_model.hpp"
 #include "host/model/model_file.hpp"
+#include "host/model/sparse_tensors.hpp"
 #include "host/options/validate.hpp"
 #include "host/train/training_settings.hpp"
 #include "idl/error.hpp"
@@ -122,10 +125,10 @@ TrainingPosition read_checkpoint(Context& context, ImplicitModel<T>& model, Opti
                           training_settings(model, options, train), file.path);
   const TrainingPosition position = position_from(parse_metadata(file, k_position_key), file.path);
   check_position(position, options, train, file.path);
-  const ModelDescription description = describe_model(file, {.allow_unproven = true});
-  if (!description.stored.empty()) {
+  if (std::ranges::any_of(std::array{"A", "B", "C", "D"},
+                          [&](const char* matrix) { return is_sparse(file, matrix); })) {
     // Its pattern may be another one than that with which the training began.
-    model = take_model<T>(context, file, description);
+    model = take_model<T>(context, file, describe_model(file, {.allow_unproven = true}));
     optimizer = Optimizer<T>(context, model, options.optimizer);
   }
   const ParameterLayout& layout = model.layout();
