@@ -12,10 +12,13 @@
  * thread at a time; several threads use a context each.
  *
  * Matrices are column-major with one column per sample: a p×m matrix U is byte for byte the
- * batch-first, row-major array of shape (m, p), as NumPy and PyTorch hold it.
+ * batch-first, row-major array of shape (m, p), as NumPy and PyTorch hold it. Their elements are of
+ * the model's precision, and all arrays of a call lie where its `memory` says; on the CPU both
+ * places are the same. Functions whose names end in _with take structs that may grow (c_types.h).
  */
 
-#include <stdint.h>
+#include "idl/c_types.h"
+#include "idl/version.h"
 
 #if defined(__GNUC__)
 #define IDL_C_EXPORT __attribute__((visibility("default")))
@@ -27,98 +30,10 @@
 extern "C" {
 #endif
 
-/** What every call that can fail returns. */
-typedef enum idl_status {
-  IDL_STATUS_OK = 0,
-  IDL_STATUS_INVALID_ARGUMENT = 1, /**< impossible sizes, names, null pointers */
-  IDL_STATUS_NOT_SUPPORTED = 2,    /**< no such device, or not in this build */
-  IDL_STATUS_DEVICE_ERROR = 3,     /**< CUDA or one of its libraries failed */
-  IDL_STATUS_OUT_OF_MEMORY = 4,    /**< on the host or on the device */
-  IDL_STATUS_IO_ERROR = 5,         /**< a file cannot be read, written or understood */
-  IDL_STATUS_ERROR = 6,            /**< anything else */
-  IDL_STATUS_NOT_CONVERGED = 7,    /**< the answers are there, but some sample did not converge or
-                                        has outputs that are not finite, and no reports were asked
-                                        for that would tell which */
-  IDL_STATUS_NOT_FINITE = 8        /**< a training step met numbers that are not finite and left
-                                        them out, or a model that holds some was not written */
-} idl_status;
-
-/** The element type of a model and of all its arrays. */
-typedef enum idl_precision {
-  IDL_FLOAT32 = 0,
-  IDL_FLOAT64 = 1,
-  IDL_PRECISION_MAX_ENUM = 0x7FFFFFFF /**< no precision: makes the enumeration an int's size */
-} idl_precision;
-
-/** Where the caller's arrays lie. */
-typedef enum idl_memory {
-  IDL_MEMORY_HOST = 0,
-  IDL_MEMORY_DEVICE = 1,           /**< on the context's device; used without a copy to the host */
-  IDL_MEMORY_MAX_ENUM = 0x7FFFFFFF /**< no place: makes the enumeration an int's size */
-} idl_memory;
-
-/** Why the iteration of one sample ended. */
-typedef enum idl_solve_status {
-  IDL_SOLVE_CONVERGED = 1,
-  IDL_SOLVE_STAGNATED = 2, /**< at the level of rounding: no better answer in this precision */
-  IDL_SOLVE_MAX_ITERATIONS = 3,
-  IDL_SOLVE_DIVERGED = 4 /**< an infinite or NaN entry appeared */
-} idl_solve_status;
-
-/** The certificate of one sample. */
-typedef struct idl_sample_report {
-  int32_t status;     /**< idl_solve_status */
-  int32_t iterations; /**< applications of the map X -> φ(AX + BU) */
-  double step;        /**< ‖X_k − X_{k−1}‖∞ of the last iteration */
-  double residual;    /**< upper bound of ‖φ(AX + BU) − X‖∞ */
-  double error_bound; /**< upper bound of ‖X − X*‖∞, rounding included; +inf where none is known */
-  int32_t fallbacks;                /**< iterates that the acceleration had to throw away */
-  int32_t low_precision_iterations; /**< applications in bfloat16, beside `iterations` */
-} idl_sample_report;
-
-/**
- * When a solve stops; zeroes mean the library's defaults (300 iterations, 3e-6, 0). Numbers that
- * are negative, not finite or not among those named are IDL_STATUS_INVALID_ARGUMENT.
- */
-typedef struct idl_solver_options {
-  int32_t max_iterations;      /**< applications of the map at most */
-  double absolute_tolerance;   /**< in the units of the state */
-  double relative_tolerance;   /**< times the norm of the iterate */
-  int32_t certified;           /**< nonzero: stop by the error bound instead of the step */
-  int32_t batch_invariant;     /**< nonzero: the same bits for a sample in whatever batch */
-  int32_t anderson;            /**< Anderson acceleration (solver.hpp): 1 yes, -1 no, 0 automatic */
-  int32_t automatic_precision; /**< nonzero: Precision::automatic for both loops (solver.hpp) */
-  int32_t gauss_seidel;        /**< Gauss-Seidel sweeps (solver.hpp): 1 yes, -1 no, 0 automatic */
-} idl_solver_options;
-
-/**
- * What the caller knows of a model file: completes what its metadata say (LoadOptions of
- * model.hpp). Zeroes mean that nothing is said; of what neither says the library assumes relu, ‖A‖∞
- * <= 0.95 (or strictly upper triangular, where A is and lies outside that ball) and no bias, and
- * one warning on standard error tells so.
- */
-typedef struct idl_load_options {
-  const char* activation;     /**< "relu", "tanh", ... (activation.hpp) */
-  const double* alpha;        /**< slope of leaky_relu below zero, scale of elu */
-  const char* well_posedness; /**< "inf_norm_ball", "strictly_upper_triangular", "none" */
-  const double* kappa;        /**< ‖A‖∞ <= kappa, in (0, 1); says inf_norm_ball too */
-  int32_t bias;               /**< whether the last columns of B and D are a bias: 1 yes, -1 no */
-  int32_t no_D;               /**< whether the model has no D: 1 yes, -1 no */
-  const char* prefix;         /**< what precedes A, B, C and D in the tensors' names: "module." */
-  int32_t override_metadata;  /**< nonzero: this holds where the file says something else */
-  int32_t project;            /**< nonzero: an A outside its constraint is projected, not refused */
-  int32_t allow_unproven;     /**< nonzero: an activation with L_φκ >= 1 is accepted */
-} idl_load_options;
-
-/** One ordered place of work: a device and a stream (context.hpp). */
-typedef struct idl_context idl_context;
-/** An implicit model on the device of the context that made it (model.hpp). */
-typedef struct idl_model idl_model;
-/** A model's training state: buffers for one batch size, and Adam's moments. */
-typedef struct idl_trainer idl_trainer;
-
-/** "0.1.0". */
+/** "0.1.0": of the library. */
 IDL_C_EXPORT const char* idl_version(void);
+/** The same as IDL_VERSION_NUMBER of the headers with which the library was built. */
+IDL_C_EXPORT int32_t idl_version_number(void);
 /** The text of the last failure on this thread; "" if there was none. Valid until the next call. */
 IDL_C_EXPORT const char* idl_last_error(void);
 
@@ -134,12 +49,29 @@ IDL_C_EXPORT idl_status idl_context_create(const char* device, void* stream, idl
  */
 IDL_C_EXPORT idl_status idl_context_create_with_threads(const char* device, void* stream,
                                                         int32_t threads, idl_context** context);
-/** NULL is allowed. Trainers made with the context are destroyed before it. */
+/** A context as `settings` say. @param settings  NULL: all zeroes */
+IDL_C_EXPORT idl_status idl_context_create_with(const idl_context_settings* settings,
+                                                idl_context** context);
+/** NULL is allowed. Passes and trainers made with the context are destroyed before it. */
 IDL_C_EXPORT void idl_context_destroy(idl_context* context);
 /** 1 if the context works on a GPU, else 0. */
 IDL_C_EXPORT int32_t idl_context_is_cuda(const idl_context* context);
 /** Waits for all work given so far. */
 IDL_C_EXPORT idl_status idl_context_synchronize(idl_context* context);
+/**
+ * Work given to the context from now on starts after what was given to the CUDA stream so far.
+ * @param stream  a cudaStream_t of the same device; NULL: CUDA's legacy default stream. No-op on
+ *                the CPU
+ */
+IDL_C_EXPORT idl_status idl_context_wait_for(idl_context* context, void* stream);
+/** Work given to the CUDA stream from now on starts after what was given to the context so far. */
+IDL_C_EXPORT idl_status idl_context_record_for(idl_context* context, void* stream);
+/**
+ * Memory that the context and what was made with it hold now, and how often they have asked for
+ * some; any of the pointers may be NULL.
+ */
+IDL_C_EXPORT idl_status idl_context_memory(const idl_context* context, int64_t* bytes,
+                                           int64_t* allocations);
 
 /**
  * A model with parameters from N(0,1)/n by `seed`, then projected.
@@ -150,6 +82,38 @@ IDL_C_EXPORT idl_status idl_model_create(idl_context* context, idl_precision pre
                                          int64_t states, int64_t inputs, int64_t outputs,
                                          const char* activation, double kappa, int32_t bias,
                                          uint64_t seed, idl_model** model);
+/**
+ * A model with parameters from N(0,1)/n by settings->seed, the same bits on every device, then
+ * projected.
+ */
+IDL_C_EXPORT idl_status idl_model_create_with(idl_context* context,
+                                              const idl_model_settings* settings,
+                                              idl_model** model);
+/**
+ * A dense model whose parameters are the caller's memory: M = [A B; C D], (n+q)×(n+p'), p' = p, or
+ * p+1 with bias, column-major; as a row-major array of shape (n+p', n+q) its transpose. Nothing is
+ * copied and nothing projected. The memory outlives the model, its passes and trainers. Values may
+ * change in place: every call reads them anew. Whoever changed them calls idl_model_project()
+ * where A is to stay in its set, and on a GPU orders that work by idl_context_wait_for().
+ * @param M       on the context's device: IDL_MEMORY_HOST on the CPU, IDL_MEMORY_DEVICE on a GPU
+ * @param ld      elements from one column to the next, >= n+q
+ */
+IDL_C_EXPORT idl_status idl_model_borrow(idl_context* context, const idl_model_settings* settings,
+                                         void* M, int64_t ld, idl_memory memory, idl_model** model);
+/**
+ * A model of copies of the caller's matrices, A projected. Where one of them is in compressed rows
+ * the model is sparse: only what is stored is a parameter, also in training.
+ * @param settings  states, inputs and outputs have to be those of the matrices, or 0; the seed
+ *                  counts for nothing
+ * @param A         n×n
+ * @param B         n×p'
+ * @param C         q×n
+ * @param D         q×p'; NULL with no_D
+ */
+IDL_C_EXPORT idl_status idl_model_create_of(idl_context* context,
+                                            const idl_model_settings* settings, const idl_matrix* A,
+                                            const idl_matrix* B, const idl_matrix* C,
+                                            const idl_matrix* D, idl_model** model);
 /** Loads a safetensors file: ours, or a state_dict of the original PyTorch package. */
 IDL_C_EXPORT idl_status idl_model_load(idl_context* context, const char* path,
                                        idl_precision precision, idl_model** model);
@@ -166,11 +130,53 @@ IDL_C_EXPORT idl_status idl_model_load_with(idl_context* context, const char* pa
  */
 IDL_C_EXPORT idl_status idl_model_save(idl_context* context, const idl_model* model,
                                        const char* path);
-/** NULL is allowed. */
+/** The same with what the file is to say beside the model. @param settings  NULL: all zeroes */
+IDL_C_EXPORT idl_status idl_model_save_with(idl_context* context, const idl_model* model,
+                                            const char* path, const idl_save_settings* settings);
+/** NULL is allowed. Passes and trainers of the model are destroyed before it. */
 IDL_C_EXPORT void idl_model_destroy(idl_model* model);
 /** Any of the pointers may be NULL. */
 IDL_C_EXPORT idl_status idl_model_sizes(const idl_model* model, int64_t* states, int64_t* inputs,
                                         int64_t* outputs, idl_precision* precision);
+/**
+ * What the model is, into *settings, whose struct_size the caller sets; the seed is not known and
+ * 0, kappa is 0 where the constraint has none. Its texts live as long as the library, alpha as the
+ * model.
+ */
+IDL_C_EXPORT idl_status idl_model_describe(const idl_model* model, idl_model_settings* settings);
+/** The shape of M and dM: (n+q)×(n+p') of a dense model, one column of a sparse one. */
+IDL_C_EXPORT idl_status idl_model_parameters(const idl_model* model, int64_t* rows, int64_t* cols);
+/** How many named tensors the model has. */
+IDL_C_EXPORT idl_status idl_model_tensor_count(const idl_model* model, int64_t* count);
+/** Number `index`, from 0, into *tensor, whose struct_size the caller sets. */
+IDL_C_EXPORT idl_status idl_model_tensor(const idl_model* model, int64_t index, idl_tensor* tensor);
+/**
+ * values <- the tensor of this name, or all parameters by the name "M". Waits.
+ * @param values  column-major with the tensor's rows and columns, leading dimension ld >= rows
+ */
+IDL_C_EXPORT idl_status idl_model_read(idl_context* context, const idl_model* model,
+                                       const char* name, void* values, int64_t ld,
+                                       idl_memory memory);
+/** The tensor of this name, or "M", <- values. A is projected by idl_model_project() alone. Waits.
+ */
+IDL_C_EXPORT idl_status idl_model_write(idl_context* context, idl_model* model, const char* name,
+                                        const void* values, int64_t ld, idl_memory memory);
+/**
+ * Which entries of "A", "B", "C" or "D" are stored.
+ * @param entries      how many, or NULL
+ * @param row_offsets  on the host, rows+1 of them, or NULL
+ * @param col_indices  on the host, as many as entries, or NULL
+ */
+IDL_C_EXPORT idl_status idl_model_read_pattern(idl_context* context, const idl_model* model,
+                                               const char* matrix, int64_t* entries,
+                                               int64_t* row_offsets, int32_t* col_indices);
+/** Brings A back into its set, and D to zero with no_D; after the parameters were changed. */
+IDL_C_EXPORT idl_status idl_model_project(idl_context* context, idl_model* model);
+/**
+ * Another radius of the ball in which A is, and A projected into it.
+ * @param kappa  in (0, 1), and L_φκ < 1 unless allow_unproven
+ */
+IDL_C_EXPORT idl_status idl_model_set_kappa(idl_context* context, idl_model* model, double kappa);
 
 /**
  * Solves X = φ(AX + BU) for the m columns of U and evaluates Y = CX + DU. Waits for the result.
@@ -191,6 +197,47 @@ IDL_C_EXPORT idl_status idl_model_predict(idl_context* context, const idl_model*
                                           idl_sample_report* reports);
 
 /**
+ * Prepares forward and backward passes of m samples. The model and the context must outlive the
+ * pass, which sees parameters that change.
+ * @param m         >= 1
+ * @param settings  NULL: all zeroes
+ */
+IDL_C_EXPORT idl_status idl_pass_create(idl_context* context, const idl_model* model, int64_t m,
+                                        const idl_pass_settings* settings, idl_pass** pass);
+/** NULL is allowed. Neither the model nor the context is destroyed. */
+IDL_C_EXPORT void idl_pass_destroy(idl_pass* pass);
+/**
+ * X = φ(AX + BU) by iteration from X0; Y = CX + DU. Waits for the result. A second call like the
+ * first allocates nothing. Samples that do not converge are told as by idl_model_predict().
+ * @param U        p×m, ldu >= p
+ * @param X0       n×m, ldx0 >= n, or NULL: from zero
+ * @param Y        q×m, ldy >= q, or NULL
+ * @param X        n×m, ldx >= n, or NULL
+ * @param reports  m entries on the host, or NULL
+ */
+IDL_C_EXPORT idl_status idl_pass_forward(idl_pass* pass, const void* U, int64_t ldu, const void* X0,
+                                         int64_t ldx0, void* Y, int64_t ldy, void* X, int64_t ldx,
+                                         idl_memory memory, idl_sample_report* reports);
+/**
+ * Puts back a state X that forward gave for U with the same parameters, without a solve: the next
+ * backward is taken there, as for a pass that served other samples meanwhile.
+ */
+IDL_C_EXPORT idl_status idl_pass_restore(idl_pass* pass, const void* U, int64_t ldu, const void* X,
+                                         int64_t ldx, idl_memory memory);
+/**
+ * The gradients of a loss with respect to M and U at the state of the last forward or restore, by
+ * V = Ψ∘(AᵀV + CᵀdY), Ψ = φ'(AX + BU). Waits for the result. A second call allocates nothing.
+ * Reports and status as in forward, of V, in ‖·‖₁.
+ * @param dY       q×m, lddy >= q: the gradient with respect to Y
+ * @param dM       [V; dY][X; U]ᵀ in the shape of M (idl_model_parameters), lddm >= its rows; or
+ * NULL
+ * @param dU       BᵀV + DᵀdY, p×m, lddu >= p, where settings had input_gradient; or NULL
+ */
+IDL_C_EXPORT idl_status idl_pass_backward(idl_pass* pass, const void* dY, int64_t lddy, void* dM,
+                                          int64_t lddm, void* dU, int64_t lddu, idl_memory memory,
+                                          idl_sample_report* reports);
+
+/**
  * Prepares training with Adam on batches of m samples. The model and the context must outlive the
  * trainer.
  * @param m              >= 1
@@ -199,10 +246,14 @@ IDL_C_EXPORT idl_status idl_model_predict(idl_context* context, const idl_model*
 IDL_C_EXPORT idl_status idl_trainer_create(idl_context* context, idl_model* model, int64_t m,
                                            double learning_rate, const idl_solver_options* options,
                                            idl_trainer** trainer);
+/** A trainer as `settings` say. */
+IDL_C_EXPORT idl_status idl_trainer_create_with(idl_context* context, idl_model* model,
+                                                const idl_trainer_settings* settings,
+                                                idl_trainer** trainer);
 /** NULL is allowed. Neither the model nor the context is destroyed. */
 IDL_C_EXPORT void idl_trainer_destroy(idl_trainer* trainer);
 /**
- * One step: forward, softmax cross-entropy, adjoint, Adam, projection. Gradients that are not
+ * One step: forward, softmax cross-entropy, adjoint, optimiser, projection. Gradients that are not
  * finite (those of a batch in which one sample holds a NaN are, as a rule, all of them) are left
  * out: the parameters stay what they were. The call then returns IDL_STATUS_NOT_FINITE, with *loss
  * and *accuracy written (a sample that is not finite counts as wrong); without loss and accuracy it
@@ -215,6 +266,35 @@ IDL_C_EXPORT void idl_trainer_destroy(idl_trainer* trainer);
 IDL_C_EXPORT idl_status idl_trainer_step(idl_trainer* trainer, const void* U, int64_t ldu,
                                          const int32_t* labels, idl_memory memory, double* loss,
                                          double* accuracy);
+/**
+ * The same for a trainer whose loss is the squared error.
+ * @param target  q×m, leading dimension ldt >= q, where `memory` says
+ * @param loss    mean over all entries of (Y − target)² before the step, or NULL
+ */
+IDL_C_EXPORT idl_status idl_trainer_step_towards(idl_trainer* trainer, const void* U, int64_t ldu,
+                                                 const void* target, int64_t ldt, idl_memory memory,
+                                                 double* loss);
+/** What the last step told, into *figures, whose struct_size the caller sets. Waits for the step.
+ */
+IDL_C_EXPORT idl_status idl_trainer_figures(idl_trainer* trainer, idl_step_figures* figures);
+/** That of the steps to come. @param learning_rate  >= 0 and finite */
+IDL_C_EXPORT idl_status idl_trainer_set_learning_rate(idl_trainer* trainer, double learning_rate);
+/**
+ * The steps to come have m samples, as the last batch of a data set may be smaller. Moments stay;
+ * the buffers of a size are made once.
+ */
+IDL_C_EXPORT idl_status idl_trainer_set_samples(idl_trainer* trainer, int64_t m);
+/**
+ * Writes parameters, moments and the number of steps as safetensors, atomically: a model file too.
+ * IDL_STATUS_NOT_FINITE where one of them is, and what was there before stays.
+ */
+IDL_C_EXPORT idl_status idl_trainer_save(idl_trainer* trainer, const char* path);
+/**
+ * Puts back what idl_trainer_save() wrote: steps then give the bits of a training that was not
+ * interrupted. IDL_STATUS_INVALID_ARGUMENT, and trainer and model stay as they were, where the file
+ * is of another model or optimiser; the learning rate is the caller's.
+ */
+IDL_C_EXPORT idl_status idl_trainer_load(idl_trainer* trainer, const char* path);
 
 #ifdef __cplusplus
 }
