@@ -38,7 +38,6 @@ list(TRANSFORM _files PREPEND "${_root}/host/io/")
 list(REMOVE_ITEM _host ${_program} ${_files})
 
 idl_add_objects(idl_base ${_base})
-target_compile_definitions(idl_base PRIVATE IDL_VERSION="${PROJECT_VERSION}")
 
 idl_add_objects(idl_kernels ${_kernels})
 if(IDL_HAVE_CUDA)

@@ -2,10 +2,12 @@
 #pragma once
 
 #include "idl/export.hpp"
+#include "idl/version.h"
 
 namespace idl {
 
-/// The library's version, "major.minor.patch".
+/// The version of the library that is loaded, "major.minor.patch"; that of the headers is in
+/// version.h.
 IDL_EXPORT const char* version();
 
 }  // namespace idl
