@@ -237,6 +237,31 @@ SolveReport BatchPass<T>::forward() {
 }
 
 template <class T>
+MatrixView<T> detail::Inside<BatchPass<T>>::stacked_X(BatchPass<T>& pass) {
+  return pass.state_->X();
+}
+
+template <class T>
+void detail::Inside<BatchPass<T>>::prepare(BatchPass<T>& pass) {
+  pass.state_->equilibrium.prepare();
+}
+
+template <class T>
+void BatchPass<T>::restore(ConstMatrixView<T> U, ConstMatrixView<T> X) {
+  const auto check = [](const char* name, ConstMatrixView<T> given, MatrixView<T> expected) {
+    IDL_CHECK(given.rows == expected.rows && given.cols == expected.cols,
+              "restore: " + std::string(name) + " is " + std::to_string(given.rows) + "x" +
+                  std::to_string(given.cols) + ", expected " + std::to_string(expected.rows) + "x" +
+                  std::to_string(expected.cols));
+  };
+  check("U", U, state_->U());
+  check("X", X, state_->X());
+  copy<T>(*state_->context, U, state_->U());
+  PassParts<T>::prepare(*this);
+  copy<T>(*state_->context, X, state_->X());
+}
+
+template <class T>
 ConstMatrixView<T> BatchPass<T>::X() const {
   return state_->X();
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <algorithm>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <utility>
@@ -33,6 +34,18 @@ void append_report(SolveReport& all, const SolveReport& more) {
   append(all.residual, more.residual);
   append(all.error_bound, more.error_bound);
   all.contraction = more.contraction;
+}
+
+/// A copy of the caller's matrix on the context's device.
+template <class T>
+Matrix<T> copy_of(Context& context, ConstMatrixView<T> M) {
+  if (M.device != context.device()) {
+    Context there(M.device);
+    return Matrix<T>::from_host(context, M.rows, M.cols, download(there, M));
+  }
+  Matrix<T> result(context, M.rows, M.cols);
+  copy<T>(context, M, result);
+  return result;
 }
 
 /// An empty report with the memory of a full one.
@@ -92,6 +105,28 @@ ImplicitModel<T>::ImplicitModel(Context& context, const ModelMatrices<T>& matric
 }
 
 template <class T>
+ImplicitModel<T> ImplicitModel<T>::borrow(MatrixView<T> M, ModelShape shape, ModelOptions options) {
+  validate(shape);
+  validate(options);
+  auto structure = make_structure<T>(shape, options);
+  const ParameterLayout& layout = structure->layout();
+  IDL_CHECK(M.rows == layout.rows && M.cols == layout.cols && M.ld >= M.rows,
+            "borrow: M is " + std::to_string(M.rows) + "x" + std::to_string(M.cols) + " with ld " +
+                std::to_string(M.ld) + ", expected " + std::to_string(layout.rows) + "x" +
+                std::to_string(layout.cols) + " and an ld of at least its rows");
+  IDL_CHECK(M.data != nullptr && reinterpret_cast<std::uintptr_t>(M.data) % alignof(T) == 0,
+            "borrow: M is at address " + std::to_string(reinterpret_cast<std::uintptr_t>(M.data)) +
+                ", which is null or no multiple of " + std::to_string(alignof(T)));
+  ImplicitModel model;
+  model.shape_ = shape;
+  model.options_ = options;
+  model.M_ = M;
+  using Inside = detail::Inside<ImplicitModel>;
+  model.inside_ = std::make_shared<const Inside>(Inside{std::move(structure)});
+  return model;
+}
+
+template <class T>
 const ParameterLayout& ImplicitModel<T>::layout() const {
   return structure_of(*this).layout();
 }
@@ -128,12 +163,25 @@ void ImplicitModel<T>::project(Context& context) {
 }
 
 template <class T>
+void ImplicitModel<T>::set_kappa(Context& context, double kappa) {
+  IDL_CHECK(options_.well_posedness.kind == WellPosednessKind::inf_norm_ball,
+            "set_kappa: only inf_norm_ball has a kappa, the constraint of the model is " +
+                std::string(to_string(options_.well_posedness.kind)));
+  ModelOptions changed = options_;
+  changed.well_posedness.kappa = kappa;
+  validate(changed);
+  options_ = changed;
+  project(context);
+}
+
+template <class T>
 ImplicitModel<T> ImplicitModel<T>::clone(Context& context) const {
   using Inside = detail::Inside<ImplicitModel>;
   ImplicitModel copy;
   copy.shape_ = shape_;
   copy.options_ = options_;
-  copy.M_ = M_.clone(context);
+  copy.memory_ = M_.data == memory_.data() ? memory_.clone(context) : copy_of<T>(context, M_);
+  copy.M_ = copy.memory_.view();
   copy.inside_ = context.device() == device()
                      ? inside_
                      : std::make_shared<const Inside>(Inside{structure_of(*this).clone(context)});

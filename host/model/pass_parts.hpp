@@ -14,7 +14,10 @@ template <class T>
 struct detail::Inside<BatchPass<T>> {
   /// Where U and dY lie beside X and V, strided: written by those who know, without U() and dY().
   static MatrixView<T> stacked_U(BatchPass<T>& pass);
+  static MatrixView<T> stacked_X(BatchPass<T>& pass);
   static MatrixView<T> stacked_dY(BatchPass<T>& pass);
+  /// Z = BU, for a backward pass at an X that is put into stacked_X() afterwards.
+  static void prepare(BatchPass<T>& pass);
   /// forward() without its warning, for callers that warn once for many passes.
   static void forward_unannounced(BatchPass<T>& pass, SolveReport& report);
   /// What forward_async() and backward_async() launch, in this order, until start_from() is called.

@@ -36,6 +36,8 @@ class FixedPointSolver {
 
   /// Later solves start from X0 (copied now), or from zero. Returns whether parts() are others now.
   bool start_from(std::optional<ConstMatrixView<T>> X0);
+  /// Enqueues what comes before the loop: Z or G, and the start where one is given.
+  void prepare() { inputs_->launch(); }
   /// Enqueues the whole solve.
   void launch();
   /// What launch() launches, in this order, until start_from() is called.

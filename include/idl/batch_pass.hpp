@@ -60,6 +60,10 @@ class IDL_EXPORT BatchPass {
   void forward(SolveReport& report);
   /// The same without waiting and without a certificate; fetch_forward_outcome() tells later.
   void forward_async();
+  /// Puts back a state X (n×m) that forward() gave for U (p×m) with the same parameters, without a
+  /// solve: backward() is then taken there, and X() is it. Y() stays what it was. Asynchronous.
+  /// @throws InvalidArgument (shapes, devices)
+  void restore(ConstMatrixView<T> U, ConstMatrixView<T> X);
   ConstMatrixView<T> X() const;  ///< n×m
   ConstMatrixView<T> Y() const;  ///< q×m
 

@@ -88,13 +88,21 @@ class IDL_EXPORT ImplicitModel {
   /// of a sparse A stored on or below the diagonal where A is to be strictly upper triangular),
   /// OutOfMemory
   ImplicitModel(Context& context, const ModelMatrices<T>& matrices, ModelOptions options = {});
+  /// Dense, with the caller's memory for its parameters: M is (n+q)×(n+p'). Nothing is copied and
+  /// nothing projected; with no_D the block of D counts for nothing. The memory outlives the model
+  /// and what was made of it. Its values may change in place, as every call reads them anew;
+  /// whoever changes them calls project() afterwards, and on a GPU orders the change with the
+  /// Context. Copies by clone() own their memory.
+  /// @throws InvalidArgument (sizes < 1; κ outside (0,1); L_φκ >= 1 unless allowed; M of another
+  /// shape, without data or not aligned as T)
+  static ImplicitModel borrow(MatrixView<T> M, ModelShape shape, ModelOptions options = {});
 
   /// n, p, q.
   const ModelShape& shape() const { return shape_; }
   /// Activation, constraint and the rest.
   const ModelOptions& options() const { return options_; }
   /// Where the parameters lie.
-  Device device() const { return M_.device(); }
+  Device device() const { return M_.device; }
   /// p' = inputs, plus one with bias.
   index_t input_rows() const { return shape_.inputs + (options_.bias ? 1 : 0); }
   /// The tensors that the model's file has, and where they lie in M: A, B, C and (unless no_D) D,
@@ -104,7 +112,7 @@ class IDL_EXPORT ImplicitModel {
   bool is_sparse(std::string_view matrix) const;
 
   /// All parameters. Whoever changes them calls project() afterwards.
-  MatrixView<T> M() { return M_.view(); }
+  MatrixView<T> M() { return M_; }
   /// n×n. @throws InvalidArgument where it is in compressed rows
   MatrixView<T> A() { return dense("A").of(M()); }
   /// n×p'. @throws InvalidArgument where it is in compressed rows
@@ -114,7 +122,7 @@ class IDL_EXPORT ImplicitModel {
   /// q×p'. @throws InvalidArgument where it is in compressed rows, or a sparse model has none
   MatrixView<T> D() { return dense("D").of(M()); }
   /// All parameters, read-only.
-  ConstMatrixView<T> M() const { return M_.view(); }
+  ConstMatrixView<T> M() const { return M_; }
   /// As A(), read-only.
   ConstMatrixView<T> A() const { return dense("A").of(M()); }
   /// As B(), read-only.
@@ -130,6 +138,11 @@ class IDL_EXPORT ImplicitModel {
   /// Brings A back into the set of options().well_posedness (and D to zero with no_D). Needed after
   /// the parameters were changed from outside; training does it after every step.
   void project(Context& context);
+  /// Makes κ the radius of the ball in which A is, and projects. Passes go on with the model; a
+  /// Trainer keeps the radius that it was made with.
+  /// @throws InvalidArgument (a model that is in no ball; κ outside (0,1); L_φκ >= 1 unless
+  /// allowed)
+  void set_kappa(Context& context, double kappa);
 
   /// Solves for the state of each column of U (p×m) and evaluates Y. Never changes the model.
   /// Waits for the result. A column that does not converge is told in the report and by one
@@ -159,7 +172,8 @@ class IDL_EXPORT ImplicitModel {
 
   ModelShape shape_;
   ModelOptions options_;
-  Matrix<T> M_;
+  Matrix<T> memory_;  ///< of M; empty where it is borrowed
+  MatrixView<T> M_;
   std::shared_ptr<const detail::Inside<ImplicitModel>> inside_;  ///< what the parameters are
 };
 

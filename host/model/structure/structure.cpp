@@ -44,7 +44,8 @@ ImplicitModel<T> detail::Inside<ImplicitModel<T>>::make(
   model.shape_ = shape;
   model.options_ = options;
   const ParameterLayout& layout = structure->layout();
-  model.M_ = Matrix<T>(context, layout.rows, layout.cols);
+  model.memory_ = Matrix<T>(context, layout.rows, layout.cols);
+  model.M_ = model.memory_.view();
   model.inside_ = std::make_shared<const Inside>(Inside{std::move(structure)});
   return model;
 }

@@ -52,17 +52,17 @@ void name_models() {
   using namespace idl;
   using Pass = BatchPass<T>;
   name(&ImplicitModel<T>::layout, &ImplicitModel<T>::project, &ImplicitModel<T>::predict,
-       &ImplicitModel<T>::predict_into, &ImplicitModel<T>::clone, &save_model<T>, &load_model<T>,
-       &evaluate<T>, &Optimizer<T>::step, &Optimizer<T>::take_left_out, &Trainer<T>::resume,
-       &Trainer<T>::fit);
+       &ImplicitModel<T>::predict_into, &ImplicitModel<T>::clone, &ImplicitModel<T>::borrow,
+       &ImplicitModel<T>::set_kappa, &save_model<T>, &load_model<T>, &evaluate<T>,
+       &Optimizer<T>::step, &Optimizer<T>::take_left_out, &Trainer<T>::resume, &Trainer<T>::fit);
   name(&ImplicitModel<T>::csr, &ImplicitModel<T>::is_sparse, &sparsify<T>, &compact<T>,
        &pruning_bound<T>, &remove_dead<T>);
   using Solve = SolveReport (Pass::*)();
   using SolveInto = void (Pass::*)(SolveReport&);
   name(static_cast<Solve>(&Pass::forward), static_cast<SolveInto>(&Pass::forward),
        static_cast<Solve>(&Pass::backward), static_cast<SolveInto>(&Pass::backward));
-  name(&Pass::samples, &Pass::U, &Pass::start_from, &Pass::forward_async, &Pass::X, &Pass::Y,
-       &Pass::dY, &Pass::backward_async, &Pass::V, &Pass::dM, &Pass::dU,
+  name(&Pass::samples, &Pass::U, &Pass::start_from, &Pass::restore, &Pass::forward_async, &Pass::X,
+       &Pass::Y, &Pass::dY, &Pass::backward_async, &Pass::V, &Pass::dM, &Pass::dU,
        &Pass::fetch_forward_outcome, &Pass::fetch_backward_outcome, &Pass::Pending::get);
 }
 
