@@ -7,18 +7,17 @@
 #include <utility>
 #include <variant>
 
-#include "host/train/training_step.hpp"
 #include "idl/c_api.h"
 #include "idl/context.hpp"
 #include "idl/error.hpp"
 #include "idl/model.hpp"
-#include "idl/optimizer.hpp"
 
 /// What the opaque handles of the C interface are.
 
 struct idl_context {
   idl::Context context;
-  idl::SolveReport report{};  ///< of the last prediction, whose memory the next one uses
+  bool batch_invariant = false;  ///< of all solves with it
+  idl::SolveReport report{};     ///< of the last prediction, whose memory the next one uses
 };
 
 struct idl_model {
@@ -26,14 +25,6 @@ struct idl_model {
 };
 
 namespace idl::c_api {
-
-template <class T>
-struct TrainingState {
-  Context& context;
-  ImplicitModel<T>& model;
-  Optimizer<T> optimizer;
-  TrainingStep<T> step;
-};
 
 /// Ends a call that gave its answers as IDL_STATUS_NOT_CONVERGED.
 class NotConverged : public Error {
@@ -88,9 +79,12 @@ inline void require(const void* pointer, const char* name) {
 /// What these options say; nullptr: nothing. @throws InvalidArgument for what is out of its range
 SolverOptions solver_options(const idl_solver_options* options);
 LoadOptions load_options(const idl_load_options* options);
+/// Of the solves with a context, the adjoint's tolerances by options of their own where there are.
+SolverOptions solver_options(const idl_context& context, const idl_solver_options* solver,
+                             const idl_solver_options* adjoint);
+/// @throws InvalidArgument (names, an alpha or kappa where there is none)
+ModelOptions model_options(const idl_model_settings& settings);
+/// @throws InvalidArgument, since C lets any number pass for an enumeration
+void check_precision(std::int32_t precision);
 
 }  // namespace idl::c_api
-
-struct idl_trainer {
-  std::variant<idl::c_api::TrainingState<float>, idl::c_api::TrainingState<double>> state;
-};

@@ -1,245 +1,99 @@
 // SPDX-License-Identifier: MIT
-#include "idl/c_api.h"
-
+// Making, loading, saving and describing models.
 #include <algorithm>
-#include <limits>
-#include <optional>
 #include <span>
 #include <vector>
 
+#include "host/c_api/arrays.hpp"
 #include "host/c_api/handles.hpp"
+#include "host/c_api/structs.hpp"
 #include "host/options/validate.hpp"
-#include "host/train/optimizer_program.hpp"
-#include "idl/shortfall.hpp"
-#include "idl/version.hpp"
 
 namespace idl::c_api {
-
-std::string& last_error() {
-  thread_local std::string text;
-  return text;
-}
-
 namespace {
 
-/// Of a matrix of `rows` rows and `cols` columns with elements of T.
-template <class T>
-void check_leading_dimension(std::int64_t ld, std::int64_t rows, std::int64_t cols,
-                             const char* name) {
-  IDL_CHECK(ld >= rows, std::string(name) + " is " + std::to_string(ld) +
-                            ", it must be at least the number of rows, " + std::to_string(rows));
-  constexpr auto k_most = std::numeric_limits<std::int64_t>::max() / std::int64_t{sizeof(T)};
-  IDL_CHECK(cols == 0 || ld <= k_most / cols, std::string(name) + " is " + std::to_string(ld) +
-                                                  ", and times " + std::to_string(cols) +
-                                                  " columns that is more than can be addressed");
+/// Makes the handle of a model in this precision: make.operator()<T>() gives the model.
+template <class Make>
+idl_model* handle_of(std::int32_t precision, const Make& make) {
+  check_precision(precision);
+  if (precision == IDL_FLOAT64) return new idl_model{make.template operator()<double>()};
+  return new idl_model{make.template operator()<float>()};
 }
 
-// C lets any number pass for an enumeration.
-void check_memory(idl_memory memory) {
-  IDL_CHECK(memory == IDL_MEMORY_HOST || memory == IDL_MEMORY_DEVICE,
-            "memory is " + std::to_string(static_cast<int>(memory)) +
-                ", it may be IDL_MEMORY_HOST or IDL_MEMORY_DEVICE");
-}
-void check_precision(idl_precision precision) {
-  IDL_CHECK(precision == IDL_FLOAT32 || precision == IDL_FLOAT64,
-            "precision is " + std::to_string(static_cast<int>(precision)) +
-                ", it may be IDL_FLOAT32 or IDL_FLOAT64");
+ModelShape shape_of(const idl_model_settings& settings) {
+  return {settings.states, settings.inputs, settings.outputs};
 }
 
-/// The caller's host matrix without the gaps between its columns.
+/// A dense matrix, or one in compressed rows, of copies of the caller's arrays.
 template <class T>
-std::vector<T> contiguous(const void* data, std::int64_t rows, std::int64_t cols, std::int64_t ld) {
-  const T* source = static_cast<const T*>(data);
-  std::vector<T> values;
-  values.reserve(static_cast<std::size_t>(rows * cols));
-  for (std::int64_t j = 0; j < cols; ++j)
-    values.insert(values.end(), source + j * ld, source + j * ld + rows);
-  return values;
+ModelMatrix<T> matrix_of(Context& context, const idl_matrix* given, const char* name) {
+  require(given, name);
+  const auto matrix = read_struct(given, "idl_matrix");
+  const auto entry = [&](const std::string& member) { return name + ("." + member); };
+  check_number(entry("rows"), matrix.rows, ranges::k_not_negative);
+  check_number(entry("cols"), matrix.cols, ranges::k_not_negative);
+  const auto rows = static_cast<std::size_t>(matrix.rows);
+  if (matrix.row_offsets == nullptr) {
+    IDL_CHECK(matrix.col_indices == nullptr,
+              entry("col_indices") + " are there, but no row_offsets");
+    const index_t ld = matrix.ld == 0 ? matrix.rows : matrix.ld;
+    const std::string entry_ld = entry("ld");
+    const Arrays host(context, IDL_MEMORY_HOST);
+    Matrix<T> dense(context, matrix.rows, matrix.cols);
+    host.put(host.in<T>({name, entry_ld.c_str()}, matrix.values, matrix.rows, matrix.cols, ld),
+             dense.view());
+    context.synchronize();
+    return dense;
+  }
+  const index_t stored = matrix.row_offsets[rows];
+  check_number(entry("row_offsets[" + std::to_string(rows) + "]"), stored, ranges::k_not_negative);
+  if (stored > 0) {
+    require(matrix.col_indices, entry("col_indices").c_str());
+    require(matrix.values, entry("values").c_str());
+  }
+  const auto count = static_cast<std::size_t>(stored);
+  return CsrMatrix<T>(context, matrix.rows, matrix.cols, std::span(matrix.row_offsets, rows + 1),
+                      std::span(matrix.col_indices, count),
+                      std::span(static_cast<const T*>(matrix.values), count));
 }
 
-/// predict_into() by way of matrices on the device.
-template <class T>
-void predict_from_host(idl_context& handle, const ImplicitModel<T>& model, ConstMatrixView<T> U,
-                       MatrixView<T> Y, std::optional<MatrixView<T>> X,
-                       const SolverOptions& options) {
-  Context& context = handle.context;
-  const std::vector<T> values = contiguous<T>(U.data, U.rows, U.cols, U.ld);
-  const auto inputs = Matrix<T>::from_host(context, U.rows, U.cols, values);
-  Matrix<T> outputs(context, Y.rows, Y.cols);
-  Matrix<T> states(context, X ? X->rows : 0, U.cols);
-  model.predict_into(context, inputs, outputs, X ? std::optional(states.view()) : std::nullopt,
-                     handle.report, options);
-  const auto deliver = [&](const Matrix<T>& from, const MatrixView<T>& to) {
-    const std::vector<T> contents = download(context, from);
-    for (index_t j = 0; j < to.cols; ++j)
-      std::copy_n(contents.begin() + j * to.rows, to.rows, to.data + j * to.ld);
+/// What the caller says of the sizes beside the matrices is what they have.
+void check_sizes(const idl_model_settings& settings, const ModelShape& shape) {
+  const auto check = [](const char* name, std::int64_t said, index_t found) {
+    IDL_CHECK(said == 0 || said == found, std::string(name) + " is " + std::to_string(said) +
+                                              ", by the matrices it is " + std::to_string(found));
   };
-  deliver(outputs, Y);
-  if (X) deliver(states, *X);
-}
-
-/// Of the last prediction, whose outputs are `Y`.
-template <class T>
-Shortfall shortfall_in(idl_context& handle, const MatrixView<T>& Y) {
-  if (Y.device == Device::cpu() && Y.ld == Y.rows)
-    return shortfall_of(handle.report,
-                        std::span<const T>(Y.data, static_cast<std::size_t>(Y.rows * Y.cols)));
-  const std::vector<T> values = Y.device == Device::cpu()
-                                    ? contiguous<T>(Y.data, Y.rows, Y.cols, Y.ld)
-                                    : download(handle.context, ConstMatrixView<T>(Y));
-  return shortfall_of(handle.report, std::span<const T>(values));
+  check("states", settings.states, shape.states);
+  check("inputs", settings.inputs, shape.inputs);
+  check("outputs", settings.outputs, shape.outputs);
 }
 
 template <class T>
-void predict(idl_context& handle, const ImplicitModel<T>& model, std::int64_t m, const void* U,
-             std::int64_t ldu, void* Y, std::int64_t ldy, void* X, std::int64_t ldx,
-             idl_memory memory, const idl_solver_options* options, idl_sample_report* reports) {
-  const ModelShape& shape = model.shape();
-  check_number("m", m, ranges::k_not_negative);
-  const SolverOptions solver = solver_options(options);
-  if (m == 0) return;
-  require(U, "U");
-  require(Y, "Y");
-  check_leading_dimension<T>(ldu, shape.inputs, m, "ldu");
-  check_leading_dimension<T>(ldy, shape.outputs, m, "ldy");
-  if (X != nullptr) check_leading_dimension<T>(ldx, shape.states, m, "ldx");
-  const Device device = handle.context.device();
-  const Device place = memory == IDL_MEMORY_HOST ? Device::cpu() : device;
-  const ConstMatrixView<T> inputs{static_cast<const T*>(U), shape.inputs, m, ldu, place};
-  const MatrixView<T> outputs{static_cast<T*>(Y), shape.outputs, m, ldy, place};
-  std::optional<MatrixView<T>> states;
-  if (X != nullptr) states = MatrixView<T>{static_cast<T*>(X), shape.states, m, ldx, place};
-  if (place == device) {
-    model.predict_into(handle.context, inputs, outputs, states, handle.report, solver);
-  } else {
-    predict_from_host(handle, model, inputs, outputs, states, solver);
-  }
-  const SolveReport& report = handle.report;
-  if (reports == nullptr) {  // who is not told by them is told by the status
-    const Shortfall shortfall = shortfall_in(handle, outputs);
-    if (shortfall.any()) throw NotConverged(shortfall.text());
-    return;
-  }
-  for (std::size_t j = 0; j < report.status.size(); ++j)
-    reports[j] = {.status = static_cast<std::int32_t>(report.status[j]),
-                  .iterations = report.iterations[j],
-                  .step = report.step[j],
-                  .residual = report.residual[j],
-                  .error_bound = report.error_bound[j],
-                  .fallbacks = report.fallbacks[j],
-                  .low_precision_iterations = report.low_precision_iterations[j]};
-}
-
-/// Waits for the step. @throws NotFinite where it, or one before that was not waited for, met
-/// numbers that are not finite
-template <class T>
-void tell_outcome(TrainingState<T>& state, double* loss, double* accuracy) {
-  Context& context = state.context;
-  const LossFigures figures = state.step.wait_for_losses();
-  const auto samples = static_cast<double>(figures.samples);
-  if (loss != nullptr) *loss = figures.loss_sum / samples;
-  if (accuracy != nullptr) *accuracy = figures.correct / samples;
-  const bool left_out = state.optimizer.take_left_out(context);
-  if (figures.not_finite > 0)
-    throw NotFinite(
-        "training step: the loss of " + std::to_string(figures.not_finite) + " of " +
-        std::to_string(figures.samples) + " samples is not finite, the first is sample " +
-        std::to_string(figures.first_not_finite) + "; gradients that are not finite were left out");
-  if (left_out)
-    throw NotFinite(
-        "training step: gradients of this step or of one before were not finite; they were left "
-        "out");
-}
-
-template <class T>
-void train_step(TrainingState<T>& state, const void* U, std::int64_t ldu,
-                const std::int32_t* labels, idl_memory memory, double* loss, double* accuracy) {
-  Context& context = state.context;
-  const ModelShape& shape = state.model.shape();
-  TrainingStep<T>& step = state.step;
-  const index_t m = step.samples();
-  check_leading_dimension<T>(ldu, shape.inputs, m, "ldu");
-  if (memory == IDL_MEMORY_HOST) {
-    for (index_t j = 0; j < m; ++j)
-      IDL_CHECK(labels[j] >= 0 && labels[j] < shape.outputs,
-                "labels[" + std::to_string(j) + "] is " + std::to_string(labels[j]) +
-                    ", expected 0 to " + std::to_string(shape.outputs - 1));
-    const std::vector<T> values = contiguous<T>(U, shape.inputs, m, ldu);
-    upload<T>(context, values, step.U());
-    upload<std::int32_t>(context, std::span(labels, static_cast<std::size_t>(m)), step.labels());
-  } else {
-    copy<T>(context, {static_cast<const T*>(U), shape.inputs, m, ldu, context.device()}, step.U());
-    step.take_labels(labels);
-  }
-  OptimizerProgram<T>::prepare_step(state.optimizer, context, 1.0);
-  step.launch();
-  if (loss != nullptr || accuracy != nullptr) tell_outcome(state, loss, accuracy);
-}
-
-template <class T>
-std::unique_ptr<idl_trainer> make_trainer(Context& context, ImplicitModel<T>& model, std::int64_t m,
-                                          double learning_rate, const idl_solver_options* options) {
-  check_number("m", m, ranges::k_positive_count);
-  Optimizer<T> optimizer(context, model, {.learning_rate = learning_rate});
-  TrainingStep<T> step(context, model, m, LossKind::softmax_cross_entropy, solver_options(options),
-                       optimizer);
-  return std::unique_ptr<idl_trainer>(
-      new idl_trainer{TrainingState<T>{.context = context,
-                                       .model = model,
-                                       .optimizer = std::move(optimizer),
-                                       .step = std::move(step)}});
-}
-
-template <class Model>
-Model create_model(idl_context* context, std::int64_t states, std::int64_t inputs,
-                   std::int64_t outputs, const char* activation, double kappa, int32_t bias,
-                   std::uint64_t seed) {
-  const ModelOptions options{
-      .activation = parse_activation(activation),
-      .well_posedness = kappa == 0.0 ? WellPosedness::none() : WellPosedness::inf_norm_ball(kappa),
-      .bias = bias != 0};
-  return Model(context->context, {states, inputs, outputs}, options, seed);
+idl_model_settings describe(const ImplicitModel<T>& model) {
+  const ModelOptions& options = model.options();
+  const bool ball = options.well_posedness.kind == WellPosednessKind::inf_norm_ball;
+  idl_model_settings told = {};
+  told.states = model.shape().states;
+  told.inputs = model.shape().inputs;
+  told.outputs = model.shape().outputs;
+  // Names are literals, which end with a NUL.
+  told.activation = to_string(options.activation.kind).data();
+  told.alpha = has_alpha(options.activation.kind) ? &options.activation.alpha : nullptr;
+  told.well_posedness = to_string(options.well_posedness.kind).data();
+  told.kappa = ball ? options.well_posedness.kappa : 0.0;
+  told.precision = std::is_same_v<T, double> ? IDL_FLOAT64 : IDL_FLOAT32;
+  told.bias = options.bias ? 1 : 0;
+  told.no_D = options.no_D ? 1 : 0;
+  told.allow_unproven = options.allow_unproven ? 1 : 0;
+  return told;
 }
 
 }  // namespace
 }  // namespace idl::c_api
 
 using idl::c_api::guarded;
+using idl::c_api::read_struct;
 using idl::c_api::require;
-
-const char* idl_version(void) { return idl::version(); }
-const char* idl_last_error(void) { return idl::c_api::last_error().c_str(); }
-
-idl_status idl_context_create(const char* device, void* stream, idl_context** context) {
-  return idl_context_create_with_threads(device, stream, 0, context);
-}
-
-idl_status idl_context_create_with_threads(const char* device, void* stream, int32_t threads,
-                                           idl_context** context) {
-  return guarded([&] {
-    require(device, "device");
-    require(context, "context");
-    *context = nullptr;
-    *context = new idl_context{
-        idl::Context(idl::ContextOptions{.device = idl::parse_device(device),
-                                         .stream = static_cast<CUstream_st*>(stream),
-                                         .log = {},
-                                         .threads = threads})};
-  });
-}
-
-void idl_context_destroy(idl_context* context) { delete context; }
-
-int32_t idl_context_is_cuda(const idl_context* context) {
-  return context != nullptr && context->context.device().kind == idl::DeviceKind::cuda ? 1 : 0;
-}
-
-idl_status idl_context_synchronize(idl_context* context) {
-  return guarded([&] {
-    require(context, "context");
-    context->context.synchronize();
-  });
-}
 
 idl_status idl_model_create(idl_context* context, idl_precision precision, int64_t states,
                             int64_t inputs, int64_t outputs, const char* activation, double kappa,
@@ -249,13 +103,76 @@ idl_status idl_model_create(idl_context* context, idl_precision precision, int64
     require(activation, "activation");
     require(model, "model");
     *model = nullptr;
-    idl::c_api::check_precision(precision);
-    const auto make = [&]<class T>() {
-      return idl::c_api::create_model<idl::ImplicitModel<T>>(context, states, inputs, outputs,
-                                                             activation, kappa, bias, seed);
-    };
-    *model = precision == IDL_FLOAT64 ? new idl_model{make.operator()<double>()}
-                                      : new idl_model{make.operator()<float>()};
+    const idl::ModelOptions options{
+        .activation = idl::parse_activation(activation),
+        .well_posedness =
+            kappa == 0.0 ? idl::WellPosedness::none() : idl::WellPosedness::inf_norm_ball(kappa),
+        .bias = bias != 0};
+    *model = idl::c_api::handle_of(precision, [&]<class T>() {
+      return idl::ImplicitModel<T>(context->context, {states, inputs, outputs}, options, seed);
+    });
+  });
+}
+
+idl_status idl_model_create_with(idl_context* context, const idl_model_settings* settings,
+                                 idl_model** model) {
+  return guarded([&] {
+    require(context, "context");
+    require(settings, "settings");
+    require(model, "model");
+    *model = nullptr;
+    const auto given = read_struct(settings, "idl_model_settings");
+    const idl::ModelOptions options = idl::c_api::model_options(given);
+    *model = idl::c_api::handle_of(given.precision, [&]<class T>() {
+      return idl::ImplicitModel<T>(context->context, idl::c_api::shape_of(given), options,
+                                   given.seed);
+    });
+  });
+}
+
+idl_status idl_model_borrow(idl_context* context, const idl_model_settings* settings, void* M,
+                            int64_t ld, idl_memory memory, idl_model** model) {
+  return guarded([&] {
+    require(context, "context");
+    require(settings, "settings");
+    require(model, "model");
+    *model = nullptr;
+    const auto given = read_struct(settings, "idl_model_settings");
+    const idl::ModelOptions options = idl::c_api::model_options(given);
+    const idl::ModelShape shape = idl::c_api::shape_of(given);
+    idl::validate(shape);
+    const idl::c_api::Arrays arrays(context->context, memory);
+    IDL_CHECK(arrays.on_device(), "M is on " + to_string(arrays.place()) + ", the context on " +
+                                      to_string(context->context.device()));
+    *model = idl::c_api::handle_of(given.precision, [&]<class T>() {
+      const idl::index_t rows = shape.states + shape.outputs;
+      const idl::index_t cols = shape.states + shape.inputs + (options.bias ? 1 : 0);
+      return idl::ImplicitModel<T>::borrow(arrays.out<T>({"M", "ld"}, M, rows, cols, ld), shape,
+                                           options);
+    });
+  });
+}
+
+idl_status idl_model_create_of(idl_context* context, const idl_model_settings* settings,
+                               const idl_matrix* A, const idl_matrix* B, const idl_matrix* C,
+                               const idl_matrix* D, idl_model** model) {
+  return guarded([&] {
+    require(context, "context");
+    require(settings, "settings");
+    require(model, "model");
+    *model = nullptr;
+    const auto given = read_struct(settings, "idl_model_settings");
+    const idl::ModelOptions options = idl::c_api::model_options(given);
+    *model = idl::c_api::handle_of(given.precision, [&]<class T>() {
+      using idl::c_api::matrix_of;
+      idl::ModelMatrices<T> matrices = {.A = matrix_of<T>(context->context, A, "A"),
+                                        .B = matrix_of<T>(context->context, B, "B"),
+                                        .C = matrix_of<T>(context->context, C, "C")};
+      if (D != nullptr) matrices.D = matrix_of<T>(context->context, D, "D");
+      idl::ImplicitModel<T> made(context->context, matrices, options);
+      idl::c_api::check_sizes(given, made.shape());
+      return made;
+    });
   });
 }
 
@@ -271,21 +188,27 @@ idl_status idl_model_load_with(idl_context* context, const char* path, idl_preci
     require(path, "path");
     require(model, "model");
     *model = nullptr;
-    idl::c_api::check_precision(precision);
     const idl::LoadOptions load = idl::c_api::load_options(options);
-    *model = precision == IDL_FLOAT64
-                 ? new idl_model{idl::load_model<double>(context->context, path, load)}
-                 : new idl_model{idl::load_model<float>(context->context, path, load)};
+    *model = idl::c_api::handle_of(
+        precision, [&]<class T>() { return idl::load_model<T>(context->context, path, load); });
   });
 }
 
 idl_status idl_model_save(idl_context* context, const idl_model* model, const char* path) {
+  return idl_model_save_with(context, model, path, nullptr);
+}
+
+idl_status idl_model_save_with(idl_context* context, const idl_model* model, const char* path,
+                               const idl_save_settings* settings) {
   return guarded([&] {
     require(context, "context");
     require(model, "model");
     require(path, "path");
-    std::visit([&](const auto& typed) { idl::save_model(context->context, typed, path); },
-               model->model);
+    const auto given = read_struct(settings, "idl_save_settings");
+    idl::check_number("step", given.step, idl::ranges::k_not_negative);
+    std::visit(
+        [&](const auto& typed) { idl::save_model(context->context, typed, path, given.step); },
+        model->model);
   });
 }
 
@@ -304,50 +227,12 @@ idl_status idl_model_sizes(const idl_model* model, int64_t* states, int64_t* inp
   });
 }
 
-idl_status idl_model_predict(idl_context* context, const idl_model* model, int64_t m, const void* U,
-                             int64_t ldu, void* Y, int64_t ldy, void* X, int64_t ldx,
-                             idl_memory memory, const idl_solver_options* options,
-                             idl_sample_report* reports) {
+idl_status idl_model_describe(const idl_model* model, idl_model_settings* settings) {
   return guarded([&] {
-    require(context, "context");
     require(model, "model");
-    idl::c_api::check_memory(memory);
-    std::visit(
-        [&](const auto& typed) {
-          idl::c_api::predict(*context, typed, m, U, ldu, Y, ldy, X, ldx, memory, options, reports);
-        },
-        model->model);
-  });
-}
-
-idl_status idl_trainer_create(idl_context* context, idl_model* model, int64_t m,
-                              double learning_rate, const idl_solver_options* options,
-                              idl_trainer** trainer) {
-  return guarded([&] {
-    require(context, "context");
-    require(model, "model");
-    require(trainer, "trainer");
-    *trainer = nullptr;
-    *trainer = std::visit(
-        [&](auto& typed) {
-          return idl::c_api::make_trainer(context->context, typed, m, learning_rate, options)
-              .release();
-        },
-        model->model);
-  });
-}
-
-void idl_trainer_destroy(idl_trainer* trainer) { delete trainer; }
-
-idl_status idl_trainer_step(idl_trainer* trainer, const void* U, int64_t ldu, const int32_t* labels,
-                            idl_memory memory, double* loss, double* accuracy) {
-  return guarded([&] {
-    require(trainer, "trainer");
-    require(U, "U");
-    require(labels, "labels");
-    idl::c_api::check_memory(memory);
-    std::visit(
-        [&](auto& state) { idl::c_api::train_step(state, U, ldu, labels, memory, loss, accuracy); },
-        trainer->state);
+    require(settings, "settings");
+    idl::c_api::write_struct(
+        std::visit([](const auto& typed) { return idl::c_api::describe(typed); }, model->model),
+        settings, "idl_model_settings");
   });
 }

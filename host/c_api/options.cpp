@@ -6,6 +6,7 @@
 #include "host/c_api/handles.hpp"
 #include "host/options/option_table.hpp"
 #include "host/options/validate.hpp"
+#include "kernels/base/number_range.hpp"
 
 namespace idl::c_api {
 namespace {
@@ -52,6 +53,45 @@ SolverOptions solver_options(const idl_solver_options* options) {
     take_options(*options, *tolerance);
   take_options(*options, result);
   validate(result);
+  return result;
+}
+
+SolverOptions solver_options(const idl_context& context, const idl_solver_options* solver,
+                             const idl_solver_options* adjoint) {
+  SolverOptions result = solver_options(solver);
+  if (adjoint != nullptr) result.adjoint = solver_options(adjoint).adjoint;
+  result.batch_invariant = result.batch_invariant || context.batch_invariant;
+  return result;
+}
+
+void check_precision(std::int32_t precision) {
+  IDL_CHECK(precision == IDL_FLOAT32 || precision == IDL_FLOAT64,
+            "precision is " + std::to_string(precision) + ", it may be IDL_FLOAT32 or IDL_FLOAT64");
+}
+
+ModelOptions model_options(const idl_model_settings& settings) {
+  check_precision(settings.precision);
+  ModelOptions result;
+  if (settings.activation != nullptr) result.activation = parse_activation(settings.activation);
+  const ActivationKind kind = result.activation.kind;
+  if (settings.alpha != nullptr) {
+    IDL_CHECK(has_alpha(kind), "alpha is " + number_text(*settings.alpha) +
+                                   ", but the activation " + std::string(to_string(kind)) +
+                                   " has none");
+    result.activation.alpha = *settings.alpha;
+  }
+  if (settings.well_posedness != nullptr)
+    result.well_posedness.kind = parse_well_posedness(settings.well_posedness);
+  if (settings.kappa != 0.0) {
+    IDL_CHECK(result.well_posedness.kind == WellPosednessKind::inf_norm_ball,
+              "kappa is " + number_text(settings.kappa) +
+                  ", but only inf_norm_ball has one, and well_posedness is " +
+                  std::string(settings.well_posedness));
+    result.well_posedness.kappa = settings.kappa;
+  }
+  result.bias = settings.bias != 0;
+  result.no_D = settings.no_D != 0;
+  result.allow_unproven = settings.allow_unproven != 0;
   return result;
 }
 

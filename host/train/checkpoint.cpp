@@ -101,6 +101,30 @@ void check_position(const TrainingPosition& position, const TrainerOptions& opti
 }  // namespace
 
 template <class T>
+void put_trained(Context& context, io::Safetensors& file, const ImplicitModel<T>& model,
+                 Optimizer<T>& optimizer) {
+  const ParameterLayout& layout = model.layout();
+  for_each_trained(model, optimizer, [&](const char* prefix, ConstMatrixView<T> matrix) {
+    const std::vector<T> values = download(context, matrix);
+    put_tensors<T>(file, prefix, values, layout);
+  });
+  put_patterns(context, file, model);
+}
+
+template <class T>
+void take_trained(Context& context, const io::Safetensors& file, ImplicitModel<T>& model,
+                  Optimizer<T>& optimizer) {
+  const ParameterLayout& layout = model.layout();
+  std::vector<std::vector<T>> values;
+  for_each_trained(model, optimizer, [&](const char* prefix, MatrixView<T>) {
+    values.push_back(take_tensors<T>(file, prefix, layout));
+  });
+  auto next = values.begin();
+  for_each_trained(model, optimizer,
+                   [&](const char*, MatrixView<T> matrix) { upload<T>(context, *next++, matrix); });
+}
+
+template <class T>
 void write_checkpoint(Context& context, const ImplicitModel<T>& model, Optimizer<T>& optimizer,
                       const TrainerOptions& options, const Dataset& train,
                       const TrainingPosition& position) {
@@ -108,12 +132,7 @@ void write_checkpoint(Context& context, const ImplicitModel<T>& model, Optimizer
   file.metadata = model_metadata(model.options(), position.steps);
   file.metadata[k_position_key] = position_text(position);
   file.metadata[k_settings_key] = training_settings(model, options, train);
-  const ParameterLayout& layout = model.layout();
-  for_each_trained(model, optimizer, [&](const char* prefix, ConstMatrixView<T> matrix) {
-    const std::vector<T> values = download(context, matrix);
-    put_tensors<T>(file, prefix, values, layout);
-  });
-  put_patterns(context, file, model);
+  put_trained(context, file, model, optimizer);
   io::write_safetensors(options.folder / k_file_name, file);
 }
 
@@ -131,14 +150,19 @@ TrainingPosition read_checkpoint(Context& context, ImplicitModel<T>& model, Opti
     model = take_model<T>(context, file, describe_model(file, {.allow_unproven = true}));
     optimizer = Optimizer<T>(context, model, options.optimizer);
   }
-  const ParameterLayout& layout = model.layout();
-  for_each_trained(model, optimizer, [&](const char* prefix, MatrixView<T> matrix) {
-    upload<T>(context, take_tensors<T>(file, prefix, layout), matrix);
-  });
+  take_trained(context, file, model, optimizer);
   optimizer.set_steps(position.steps);
   return position;
 }
 
+template void put_trained(Context&, io::Safetensors&, const ImplicitModel<float>&,
+                          Optimizer<float>&);
+template void put_trained(Context&, io::Safetensors&, const ImplicitModel<double>&,
+                          Optimizer<double>&);
+template void take_trained(Context&, const io::Safetensors&, ImplicitModel<float>&,
+                           Optimizer<float>&);
+template void take_trained(Context&, const io::Safetensors&, ImplicitModel<double>&,
+                           Optimizer<double>&);
 template void write_checkpoint(Context&, const ImplicitModel<float>&, Optimizer<float>&,
                                const TrainerOptions&, const Dataset&, const TrainingPosition&);
 template void write_checkpoint(Context&, const ImplicitModel<double>&, Optimizer<double>&,

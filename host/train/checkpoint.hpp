@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 
+#include "idl/io.hpp"
 #include "idl/model.hpp"
 #include "idl/optimizer.hpp"
 #include "idl/trainer.hpp"
@@ -41,6 +42,16 @@ void for_each_trained(Model& model, Optimizer<T>& optimizer, const Visit& visit)
   visit("first_moment.", optimizer.first_moment());
   if (optimizer.second_moment().rows > 0) visit("second_moment.", optimizer.second_moment());
 }
+
+/// Adds the tensors of what training changes, and the patterns of those in compressed rows.
+template <class T>
+void put_trained(Context& context, io::Safetensors& file, const ImplicitModel<T>& model,
+                 Optimizer<T>& optimizer);
+/// What put_trained() added, into a model of the same layout and its optimiser; nothing of it where
+/// some is amiss. @throws IoError
+template <class T>
+void take_trained(Context& context, const io::Safetensors& file, ImplicitModel<T>& model,
+                  Optimizer<T>& optimizer);
 
 /// Writes checkpoint.safetensors into options.folder: the model's tensors, those of the moments
 /// ("first_moment.A", ...), and in the metadata the position and the options that change results.

@@ -46,6 +46,7 @@ class TrainingStep {
 
   index_t samples() const { return pass_.samples(); }
   MatrixView<T> U() { return PassParts<T>::stacked_U(pass_); }  ///< p×m, not contiguous
+  MatrixView<T> target() { return target_.view(); }  ///< q×m; 0×0 without the squared error
   VectorView<std::int32_t> labels() { return labels_.view(); }  ///< in [0, q)
   /// labels() <- as many from the device's memory, or from pinned memory of the host's, in order
   /// with the work before and after.

@@ -179,6 +179,7 @@ typedef struct idl_tensor {
   int64_t offset;     /**< of its first entry in M without gaps between columns */
   int64_t ld;         /**< elements from one of its columns to the next there */
   int32_t kind;       /**< idl_tensor_kind */
+  int32_t reserved;   /**< 0 */
 } idl_tensor;
 
 /** What a model file says beside the model. */

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: MIT
+#include "host/train/training_file.hpp"
+
+#include <nlohmann/json.hpp>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "host/io/json_object.hpp"
+#include "host/io/json_reader.hpp"
+#include "host/model/model_file.hpp"
+#include "host/model/non_finite.hpp"
+#include "host/model/sparse_tensors.hpp"
+#include "host/options/option_table.hpp"
+#include "host/options/validate.hpp"
+#include "host/train/training_settings.hpp"
+#include "idl/error.hpp"
+
+namespace idl {
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr const char* k_key = "training.optimizer";
+
+/// Everything beside parameters, moments and the learning rate that the bits of a step depend on.
+template <class T>
+io::JsonObject settings_of(const ImplicitModel<T>& model, const OptimizerOptions& options) {
+  io::JsonObject settings;
+  settings.add("precision", std::is_same_v<T, float> ? "f32" : "f64");
+  for_each_option<OptimizerOptions>([&](const auto& option) {
+    if (option.key != "learning_rate") settings.add(option.key, plain(options.*option.member));
+  });
+  settings.add("states", model.shape().states);
+  settings.add("inputs", model.shape().inputs);
+  settings.add("outputs", model.shape().outputs);
+  for (const auto& [key, value] : model_metadata(model.options(), 0))
+    if (key != "step") settings.add("model." + key, value);
+  return settings;
+}
+
+/// The entries that the model stores are those that the file has.
+template <class T>
+void check_patterns(Context& context, const io::Safetensors& file, const ImplicitModel<T>& model) {
+  for (const char* matrix : {"A", "B", "C", "D"}) {
+    const bool sparse = is_sparse(file, matrix);
+    IDL_CHECK(sparse == model.is_sparse(matrix),
+              file.path + ": " + matrix + (sparse ? " is" : " is not") +
+                  " in compressed rows, unlike that of the model");
+    if (!sparse) continue;
+    const CsrArrays<T> ours = download(context, model.csr(matrix));
+    const CsrArrays<T> theirs = read_sparse<T>(file, matrix, ours.rows, ours.cols);
+    IDL_CHECK(ours.row_offsets == theirs.row_offsets && ours.col_indices == theirs.col_indices,
+              file.path + ": other entries of " + matrix + " are stored than in the model");
+  }
+}
+
+Json written_settings(const io::Safetensors& file) {
+  const auto found = file.metadata.find(k_key);
+  if (found == file.metadata.end())
+    throw IoError(file.path,
+                  std::string("no metadata ") + k_key + ": this is not what a trainer has saved");
+  std::optional<Json> json = io::parse_json<Json>(found->second);
+  if (!json || !json->is_object())
+    throw IoError(file.path, std::string("metadata ") + k_key + " is no JSON object");
+  return std::move(*json);
+}
+
+}  // namespace
+
+template <class T>
+void write_training(Context& context, const ImplicitModel<T>& model, Optimizer<T>& optimizer,
+                    const std::filesystem::path& path) {
+  std::string trouble;
+  for_each_trained(model, optimizer, [&](const char* prefix, ConstMatrixView<T> matrix) {
+    const std::string found = non_finite_tensors<T>(context, matrix, prefix, model.layout());
+    if (!found.empty()) trouble += (trouble.empty() ? "" : ", ") + found;
+  });
+  if (!trouble.empty())
+    throw NotFinite(path.string() + " was not written: of the training to save, " + trouble +
+                    " are not finite");
+  io::JsonObject settings = settings_of(model, optimizer.options());
+  settings.add("steps", optimizer.steps());
+  io::Safetensors file;
+  file.metadata = model_metadata(model.options(), optimizer.steps());
+  file.metadata[k_key] = settings.text();
+  put_trained(context, file, model, optimizer);
+  io::write_safetensors(path, file);
+}
+
+template <class T>
+void read_training(Context& context, ImplicitModel<T>& model, Optimizer<T>& optimizer,
+                   const std::filesystem::path& path) {
+  const io::Safetensors file = io::read_safetensors(path);
+  const Json written = written_settings(file);
+  check_training_settings(written, settings_of(model, optimizer.options()).text(), file.path);
+  check_patterns(context, file, model);
+  std::int64_t steps = 0;
+  io::take_member(written, "steps", steps, file.path, k_key);
+  if (steps < 0)
+    throw IoError(file.path, std::string(k_key) + ": steps is " + std::to_string(steps) +
+                                 ", it must be at least 0");
+  take_trained(context, file, model, optimizer);
+  optimizer.set_steps(steps);
+}
+
+template void write_training(Context&, const ImplicitModel<float>&, Optimizer<float>&,
+                             const std::filesystem::path&);
+template void write_training(Context&, const ImplicitModel<double>&, Optimizer<double>&,
+                             const std::filesystem::path&);
+template void read_training(Context&, ImplicitModel<float>&, Optimizer<float>&,
+                            const std::filesystem::path&);
+template void read_training(Context&, ImplicitModel<double>&, Optimizer<double>&,
+                            const std::filesystem::path&);
+
+}  // namespace idl
