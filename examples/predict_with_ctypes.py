@@ -5,15 +5,15 @@
     predict_with_ctypes.py [--library libidl_cuda.so] [--device auto] [MODEL.safetensors [U.npy]]
 
 Loads a model, predicts for an array of shape (samples, inputs), prints the certificate of each
-sample, and takes one step of training. Without a model it makes a small one, without U.npy it
-draws one. The library is found as the dynamic loader finds it, or where --library says.
+sample, and takes ten steps of training by one trainer, which keeps Adam's moments. Without a model
+it makes a small one, without U.npy it draws one. The library is found as the dynamic loader finds it, or where --library says.
 """
 import argparse
 import ctypes
 import os
 import sys
 import tempfile
-from ctypes import POINTER, byref, c_char_p, c_double, c_int32, c_int64, c_uint64, c_void_p
+from ctypes import POINTER, byref, c_char_p, c_double, c_int32, c_int64, c_size_t, c_uint64, c_void_p
 
 import numpy as np
 
@@ -51,6 +51,28 @@ class SolverOptions(ctypes.Structure):
     ]
 
 
+class TrainerSettings(ctypes.Structure):
+    """idl_trainer_settings: zeroes mean the library's defaults; struct_size says which members the
+    library may read, so that this stays right when later versions have more."""
+
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("samples", c_int64),
+        ("solver", POINTER(SolverOptions)),
+        ("adjoint", POINTER(SolverOptions)),
+        ("optimizer", c_char_p),
+        ("learning_rate", POINTER(c_double)),
+        ("beta1", POINTER(c_double)),
+        ("beta2", POINTER(c_double)),
+        ("epsilon", POINTER(c_double)),
+        ("weight_decay", c_double),
+        ("momentum", c_double),
+        ("prox", c_double),
+        ("nesterov", c_int32),
+        ("loss", c_int32),
+    ]
+
+
 class IdlError(RuntimeError):
     """A call failed; the text is the library's own, from idl_last_error()."""
 
@@ -69,8 +91,10 @@ class Library:
         "idl_model_predict": [c_void_p, c_void_p, c_int64, c_void_p, c_int64, c_void_p, c_int64,
                               c_void_p, c_int64, c_int32, POINTER(SolverOptions),
                               POINTER(SampleReport)],
-        "idl_trainer_create": [c_void_p, c_void_p, c_int64, c_double, POINTER(SolverOptions),
-                               POINTER(c_void_p)],
+        "idl_trainer_create_with": [c_void_p, c_void_p, POINTER(TrainerSettings),
+                                    POINTER(c_void_p)],
+        "idl_trainer_set_learning_rate": [c_void_p, c_double],
+        "idl_trainer_set_samples": [c_void_p, c_int64],
         "idl_trainer_step": [c_void_p, c_void_p, c_int64, c_void_p, c_int32, POINTER(c_double),
                              POINTER(c_double)],
     }
@@ -146,7 +170,7 @@ class Model:
     def __exit__(self, *_):
         self.library.model_destroy(self.handle)
 
-    def _samples(self, U):
+    def samples(self, U):
         """U as the library reads it: float32, rows without gaps, as wide as the model's inputs."""
         U = np.ascontiguousarray(U, dtype=np.float32)
         if U.ndim != 2 or U.shape[1] != self.inputs:
@@ -155,7 +179,7 @@ class Model:
 
     def predict(self, U, options=None):
         """U (samples, inputs) -> Y (samples, outputs), X (samples, states), reports."""
-        U = self._samples(U)
+        U = self.samples(U)
         m = U.shape[0]
         Y = np.empty((m, self.outputs), dtype=np.float32)
         X = np.empty((m, self.states), dtype=np.float32)
@@ -165,20 +189,33 @@ class Model:
                                    None if options is None else byref(options), reports)
         return Y, X, reports
 
-    def train_step(self, U, labels, learning_rate=1e-3):
-        """One step of Adam on the softmax cross-entropy; returns loss and accuracy before it."""
-        U = self._samples(U)
+
+class Trainer:
+    """Adam on the softmax cross-entropy of a model; closes with `with`, before its model."""
+
+    def __init__(self, model, samples):
+        self.model, self.library, self.handle = model, model.library, c_void_p()
+        settings = TrainerSettings(struct_size=ctypes.sizeof(TrainerSettings), samples=samples)
+        self.library.trainer_create_with(model.context.handle, model.handle, byref(settings),
+                                         byref(self.handle))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.library.trainer_destroy(self.handle)
+
+    def step(self, U, labels, learning_rate=1e-3):
+        """One step on a batch of any size; returns loss and accuracy before it."""
+        U = self.model.samples(U)
         labels = np.ascontiguousarray(labels, dtype=np.int32)
         if labels.shape != (U.shape[0],):
             raise ValueError(f"labels has the shape {labels.shape}, expected ({U.shape[0]},)")
-        trainer, loss, accuracy = c_void_p(), c_double(), c_double()
-        self.library.trainer_create(self.context.handle, self.handle, U.shape[0], learning_rate,
-                                    None, byref(trainer))
-        try:
-            self.library.trainer_step(trainer, U.ctypes.data, self.inputs, labels.ctypes.data, HOST,
-                                      byref(loss), byref(accuracy))
-        finally:
-            self.library.trainer_destroy(trainer)
+        loss, accuracy = c_double(), c_double()
+        self.library.trainer_set_samples(self.handle, U.shape[0])
+        self.library.trainer_set_learning_rate(self.handle, learning_rate)
+        self.library.trainer_step(self.handle, U.ctypes.data, self.model.inputs, labels.ctypes.data,
+                                  HOST, byref(loss), byref(accuracy))
         return loss.value, accuracy.value
 
 
@@ -206,9 +243,10 @@ def run(arguments, model_path):
                 sys.exit(f"predict_with_ctypes: {len(bad)} of {len(U)} samples did not converge, "
                          f"the first is sample {bad[0]}")
             labels = np.arange(len(U)) % model.outputs
-            loss, accuracy = model.train_step(U, labels)
-            after, _ = model.train_step(U, labels, learning_rate=0.0)
-            print(f"one step of training: loss {loss:.6f} -> {after:.6f}, accuracy {accuracy:.2f}")
+            with Trainer(model, len(U)) as trainer:
+                steps = [trainer.step(U, labels) for _ in range(10)]
+            print(f"ten steps of training: loss {steps[0][0]:.6f} -> {steps[-1][0]:.6f}, "
+                  f"accuracy {steps[-1][1]:.2f}")
 
 
 def main():

@@ -58,7 +58,7 @@ if [[ $library == *.so* ]] && "$python" -c 'import numpy' 2>/dev/null; then
     "$folder/model.safetensors" "$folder/U.npy" | tee "$folder/out"
   [[ $(grep -c ': converged after ' "$folder/out") -eq 5 ]] ||
     fail "predict_with_ctypes.py: expected five converged samples"
-  grep -q '^one step of training: loss ' "$folder/out" || fail "predict_with_ctypes.py: no training"
+  grep -q '^ten steps of training: loss ' "$folder/out" || fail "predict_with_ctypes.py: no training"
 else
   echo "predict_with_ctypes.py was left out: no numpy, or a static library"
 fi
