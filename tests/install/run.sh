@@ -76,6 +76,9 @@ for compiler in "$cxx" clang++; do
     LD_LIBRARY_PATH=$libraries "$root/by-pkg-config"
   done
 done
+"${CC:-cc}" -std=c99 -Wall -Wextra -Wpedantic -Werror "$examples/train_in_c.c" \
+  -o "$root/train_in_c" "${flags[@]}" -lm
+LD_LIBRARY_PATH=$libraries "$root/train_in_c"
 if text=$("$cxx" -std=c++17 -fsyntax-only "$here/consumer/consumer.cpp" "${flags[@]}" 2>&1); then
   fail "C++17 is enough"
 fi
