@@ -212,6 +212,46 @@ TEST(NoAllocationInC, OfAPredictionOfAShapeThatIsKnown) {
   idl_context_destroy(context);
 }
 
+TEST(NoAllocationInC, OfAPassThatRunsAgain) {
+  constexpr std::int64_t n = 5, p = 4, q = 3, m = 6;
+  idl_context* context = nullptr;
+  ASSERT_EQ(idl_context_create("cpu", nullptr, &context), IDL_STATUS_OK);
+  for (const idl_precision precision : {IDL_FLOAT32, IDL_FLOAT64}) {
+    idl_model* model = nullptr;
+    idl_pass* pass = nullptr;
+    idl_pass_settings settings = {};
+    settings.struct_size = sizeof(settings);
+    settings.input_gradient = 1;
+    ASSERT_EQ(idl_model_create(context, precision, n, p, q, "relu", 0.9, 0, 1, &model),
+              IDL_STATUS_OK);
+    ASSERT_EQ(idl_pass_create(context, model, m, &settings, &pass), IDL_STATUS_OK);
+    // Room for either precision.
+    const std::vector<double> U(p * m, 0.5), X0(n * m, 0.0), dY(q * m, 0.25);
+    std::vector<double> Y(q * m), X(n * m), dM((n + q) * (n + p)), dU(p * m);
+    std::vector<idl_sample_report> reports(m);
+    for (const void* start :
+         {static_cast<const void*>(nullptr), static_cast<const void*>(X0.data())}) {
+      const auto run = [&](idl_sample_report* told) {
+        EXPECT_EQ(idl_pass_forward(pass, U.data(), p, start, n, Y.data(), q, X.data(), n,
+                                   IDL_MEMORY_HOST, told),
+                  IDL_STATUS_OK);
+        EXPECT_EQ(idl_pass_restore(pass, U.data(), p, X.data(), n, IDL_MEMORY_HOST), IDL_STATUS_OK);
+        EXPECT_EQ(idl_pass_backward(pass, dY.data(), q, dM.data(), n + q, dU.data(), p,
+                                    IDL_MEMORY_HOST, told),
+                  IDL_STATUS_OK);
+      };
+      run(reports.data());
+      const std::int64_t before = all_allocations();
+      run(reports.data());
+      run(nullptr);
+      EXPECT_EQ(all_allocations(), before);
+    }
+    idl_pass_destroy(pass);
+    idl_model_destroy(model);
+  }
+  idl_context_destroy(context);
+}
+
 TYPED_TEST(Allocation, OfAPassMayFail) {
   using T = typename TypeParam::Scalar;
   const ImplicitModel<T> model = this->model();

@@ -2,11 +2,8 @@
 // The C interface gives what the C++ one gives, bit for bit, and refuses what is wrong.
 #include "idl/c_api.h"
 
-#include <memory>
-
 #include "host/train/training_step.hpp"
-#include "tests/host/device_test.hpp"
-#include "tests/host/random_values.hpp"
+#include "tests/host/c_api_fixture.hpp"
 #include "tests/io/files.hpp"
 
 namespace idl::test {
@@ -17,51 +14,8 @@ constexpr std::int64_t k_p = 4;
 constexpr std::int64_t k_q = 3;
 constexpr std::int64_t k_m = 6;
 
-struct Destroy {
-  void operator()(idl_context* context) const { idl_context_destroy(context); }
-  void operator()(idl_model* model) const { idl_model_destroy(model); }
-  void operator()(idl_trainer* trainer) const { idl_trainer_destroy(trainer); }
-};
-
 template <class C>
-class CApiTest : public DeviceTest<C> {
- protected:
-  using Element = typename C::Scalar;
-  static constexpr idl_precision k_precision =
-      std::is_same_v<Element, double> ? IDL_FLOAT64 : IDL_FLOAT32;
-
-  void SetUp() override {
-    DeviceTest<C>::SetUp();
-    if (this->IsSkipped()) return;
-    idl_context* context = nullptr;
-    ASSERT_EQ(idl_context_create(to_string(this->device()).c_str(), nullptr, &context),
-              IDL_STATUS_OK);
-    c_context_.reset(context);
-    c_model_.reset(make_model());
-  }
-
-  idl_model* make_model() {
-    idl_model* model = nullptr;
-    EXPECT_EQ(
-        idl_model_create(c_context_.get(), k_precision, k_n, k_p, k_q, "relu", 0.95, 0, 3, &model),
-        IDL_STATUS_OK)
-        << idl_last_error();
-    return model;
-  }
-  ImplicitModel<Element> cpp_model() {
-    return ImplicitModel<Element>(this->context(), {.states = k_n, .inputs = k_p, .outputs = k_q},
-                                  {}, 3);
-  }
-  static std::vector<Element> inputs() {
-    std::vector<Element> values;
-    for (const double value : RandomValues(1).uniforms(k_p * k_m, -1.0, 1.0))
-      values.push_back(static_cast<Element>(value));
-    return values;
-  }
-
-  std::unique_ptr<idl_context, Destroy> c_context_;
-  std::unique_ptr<idl_model, Destroy> c_model_;
-};
+using CApiTest = CApiFixture<C>;
 TYPED_TEST_SUITE(CApiTest, AllCases, CaseNames);
 
 TYPED_TEST(CApiTest, PredictsOnHostMemoryWhatCppPredicts) {
@@ -163,7 +117,7 @@ TYPED_TEST(CApiTest, TrainsAsCppTrains) {
       idl_trainer_create(this->c_context_.get(), this->c_model_.get(), k_m, 1e-2, nullptr, &made),
       IDL_STATUS_OK)
       << idl_last_error();
-  const std::unique_ptr<idl_trainer, Destroy> trainer(made);
+  const Handle<idl_trainer> trainer(made);
   for (int k = 0; k < 3; ++k) {
     step.launch({.U = U.data(), .labels = labels.data(), .target = nullptr, .samples = k_m});
     const BatchFigures figures = step.fetch().get(this->context());
@@ -195,12 +149,12 @@ TYPED_TEST(CApiTest, TrainsOnDeviceMemoryAsOnTheHosts) {
   this->context().synchronize();  // two contexts: what one wrote the other reads
   const TemporaryFolder folder;
   const auto trained = [&](const char* name, auto step) {
-    const std::unique_ptr<idl_model, Destroy> model(this->make_model());
+    const Handle<idl_model> model(this->make_model());
     idl_trainer* made = nullptr;
     EXPECT_EQ(idl_trainer_create(this->c_context_.get(), model.get(), k_m, 1e-2, nullptr, &made),
               IDL_STATUS_OK)
         << idl_last_error();
-    const std::unique_ptr<idl_trainer, Destroy> trainer(made);
+    const Handle<idl_trainer> trainer(made);
     double loss = 0.0;
     for (int k = 0; k < 3; ++k) {
       EXPECT_EQ(step(trainer.get(), k < 2 ? nullptr : &loss), IDL_STATUS_OK) << idl_last_error();
@@ -261,7 +215,7 @@ TYPED_TEST(CApiTest, ASampleThatIsNotFiniteDoesNotSpoilTheModel) {
   ASSERT_EQ(
       idl_trainer_create(this->c_context_.get(), this->c_model_.get(), k_m, 1e-2, nullptr, &made),
       IDL_STATUS_OK);
-  const std::unique_ptr<idl_trainer, Destroy> trainer(made);
+  const Handle<idl_trainer> trainer(made);
   const auto step = [&](const std::vector<T>& U, double* loss, double* accuracy) {
     return idl_trainer_step(trainer.get(), U.data(), k_p, labels.data(), IDL_MEMORY_HOST, loss,
                             accuracy);
@@ -292,7 +246,7 @@ TYPED_TEST(CApiTest, LoadsWhatItSaves) {
   ASSERT_EQ(idl_model_load(this->c_context_.get(), path.c_str(), this->k_precision, &loaded),
             IDL_STATUS_OK)
       << idl_last_error();
-  const std::unique_ptr<idl_model, Destroy> owner(loaded);
+  const Handle<idl_model> owner(loaded);
   std::int64_t n = 0, p = 0, q = 0;
   idl_precision precision{};
   ASSERT_EQ(idl_model_sizes(loaded, &n, &p, &q, &precision), IDL_STATUS_OK);
@@ -326,7 +280,7 @@ TYPED_TEST(CApiTest, LoadsAFileWithWhatTheCallerKnowsOfIt) {
   options.no_D = 1;
   options.prefix = "module";
   ASSERT_EQ(load(options), IDL_STATUS_OK) << idl_last_error();
-  const std::unique_ptr<idl_model, Destroy> owner(model);
+  const Handle<idl_model> owner(model);
   // By hand: x2 = φ(3·(-2) + 4) = -1, x1 = φ(3·(-1) + 1·(-2) + 2) = -1.5, y = 5·(-1.5) + 6·(-1).
   const T U = T(-2);
   T Y = 0;
