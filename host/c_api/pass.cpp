@@ -11,7 +11,6 @@
 #include "idl/batch_pass.hpp"
 
 namespace idl::c_api {
-namespace {
 
 template <class T>
 struct Pass {
@@ -24,7 +23,9 @@ struct Pass {
   SolveReport report{};    ///< of the last solve, whose memory the next one uses
 };
 
-/// U of a call.
+namespace {
+
+/// A matrix of a call that is read.
 struct Input {
   const void* data;
   std::int64_t ld;

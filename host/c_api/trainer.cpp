@@ -19,10 +19,6 @@
 #include "idl/optimizer.hpp"
 
 namespace idl::c_api {
-namespace {
-
-/// Steps of two sizes are kept: of whole batches, and of the last one of a data set.
-constexpr std::size_t k_most_steps = 2;
 
 template <class T>
 struct Training {
@@ -38,6 +34,11 @@ struct Training {
   bool launched = false;                  ///< the last of these, and not looked at since
   std::optional<BatchFigures> figures{};  ///< of the last step, once looked at
 };
+
+namespace {
+
+/// Steps of two sizes are kept: of whole batches, and of the last one of a data set.
+constexpr std::size_t k_most_steps = 2;
 
 /// The step for batches of the size that is set.
 template <class T>
