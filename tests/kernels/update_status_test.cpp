@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: MIT
+#include <algorithm>
+#include <cstddef>
+#include <limits>
+
 #include "kernels/math/column_status.hpp"
 #include "tests/kernels/kernel_test.hpp"
 
@@ -142,6 +146,52 @@ TYPED_TEST(UpdateStatusTest, ColumnsDecideForThemselvesAndActiveCountsTheRest) {
   for (std::size_t j = 0; j < m; ++j) {
     const std::uint8_t wanted = j % 3 != 0 ? k_running : (j % 2 == 0 ? k_converged : k_diverged);
     ASSERT_EQ(status[j], wanted) << j;
+  }
+}
+
+// Many columns are decided about together, those that go on as most do apart from the others.
+TYPED_TEST(UpdateStatusTest, AColumnAmongManyIsDecidedAboutAsIfItWereAlone) {
+  const index_t m = 75;
+  const auto count = static_cast<std::size_t>(m);
+  constexpr int k_iterations = 12;
+  constexpr double k_inf = std::numeric_limits<double>::infinity();
+  RandomValues random(4);
+  std::vector<std::vector<double>> steps, norms;
+  for (int k = 0; k < k_iterations; ++k) {
+    steps.push_back(random.uniforms(m, 0.3, 0.5));
+    norms.push_back(random.uniforms(m, 0.5, 1.0));
+    // The first columns do as most do in all iterations.
+    for (std::size_t j = 0; j < count; ++j) {
+      if (j < 40 || j % 3 == 0) steps.back()[j] = 2.0 / (k + 1.0);
+      if (j == 50 + static_cast<std::size_t>(k)) steps.back()[j] = k % 2 == 0 ? k_nan : 0.0;
+      if (j == 64 + static_cast<std::size_t>(k)) norms.back()[j] = k % 2 == 0 ? k_nan : k_inf;
+    }
+  }
+  const auto decide_all = [&](std::size_t first, std::size_t columns) {
+    this->begin(static_cast<index_t>(columns));
+    this->rule_.relative = 0.25;
+    this->rule_.rounding = 0.75;
+    this->rule_.max_iterations = k_iterations - 1;
+    for (std::size_t k = 0; k < k_iterations; ++k) {
+      const auto part = [&](const std::vector<double>& all) {
+        const auto begin = all.begin() + static_cast<std::ptrdiff_t>(first);
+        return std::vector<double>(begin, begin + static_cast<std::ptrdiff_t>(columns));
+      };
+      this->decide(part(steps[k]), part(norms[k]));
+    }
+  };
+  decide_all(0, count);
+  const auto status = this->status();
+  const auto iterations = this->iterations();
+  const auto best = this->fetch_reals(this->columns_.best_steps);
+  const auto stalled = this->fetch_vector(this->columns_.stalled);
+  EXPECT_EQ(std::count(status.begin(), status.end(), k_running), this->active());
+  for (std::size_t j = 0; j < count; ++j) {
+    decide_all(j, 1);
+    EXPECT_EQ(status[j], this->status()[0]) << j;
+    EXPECT_EQ(iterations[j], this->iterations()[0]) << j;
+    EXPECT_EQ(best[j], this->fetch_reals(this->columns_.best_steps)[0]) << j;
+    EXPECT_EQ(stalled[j], this->fetch_vector(this->columns_.stalled)[0]) << j;
   }
 }
 

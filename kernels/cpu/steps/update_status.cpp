@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "kernels/cpu/runtime/execute.hpp"
+#include "kernels/cpu/runtime/vector_width.hpp"
 #include "kernels/math/column_status.hpp"
 
 namespace idl::cpu {
@@ -23,6 +24,61 @@ void execute(const ResetStatus<T>& reset, Scratch&) {
   std::fill_n(reset.state_norms.data, m, T(0));
 }
 
+namespace {
+
+constexpr index_t k_together = 16;
+
+// Columns [j, j + k_together), if of each that runs next_column_state says what it says of most in
+// most iterations: the step became smaller, and that is all. A comparison with NaN is false.
+template <class T>
+__attribute__((always_inline)) inline bool all_go_on(const UpdateStatus<T>& u,
+                                                     const StoppingRule<T>& rule, index_t j) {
+  const std::uint8_t* status = u.columns.status.data + j;
+  std::int32_t* iterations = u.columns.iterations.data + j;
+  std::int32_t* stalled = u.columns.stalled.data + j;
+  T* best_steps = u.columns.best_steps.data + j;
+  const T* steps = u.step_norms.data + j;
+  const T* norms = u.state_norms.data + j;
+  std::int32_t others = 0;
+  for (index_t k = 0; k < k_together; ++k) {
+    const int is_smaller = steps[k] < best_steps[k] ? 1 : 0;
+    const int is_finite = norms[k] < std::numeric_limits<T>::infinity() ? 1 : 0;
+    const int is_large = rule.factor * steps[k] > rule.absolute + rule.relative * norms[k] ? 1 : 0;
+    const int is_zero = steps[k] == T(0) ? 1 : 0;
+    const int is_last = iterations[k] + 1 >= rule.max_iterations ? 1 : 0;
+    const int runs = status[k] == k_running ? 1 : 0;
+    others |= runs & (1 - (is_smaller & is_finite & is_large & (1 - is_zero) & (1 - is_last)));
+  }
+  if (others != 0) return false;
+  for (index_t k = 0; k < k_together; ++k) {
+    const bool runs = status[k] == k_running;
+    iterations[k] += runs ? 1 : 0;
+    stalled[k] = runs ? 0 : stalled[k];
+    best_steps[k] = runs ? steps[k] : best_steps[k];
+  }
+  return true;
+}
+
+// Whether the column has stopped.
+template <class T>
+bool decide(const UpdateStatus<T>& u, const StoppingRule<T>& rule, index_t j) {
+  const ColumnStatus<T>& columns = u.columns;
+  if (columns.status.data[j] != k_running) return false;
+  const ColumnState<T> before{.status = k_running,
+                              .iterations = columns.iterations.data[j],
+                              .best_step = columns.best_steps.data[j],
+                              .stalled = columns.stalled.data[j]};
+  const ColumnState<T> after =
+      next_column_state(before, u.step_norms.data[j], u.state_norms.data[j], rule);
+  columns.status.data[j] = after.status;
+  columns.iterations.data[j] = after.iterations;
+  columns.best_steps.data[j] = after.best_step;
+  columns.stalled.data[j] = after.stalled;
+  return after.status != k_running;
+}
+
+}  // namespace
+
 template <class T>
 void execute(const UpdateStatus<T>& u, Scratch&) {
   const T contraction = u.contraction.size > 0 ? u.contraction.data[0] : T(0);
@@ -31,23 +87,19 @@ void execute(const UpdateStatus<T>& u, Scratch&) {
                              .relative = u.relative,
                              .rounding = u.rounding,
                              .max_iterations = u.max_iterations};
-  const ColumnStatus<T>& columns = u.columns;
+  const index_t count = u.columns.status.size;
   std::int32_t stopped = 0;
-  for (index_t j = 0; j < columns.status.size; ++j) {
-    if (columns.status.data[j] != k_running) continue;
-    const ColumnState<T> before{.status = k_running,
-                                .iterations = columns.iterations.data[j],
-                                .best_step = columns.best_steps.data[j],
-                                .stalled = columns.stalled.data[j]};
-    const ColumnState<T> after =
-        next_column_state(before, u.step_norms.data[j], u.state_norms.data[j], rule);
-    columns.status.data[j] = after.status;
-    columns.iterations.data[j] = after.iterations;
-    columns.best_steps.data[j] = after.best_step;
-    columns.stalled.data[j] = after.stalled;
-    if (after.status != k_running) stopped += 1;
+  for (index_t first = 0; first < count; first += k_together) {
+    const index_t end = std::min(count, first + k_together);
+    bool go_on = false;
+    if (end - first == k_together)
+      with_widest_vectors([&](auto) __attribute__((always_inline)) {
+        go_on = all_go_on(u, rule, first);
+      });
+    if (go_on) continue;
+    for (index_t j = first; j < end; ++j) stopped += decide(u, rule, j) ? 1 : 0;
   }
-  columns.active.data[0] -= stopped;
+  u.columns.active.data[0] -= stopped;
 }
 
 template void execute(const ResetStatus<float>&, Scratch&);
