@@ -18,12 +18,12 @@
 /// What a sparse A saves on the CPU, beside the same numbers with all zeros stored, in the same
 /// process, alternating.
 ///
-/// `loop`: the iterations of a solve alone, Z given; `product`: Z = BU; `gradient`: V Xᵀ on the
-/// pattern; `step`: the products and loops of a training step of a model whose A and B are sparse,
-/// loss and optimiser apart. Counters: `speedup`, the shortest time of the dense form over the
-/// shortest of the sparse; mean iterations; of_limit of loops, the time that the entries' fused
-/// multiply-adds take at the measured rate of GEMM, as a share of the time: each takes one load, of
-/// which processors make as many.
+/// `loop`: the iterations of a solve alone, Z given; `product`: Z = BU; `solve`: both, of a model
+/// whose A and B are sparse; `gradient`: V Xᵀ on the pattern; `step`: the products and loops of a
+/// training step of such a model, loss and optimiser apart. Counters: `speedup`, the shortest time
+/// of the dense form over the shortest of the sparse; mean iterations; of_limit of loops, the time
+/// that the entries' fused multiply-adds take at the measured rate of GEMM, as a share of the time:
+/// each takes one load, of which processors make as many.
 namespace idl::bench {
 namespace {
 
@@ -146,7 +146,7 @@ class LoopPair {
   }
 
   const SparseEntries<T>& entries() const { return entries_; }
-  const Matrix<T>& A() const { return A_; }
+  Matrix<T>& Z() { return Z_; }
   const Matrix<T>& states() const { return sparse_memory_.X; }
   double mean_iterations(Context& context) const {
     return mean(download<std::int32_t>(context, sparse_memory_.iterations));
@@ -177,28 +177,64 @@ void loop(benchmark::State& state, const Shape& shape, bool adjoint, Sweep sweep
 
 constexpr index_t k_inputs = 784;
 
-/// Z = BU.
+/// Z = BU with sparse B, and the same with dense B.
+template <class T>
+class InputPair {
+ public:
+  InputPair(Context& context, const Shape& shape, MatrixView<T> Z)
+      : entries_(shape.n, k_inputs, shape.density, 1.0, 12),
+        B_(Matrix<T>::from_host(context, shape.n, k_inputs, entries_.dense())),
+        U_(normals<T>(context, k_inputs, shape.m, 3)) {
+    Backend& backend = *backend_of(context);
+    sparse = backend.compile({Spmm<T>{.A = entries_.view(), .B = U_, .C = Z}});
+    dense = backend.compile({Gemm<T>{.A = B_, .B = U_, .C = Z}});
+    dense->launch();
+    sparse->launch();
+    const HostMatrix<T> B(context, B_);
+    for (const index_t j : a_few(shape.m)) {
+      std::vector<double> sums(static_cast<std::size_t>(shape.n));
+      add_product<T>(B, HostMatrix<T>(context, U_.view().columns(j, 1)).values, sums);
+      require_near<T>(HostMatrix<T>(context, Z.columns(j, 1)).values, sums, roundings<T>(k_inputs));
+    }
+  }
+
+  const SparseEntries<T>& entries() const { return entries_; }
+  const Matrix<T>& U() const { return U_; }
+
+  std::unique_ptr<Program> sparse;
+  std::unique_ptr<Program> dense;
+
+ private:
+  SparseEntries<T> entries_;
+  Matrix<T> B_, U_;
+};
+
 template <class T>
 void product(benchmark::State& state, const Shape& shape) {
   Context context(Device::cpu());
-  Backend& backend = *backend_of(context);
-  const SparseEntries<T> B(shape.n, k_inputs, shape.density, 1.0, 12);
-  const auto dense_B = Matrix<T>::from_host(context, shape.n, k_inputs, B.dense());
-  const auto U = normals<T>(context, k_inputs, shape.m, 3);
   Matrix<T> Z(context, shape.n, shape.m);
-  const auto sparse = backend.compile({Spmm<T>{.A = B.view(), .B = U, .C = Z}});
-  const auto dense = backend.compile({Gemm<T>{.A = dense_B, .B = U, .C = Z}});
-  dense->launch();
-  sparse->launch();
-  const HostMatrix<T> entries(context, dense_B);
-  for (const index_t j : a_few(shape.m)) {
-    std::vector<double> sums(static_cast<std::size_t>(shape.n));
-    add_product<T>(entries, HostMatrix<T>(context, U.view().columns(j, 1)).values, sums);
-    require_near<T>(HostMatrix<T>(context, Z.view().columns(j, 1)).values, sums,
-                    roundings<T>(k_inputs));
-  }
+  InputPair<T> pair(context, shape, Z);
   compare(
-      state, context, [&] { sparse->launch(); }, [&] { dense->launch(); });
+      state, context, [&] { pair.sparse->launch(); }, [&] { pair.dense->launch(); });
+}
+
+/// As a model does by default on the CPU.
+template <class T>
+void solve(benchmark::State& state, const Shape& shape) {
+  Context context(Device::cpu());
+  LoopPair<T> loops(context, shape, false, Sweep::gauss_seidel);
+  InputPair<T> inputs(context, shape, loops.Z());
+  compare(
+      state, context,
+      [&] {
+        inputs.sparse->launch();
+        loops.sparse->launch();
+      },
+      [&] {
+        inputs.dense->launch();
+        loops.dense->launch();
+      });
+  state.counters["mean_iterations"] = loops.mean_iterations(context);
 }
 
 /// The values of a gradient on a pattern.
@@ -272,35 +308,30 @@ void step(benchmark::State& state, const Shape& shape) {
   Backend& backend = *backend_of(context);
   LoopPair<T> forward(context, shape, false, Sweep::gauss_seidel);
   LoopPair<T> adjoint(context, shape, true, Sweep::gauss_seidel);
-  const SparseEntries<T> B(shape.n, k_inputs, shape.density, 1.0, 12);
-  const auto dense_B = Matrix<T>::from_host(context, shape.n, k_inputs, B.dense());
-  const auto U = normals<T>(context, k_inputs, shape.m, 3);
-  Matrix<T> Z(context, shape.n, shape.m);
+  InputPair<T> inputs(context, shape, forward.Z());
   Matrix<T> dA(context, shape.n, shape.n);
   Matrix<T> dB(context, shape.n, k_inputs);
   const Matrix<T>& V = adjoint.states();
   const Matrix<T>& X = forward.states();
   PatternGradient<T> on_A(forward.entries(), V, X);
-  PatternGradient<T> on_B(B, V, U);
-  const auto products = backend.compile({Spmm<T>{.A = B.view(), .B = U, .C = Z}});
+  PatternGradient<T> on_B(inputs.entries(), V, inputs.U());
   const auto gradients = backend.compile({on_A.primitive(), on_B.primitive()});
-  const auto dense_products = backend.compile({Gemm<T>{.A = dense_B, .B = U, .C = Z}});
   const auto dense_gradients =
       backend.compile({Gemm<T>{.A = V, .B = X, .C = dA, .transpose_B = true},
-                       Gemm<T>{.A = V, .B = U, .C = dB, .transpose_B = true}});
+                       Gemm<T>{.A = V, .B = inputs.U(), .C = dB, .transpose_B = true}});
   gradients->launch();
   on_A.check(context);
   on_B.check(context);
   compare(
       state, context,
       [&] {
-        products->launch();
+        inputs.sparse->launch();
         forward.sparse->launch();
         adjoint.sparse->launch();
         gradients->launch();
       },
       [&] {
-        dense_products->launch();
+        inputs.dense->launch();
         forward.dense->launch();
         adjoint.dense->launch();
         dense_gradients->launch();
@@ -328,13 +359,17 @@ void add_all() {
                [=](State& s) { loop<T>(s, shape, false, Sweep::gauss_seidel); });
         add<T>("adjoint", shape, [=](State& s) { loop<T>(s, shape, true, Sweep::jacobi); });
       }
-  for (const index_t n : {300, 1024})
-    for (const double density : {0.2, 0.1, 0.05, 0.01}) {
-      const Shape shape = {n, 100, density};
-      add<T>("product", shape, [=](State& s) { product<T>(s, shape); });
-      add<T>("gradient", shape, [=](State& s) { gradient<T>(s, shape); });
-      add<T>("step", shape, [=](State& s) { step<T>(s, shape); });
-    }
+  for (const index_t n : {100, 300, 1024, 4096})
+    for (const index_t m : {100, 1000})
+      for (const double density : {0.2, 0.1, 0.05, 0.01}) {
+        const Shape shape = {n, m, density};
+        add<T>("solve", shape, [=](State& s) { solve<T>(s, shape); });
+        if (n > 1024 && m > 100) continue;  // seconds for one dense step
+        add<T>("step", shape, [=](State& s) { step<T>(s, shape); });
+        if (n < 300 || n > 1024 || m > 100) continue;
+        add<T>("product", shape, [=](State& s) { product<T>(s, shape); });
+        add<T>("gradient", shape, [=](State& s) { gradient<T>(s, shape); });
+      }
 }
 
 [[maybe_unused]] const bool k_added = add_benches([](Device device) {
