@@ -7,6 +7,7 @@
 #include <limits>
 #include <optional>
 #include <type_traits>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -72,7 +73,7 @@ class ColumnVectors {
                               .iterations = view(iterations),
                               .best_steps = view(best_steps),
                               .stalled = view(stalled),
-                              .active = {&unused_, 1, device}};
+                              .active = {&active_, 1, device}};
     if (!steps.mix) return;
     steps.mix->accepted = view(accepted);
     steps.mix->points = view(points);
@@ -85,8 +86,11 @@ class ColumnVectors {
   /// Before the columns of a launch.
   void begin() {
     std::fill(status.begin(), status.end(), k_converged);
-    unused_ = 0;
+    active_ = 0;
   }
+
+  /// Columns that the decision has stopped since it was last asked.
+  std::int32_t take_stopped() { return -std::exchange(active_, 0); }
 
   /// A column that starts from zero.
   void start(std::size_t place) {
@@ -142,7 +146,7 @@ class ColumnVectors {
   Lines<T> best_steps, step_norms, state_norms, accepted;
 
  private:
-  std::int32_t unused_ = 0;  ///< `active`, which nobody looks at
+  std::int32_t active_ = 0;  ///< less those that have stopped
 };
 
 }  // namespace idl::cpu

@@ -118,9 +118,10 @@ void PanelUpdate<T, PicardUpdate<T>>::update(const PanelRows<T>& rows, index_t l
 }
 
 template <class T>
-void PanelUpdate<T, PicardUpdate<T>>::settle(T* steps, T* states) const {
-  std::transform(step_.begin(), step_.end(), steps, from_magnitude<T>);
-  std::transform(state_.begin(), state_.end(), states, from_magnitude<T>);
+void PanelUpdate<T, PicardUpdate<T>>::settle(T* steps, T* states, index_t lines) const {
+  std::transform(step_.begin(), step_.begin() + lines * k_line_lanes<T>, steps, from_magnitude<T>);
+  std::transform(state_.begin(), state_.begin() + lines * k_line_lanes<T>, states,
+                 from_magnitude<T>);
 }
 
 template <class T>
@@ -174,9 +175,9 @@ void PanelUpdate<T, AdjointUpdate<T>>::end_block() {
 }
 
 template <class T>
-void PanelUpdate<T, AdjointUpdate<T>>::settle(T* steps, T* states) const {
-  std::copy(step_.begin(), step_.end(), steps);
-  std::copy(state_.begin(), state_.end(), states);
+void PanelUpdate<T, AdjointUpdate<T>>::settle(T* steps, T* states, index_t lines) const {
+  std::copy_n(step_.begin(), lines * k_line_lanes<T>, steps);
+  std::copy_n(state_.begin(), lines * k_line_lanes<T>, states);
 }
 
 template class PanelUpdate<float, PicardUpdate<float>>;

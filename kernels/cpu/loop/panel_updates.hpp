@@ -40,7 +40,7 @@ class PanelUpdate<T, PicardUpdate<T>> {
   void update(const PanelRows<T>& rows, index_t lines);
   void end_block() {}
   /// The norms of all rows.
-  void settle(T* steps, T* states) const;
+  void settle(T* steps, T* states, index_t lines) const;
 
  private:
   Activation activation_;
@@ -64,7 +64,7 @@ class PanelUpdate<T, AdjointUpdate<T>> {
   void begin_block(const RowBlock& block);
   void update(const PanelRows<T>& rows, index_t lines);
   void end_block();
-  void settle(T* steps, T* states) const;
+  void settle(T* steps, T* states, index_t lines) const;
 
  private:
   void fold();

@@ -11,13 +11,17 @@
 #include <vector>
 
 #include "kernels/cpu/loop/column_steps.hpp"
+#include "kernels/cpu/loop/lane_panels.hpp"
 #include "kernels/cpu/loop/panel_mix.hpp"
 #include "kernels/cpu/loop/panel_updates.hpp"
+#include "kernels/cpu/loop/row_order.hpp"
 #include "kernels/cpu/product/lanes.hpp"
+#include "kernels/cpu/product/relu_rows.hpp"
 #include "kernels/cpu/product/sparse_rows.hpp"
 #include "kernels/cpu/runtime/execute.hpp"
 #include "kernels/cpu/runtime/flush_subnormals.hpp"
 #include "kernels/cpu/runtime/scratch.hpp"
+#include "kernels/cpu/steps/magnitude.hpp"
 
 namespace idl::cpu {
 
@@ -27,32 +31,47 @@ namespace idl::cpu {
 template <class T, class Update>
 class alignas(k_cache_line) SampleLanes {
  public:
-  /// Panels of `lines` cache lines a row, at most k_most_lines.
-  SampleLanes(const ColumnSteps<T, Update>& batch, ConstCsrView<T> A, index_t lines)
+  /// Panels of `lines` cache lines a row, at most k_most_lines. `order` is that of the rows of A by
+  /// the time of run(), if it is followed.
+  SampleLanes(const ColumnSteps<T, Update>& batch, ConstCsrView<T> A, const RowOrder& order,
+              index_t lines)
       : batch_(batch),
         A_(A),
+        order_(order),
         lanes_(lines * k_line_lanes<T>),
         column_(static_cast<std::size_t>(lanes_)),
         vectors_(column_.size()),
         work_(batch),
         update_(batch.update, lanes_),
-        mix_(batch.mix ? lanes_ : 0) {
-    vectors_.bind(work_, 0, column_.size(), device());
-    in_place_ = batch_.blocks.size() > 1;
-    for (const RowBlock& block : batch_.blocks) divide(block);
-    bind_panels();
+        mix_(batch.mix ? lanes_ : 0),
+        in_place_(batch_.blocks.size() > 1),
+        chunks_(chunks_of(batch_.blocks, in_place_)),
+        panels_({.rows = rows(),
+                 .lanes = lanes_,
+                 .constants = static_cast<index_t>(constants_of(batch_.update).size()),
+                 .in_place = in_place_,
+                 .mixed = batch.mix.has_value(),
+                 .product_rows = most_rows()}),
+        settled_norms_(column_.size()) {}
+
+  /// Whether rows are updated in their order, each in the registers that hold its product. In place
+  /// it is no faster: too few rows are updated at once.
+  bool follows_order() const {
+    if constexpr (std::is_same_v<Update, PicardUpdate<T>>)
+      return !in_place_ && batch_.update.activation.kind == ActivationKind::relu;
+    return false;
   }
 
   /// Iterates columns of the queue until it is empty, each until it stops.
   void run(WorkQueue& queue, int thread) {
     const FlushSubnormals flush;
     vectors_.begin();
-    lines_ = lanes_ / k_line_lanes<T>;
+    set_lines(lanes_ / k_line_lanes<T>);
+    panels_.widen();
     queue_is_empty_ = false;
     for (fill(queue, thread); at_work_ > 0; fill(queue, thread)) {
       iterate();
-      execute(work_.decision, scratch_);
-      put_back();
+      decide();
       if (batch_.mix && at_work_ > 0) mix();
     }
   }
@@ -63,44 +82,37 @@ class alignas(k_cache_line) SampleLanes {
 
   struct Chunk {
     RowBlock rows;
-    const RowBlock* begun = nullptr;  ///< the block whose first rows they are
-    bool ends = false;                ///< the last rows of a block
+    const RowBlock* begun;  ///< the block whose first rows they are
+    bool ends;              ///< the last rows of a block
   };
 
   Device device() { return state_of(batch_.update).device; }
   index_t rows() { return state_of(batch_.update).rows; }
 
   /// A block that is updated in place is multiplied as a whole before.
-  void divide(const RowBlock& block) {
-    const index_t end = block.first + block.count;
-    const index_t size = in_place_ ? block.count : k_chunk;
-    for (index_t first = block.first; first < end; first += size) {
-      Chunk chunk = {.rows = {first, std::min(size, end - first)}};
-      if (first == block.first) chunk.begun = &block;
-      chunk.ends = first + size >= end;
-      chunks_.push_back(chunk);
-      most_rows_ = std::max(most_rows_, chunk.rows.count);
+  static std::vector<Chunk> chunks_of(std::span<const RowBlock> blocks, bool in_place) {
+    std::vector<Chunk> chunks;
+    for (const RowBlock& block : blocks) {
+      const index_t end = block.first + block.count;
+      const index_t size = in_place ? block.count : k_chunk;
+      for (index_t first = block.first; first < end; first += size) {
+        chunks.push_back({.rows = {first, std::min(size, end - first)},
+                          .begun = first == block.first ? &block : nullptr,
+                          .ends = first + size >= end});
+      }
     }
+    return chunks;
   }
 
-  void bind_panels() {
-    const index_t panel = rows() * lanes_;
-    const auto constants = static_cast<index_t>(constants_of(batch_.update).size());
-    const index_t panels = constants + (in_place_ ? 1 : 2) + (batch_.mix ? 5 : 0);
-    const index_t entries = panels * panel + most_rows_ * lanes_;
-    T* next = memory_.take<T>(static_cast<std::size_t>(entries));
-    std::fill_n(next, entries, T(0));
-    const auto own = [&] { return std::exchange(next, next + panel); };
-    for (index_t g = 0; g < constants; ++g) given_.push_back(own());
-    state_ = own();
-    next_state_ = in_place_ ? state_ : own();
-    if (batch_.mix)
-      for (T** history : {&Y_, &F_last_, &G_last_, &F_next_, &G_next_}) *history = own();
-    product_ = next;
+  index_t most_rows() const {
+    index_t most = 0;
+    for (const Chunk& chunk : chunks_) most = std::max(most, chunk.rows.count);
+    return most;
   }
 
   /// Sees to it that each lane holds a column that runs, or that the queue is empty.
   void fill(WorkQueue& queue, int thread) {
+    if (at_work_ == 0 && batch_.from_zero) start_together(queue, thread);
     arrived_.clear();
     const index_t lanes = lines_ * k_line_lanes<T>;
     for (index_t lane = 0; lane < lanes && at_work_ < lanes && !queue_is_empty_; ++lane) {
@@ -119,6 +131,65 @@ class alignas(k_cache_line) SampleLanes {
     if (queue_is_empty_) close_up();
   }
 
+  /// Columns for all lanes, while none is at work, with their first iteration from zero.
+  void start_together(WorkQueue& queue, int thread) {
+    arrived_.clear();
+    for (index_t lane = 0; lane < lanes_ && !queue_is_empty_; ++lane) {
+      const IndexRange next = queue.take(thread);
+      queue_is_empty_ = next.empty();
+      if (queue_is_empty_) break;
+      const auto l = static_cast<std::size_t>(lane);
+      make_derivative(next.begin);
+      vectors_.start(l);
+      column_[l] = next.begin;
+      arrived_.push_back(lane);
+      ++at_work_;
+    }
+    if (arrived_.empty()) return;
+    bring_constants();
+    first_update();
+    decide();
+    if (!batch_.mix) return;
+    for (T* panel : {panels_.Y, panels_.F_last, panels_.G_last})
+      std::copy_n(panels_.state, rows() * panels_.stride, panel);
+    for (const index_t lane : arrived_) set_points(static_cast<std::size_t>(lane));
+  }
+
+  /// All rows at once, of a product and a state of zero.
+  void first_update() {
+    settle_anew();
+    std::fill_n(panels_.product, most_rows() * panels_.stride, T(0));
+    const RowBlock all = {0, rows()};
+    update_.begin();
+    update_.begin_block(all);
+    for (index_t first = 0; first < all.count; first += most_rows()) {
+      PanelRows<T> chunk = panels_.rows_of({first, std::min(most_rows(), all.count - first)});
+      chunk.next = panels_.state + first * panels_.stride;
+      chunk.old = panels_.product;
+      update_.update(chunk, lines_);
+    }
+    update_.end_block();
+    update_.settle(vectors_.step_norms.data(), vectors_.state_norms.data(), lines_);
+  }
+
+  /// Columns have come to their lanes: rows settle in the states, and an iteration later in the
+  /// next ones.
+  void settle_anew() { settling_for_ = order_.settling() + 1; }
+
+  void set_points(std::size_t lane) {
+    vectors_.accepted[lane] = vectors_.step_norms[lane];
+    vectors_.points[lane] = 1;
+  }
+
+  void make_derivative(index_t j) {
+    if (!batch_.derivative) return;
+    ActivationDerivative<T> derivative = *batch_.derivative;
+    derivative.S = derivative.S.columns(j, 1);
+    derivative.Z = derivative.Z.columns(j, 1);
+    derivative.Psi = derivative.Psi.columns(j, 1);
+    execute(derivative, scratch_);
+  }
+
   /// Whether the column runs. The first iteration from zero is made where the column lies.
   bool take(index_t j, std::size_t lane) {
     if (!batch_.from_zero) return vectors_.take(batch_, j, lane);
@@ -130,13 +201,7 @@ class alignas(k_cache_line) SampleLanes {
   }
 
   void start(index_t j, std::size_t lane) {
-    if (batch_.derivative) {
-      ActivationDerivative<T> derivative = *batch_.derivative;
-      derivative.S = derivative.S.columns(j, 1);
-      derivative.Z = derivative.Z.columns(j, 1);
-      derivative.Psi = derivative.Psi.columns(j, 1);
-      execute(derivative, scratch_);
-    }
+    make_derivative(j);
     zeros_.resize(static_cast<std::size_t>(rows()));
     ColumnSteps<T, Update> first = {.update = batch_.update, .decision = batch_.decision};
     vectors_.bind(first, lane, 1, device());
@@ -146,28 +211,24 @@ class alignas(k_cache_line) SampleLanes {
     std::fill_n(state_of(first.update).data, rows(), T(0));
     execute(first.update, scratch_);
     execute(first.decision, scratch_);
-    if (!batch_.mix) return;
-    vectors_.accepted[lane] = vectors_.step_norms[lane];
-    vectors_.points[lane] = 1;
+    if (batch_.mix) set_points(lane);
   }
 
   /// The columns that arrived, to their lanes.
   void bring_in() {
     if (arrived_.empty()) return;
-    const auto from_batch = [&](const auto& view) {
-      return [&view](index_t j) { return view.data + j * view.ld; };
-    };
-    const auto constants = constants_of(batch_.update);
-    for (std::size_t g = 0; g < constants.size(); ++g) bring(from_batch(*constants[g]), given_[g]);
-    bring(from_batch(state_of(batch_.update)), state_);
+    settle_anew();
+    bring_constants();
+    bring(from_batch(state_of(batch_.update)), panels_.state);
     if (!batch_.mix) return;
     AndersonMix<T>& mix = *batch_.mix;
     if (batch_.from_zero) {
       // After one iteration from zero all of these are the state.
-      for (T* panel : {Y_, F_last_, G_last_}) bring(from_batch(state_of(batch_.update)), panel);
+      for (T* panel : {panels_.Y, panels_.F_last, panels_.G_last})
+        bring(from_batch(state_of(batch_.update)), panel);
       return;
     }
-    bring(from_batch(mix.Y), Y_);
+    bring(from_batch(mix.Y), panels_.Y);
     // The points of a column have taken turns by their number, those of all lanes do so together.
     const auto by_turn = [&](const MatrixView<T>& even, const MatrixView<T>& odd, bool next) {
       return [&, next](index_t j) {
@@ -176,10 +237,20 @@ class alignas(k_cache_line) SampleLanes {
         return view.data + j * view.ld;
       };
     };
-    bring(by_turn(mix.F_even, mix.F_odd, false), F_last_);
-    bring(by_turn(mix.G_even, mix.G_odd, false), G_last_);
-    bring(by_turn(mix.F_even, mix.F_odd, true), F_next_);
-    bring(by_turn(mix.G_even, mix.G_odd, true), G_next_);
+    bring(by_turn(mix.F_even, mix.F_odd, false), panels_.F_last);
+    bring(by_turn(mix.G_even, mix.G_odd, false), panels_.G_last);
+    bring(by_turn(mix.F_even, mix.F_odd, true), panels_.F_next);
+    bring(by_turn(mix.G_even, mix.G_odd, true), panels_.G_next);
+  }
+
+  static auto from_batch(const auto& view) {
+    return [&view](index_t j) { return view.data + j * view.ld; };
+  }
+
+  void bring_constants() {
+    const auto constants = constants_of(batch_.update);
+    for (std::size_t g = 0; g < constants.size(); ++g)
+      bring(from_batch(*constants[g]), panels_.given[g]);
   }
 
   template <class ColumnAt>
@@ -187,31 +258,52 @@ class alignas(k_cache_line) SampleLanes {
     columns_.clear();
     for (const index_t lane : arrived_)
       columns_.push_back(column_at(*column_[static_cast<std::size_t>(lane)]));
-    columns_to_lanes<T>(columns_, arrived_, rows(), {panel, lanes_});
+    columns_to_lanes<T>(columns_, arrived_, rows(), {panel, panels_.stride});
   }
 
   /// One iteration of all lanes, a block of rows after the other.
   void iterate() {
+    if (follows_order()) return iterate_in_order();
     update_.begin();
     for (const Chunk& chunk : chunks_) {
       if (chunk.begun != nullptr) update_.begin_block(*chunk.begun);
-      multiply_rows<T>({A_, chunk.rows.first, chunk.rows.count}, {state_, lanes_},
-                       {product_, lanes_}, lines_);
-      update_.update(rows_of(chunk.rows), lines_);
+      multiply_rows<T>({A_, chunk.rows.first, chunk.rows.count}, {panels_.state, panels_.stride},
+                       {panels_.product, panels_.stride}, lines_);
+      update_.update(panels_.rows_of(chunk.rows), lines_);
       if (chunk.ends) update_.end_block();
     }
-    update_.settle(vectors_.step_norms.data(), vectors_.state_norms.data());
-    std::swap(state_, next_state_);
+    update_.settle(vectors_.step_norms.data(), vectors_.state_norms.data(), lines_);
+    std::swap(panels_.state, panels_.next_state);
   }
 
-  PanelRows<T> rows_of(const RowBlock& block) {
-    const index_t at = block.first * lanes_;
-    return {.count = block.count,
-            .stride = lanes_,
-            .product = product_,
-            .given = {given_.front() + at, given_.back() + at},
-            .old = state_ + at,
-            .next = next_state_ + at};
+  void iterate_in_order() {
+    const bool all_rows = batch_.mix || settling_for_ > 0;
+    if (settling_for_ > 0) --settling_for_;
+    const index_t lanes = lines_ * k_line_lanes<T>;
+    T* states = vectors_.state_norms.data();
+    if (all_rows) std::fill_n(settled_norms_.data(), lanes, T(0));
+    std::copy_n(settled_norms_.data(), lanes, states);
+    std::fill_n(vectors_.step_norms.data(), lanes, T(0));
+    ReluRows<T> rows = {.A = A_,
+                        .X = {panels_.state, panels_.stride},
+                        .Z = panels_.given.front(),
+                        .next = panels_.next_state,
+                        .steps = vectors_.step_norms.data(),
+                        .states = states};
+    rows.update(order_.live(), lines_);
+    if (all_rows) {
+      rows.states = settled_norms_.data();
+      rows.update(order_.settled(), lines_);
+      std::transform(states, states + lanes, settled_norms_.data(), states, [](T a, T b) {
+        return from_magnitude<T>(std::max(magnitude(a), magnitude(b)));
+      });
+    }
+    std::swap(panels_.state, panels_.next_state);
+  }
+
+  void decide() {
+    execute(work_.decision, scratch_);
+    if (vectors_.take_stopped() > 0) put_back();
   }
 
   /// The columns that have stopped, to where they belong.
@@ -228,18 +320,11 @@ class alignas(k_cache_line) SampleLanes {
       column_[l].reset();
       --at_work_;
     }
-    lanes_to_columns<T>({state_, lanes_}, stopped_, rows(), targets_);
+    lanes_to_columns<T>({panels_.state, panels_.stride}, stopped_, rows(), targets_);
   }
 
   void mix() {
-    mix_.mix({.rows = rows(),
-              .stride = lanes_,
-              .X = state_,
-              .Y = Y_,
-              .F_last = F_last_,
-              .G_last = G_last_,
-              .F_next = F_next_,
-              .G_next = G_next_},
+    mix_.mix(panels_.history(),
              {.status = vectors_.status.data(),
               .iterations = vectors_.iterations.data(),
               .step_norms = vectors_.step_norms.data(),
@@ -247,8 +332,8 @@ class alignas(k_cache_line) SampleLanes {
               .points = vectors_.points.data(),
               .fallbacks = vectors_.fallbacks.data()},
              lines_);
-    std::swap(F_last_, F_next_);
-    std::swap(G_last_, G_next_);
+    std::swap(panels_.F_last, panels_.F_next);
+    std::swap(panels_.G_last, panels_.G_next);
   }
 
   /// When no column is left to be taken: those at work are moved together, so that lines without
@@ -263,7 +348,9 @@ class alignas(k_cache_line) SampleLanes {
       while (column_[static_cast<std::size_t>(to)]) ++to;
       move(lane, to);
     }
-    lines_ = needed;
+    set_lines(needed);
+    panels_.narrow(lines_ * k_line_lanes<T>);
+    settle_anew();
   }
 
   void move(index_t from, index_t to) {
@@ -271,39 +358,35 @@ class alignas(k_cache_line) SampleLanes {
     const auto t = static_cast<std::size_t>(to);
     column_[t] = std::exchange(column_[f], std::nullopt);
     vectors_.move(f, t);
-    const auto move_in = [&](T* panel) {
-      for (index_t i = 0; i < rows(); ++i) panel[i * lanes_ + to] = panel[i * lanes_ + from];
-    };
-    for (T* panel : given_) move_in(panel);
-    move_in(state_);
-    if (!batch_.mix) return;
-    for (T* panel : {Y_, F_last_, G_last_, F_next_, G_next_}) move_in(panel);
+    panels_.move(from, to);
+  }
+
+  void set_lines(index_t lines) {
+    lines_ = lines;
+    vectors_.bind(work_, 0, static_cast<std::size_t>(lines_ * k_line_lanes<T>), device());
   }
 
   ColumnSteps<T, Update> batch_;
   ConstCsrView<T> A_;  ///< or Aᵀ
-  index_t lanes_;      ///< in a row of the panels
+  const RowOrder& order_;
+  index_t lanes_;      ///< at most
   index_t lines_ = 0;  ///< of them, that are at work
-  bool in_place_ = false;
   bool queue_is_empty_ = false;
   index_t at_work_ = 0;
-  index_t most_rows_ = 0;
+  int settling_for_ = 0;                  ///< iterations
   Lines<std::optional<index_t>> column_;  ///< of the batch, in each lane
   ColumnVectors<T> vectors_;
   ColumnSteps<T, Update> work_;  ///< the decision on the lanes
   PanelUpdate<T, Update> update_;
   PanelMix<T> mix_;
+  bool in_place_;
   std::vector<Chunk> chunks_;
-  std::vector<T*> given_;
-  T* state_ = nullptr;
-  T* next_state_ = nullptr;
-  T* product_ = nullptr;
-  T *Y_ = nullptr, *F_last_ = nullptr, *G_last_ = nullptr, *F_next_ = nullptr, *G_next_ = nullptr;
+  LanePanels<T> panels_;
   Lines<index_t> arrived_, stopped_;
   Lines<const T*> columns_;
   Lines<T*> targets_;
-  Lines<T> zeros_;  ///< the product of a state of zero
-  Scratch memory_;
+  Lines<T> settled_norms_;  ///< of the rows that have settled
+  Lines<T> zeros_;          ///< the product of a state of zero
   Scratch scratch_;
 };
 

@@ -10,10 +10,10 @@
 namespace idl::cpu {
 namespace {
 
-/// The first-level cache of a core, as far as panels may take it.
-constexpr index_t k_first_level_bytes = 48 * 1024;
-/// The states, the next ones and Z.
-constexpr index_t k_views = 3;
+/// The first-level cache of a core and a little more: the states, whose rows are read in any order,
+/// and the next ones should stay there.
+constexpr index_t k_state_bytes = 52 * 1024;
+constexpr index_t k_state_panels = 2;
 /// What a panel of one line may take, of which a thread has some.
 constexpr index_t k_most_panel_bytes = index_t(64) << 20;
 /// With fewer columns a thread, lanes are left empty: products with more entries than this are made
@@ -24,7 +24,8 @@ constexpr index_t k_entries_for_few = 100000;
 /// that.
 template <class T>
 index_t lines_for(index_t rows, index_t columns) {
-  const index_t most = rows * k_views * k_most_lines * 64 <= k_first_level_bytes ? k_most_lines : 2;
+  const index_t most =
+      std::clamp<index_t>(k_state_bytes / (rows * k_state_panels * 64), 2, k_most_lines);
   return std::clamp<index_t>((columns + k_line_lanes<T> - 1) / k_line_lanes<T>, 1, most);
 }
 
@@ -32,17 +33,18 @@ template <class T, class Update>
 class SparseLoop final : public ColumnLoop {
  public:
   SparseLoop(const ColumnSteps<T, Update>& steps, ConstCsrView<T> A, index_t samples, int threads)
-      : steps_(steps), A_(A), samples_(samples) {
+      : steps_(steps), A_(A), samples_(samples), order_(A.rows) {
     const index_t most = std::min<index_t>(threads, samples);
     const index_t lines = lines_for<T>(A.rows, (samples + most - 1) / most);
     for (index_t thread = 0; thread < most; ++thread)
-      lanes_.push_back(std::make_unique<SampleLanes<T, Update>>(steps, A, lines));
+      lanes_.push_back(std::make_unique<SampleLanes<T, Update>>(steps, A, order_, lines));
   }
 
   void run() override {
     std::int32_t& active = *steps_.decision.columns.active.data;
     if (!steps_.from_zero && (active == 0 || steps_.decision.max_iterations == 0)) return;
     const int threads = std::min(static_cast<int>(lanes_.size()), worthwhile_threads());
+    if (lanes_.front()->follows_order()) order_.sort(A_.row_offsets, A_.col_indices);
     WorkQueue queue(samples_, threads, samples_);
     run_together(threads,
                  [&](int thread) { lanes_[static_cast<std::size_t>(thread)]->run(queue, thread); });
@@ -61,6 +63,7 @@ class SparseLoop final : public ColumnLoop {
   ColumnSteps<T, Update> steps_;
   ConstCsrView<T> A_;
   index_t samples_;
+  RowOrder order_;
   std::vector<std::unique_ptr<SampleLanes<T, Update>>> lanes_;  ///< of each thread
 };
 

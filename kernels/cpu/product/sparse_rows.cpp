@@ -6,33 +6,10 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "kernels/cpu/runtime/vector_width.hpp"
-#include "kernels/cpu/steps/sums.hpp"
+#include "kernels/cpu/product/row_sums.hpp"
 
 namespace idl::cpu {
 namespace {
-
-// Sums that are at work at the same time: a fused multiply-add takes 4 cycles, and two begin in
-// each.
-constexpr std::size_t k_partial = 4;
-
-// acc[q] += values_e · X(column_e, :) for the next `Count` entries, q the place of e among them.
-template <class T, std::size_t W, std::size_t Packs, std::size_t Count>
-__attribute__((always_inline)) inline void add_entries(const ConstCsrView<T>& A, std::int64_t e,
-                                                       SamplePanel<const T> X,
-                                                       Pack<T, W> (&acc)[k_partial][Packs]) {
-  constexpr std::size_t k_lanes = W / sizeof(T);
-  for (std::size_t q = 0; q < Count; ++q) {
-    const auto at = e + static_cast<std::int64_t>(q);
-    const T value = A.values[at];
-    const T* x = X.data + A.col_indices[at] * X.stride;
-    for (std::size_t p = 0; p < Packs; ++p) {
-      Pack<T, W> factor;
-      load<T, W>(factor, x + p * k_lanes);
-      acc[q][p] += factor * value;
-    }
-  }
-}
 
 template <class T, std::size_t W, std::size_t Packs>
 __attribute__((always_inline)) inline void multiply_packs(const SparseRows<T>& rows,
@@ -44,24 +21,14 @@ __attribute__((always_inline)) inline void multiply_packs(const SparseRows<T>& r
   std::int64_t e = A.row_offsets[rows.first];
   for (index_t r = 0; r < rows.count; ++r, to += sums.stride) {
     const std::int64_t end = A.row_offsets[rows.first + r + 1];
-    Pack<T, W> acc[k_partial][Packs] = {};
-    for (; e + 4 <= end; e += 4) add_entries<T, W, Packs, 4>(A, e, X, acc);
-    switch (end - e) {
-      case 3:
-        add_entries<T, W, Packs, 3>(A, e, X, acc);
-        break;
-      case 2:
-        add_entries<T, W, Packs, 2>(A, e, X, acc);
-        break;
-      case 1:
-        add_entries<T, W, Packs, 1>(A, e, X, acc);
-        break;
-      default:
-        break;
-    }
+    PartialSums<T, W, Packs> acc = {};
+    add_row<T, W, Packs>(A, e, end, X, acc);
     e = end;
-    for (std::size_t p = 0; p < Packs; ++p)
-      store<T, W>((acc[0][p] + acc[2][p]) + (acc[1][p] + acc[3][p]), to + p * k_lanes);
+    for (std::size_t p = 0; p < Packs; ++p) {
+      Pack<T, W> sum;
+      add_up<T, W, Packs, k_partial>(acc, p, sum);
+      store<T, W>(sum, to + p * k_lanes);
+    }
   }
 }
 

@@ -11,8 +11,8 @@
 /// that its body takes on the instruction set of its caller; so do the small inline functions that
 /// it calls. As the CPU backend is compiled without contraction to fused multiply-add, the three
 /// give the same bits wherever f fixes the order of its sums; in
-/// kernels/cpu/product/panel_product.cpp, few_columns.cpp and sparse_rows.cpp, the exceptions, the
-/// first two do.
+/// kernels/cpu/product/panel_product.cpp, few_columns.cpp, sparse_rows.cpp and relu_rows.cpp, the
+/// exceptions, the first two do.
 namespace idl::cpu {
 
 template <std::size_t W>

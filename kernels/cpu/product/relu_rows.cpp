@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: MIT
+// Compiled with contraction, as sparse_rows.cpp is. After the product nothing is multiplied.
+#include "kernels/cpu/product/relu_rows.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <limits>
+
+#include "kernels/cpu/product/row_sums.hpp"
+
+namespace idl::cpu {
+namespace {
+
+template <class T, std::size_t W>
+using Magnitudes = Pack<Magnitude<T>, W>;
+
+// largest <- max(largest, |x|), as integers.
+template <class T, std::size_t W>
+__attribute__((always_inline)) inline void join(Magnitudes<T, W>& largest, const Pack<T, W>& x) {
+  Magnitudes<T, W> bits;
+  std::memcpy(&bits, &x, W);
+  bits &= std::numeric_limits<Magnitude<T>>::max();
+  largest = bits > largest ? bits : largest;
+}
+
+// The norms of some packs of samples.
+template <class T, std::size_t W, std::size_t Packs>
+struct Norms {
+  Magnitudes<T, W> largest[Packs];
+
+  __attribute__((always_inline)) void take(const T* from) {
+    std::memcpy(largest, from, sizeof(largest));
+  }
+  __attribute__((always_inline)) void put(T* to) const {
+    std::memcpy(to, largest, sizeof(largest));
+  }
+};
+
+// Row i, whose entries are [begin, end).
+template <class T, std::size_t W, std::size_t Packs, std::size_t Entries>
+__attribute__((always_inline)) inline void update_row(const ReluRows<T>& rows, index_t i,
+                                                      std::int64_t begin, std::int64_t end,
+                                                      Norms<T, W, Packs>& steps,
+                                                      Norms<T, W, Packs>& states) {
+  constexpr std::size_t k_lanes = W / sizeof(T);
+  PartialSums<T, W, Packs> sums = {};
+  if constexpr (Entries < k_many_entries)
+    add_entries<T, W, Packs, Entries>(rows.A, begin, rows.X, sums);
+  else
+    add_row<T, W, Packs>(rows.A, begin, end, rows.X, sums);
+  const index_t at = i * rows.X.stride;
+  for (std::size_t p = 0; p < Packs; ++p) {
+    Pack<T, W> x, z, old;
+    load<T, W>(z, rows.Z + at + p * k_lanes);
+    load<T, W>(old, rows.X.data + at + p * k_lanes);
+    add_up<T, W, Packs, Entries>(sums, p, x);
+    x += z;
+    x = x < 0 ? Pack<T, W>{} : x;
+    store<T, W>(x, rows.next + at + p * k_lanes);
+    join<T, W>(steps.largest[p], x - old);
+    join<T, W>(states.largest[p], x);
+  }
+}
+
+// Rows with fewer than k_many_entries.
+template <class T, std::size_t W, std::size_t Packs, std::size_t Entries>
+__attribute__((always_inline)) inline void update_short(const ReluRows<T>& rows,
+                                                        std::span<const std::int32_t> some,
+                                                        Norms<T, W, Packs>& steps,
+                                                        Norms<T, W, Packs>& states) {
+  for (const std::int32_t i : some)
+    update_row<T, W, Packs, Entries>(rows, i, rows.A.row_offsets[i], 0, steps, states);
+}
+
+// Of rows with many entries the end is often foreseen wrongly: where the next one begins is known
+// by then.
+template <class T, std::size_t W, std::size_t Packs>
+__attribute__((always_inline)) inline void update_long(const ReluRows<T>& rows,
+                                                       std::span<const std::int32_t> some,
+                                                       Norms<T, W, Packs>& steps,
+                                                       Norms<T, W, Packs>& states) {
+  if (some.empty()) return;
+  const std::int64_t* offsets = rows.A.row_offsets;
+  index_t next = some.front();
+  std::int64_t next_begin = offsets[next], next_end = offsets[next + 1];
+  for (std::size_t k = 1; k <= some.size(); ++k) {
+    const index_t i = next;
+    const std::int64_t begin = next_begin, end = next_end;
+    next = some[std::min(k, some.size() - 1)];
+    next_begin = offsets[next];
+    next_end = offsets[next + 1];
+    update_row<T, W, Packs, k_many_entries>(rows, i, begin, end, steps, states);
+  }
+}
+
+template <class T, std::size_t W, std::size_t Packs>
+__attribute__((always_inline)) inline void update_packs(const ReluRows<T>& of,
+                                                        const RowsByEntries& by_entries,
+                                                        index_t lane) {
+  // A copy, which no store can change.
+  const ReluRows<T> rows = {.A = of.A,
+                            .X = {of.X.data + lane, of.X.stride},
+                            .Z = of.Z + lane,
+                            .next = of.next + lane,
+                            .steps = of.steps + lane,
+                            .states = of.states + lane};
+  Norms<T, W, Packs> steps, states;
+  steps.take(rows.steps);
+  states.take(rows.states);
+  update_long<T, W, Packs>(rows, by_entries[4], steps, states);
+  update_short<T, W, Packs, 3>(rows, by_entries[3], steps, states);
+  update_short<T, W, Packs, 2>(rows, by_entries[2], steps, states);
+  update_short<T, W, Packs, 1>(rows, by_entries[1], steps, states);
+  update_short<T, W, Packs, 0>(rows, by_entries[0], steps, states);
+  steps.put(rows.steps);
+  states.put(rows.states);
+}
+
+// As many lines at a time as the registers hold.
+template <class T, std::size_t W, std::size_t Lines>
+__attribute__((always_inline)) inline void update_lines(const ReluRows<T>& rows,
+                                                        const RowsByEntries& by_entries) {
+  constexpr std::size_t k_packs = W == 64 ? Lines : 2;
+  for (std::size_t at = 0; at < Lines * 64; at += k_packs * W)
+    update_packs<T, W, k_packs>(rows, by_entries, static_cast<index_t>(at / sizeof(T)));
+}
+
+}  // namespace
+
+template <class T>
+void ReluRows<T>::update(const RowsByEntries& rows, index_t lines) const {
+  with_widest_vectors([&](auto width) __attribute__((always_inline)) {
+    switch (lines) {
+      case 1:
+        return update_lines<T, width(), 1>(*this, rows);
+      case 2:
+        return update_lines<T, width(), 2>(*this, rows);
+      case 3:
+        return update_lines<T, width(), 3>(*this, rows);
+      default:
+        return update_lines<T, width(), 4>(*this, rows);
+    }
+  });
+}
+
+template struct ReluRows<float>;
+template struct ReluRows<double>;
+
+}  // namespace idl::cpu
