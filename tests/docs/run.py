@@ -6,9 +6,9 @@
 
 The blocks of one document run in order in one new folder, which holds small inputs
 (make_inputs.py) and links to the tree and, as build/release, to the build. A ```cpp block without
-main() becomes the body of one; ```sh runs in bash, ```python in Python, where a stand-in takes the
-place of safetensors.torch; ```text and ```cmake are for readers. An HTML comment just before a
-block, which readers do not see, may tell otherwise or put something in front of it:
+main() becomes the body of one; ```sh runs in bash, ```python in Python with the package `idl` of the
+tree; ```text and ```cmake are for readers. An HTML comment just before a block, which readers do not
+see, may tell otherwise or put something in front of it:
 
     <!-- test: run
     const auto U = ...;            (put in front of the block)
@@ -17,7 +17,7 @@ block, which readers do not see, may tell otherwise or put something in front of
     <!-- test: none: takes minutes -->
 
 Also checked: README.md's first program is examples/first_program.cpp; links to files and paths in
-backticks lead somewhere. Ends with 77 (skipped) where NumPy is missing.
+backticks lead somewhere. Ends with 77 (skipped) where Python lacks what the documents import.
 """
 import argparse
 import concurrent.futures
@@ -101,7 +101,7 @@ class Runner:
     def __init__(self, arguments, folder):
         self.arguments = arguments
         self.folder = folder
-        self.environment = dict(os.environ, PYTHONPATH=str(HERE / "stand_in"),
+        self.environment = dict(os.environ, PYTHONPATH=str(HERE.parents[1] / "python"),
                                 PYTHONDONTWRITEBYTECODE="1")
         # Documents call python3, the first of which on the PATH may lack NumPy.
         programs = folder / "bin"
@@ -217,9 +217,9 @@ def main():
         parser.add_argument(f"--{option}", required=True)
     parser.add_argument("--python", default=os.environ.get("IDL_TEST_PYTHON", "python3"))
     arguments = parser.parse_args()
-    if subprocess.run([arguments.python, "-c", "import numpy"], stderr=subprocess.DEVNULL,
-                      check=False).returncode != 0:
-        print(f"{arguments.python} has no numpy")
+    if subprocess.run([arguments.python, "-c", "import safetensors.torch, sklearn"],
+                      stderr=subprocess.DEVNULL, check=False).returncode != 0:
+        print(f"{arguments.python} lacks PyTorch, safetensors or scikit-learn")
         return 77
 
     root = pathlib.Path(arguments.root)

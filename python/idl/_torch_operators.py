@@ -1,0 +1,220 @@
+# SPDX-License-Identifier: MIT
+"""The operators idl::solve and idl::adjoint of PyTorch, on the memory of its tensors.
+
+Operators take no structs: what a layer is, is one text of JSON. Each thread has a context a device,
+and in it the models that borrow parameters, with a pass for each of the last numbers of samples.
+"""
+import collections
+import ctypes
+import functools
+import itertools
+import json
+import threading
+from typing import Tuple
+
+import torch
+
+from idl import _handles
+from idl import _library as c
+from idl._library import library
+from idl.solver import REPORT, SolverOptions
+
+PRECISIONS = {torch.float32: c.FLOAT32, torch.float64: c.FLOAT64}
+#: Bits of `gradient`: what a backward pass will be asked for.
+OF_PARAMETERS, OF_INPUTS = 1, 2
+MOST_MODELS = 64  # of a thread and device
+MOST_PASSES = 3  # of a model: training, the last batch of an epoch, evaluation
+
+_thread = threading.local()
+_serials = itertools.count(1)
+
+
+@functools.lru_cache(maxsize=None)
+def _read(settings):
+    """Model keywords, sizes and solver options that a layer's text holds."""
+    model = json.loads(settings)
+    options = SolverOptions(**model.pop("solver")).to_c()
+    return model, (model["n"], model["p"], model["q"]), options
+
+
+class _BorrowedModel:
+    """The model whose M is a tensor's memory."""
+
+    def __init__(self, context, M, settings):
+        model, (self.n, self.p, self.q), self.options = _read(settings)
+        memory = c.DEVICE if M.is_cuda else c.HOST
+        self.handle = _handles.ModelHandle.borrow(
+            context, _handles.model_settings(**model, precision=PRECISIONS[M.dtype]), M.data_ptr(),
+            memory)
+        self.memory = memory
+        self.passes = collections.OrderedDict()
+
+    def pass_of(self, samples, gradient):
+        key = samples, gradient & OF_INPUTS
+        found = self.passes.get(key)
+        if found is None:
+            if len(self.passes) >= MOST_PASSES:
+                self.passes.popitem(last=False)
+            found = _handles.Pass(self.handle, samples, self.options, gradient & OF_INPUTS)
+            found.serial = 0
+            self.passes[key] = found
+        self.passes.move_to_end(key)
+        return found
+
+
+class _Place:
+    """A device as one thread uses it."""
+
+    def __init__(self, device):
+        # A context's own stream, ordered with PyTorch's by events: that is the legacy default stream
+        # as a rule, which a context does not take.
+        self.context = _handles.Context(str(device))
+        self.models = collections.OrderedDict()
+
+    def model(self, M, settings):
+        key = settings, M.data_ptr(), M.dtype
+        found = self.models.get(key)
+        if found is None:
+            if len(self.models) >= MOST_MODELS:
+                self.models.popitem(last=False)
+            found = self.models[key] = _BorrowedModel(self.context, M, settings)
+        self.models.move_to_end(key)
+        return found
+
+
+def _place(device):
+    places = getattr(_thread, "places", None)
+    if places is None:
+        places = _thread.places = {}
+    if device not in places:
+        places[device] = _Place(device)
+    return places[device]
+
+
+class _Ordered:
+    """The model on these parameters, its work ordered between what PyTorch's current stream has
+    before and after."""
+
+    def __init__(self, M, settings):
+        if not M.is_contiguous():
+            raise c.InvalidArgument(f"M has the strides {M.stride()}; it must be contiguous")
+        self.device, self.place = M.device, _place(M.device)
+        self.stream = torch.cuda.current_stream(M.device).cuda_stream if M.is_cuda else None
+        if M.is_cuda:
+            library.idl_context_wait_for(self.place.context.handle, self.stream)
+        self.model = self.place.model(M, settings)
+
+    def __enter__(self):
+        return self.model
+
+    def __exit__(self, *_):
+        if self.device.type == "cuda":
+            library.idl_context_record_for(self.place.context.handle, self.stream)
+
+
+def release_memory():
+    """Frees what this thread keeps for layers: their passes' buffers and contexts."""
+    _thread.places = {}
+
+
+def project_(M, settings):
+    with _Ordered(M, settings) as model:
+        model.handle.project()
+    torch.autograd.graph.increment_version(M)
+
+
+def report_bytes(samples):
+    """Bytes of the reports of so many samples, and of the number of the forward pass after them."""
+    return samples * REPORT.itemsize + ctypes.sizeof(ctypes.c_int64)
+
+
+def _serial(report, samples):
+    """Where the number of the forward pass lies in its report."""
+    return ctypes.c_int64.from_address(report.data_ptr() + samples * REPORT.itemsize)
+
+
+@torch.library.custom_op("idl::solve", mutates_args=())
+def solve(M: torch.Tensor, U: torch.Tensor, settings: str,
+          gradient: int) -> Tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """X = φ(AX + BU), Y = CX + DU: Y (m, q), X (m, n) and the reports' bytes, on the host."""
+    U, m = U.contiguous(), len(U)
+    with _Ordered(M, settings) as model:
+        n, p, q = model.n, model.p, model.q
+        Y, X = U.new_empty((m, q)), U.new_empty((m, n))
+        report = torch.zeros(report_bytes(m), dtype=torch.uint8)
+        if m > 0 and gradient == 0:
+            library.idl_model_predict(
+                model.handle.context.handle, model.handle.handle, m, U.data_ptr(), p, Y.data_ptr(),
+                q, X.data_ptr(), n, model.memory, model.options, report.data_ptr())
+        elif m > 0:
+            passing = model.pass_of(m, gradient)
+            passing.serial = 0
+            library.idl_pass_forward(passing.handle, U.data_ptr(), p, None, 0, Y.data_ptr(), q,
+                                     X.data_ptr(), n, model.memory, report.data_ptr())
+            passing.serial = _serial(report, m).value = next(_serials)
+    return Y, X, report
+
+
+@solve.register_fake
+def _(M, U, settings, gradient):
+    _, (n, _, q), _ = _read(settings)
+    m = U.shape[0]
+    return (U.new_empty((m, q)), U.new_empty((m, n)),
+            torch.empty(report_bytes(m), dtype=torch.uint8, device="cpu"))
+
+
+@torch.library.custom_op("idl::adjoint", mutates_args=())
+def adjoint(M: torch.Tensor, U: torch.Tensor, X: torch.Tensor, report: torch.Tensor,
+            dY: torch.Tensor, settings: str, gradient: int) -> Tuple[torch.Tensor, torch.Tensor]:
+    """dM and dU of a loss whose gradient in Y is dY, at the X that idl::solve gave for M and U. What
+    `gradient` does not ask for is empty."""
+    U, dY, m = U.contiguous(), dY.contiguous(), len(U)
+    dM = torch.empty_like(M) if gradient & OF_PARAMETERS else M.new_empty(0)
+    dU = torch.empty_like(U) if gradient & OF_INPUTS else U.new_empty(0)
+    if m == 0:
+        return dM.zero_(), dU
+    with _Ordered(M, settings) as model:
+        n, p, q = model.n, model.p, model.q
+        passing = model.pass_of(m, gradient)
+        serial = _serial(report, m).value
+        if passing.serial != serial:  # it has served other samples since, or is another thread's
+            passing.serial = 0
+            library.idl_pass_restore(passing.handle, U.data_ptr(), p, X.data_ptr(), n, model.memory)
+            passing.serial = serial
+        certificates = (ctypes.c_char * (m * REPORT.itemsize))()
+        library.idl_pass_backward(
+            passing.handle, dY.data_ptr(), q, dM.data_ptr() if gradient & OF_PARAMETERS else None,
+            n + q, dU.data_ptr() if gradient & OF_INPUTS else None, p, model.memory, certificates)
+    return dM, dU
+
+
+@adjoint.register_fake
+def _(M, U, X, report, dY, settings, gradient):
+    return (torch.empty_like(M) if gradient & OF_PARAMETERS else M.new_empty(0),
+            U.new_empty(U.shape) if gradient & OF_INPUTS else U.new_empty(0))
+
+
+def _setup(ctx, inputs, output):
+    M, U, ctx.settings, ctx.gradient = inputs
+    _, X, report = output
+    ctx.save_for_backward(M, U, X, report)
+    ctx.mark_non_differentiable(X, report)
+    ctx.set_materialize_grads(False)
+
+
+def _backward(ctx, dY, _dX, _dreport):
+    if dY is None:
+        return None, None, None, None
+    M, U, X, report = ctx.saved_tensors
+    dM, dU = adjoint(M, U, X, report, dY, ctx.settings, ctx.gradient)
+    return (dM if ctx.gradient & OF_PARAMETERS else None,
+            dU if ctx.gradient & OF_INPUTS else None, None, None)
+
+
+def _no_second_backward(ctx, *_):
+    raise NotImplementedError("idl.torch: second derivatives of an implicit layer (double backward, "
+                              "create_graph=True) are not implemented")
+
+
+solve.register_autograd(_backward, setup_context=_setup)
+adjoint.register_autograd(_no_second_backward)

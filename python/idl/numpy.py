@@ -1,0 +1,281 @@
+# SPDX-License-Identifier: MIT
+"""Implicit models on NumPy arrays: load, predict, train."""
+import os
+import pathlib
+import tempfile
+import threading
+from ctypes import byref, c_double, pointer
+
+import numpy as np
+
+from idl import _handles
+from idl import _library as c
+from idl._library import library
+from idl.solver import REPORT, Report, SolverOptions
+
+PRECISIONS = {np.dtype(np.float32): c.FLOAT32, np.dtype(np.float64): c.FLOAT64}
+LOSSES = {"softmax_cross_entropy": c.CROSS_ENTROPY, "squared_error": c.SQUARED_ERROR}
+
+
+def _precision(dtype):
+    dtype = np.dtype(dtype)
+    if dtype not in PRECISIONS:
+        raise c.InvalidArgument(f"dtype is {dtype}, it may be float32 or float64")
+    return PRECISIONS[dtype]
+
+
+class Model:
+    """An implicit model X = φ(AX + BU), Y = CX + DU with n states, p inputs and q outputs.
+
+    Parameters are drawn from N(0,1)/n by `seed`, and A is projected onto ‖A‖∞ <= kappa (None: A is
+    not constrained). With `bias` the last column of B and D is a bias. Several threads may use one
+    model; its calls wait for each other.
+    """
+
+    def __init__(self, n, p, q, *, kappa=0.95, activation="relu", alpha=None, bias=False, no_D=False,
+                 well_posedness=None, allow_unproven=False, dtype=np.float32, seed=0, device="auto",
+                 threads=0):
+        settings = _handles.model_settings(
+            n, p, q, activation=activation, alpha=alpha, kappa=kappa, bias=bias, no_D=no_D,
+            well_posedness=well_posedness, allow_unproven=allow_unproven, seed=seed,
+            precision=_precision(dtype))
+        self._take(_handles.ModelHandle.create(_handles.Context(device, threads), settings),
+                   (device, threads))
+
+    def _take(self, handle, place):
+        settings = handle.describe()
+        self._handle, self._place, self._lock = handle, place, threading.RLock()
+        self.n, self.p, self.q = settings.states, settings.inputs, settings.outputs
+        self.activation, self.bias = settings.activation.decode(), bool(settings.bias)
+        self.kappa = settings.kappa or None
+        self.dtype = np.dtype(np.float64 if settings.precision == c.FLOAT64 else np.float32)
+        self.last_report = None  #: Report of the last prediction
+
+    @classmethod
+    def load(cls, path, *, dtype=np.float32, device="auto", threads=0, activation=None, alpha=None,
+             kappa=None, well_posedness=None, bias=None, no_D=None, prefix=None,
+             override_metadata=False, project=False, allow_unproven=False):
+        """Of a safetensors file: the library's own, or a state_dict of the original PyTorch package.
+
+        What is said here completes what the file's metadata say, as the flags of `idl` do.
+        """
+        known = {None: 0, True: 1, False: -1}
+        options = c.LoadOptions(
+            activation=_handles.encoded(activation), alpha=_handles.optional(alpha),
+            well_posedness=_handles.encoded(well_posedness), kappa=_handles.optional(kappa),
+            bias=known[bias], no_D=known[no_D], prefix=_handles.encoded(prefix),
+            override_metadata=override_metadata, project=project, allow_unproven=allow_unproven)
+        model = cls.__new__(cls)
+        model._take(_handles.ModelHandle.load(_handles.Context(device, threads), path,
+                                              _precision(dtype), options), (device, threads))
+        return model
+
+    def save(self, path):
+        """Writes a safetensors file, atomically."""
+        with self._lock:
+            library.idl_model_save(self._handle.context.handle, self._handle.handle,
+                                   _handles.encoded(path))
+
+    def predict(self, U, solver=None, return_states=False):
+        """U (samples, p) -> Y (samples, q), or Y and the states X (samples, n).
+
+        `last_report` tells of each sample whether it converged, and the bound of its error.
+        """
+        U = self._samples("U", U, self.p)
+        m = len(U)
+        Y = np.empty((m, self.q), self.dtype)
+        X = np.empty((m, self.n), self.dtype) if return_states else None
+        entries = np.zeros(m, REPORT)
+        options = (solver or SolverOptions()).to_c()
+        with self._lock:
+            library.idl_model_predict(
+                self._handle.context.handle, self._handle.handle, m, U.ctypes.data, self.p,
+                Y.ctypes.data, self.q, None if X is None else X.ctypes.data, self.n, c.HOST,
+                byref(options), entries.ctypes.data)
+            self.last_report = Report(entries)
+        return (Y, X) if return_states else Y
+
+    def train(self, U, targets, *, epochs=10, batch_size=100, seed=0, **trainer):
+        """Trains on U (samples, p) and class numbers (samples,) or targets (samples, q).
+
+        Each epoch goes through all samples in a new order, drawn by `seed`. What else is said is
+        Trainer's. Returns one dictionary per epoch: the mean of the loss before each step, and with
+        class numbers the accuracy.
+        """
+        U = self._samples("U", U, self.p)
+        if len(U) == 0:
+            raise c.InvalidArgument("U has no samples to train on")
+        targets = np.asarray(targets)
+        if len(targets) != len(U):
+            raise c.InvalidArgument(f"targets has {len(targets)} rows, U has {len(U)}")
+        trainer = Trainer(self, labels=targets.ndim == 1 and targets.dtype.kind in "iu", **trainer)
+        targets = trainer.targets(targets)
+        order = np.random.default_rng(seed)
+        history = []
+        for epoch in range(1, epochs + 1):
+            shuffled = order.permutation(len(U))
+            totals = np.zeros(2)
+            for first in range(0, len(U), batch_size):
+                batch = shuffled[first:first + batch_size]
+                totals += np.multiply(trainer.step(U[batch], targets[batch]), len(batch))
+            figures = dict(zip(("loss", "accuracy"), (totals / len(U)).tolist()))
+            if trainer.loss != "softmax_cross_entropy":
+                del figures["accuracy"]
+            history.append({"epoch": epoch, **figures})
+        return history
+
+    def parameters(self):
+        """Copies of all named tensors: "A" (n,n), "B" (n,p'), "C" (q,n), "D" (q,p'); of a sparse
+        model those of its file ("A.values", ...)."""
+        found = {}
+        with self._lock:
+            for name, shape in self._handle.tensors().items():
+                found[name] = np.empty(shape, self.dtype, order="F")
+                library.idl_model_read(self._handle.context.handle, self._handle.handle,
+                                       name.encode(), found[name].ctypes.data, shape[0], c.HOST)
+        return found
+
+    def set_parameters(self, **values):
+        """Takes the tensors of these names, then projects A. Nothing is taken where a name or a
+        shape is wrong."""
+        shapes = self._handle.tensors()
+        taken = {}
+        for name, array in values.items():
+            if name not in shapes:
+                raise c.InvalidArgument(f"the model has no parameter '{name}', it has "
+                                        + ", ".join(shapes))
+            taken[name] = np.asfortranarray(_numbers(name, array), dtype=self.dtype)
+            if taken[name].shape != shapes[name]:
+                raise c.InvalidArgument(f"{name} has the shape {taken[name].shape}, expected "
+                                        f"{shapes[name]}")
+        with self._lock:
+            for name, array in taken.items():
+                library.idl_model_write(self._handle.context.handle, self._handle.handle,
+                                        name.encode(), array.ctypes.data, len(array), c.HOST)
+            self._handle.project()
+
+    def _samples(self, name, array, columns):
+        """The array as the library reads it: of the model's type, rows without gaps."""
+        array = _numbers(name, array)
+        if array.ndim != 2 or array.shape[1] != columns:
+            raise c.InvalidArgument(f"{name} has the shape {array.shape}, expected (samples, "
+                                    f"{columns})")
+        return np.ascontiguousarray(array, dtype=self.dtype)
+
+    def __getstate__(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder, "model.safetensors")
+            self.save(path)
+            return {"file": path.read_bytes(), "dtype": self.dtype.name, "place": self._place}
+
+    def __setstate__(self, state):
+        device, threads = state["place"]
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder, "model.safetensors")
+            path.write_bytes(state["file"])
+            loaded = Model.load(path, dtype=state["dtype"], device=device, threads=threads,
+                                allow_unproven=True)
+        self._take(loaded._handle, (device, threads))
+
+    def __repr__(self):
+        return (f"Model(n={self.n}, p={self.p}, q={self.q}, kappa={self.kappa}, "
+                f"activation='{self.activation}', bias={self.bias}, dtype={self.dtype})")
+
+
+class Trainer:
+    """Training of one model step by step. Its optimiser's moments live as long as it does.
+
+    `loss` is "softmax_cross_entropy", whose targets are class numbers (samples,), or
+    "squared_error", the mean over all entries, whose targets have the shape of Y. Where it is not
+    said, `labels` decides.
+    """
+
+    def __init__(self, model, *, loss=None, labels=True, optimizer="adam", learning_rate=1e-3,
+                 weight_decay=0.0, momentum=0.0, prox=0.0, solver=None):
+        self.model = model
+        self.loss = loss or ("softmax_cross_entropy" if labels else "squared_error")
+        if self.loss not in LOSSES:
+            raise c.InvalidArgument(f"loss is '{self.loss}', it may be {' or '.join(LOSSES)}")
+        self._settings = c.TrainerSettings(
+            samples=1, solver=pointer((solver or SolverOptions()).to_c()),
+            optimizer=_handles.encoded(optimizer), learning_rate=_handles.optional(learning_rate),
+            weight_decay=weight_decay, momentum=momentum, prox=prox, loss=LOSSES[self.loss])
+        self._handle = None
+
+    def targets(self, targets):
+        """These as the library reads them, checked."""
+        model = self.model
+        if self.loss == "squared_error":
+            targets = np.asarray(targets)
+            return model._samples("targets", targets[:, None] if targets.ndim == 1 else targets,
+                                  model.q)
+        targets = np.asarray(targets)
+        if targets.ndim != 1 or targets.dtype.kind not in "iu":
+            raise c.InvalidArgument(f"targets has the shape {targets.shape} and the type "
+                                    f"{targets.dtype}, expected class numbers (samples,)")
+        wrong = np.flatnonzero((targets < 0) | (targets >= model.q))
+        if len(wrong) > 0:
+            raise c.InvalidArgument(f"targets[{wrong[0]}] is {targets[wrong[0]]}, expected 0 to "
+                                    f"{model.q - 1}")
+        return np.ascontiguousarray(targets, dtype=np.int32)
+
+    def step(self, U, targets):
+        """Forward, loss, adjoint, optimiser, projection. Returns the loss before the step, and the
+        share of samples whose largest output is the label (NaN without labels).
+
+        NotFinite tells of numbers that are not finite; the parameters then stay what they were.
+        """
+        model = self.model
+        U, targets = model._samples("U", U, model.p), self.targets(targets)
+        if len(U) != len(targets) or len(U) == 0:
+            raise c.InvalidArgument(f"U has {len(U)} rows and targets {len(targets)}, expected as "
+                                    "many, and at least one")
+        loss, accuracy = c_double(), c_double(float("nan"))
+        with model._lock:
+            if self._handle is None:
+                self._settings.samples = len(U)
+                self._handle = _handles.Trainer(model._handle, self._settings)
+            elif len(U) != self._settings.samples:
+                library.idl_trainer_set_samples(self._handle.handle, len(U))
+                self._settings.samples = len(U)
+            if self.loss == "squared_error":
+                library.idl_trainer_step_towards(self._handle.handle, U.ctypes.data, model.p,
+                                                 targets.ctypes.data, model.q, c.HOST, byref(loss))
+            else:
+                library.idl_trainer_step(self._handle.handle, U.ctypes.data, model.p,
+                                         targets.ctypes.data, c.HOST, byref(loss), byref(accuracy))
+        return loss.value, accuracy.value
+
+
+def _numbers(name, array):
+    """The array, where it holds real numbers."""
+    array = np.asarray(array)
+    if array.dtype.kind not in "fiub":
+        raise c.InvalidArgument(f"{name} has the type {array.dtype}, expected real numbers")
+    return array
+
+
+def load(path, **options):
+    """Model.load."""
+    return Model.load(os.fspath(path), **options)
+
+
+def predict(model, U, **options):
+    """Model.predict of a model or of its file."""
+    return (model if isinstance(model, Model) else load(model)).predict(U, **options)
+
+
+def train(U, targets, n=100, *, kappa=0.95, activation="relu", bias=False, dtype=np.float32,
+          device="auto", **options):
+    """A new model with n states, trained on these samples by Model.train: class numbers or targets
+    say how many outputs it has. Returns the model and its history."""
+    U, targets = np.asarray(U), np.asarray(targets)
+    if U.ndim != 2:
+        raise c.InvalidArgument(f"U has the shape {U.shape}, expected (samples, p)")
+    if targets.dtype.kind in "iu" and targets.ndim == 1:
+        q = int(targets.max(initial=-1)) + 1
+    else:
+        q = 1 if targets.ndim == 1 else targets.shape[1]
+    model = Model(n, U.shape[1], q, kappa=kappa, activation=activation, bias=bias, dtype=dtype,
+                  device=device, seed=options.get("seed", 0))
+    return model, model.train(U, targets, **options)

@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: MIT
+"""An implicit layer for PyTorch: Y = CX + DU with X = φ(AX + BU), on the CPU and on GPUs.
+
+    layer = idl.torch.ImplicitLayer(n=100, p=784, q=10)
+    optimizer = torch.optim.Adam(layer.parameters())
+    idl.torch.project_after_step(optimizer, layer)
+"""
+import dataclasses
+import json
+import warnings
+
+import torch
+
+from idl import _torch_operators as operators
+from idl._torch_operators import PRECISIONS, release_memory
+from idl.solver import REPORT, Report, SolverOptions
+
+__all__ = ["ImplicitLayer", "project_", "project_after_step", "release_memory"]
+MATRICES = ("A", "B", "C", "D")
+
+
+class ImplicitLayer(torch.nn.Module):
+    """X = φ(AX + BU), Y = CX + DU for each sample: (..., p) -> (..., q).
+
+    n, p, q:     states, inputs, outputs
+    kappa:       ‖A‖∞ <= kappa, in (0, 1), by project_(); None: A is not constrained
+    activation:  "relu", "leaky_relu", "elu", "tanh", "sigmoid", "softplus", "silu", "gelu",
+                 "identity"; alpha is the slope of leaky_relu below zero, the scale of elu
+    bias:        the last column of B and D is a bias
+    no_D:        D is zero and stays zero
+    solver:      idl.SolverOptions of both fixed-point iterations
+
+    All parameters are one, M of shape (n + p', n + q), p' = p, or p + 1 with bias: its memory is that
+    of [A B; C D] column by column. A, B, C and D are views of it, and what state_dict() holds,
+    under the names of the original PyTorch package. Parameters are drawn from N(0,1)/n.
+    """
+
+    def __init__(self, n, p, q, kappa=0.95, activation="relu", bias=False, *, alpha=None, no_D=False,
+                 well_posedness=None, allow_unproven=False, solver=None, device=None, dtype=None):
+        super().__init__()
+        self.n, self.p, self.q, self.bias, self.no_D = n, p, q, bias, no_D
+        self.kappa, self.activation = kappa, activation
+        self.settings = json.dumps({
+            "n": n, "p": p, "q": q, "activation": activation, "alpha": alpha, "kappa": kappa,
+            "well_posedness": well_posedness, "bias": bias, "no_D": no_D,
+            "allow_unproven": allow_unproven,
+            "solver": dataclasses.asdict(solver or SolverOptions())})
+        self.M = torch.nn.Parameter(torch.empty((n + p + bool(bias), n + q), device=device,
+                                                dtype=dtype))
+        self._report = None
+        self.reset_parameters()
+
+    def reset_parameters(self):
+        """Draws M from N(0,1)/n by PyTorch's generator and projects A."""
+        if self.M.device.type != "meta":
+            torch.nn.init.normal_(self.M, std=1 / self.n)
+            self.project_()
+
+    @property
+    def A(self):
+        """(n, n), a view of M."""
+        return self.M[:self.n, :self.n].T
+
+    @property
+    def B(self):
+        """(n, p'), a view of M."""
+        return self.M[self.n:, :self.n].T
+
+    @property
+    def C(self):
+        """(q, n), a view of M."""
+        return self.M[:self.n, self.n:].T
+
+    @property
+    def D(self):
+        """(q, p'), a view of M."""
+        return self.M[self.n:, self.n:].T
+
+    @property
+    def last_report(self):
+        """idl.Report of the last forward pass, one entry per sample; None before it."""
+        if self._report is None:
+            return None
+        data = self._report.numpy()
+        return Report(data[:len(data) // REPORT.itemsize * REPORT.itemsize].view(REPORT))
+
+    def forward(self, U):
+        """(..., p) -> (..., q). In autocast too it runs in the type of the parameters."""
+        M = self.M
+        if U.device != M.device:
+            raise ValueError(f"ImplicitLayer: the input is on {U.device}, the layer on {M.device}")
+        if M.dtype not in PRECISIONS:
+            raise TypeError(f"ImplicitLayer: the parameters are {M.dtype}, they may be float32 or "
+                            "float64")
+        if M.device.type not in ("cpu", "cuda"):
+            raise NotImplementedError(f"ImplicitLayer: it runs on cpu and cuda, not on {M.device}")
+        if torch.is_autocast_enabled(U.device.type):
+            U = U.to(M.dtype)
+        if U.dtype != M.dtype:
+            raise TypeError(f"ImplicitLayer: the input is {U.dtype}, the layer {M.dtype}")
+        if U.dim() == 0 or U.shape[-1] != self.p:
+            raise ValueError(f"ImplicitLayer: the input has the shape {tuple(U.shape)}, expected "
+                             f"(..., {self.p})")
+        gradient = 0
+        if torch.is_grad_enabled():
+            gradient = (operators.OF_PARAMETERS * M.requires_grad
+                        + operators.OF_INPUTS * U.requires_grad)
+        Y, _, self._report = operators.solve(M, U.reshape(-1, self.p), self.settings, gradient)
+        return Y.reshape(*U.shape[:-1], self.q)
+
+    @torch.no_grad()
+    def project_(self):
+        """Brings A back into its set (and D to zero with no_D), in place."""
+        operators.project_(self.M, self.settings)
+        return self
+
+    def extra_repr(self):
+        return (f"n={self.n}, p={self.p}, q={self.q}, kappa={self.kappa}, "
+                f"activation='{self.activation}', bias={self.bias}")
+
+    def _matrices(self):
+        return {name: getattr(self, name) for name in MATRICES if not (self.no_D and name == "D")}
+
+    def _save_to_state_dict(self, destination, prefix, keep_vars):
+        # Matrices of their own, row by row, as files of tensors want them.
+        for name, view in self._matrices().items():
+            destination[prefix + name] = view if keep_vars else view.detach().contiguous()
+
+    def _load_from_state_dict(self, state_dict, prefix, local_metadata, strict, missing_keys,
+                              unexpected_keys, error_msgs):
+        expected = self._matrices()
+        given = {key[len(prefix):]: key for key in state_dict if key.startswith(prefix)}
+        unexpected_keys += [key for name, key in given.items() if name not in expected] * strict
+        missing_keys += [prefix + name for name in expected if name not in given] * strict
+        with torch.no_grad():
+            for name, view in expected.items():
+                if name not in given:
+                    continue
+                value = state_dict[given[name]]
+                if value.shape != view.shape:
+                    error_msgs.append(f"size mismatch for {given[name]}: copying a matrix of the "
+                                      f"shape {tuple(value.shape)}, the layer's has "
+                                      f"{tuple(view.shape)}")
+                else:
+                    view.copy_(value)
+        if "A" in given and not error_msgs and not self.M.is_meta:
+            self._project_loaded(prefix)
+
+    def _project_loaded(self, prefix):
+        before = self.A.detach().clone()
+        self.project_()
+        moved = (self.A.detach() - before).abs().sum(dim=1).max().item()
+        # The projection moves what is on the edge by roundings of its sums.
+        if moved > 1e-5:
+            norm = before.abs().sum(dim=1).max().item()
+            warnings.warn(f"ImplicitLayer: {prefix}A was loaded with ‖A‖∞ = {norm:.6g}, outside its "
+                          "set, and was projected", stacklevel=2)
+
+
+def project_(module):
+    """Projects A of every ImplicitLayer in `module`, itself one or not, and returns `module`."""
+    for layer in module.modules():
+        if isinstance(layer, ImplicitLayer):
+            layer.project_()
+    return module
+
+
+def project_after_step(optimizer, module):
+    """From now on each optimizer.step() ends with project_(module). Returns the handle of the hook,
+    whose remove() ends it."""
+    return optimizer.register_step_post_hook(lambda *_: project_(module))

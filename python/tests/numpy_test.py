@@ -1,0 +1,201 @@
+# SPDX-License-Identifier: MIT
+"""idl.numpy against loops in NumPy."""
+import pathlib
+import pickle
+import sys
+import tempfile
+import threading
+import unittest
+
+try:
+    import numpy as np
+except ImportError:
+    sys.exit(77)
+
+import idl
+import idl.numpy
+
+
+def solve(parameters, U, bias):
+    """Y and X by 2000 iterations in float64."""
+    A, B, C, D = (parameters[name].astype(np.float64) for name in "ABCD")
+    U = np.hstack([U, np.ones((len(U), 1))]) if bias else np.asarray(U, np.float64)
+    X = np.zeros((len(U), len(A)))
+    for _ in range(2000):
+        X = np.maximum(X @ A.T + U @ B.T, 0)
+    return X @ C.T + U @ D.T, X
+
+
+def draw(*shape):
+    return np.random.default_rng(sum(shape)).standard_normal(shape)
+
+
+class Predicting(unittest.TestCase):
+    def test_answers_are_those_of_the_iteration(self):
+        for dtype, tolerance in ((np.float32, 1e-4), (np.float64, 1e-4)):
+            for bias in (False, True):
+                model = idl.Model(33, 7, 3, bias=bias, dtype=dtype, seed=5)
+                for samples in (1, 31, 100):
+                    U = draw(samples, 7)
+                    Y, X = model.predict(U, return_states=True)
+                    expected_Y, expected_X = solve(model.parameters(), U, bias)
+                    self.assertEqual((Y.dtype, Y.shape), (dtype, (samples, 3)))
+                    np.testing.assert_allclose(Y, expected_Y, atol=tolerance)
+                    np.testing.assert_allclose(X, expected_X, atol=tolerance)
+                    self.assertTrue(model.last_report.converged.all())
+                    bound = model.last_report.error_bound + 1e-12
+                    self.assertTrue((np.abs(X - expected_X).max(axis=1) <= bound).all())
+
+    def test_no_samples_give_no_answers(self):
+        model = idl.Model(5, 4, 2)
+        self.assertEqual(model.predict(np.empty((0, 4))).shape, (0, 2))
+        self.assertEqual(repr(model.last_report), "Report of no samples")
+
+    def test_other_layouts_and_types_are_taken(self):
+        model = idl.Model(5, 4, 2)
+        U = draw(6, 4).astype(np.float32)
+        expected = model.predict(U)
+        for other in (np.asfortranarray(U), U[::-1][::-1], U.astype(np.float64), U.tolist()):
+            np.testing.assert_array_equal(model.predict(other), expected)
+
+    def test_a_sample_with_nan_is_told_and_harms_no_other(self):
+        model = idl.Model(9, 4, 2)
+        U = draw(5, 4)
+        expected = model.predict(U)
+        U[3, 1] = np.nan
+        with self.assertLogs("idl", "WARNING"):
+            Y = model.predict(U)
+        self.assertEqual(model.last_report.status[3], "diverged")
+        self.assertEqual(model.last_report.converged.tolist(), [True, True, True, False, True])
+        np.testing.assert_array_equal(np.delete(Y, 3, 0), np.delete(expected, 3, 0))
+
+    def test_options_of_the_solver_are_taken(self):
+        model = idl.Model(9, 4, 2, seed=1)
+        U = draw(5, 4)
+        with self.assertLogs("idl", "WARNING"):
+            model.predict(U, idl.SolverOptions(max_iterations=1))
+        self.assertEqual(model.last_report.status, ["max_iterations"] * 5)
+        self.assertEqual(model.last_report.iterations.tolist(), [1] * 5)
+
+    def test_threads_share_a_model(self):
+        model = idl.Model(20, 4, 2)
+        U = draw(50, 4)
+        expected = model.predict(U)
+        wrong = []
+        threads = [threading.Thread(target=lambda: wrong.extend(
+            1 for _ in range(10) if (model.predict(U) != expected).any())) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(wrong, [])
+
+
+class Files(unittest.TestCase):
+    def test_a_saved_model_is_the_same_when_it_is_loaded(self):
+        model = idl.Model(9, 4, 2, kappa=0.7, activation="tanh", bias=True, dtype=np.float64)
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder, "model.safetensors")
+            model.save(path)
+            loaded = idl.numpy.load(path, dtype=np.float64)
+            U = draw(5, 4)
+            np.testing.assert_array_equal(idl.numpy.predict(path, U), idl.numpy.load(path).predict(U))
+        self.assertEqual((loaded.kappa, loaded.activation, loaded.bias), (0.7, "tanh", True))
+        np.testing.assert_array_equal(loaded.predict(U), model.predict(U))
+
+    def test_a_pickled_model_is_the_same(self):
+        model = idl.Model(9, 4, 2, bias=True)
+        copy = pickle.loads(pickle.dumps(model))
+        np.testing.assert_array_equal(copy.predict(draw(5, 4)), model.predict(draw(5, 4)))
+
+    def test_a_missing_file_is_an_error_with_its_name(self):
+        with self.assertRaisesRegex(OSError, "nowhere.safetensors"):
+            idl.Model.load("nowhere.safetensors")
+
+    def test_parameters_are_read_and_written_by_name(self):
+        model = idl.Model(4, 3, 2)
+        before = model.parameters()
+        self.assertEqual({name: array.shape for name, array in before.items()},
+                         {"A": (4, 4), "B": (4, 3), "C": (2, 4), "D": (2, 3)})
+        model.set_parameters(B=2 * before["B"], A=np.eye(4))
+        after = model.parameters()
+        np.testing.assert_array_equal(after["B"], 2 * before["B"])
+        np.testing.assert_allclose(after["A"], 0.95 * np.eye(4), rtol=1e-6)  # projected
+
+
+class Training(unittest.TestCase):
+    def test_classes_are_learned(self):
+        U = draw(300, 4)
+        labels = (U[:, 0] * U[:, 1] > 0).astype(int)
+        model, history = idl.numpy.train(U, labels, n=30, bias=True, epochs=30, batch_size=64,
+                                         learning_rate=1e-2)
+        self.assertEqual(len(history), 30)
+        self.assertLess(history[-1]["loss"], 0.5 * history[0]["loss"])
+        self.assertGreater(np.mean(model.predict(U).argmax(axis=1) == labels), 0.9)
+        self.assertLessEqual(np.abs(model.parameters()["A"]).sum(axis=1).max(), 0.95 * (1 + 1e-6))
+
+    def test_targets_are_learned(self):
+        U = draw(300, 3)
+        targets = np.stack([np.abs(U[:, 0]), U[:, 1] - U[:, 2]], axis=1)
+        model = idl.Model(20, 3, 2, bias=True, dtype=np.float64)
+        history = model.train(U, targets, epochs=40, batch_size=50, learning_rate=1e-2)
+        self.assertNotIn("accuracy", history[0])
+        self.assertLess(np.mean((model.predict(U) - targets) ** 2), 0.02)
+
+    def test_one_trainer_keeps_its_moments(self):
+        # The first step of Adam moves each parameter by the learning rate, whatever the gradient's
+        # size; a second by less where gradients turn round.
+        U, labels = draw(8, 3), np.arange(8) % 2
+        model = idl.Model(5, 3, 2, dtype=np.float64)
+        trainer = idl.numpy.Trainer(model, learning_rate=1e-3)
+        moved = []
+        for target in (labels, 1 - labels):
+            before = model.parameters()["D"]
+            trainer.step(U, target)
+            moved.append(np.median(np.abs(model.parameters()["D"] - before)))
+        self.assertAlmostEqual(moved[0], 1e-3, places=6)
+        self.assertLess(moved[1], 0.5e-3)
+
+    def test_nan_in_training_is_an_error_and_loses_nothing(self):
+        model = idl.Model(5, 3, 2)
+        before = model.parameters()
+        U = draw(8, 3)
+        U[2, 0] = np.nan
+        with self.assertRaises(idl.NotFinite), self.assertLogs("idl", "WARNING"):
+            model.train(U, np.arange(8) % 2, epochs=1)
+        for name, array in model.parameters().items():
+            np.testing.assert_array_equal(array, before[name])
+
+
+class BadInput(unittest.TestCase):
+    def test_each_gets_a_clear_error(self):
+        model = idl.Model(5, 3, 2)
+        U, labels = draw(8, 3), np.arange(8) % 2
+        for text, call in {
+                r"U has the shape \(8, 4\), expected \(samples, 3\)":
+                    lambda: model.predict(draw(8, 4)),
+                r"U has the shape \(3,\)": lambda: model.predict(draw(3)),
+                "U has the type complex128": lambda: model.predict(U * 1j),
+                r"U has the type <U1": lambda: model.predict([["a", "b", "c"]]),
+                r"targets\[1\] is 2, expected 0 to 1": lambda: model.train(U[:2], [0, 2]),
+                r"targets\[0\] is -1": lambda: model.train(U[:2], [-1, 0]),
+                "targets has 7 rows, U has 8": lambda: model.train(U, labels[:7]),
+                "U has no samples": lambda: model.train(U[:0], labels[:0]),
+                r"targets has the shape \(8, 3\)": lambda: model.train(U, U),
+                "expected class numbers": lambda: model.train(U, U, loss="softmax_cross_entropy"),
+                "loss is 'hinge'": lambda: model.train(U, labels, loss="hinge"),
+                "the model has no parameter 'E', it has A, B, C, D":
+                    lambda: model.set_parameters(E=U),
+                r"B has the shape \(8, 3\), expected \(5, 3\)": lambda: model.set_parameters(B=U),
+                "dtype is float16": lambda: idl.Model(5, 3, 2, dtype=np.float16),
+                "kappa is 0": lambda: idl.Model(5, 3, 2, kappa=0),
+                "kappa": lambda: idl.Model(5, 3, 2, kappa=1.5),
+                "activation": lambda: idl.Model(5, 3, 2, activation="step"),
+                "max_iterations is 0":
+                    lambda: model.predict(U, idl.SolverOptions(max_iterations=0))}.items():
+            with self.subTest(text), self.assertRaisesRegex(idl.InvalidArgument, text):
+                call()
+
+
+if __name__ == "__main__":
+    sys.exit(unittest.main())

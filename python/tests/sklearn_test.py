@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: MIT
+"""The estimators are scikit-learn's."""
+import sys
+import unittest
+import warnings
+
+try:
+    import numpy as np
+    import sklearn.utils.estimator_checks as checks
+    from sklearn.model_selection import GridSearchCV
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+except ImportError:
+    sys.exit(77)
+
+from idl.sklearn import ImplicitClassifier, ImplicitRegressor
+
+
+class Estimators(unittest.TestCase):
+    def test_they_pass_scikit_learns_own_checks(self):
+        for estimator in (ImplicitClassifier(20, epochs=60), ImplicitRegressor(20, epochs=60)):
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                results = checks.check_estimator(estimator, on_fail=None)
+            failed = [(result["check_name"], result["exception"]) for result in results
+                      if result["status"] == "failed"]
+            self.assertEqual(failed, [])
+            self.assertGreater(len(results), 40)
+
+    def test_a_classifier_stands_in_a_pipeline_and_a_search(self):
+        X = np.random.default_rng(0).uniform(0, 100, (200, 2))
+        y = np.where((X[:, 0] > 50) == (X[:, 1] > 50), "same", "other")
+        search = GridSearchCV(make_pipeline(StandardScaler(), ImplicitClassifier(random_state=0)),
+                              {"implicitclassifier__n_states": [2, 20]}, cv=2).fit(X, y)
+        self.assertGreater(search.score(X, y), 0.9)
+        proba = search.predict_proba(X)
+        np.testing.assert_allclose(proba.sum(axis=1), 1)
+        np.testing.assert_array_equal(search.classes_[proba.argmax(axis=1)], search.predict(X))
+
+    def test_targets_of_any_scale_are_learned(self):
+        X = np.random.default_rng(0).standard_normal((200, 2))
+        y = np.stack([1e4 + 1e3 * np.abs(X[:, 0]), 1e-3 * X[:, 1]], axis=1)
+        model = ImplicitRegressor(random_state=0).fit(X, y)
+        self.assertGreater(model.score(X, y), 0.95)
+        self.assertEqual(model.predict(X[:3]).shape, (3, 2))
+
+    def test_one_class_is_refused(self):
+        with self.assertRaisesRegex(ValueError, "one class"):
+            ImplicitClassifier().fit([[0.0], [1.0]], ["a", "a"])
+
+
+if __name__ == "__main__":
+    sys.exit(unittest.main())

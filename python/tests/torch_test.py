@@ -1,0 +1,327 @@
+# SPDX-License-Identifier: MIT
+"""idl.torch against a loop of PyTorch's own operators, and as a part of PyTorch."""
+import copy
+import io
+import os
+import pickle
+import sys
+import tempfile
+import threading
+import unittest
+import warnings
+
+try:
+    import torch
+except ImportError:
+    sys.exit(77)
+
+import idl
+import idl.torch
+from idl.torch import ImplicitLayer
+
+torch.set_num_threads(1)
+TIGHT = idl.SolverOptions(absolute_tolerance=1e-12)
+ACTIVATIONS = {"relu": torch.relu, "tanh": torch.tanh, "sigmoid": torch.sigmoid,
+               "elu": torch.nn.functional.elu}
+
+
+def loop(layer, U):
+    """Y by iteration to the last digits, which autograd follows."""
+    if layer.bias:
+        U = torch.cat([U, torch.ones_like(U[:, :1])], dim=1)
+    A, B, C, D = layer.A, layer.B, layer.C, layer.D
+    X = torch.zeros(len(U), layer.n, dtype=U.dtype)
+    for _ in range(1000):
+        before, X = X, ACTIVATIONS[layer.activation](X @ A.T + U @ B.T)
+        if (X - before).abs().max() < 1e-14:
+            break
+    return X @ C.T + U @ D.T
+
+
+def made(*sizes, **options):
+    torch.manual_seed(0)
+    layer = ImplicitLayer(*sizes, **{"dtype": torch.float64, "solver": TIGHT, **options})
+    with torch.no_grad():
+        layer.M.mul_(4)
+    return layer.project_()
+
+
+class Layer(unittest.TestCase):
+    def test_outputs_and_gradients_are_those_of_the_loop(self):
+        for activation in ACTIVATIONS:
+            for bias in (False, True):
+                layer = made(17, 5, 3, activation=activation, bias=bias)
+                for samples in (1, 33):
+                    U = torch.randn(samples, 5, dtype=torch.float64, requires_grad=True)
+                    weights = torch.randn(samples, 3, dtype=torch.float64)
+                    expected = torch.autograd.grad((loop(layer, U) * weights).sum(), [layer.M, U])
+                    Y = layer(U)
+                    torch.testing.assert_close(Y, loop(layer, U), rtol=0, atol=1e-10)
+                    found = torch.autograd.grad((Y * weights).sum(), [layer.M, U])
+                    torch.testing.assert_close(found, expected, rtol=0, atol=1e-9)
+
+    def test_gradients_pass_gradcheck(self):
+        layer = made(6, 4, 2, activation="tanh", bias=True)
+        U = torch.randn(3, 4, dtype=torch.float64, requires_grad=True)
+
+        def function(M, U):
+            return idl._torch_operators.solve(M, U, layer.settings, 3)[0]
+
+        self.assertTrue(torch.autograd.gradcheck(function, (layer.M.detach().requires_grad_(), U)))
+
+    def test_the_operators_pass_opcheck(self):
+        layer = made(6, 4, 2)
+        U = torch.randn(3, 4, dtype=torch.float64, requires_grad=True)
+        for gradient in (0, 3):
+            arguments = (layer.M if gradient else layer.M.detach(), U if gradient else U.detach(),
+                         layer.settings, gradient)
+            torch.library.opcheck(idl._torch_operators.solve, arguments, test_utils=(
+                "test_schema", "test_autograd_registration", "test_faketensor"))
+
+    def test_the_one_parameter_is_M_and_the_matrices_are_its_views(self):
+        layer = made(4, 3, 2, bias=True)
+        self.assertEqual([name for name, _ in layer.named_parameters()], ["M"])
+        self.assertEqual([tuple(getattr(layer, name).shape) for name in "ABCD"],
+                         [(4, 4), (4, 4), (2, 4), (2, 4)])
+        whole = torch.cat([torch.cat([layer.A, layer.B], 1), torch.cat([layer.C, layer.D], 1)])
+        # Byte for byte M, column by column.
+        torch.testing.assert_close(layer.M.detach().reshape(-1), whole.T.reshape(-1), rtol=0, atol=0)
+        with torch.no_grad():
+            layer.C[1, 2] = 7
+        self.assertEqual(layer.M[2, 4 + 1].item(), 7)
+
+    def test_the_report_tells_of_each_sample(self):
+        layer = made(9, 4, 2, dtype=torch.float32, solver=None)
+        self.assertIsNone(layer.last_report)
+        U = torch.randn(5, 4)
+        expected = layer(U)
+        self.assertTrue(layer.last_report.converged.all())
+        U[3, 1] = float("nan")
+        with self.assertLogs("idl", "WARNING"):
+            Y = layer(U)
+        self.assertEqual(layer.last_report.status, ["converged"] * 3 + ["diverged", "converged"])
+        others = [0, 1, 2, 4]
+        torch.testing.assert_close(Y[others], expected[others], rtol=0, atol=1e-5)
+
+    def test_shapes_before_the_last_are_kept(self):
+        layer = made(9, 4, 2)
+        U = torch.randn(3, 5, 4, dtype=torch.float64)
+        self.assertEqual(layer(U).shape, (3, 5, 2))
+        torch.testing.assert_close(layer(U[1, 2]), layer(U)[1, 2], rtol=0, atol=1e-10)
+        empty = torch.randn(0, 4, dtype=torch.float64, requires_grad=True)
+        layer(empty).sum().backward()
+        self.assertEqual((empty.grad.shape, layer.M.grad.abs().sum().item()), ((0, 4), 0))
+
+    def test_inputs_that_are_not_contiguous_are_taken(self):
+        layer = made(9, 4, 2)
+        U = torch.randn(4, 6, dtype=torch.float64, requires_grad=True)
+        torch.testing.assert_close(layer(U.T), layer(U.T.contiguous()), rtol=0, atol=0)
+        # A gradient that autograd hands over expanded.
+        found = torch.autograd.grad(layer(U.T).sum(), U)[0]
+        torch.testing.assert_close(found, torch.autograd.grad(loop(layer, U.T).sum(), U)[0])
+
+    def test_backward_passes_in_any_order_have_the_states_of_their_own(self):
+        layer = made(9, 4, 2)
+        Us = [torch.randn(m, 4, dtype=torch.float64, requires_grad=True) for m in (5, 5, 3, 5, 2, 1)]
+        Ys = [layer(U) for U in Us]
+        for U, Y in reversed(list(zip(Us, Ys))):
+            for _ in range(2):
+                found = torch.autograd.grad(Y.square().sum(), [layer.M, U], retain_graph=True)
+                expected = torch.autograd.grad(loop(layer, U).square().sum(), [layer.M, U])
+                torch.testing.assert_close(found, expected, rtol=0, atol=1e-9)
+
+    def test_another_thread_may_go_backwards(self):
+        layer = made(9, 4, 2)
+        U = torch.randn(5, 4, dtype=torch.float64)
+        layer(U).sum().backward()
+        expected, layer.M.grad = layer.M.grad, None
+        loss = layer(U).sum()
+        thread = threading.Thread(target=loss.backward)
+        thread.start()
+        thread.join()
+        torch.testing.assert_close(layer.M.grad, expected, rtol=0, atol=0)
+
+    def test_only_what_is_asked_for_is_differentiated(self):
+        layer = made(9, 4, 2)
+        U = torch.randn(5, 4, dtype=torch.float64, requires_grad=True)
+        expected = torch.autograd.grad(layer(U).sum(), [layer.M, U])
+        layer.requires_grad_(False)
+        torch.testing.assert_close(torch.autograd.grad(layer(U).sum(), U)[0], expected[1])
+        with torch.no_grad():
+            self.assertFalse(layer(U).requires_grad)
+
+    def test_without_D_it_stays_zero(self):
+        layer = made(9, 4, 2, no_D=True)
+        self.assertEqual(layer.D.abs().sum().item(), 0)
+        layer(torch.randn(5, 4, dtype=torch.float64)).sum().backward()
+        self.assertEqual(layer.M.grad[9:, 9:].abs().sum().item(), 0)
+        self.assertEqual(list(layer.state_dict()), ["A", "B", "C"])
+
+
+class Training(unittest.TestCase):
+    def test_a_network_around_the_layer_learns(self):
+        torch.manual_seed(0)
+        network = torch.nn.Sequential(torch.nn.Linear(2, 8), torch.nn.Tanh(),
+                                      ImplicitLayer(20, 8, 6, bias=True), torch.nn.Linear(6, 2))
+        optimizer = torch.optim.Adam(network.parameters(), lr=1e-2)
+        hook = idl.torch.project_after_step(optimizer, network)
+        U = torch.randn(200, 2)
+        labels = (U[:, 0] * U[:, 1] > 0).long()
+        for _ in range(60):
+            optimizer.zero_grad()
+            torch.nn.functional.cross_entropy(network(U), labels).backward()
+            optimizer.step()
+        self.assertGreater((network(U).argmax(1) == labels).float().mean().item(), 0.95)
+        norm = network[2].A.abs().sum(1).max().item()
+        self.assertLessEqual(norm, 0.95 * (1 + 1e-6))
+        hook.remove()
+        with torch.no_grad():
+            network[2].M.mul_(10)
+        optimizer.step()
+        self.assertGreater(network[2].A.abs().sum(1).max().item(), 1)
+        self.assertIs(idl.torch.project_(network), network)
+        self.assertLessEqual(network[2].A.abs().sum(1).max().item(), 0.95 * (1 + 1e-6))
+
+    def test_a_projection_between_forward_and_backward_is_noticed(self):
+        layer = made(9, 4, 2)
+        loss = layer(torch.randn(5, 4, dtype=torch.float64)).sum()
+        layer.project_()
+        with self.assertRaisesRegex(RuntimeError, "modified by an inplace operation"):
+            loss.backward()
+
+    def test_double_backward_is_refused_with_a_text(self):
+        layer = made(9, 4, 2)
+        U = torch.randn(5, 4, dtype=torch.float64, requires_grad=True)
+        gradient, = torch.autograd.grad(layer(U).sum(), U, create_graph=True)
+        with self.assertRaisesRegex(NotImplementedError, "double backward"):
+            gradient.sum().backward()
+
+
+class InPyTorch(unittest.TestCase):
+    def test_it_compiles_without_a_break_in_the_graph(self):
+        layer = made(9, 4, 2)
+        network = torch.nn.Sequential(torch.nn.Linear(4, 4, dtype=torch.float64), layer)
+        compiled = torch.compile(network, backend="aot_eager", fullgraph=True)
+        U = torch.randn(5, 4, dtype=torch.float64)
+        torch.testing.assert_close(compiled(U), network(U))
+        compiled(U).sum().backward()
+        found = [parameter.grad.clone() for parameter in network.parameters()]
+        network.zero_grad()
+        network(U).sum().backward()
+        torch.testing.assert_close(found, [parameter.grad for parameter in network.parameters()])
+        self.assertTrue(layer.last_report.converged.all())
+
+    def test_autocast_runs_in_the_type_of_the_parameters(self):
+        layer = made(9, 4, 2, dtype=torch.float32, solver=None)
+        network = torch.nn.Sequential(torch.nn.Linear(4, 4), layer)
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            Y = network(torch.randn(5, 4))
+        self.assertEqual(Y.dtype, torch.float32)
+        Y.sum().backward()
+        self.assertEqual(layer.M.grad.dtype, torch.float32)
+
+    def test_copies_are_independent(self):
+        layer = made(9, 4, 2)
+        U = torch.randn(5, 4, dtype=torch.float64)
+        expected = layer(U)
+        copies = [copy.deepcopy(layer), pickle.loads(pickle.dumps(layer))]
+        saved = io.BytesIO()
+        torch.save(layer, saved)
+        saved.seek(0)
+        copies.append(torch.load(saved, weights_only=False))
+        with torch.no_grad():
+            layer.M.zero_()
+        for other in copies:
+            torch.testing.assert_close(other(U), expected, rtol=0, atol=0)
+
+    def test_types_change_by_to(self):
+        layer = made(9, 4, 2, solver=None)
+        U = torch.randn(5, 4, dtype=torch.float64)
+        expected = layer(U).float()
+        torch.testing.assert_close(layer.float()(U.float()), expected, rtol=0, atol=1e-4)
+
+    def test_it_trains_under_distributed_data_parallel(self):
+        with tempfile.TemporaryDirectory() as folder:
+            torch.distributed.init_process_group(
+                "gloo", init_method=f"file://{os.path.join(folder, 'meeting')}", rank=0, world_size=1)
+            try:
+                layer = made(9, 4, 2)
+                parallel = torch.nn.parallel.DistributedDataParallel(layer)
+                U = torch.randn(5, 4, dtype=torch.float64)
+                parallel(U).sum().backward()
+                found, layer.M.grad = layer.M.grad.clone(), None
+                layer(U).sum().backward()
+                torch.testing.assert_close(found, layer.M.grad, rtol=0, atol=0)
+            finally:
+                torch.distributed.destroy_process_group()
+
+    def test_state_dicts_have_the_names_of_the_original_both_ways(self):
+        layer = made(9, 4, 2, bias=True)
+        network = torch.nn.Sequential(torch.nn.Linear(4, 4), layer)
+        state = network.state_dict()
+        self.assertEqual(list(state), ["0.weight", "0.bias", "1.A", "1.B", "1.C", "1.D"])
+        for name in "ABCD":
+            self.assertTrue(state["1." + name].is_contiguous())
+            torch.testing.assert_close(state["1." + name], getattr(layer, name).detach(), rtol=0,
+                                       atol=0)
+        other = made(9, 4, 2, bias=True)
+        with torch.no_grad():
+            other.M.zero_()
+        other.load_state_dict({name: state["1." + name] for name in "ABCD"})
+        torch.testing.assert_close(other.M, layer.M, rtol=0, atol=1e-12)
+
+    def test_a_loaded_A_outside_its_set_is_projected_with_a_warning(self):
+        layer = made(9, 4, 2)
+        state = layer.state_dict()
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            layer.load_state_dict(state)
+        state["A"] = 3 * torch.eye(9)
+        with self.assertWarnsRegex(UserWarning, "= 3, outside its set, and was projected"):
+            layer.load_state_dict(state)
+        torch.testing.assert_close(layer.A.detach(), 0.95 * torch.eye(9, dtype=torch.float64))
+
+    def test_wrong_state_dicts_are_refused_by_name(self):
+        layer = made(9, 4, 2)
+        state = layer.state_dict()
+        for text, wrong in {r'Missing key.*"D"': {**state, "D": None},
+                            r'Unexpected key.*"E"': {**state, "E": state["A"]},
+                            r"size mismatch for B.*\(4, 9\)": {**state, "B": state["B"].T}}.items():
+            wrong = {name: value for name, value in wrong.items() if value is not None}
+            with self.subTest(text), self.assertRaisesRegex(RuntimeError, "(?s)" + text):
+                layer.load_state_dict(wrong)
+
+
+class BadInput(unittest.TestCase):
+    def test_each_gets_a_clear_error(self):
+        layer = made(9, 4, 2, dtype=torch.float32)
+        for error, text, call in (
+                (ValueError, r"shape \(5, 3\), expected \(\.\.\., 4\)",
+                 lambda: layer(torch.randn(5, 3))),
+                (ValueError, r"shape \(\)", lambda: layer(torch.tensor(1.0))),
+                (TypeError, "the input is torch.float64, the layer torch.float32",
+                 lambda: layer(torch.randn(5, 4, dtype=torch.float64))),
+                (TypeError, "the input is torch.int64", lambda: layer(torch.ones(5, 4).long())),
+                (TypeError, "the parameters are torch.float16",
+                 lambda: copy.deepcopy(layer).half()(torch.randn(5, 4).half())),
+                (ValueError, "the input is on meta, the layer on cpu",
+                 lambda: layer(torch.randn(5, 4, device="meta"))),
+                (TypeError, "unexpected keyword argument 'sigma'",
+                 lambda: ImplicitLayer(9, 4, 2, sigma=1)),
+                (idl.InvalidArgument, "activation", lambda: ImplicitLayer(9, 4, 2,
+                                                                          activation="step")),
+                (idl.InvalidArgument, "kappa", lambda: ImplicitLayer(9, 4, 2, kappa=1.5)),
+                (idl.InvalidArgument, "absolute_tolerance is 0",
+                 lambda: ImplicitLayer(9, 4, 2, solver=idl.SolverOptions(absolute_tolerance=0)))):
+            with self.subTest(text), self.assertRaisesRegex(error, text):
+                call()
+
+    def test_parameters_that_are_not_contiguous_are_refused(self):
+        layer = made(9, 4, 2)
+        layer.M = torch.nn.Parameter(layer.M.detach().T.contiguous().T)
+        with self.assertRaisesRegex(idl.InvalidArgument, "must be contiguous"):
+            layer(torch.randn(5, 4, dtype=torch.float64))
+
+
+if __name__ == "__main__":
+    sys.exit(unittest.main())
