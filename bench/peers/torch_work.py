@@ -69,7 +69,7 @@ class TorchWork(Work):
 
     def train(self):
         losses = []
-        gradients = []
+        gradients = {}
         for U, labels in self.batches:
             U = U.to(self.device, non_blocking=True)
             labels = labels.to(self.device, non_blocking=True)
@@ -77,13 +77,16 @@ class TorchWork(Work):
             self.optimizer.zero_grad(set_to_none=True)
             loss = torch.nn.functional.cross_entropy(self.forward(U.T).T, labels)
             loss.backward()
-            if not gradients:
-                gradients = [parameter.grad for parameter in self.parameters()]
+            gradients = gradients or self.named_gradients()
             self.optimizer.step()
             self.after_step()
             losses.append(loss.detach())
-        return {"losses": torch.stack(losses),
-                **{f"grad_{name}": value for name, value in zip("ABCD", gradients)}}
+        return {"losses": torch.stack(losses), **gradients}
+
+    def named_gradients(self):
+        """Of the last step, by the names of its answer."""
+        return {f"grad_{name}": parameter.grad
+                for name, parameter in zip("ABCD", self.parameters())}
 
     def after_step(self):
         """What follows an optimiser step."""

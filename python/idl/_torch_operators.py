@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: MIT
 """The operators idl::solve and idl::adjoint of PyTorch, on the memory of its tensors.
 
+What PyTorch traces it is to see as operators of torch.library. What it runs at once goes by an
+autograd.Function, which takes a quarter of their time. Both are the same two functions.
+
 Operators take no structs: what a layer is, is one text of JSON. Each thread has a context a device,
 and in it the models that borrow parameters, with a pass for each of the last numbers of samples.
 """
@@ -133,9 +136,8 @@ def _serial(report, samples):
     return ctypes.c_int64.from_address(report.data_ptr() + samples * REPORT.itemsize)
 
 
-@torch.library.custom_op("idl::solve", mutates_args=())
-def solve(M: torch.Tensor, U: torch.Tensor, settings: str,
-          gradient: int) -> Tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+def _solve(M: torch.Tensor, U: torch.Tensor, settings: str,
+           gradient: int) -> Tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """X = φ(AX + BU), Y = CX + DU: Y (m, q), X (m, n) and the reports' bytes, on the host."""
     U, m = U.contiguous(), len(U)
     with _Ordered(M, settings) as model:
@@ -155,17 +157,15 @@ def solve(M: torch.Tensor, U: torch.Tensor, settings: str,
     return Y, X, report
 
 
-@solve.register_fake
-def _(M, U, settings, gradient):
+def _fake_solve(M, U, settings, gradient):
     _, (n, _, q), _ = _read(settings)
     m = U.shape[0]
     return (U.new_empty((m, q)), U.new_empty((m, n)),
             torch.empty(report_bytes(m), dtype=torch.uint8, device="cpu"))
 
 
-@torch.library.custom_op("idl::adjoint", mutates_args=())
-def adjoint(M: torch.Tensor, U: torch.Tensor, X: torch.Tensor, report: torch.Tensor,
-            dY: torch.Tensor, settings: str, gradient: int) -> Tuple[torch.Tensor, torch.Tensor]:
+def _adjoint(M: torch.Tensor, U: torch.Tensor, X: torch.Tensor, report: torch.Tensor,
+             dY: torch.Tensor, settings: str, gradient: int) -> Tuple[torch.Tensor, torch.Tensor]:
     """dM and dU of a loss whose gradient in Y is dY, at the X that idl::solve gave for M and U. What
     `gradient` does not ask for is empty."""
     U, dY, m = U.contiguous(), dY.contiguous(), len(U)
@@ -188,10 +188,15 @@ def adjoint(M: torch.Tensor, U: torch.Tensor, X: torch.Tensor, report: torch.Ten
     return dM, dU
 
 
-@adjoint.register_fake
-def _(M, U, X, report, dY, settings, gradient):
+def _fake_adjoint(M, U, X, report, dY, settings, gradient):
     return (torch.empty_like(M) if gradient & OF_PARAMETERS else M.new_empty(0),
             U.new_empty(U.shape) if gradient & OF_INPUTS else U.new_empty(0))
+
+
+solve = torch.library.custom_op("idl::solve", _solve, mutates_args=())
+solve.register_fake(_fake_solve)
+adjoint = torch.library.custom_op("idl::adjoint", _adjoint, mutates_args=())
+adjoint.register_fake(_fake_adjoint)
 
 
 def _setup(ctx, inputs, output):
@@ -202,11 +207,11 @@ def _setup(ctx, inputs, output):
     ctx.set_materialize_grads(False)
 
 
-def _backward(ctx, dY, _dX, _dreport):
+def _backward(ctx, dY, _dX, _dreport, function=adjoint):
     if dY is None:
         return None, None, None, None
     M, U, X, report = ctx.saved_tensors
-    dM, dU = adjoint(M, U, X, report, dY, ctx.settings, ctx.gradient)
+    dM, dU = function(M, U, X, report, dY, ctx.settings, ctx.gradient)
     return (dM if ctx.gradient & OF_PARAMETERS else None,
             dU if ctx.gradient & OF_INPUTS else None, None, None)
 
@@ -218,3 +223,26 @@ def _no_second_backward(ctx, *_):
 
 solve.register_autograd(_backward, setup_context=_setup)
 adjoint.register_autograd(_no_second_backward)
+
+
+class _Solve(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, M, U, settings, gradient):
+        output = _solve(M, U, settings, gradient)
+        _setup(ctx, (M, U, settings, gradient), output)
+        return output
+
+    @staticmethod
+    def backward(ctx, dY, dX, dreport):
+        # Where a graph of the backward pass is made, it is to hold the operator that refuses.
+        function = adjoint if torch.is_grad_enabled() else _adjoint
+        return _backward(ctx, dY, dX, dreport, function)
+
+
+def forward(M, U, settings, gradient):
+    """solve, by the shorter way where nobody looks on."""
+    if torch.compiler.is_compiling() or torch._C._len_torch_dispatch_stack() > 0:
+        return solve(M, U, settings, gradient)
+    if gradient == 0:
+        return _solve(M, U, settings, gradient)
+    return _Solve.apply(M, U, settings, gradient)

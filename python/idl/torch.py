@@ -105,7 +105,7 @@ class ImplicitLayer(torch.nn.Module):
         if torch.is_grad_enabled():
             gradient = (operators.OF_PARAMETERS * M.requires_grad
                         + operators.OF_INPUTS * U.requires_grad)
-        Y, _, self._report = operators.solve(M, U.reshape(-1, self.p), self.settings, gradient)
+        Y, _, self._report = operators.forward(M, U.reshape(-1, self.p), self.settings, gradient)
         return Y.reshape(*U.shape[:-1], self.q)
 
     @torch.no_grad()

@@ -120,6 +120,14 @@ class Layer(unittest.TestCase):
         found = torch.autograd.grad(layer(U.T).sum(), U)[0]
         torch.testing.assert_close(found, torch.autograd.grad(loop(layer, U.T).sum(), U)[0])
 
+    def test_the_operators_give_the_layers_bits(self):
+        layer = made(9, 4, 2)
+        U = torch.randn(5, 4, dtype=torch.float64, requires_grad=True)
+        weights = torch.randn(5, 2, dtype=torch.float64)
+        found = [torch.autograd.grad((Y * weights).sum(), [layer.M, U]) for Y in (
+            layer(U), idl._torch_operators.solve(layer.M, U, layer.settings, 3)[0])]
+        torch.testing.assert_close(*found, rtol=0, atol=0)
+
     def test_backward_passes_in_any_order_have_the_states_of_their_own(self):
         layer = made(9, 4, 2)
         Us = [torch.randn(m, 4, dtype=torch.float64, requires_grad=True) for m in (5, 5, 3, 5, 2, 1)]
@@ -192,9 +200,10 @@ class Training(unittest.TestCase):
     def test_double_backward_is_refused_with_a_text(self):
         layer = made(9, 4, 2)
         U = torch.randn(5, 4, dtype=torch.float64, requires_grad=True)
-        gradient, = torch.autograd.grad(layer(U).sum(), U, create_graph=True)
-        with self.assertRaisesRegex(NotImplementedError, "double backward"):
-            gradient.sum().backward()
+        for Y in (layer(U), idl._torch_operators.solve(layer.M, U, layer.settings, 3)[0]):
+            gradient, = torch.autograd.grad(Y.sum(), U, create_graph=True)
+            with self.assertRaisesRegex(NotImplementedError, "double backward"):
+                gradient.sum().backward()
 
 
 class InPyTorch(unittest.TestCase):
