@@ -4,5 +4,5 @@
 #   run.sh FILE LIBRARY
 set -euo pipefail
 PYTHONPATH=$(cd "$(dirname "$0")/.." && pwd)
-export PYTHONPATH PYTHONDONTWRITEBYTECODE=1 IDL_LIBRARY=$2
+export PYTHONPATH IDL_LIBRARY=$2
 exec "${IDL_TEST_PYTHON:-python3}" "$1"

@@ -101,8 +101,7 @@ class Runner:
     def __init__(self, arguments, folder):
         self.arguments = arguments
         self.folder = folder
-        self.environment = dict(os.environ, PYTHONPATH=str(HERE.parents[1] / "python"),
-                                PYTHONDONTWRITEBYTECODE="1")
+        self.environment = dict(os.environ, PYTHONPATH=str(HERE.parents[1] / "python"))
         # Documents call python3, the first of which on the PATH may lack NumPy.
         programs = folder / "bin"
         programs.mkdir()
