@@ -150,7 +150,7 @@ struct ProjectRowsL1 {
 /// The same for rows of which only some entries are stored; the others are 0 and stay so.
 template <class T>
 struct ProjectCsrRowsL1 {
-  CsrView<T> A;  ///< row_offsets are read, values written; capacity is nnz
+  CsrView<T> A;  ///< row_offsets are read, values written, columns may lack; capacity is nnz
   T radius = T(0);
   VectorView<std::int32_t> zeros{};  ///< of the stored entries
   T threshold = T(0);

@@ -89,6 +89,15 @@ TYPED_TEST(ProjectCsrRowsL1Test, RowsInsideAndOnTheBallKeepTheirBits) {
   EXPECT_EQ(this->fetch_vector(this->zeros_), (std::vector<std::int32_t>{0, 0, 2, 0, 1}));
 }
 
+TYPED_TEST(ProjectCsrRowsL1Test, NeedsNoColumns) {
+  using T = typename TypeParam::Scalar;
+  const Rows rows = this->random_rows({33, 0, 1, 400}, 1);
+  CsrView<T> A = this->csr(rows);
+  A.col_indices = nullptr;
+  this->run(ProjectCsrRowsL1<T>{.A = A, .radius = T(0.75)});
+  EXPECT_TRUE(same_bits(this->fetch_rows(A, rows), this->project(rows, 0.75)));
+}
+
 TYPED_TEST(ProjectCsrRowsL1Test, AgreesWithSortingForRowsOfAllLengths) {
   const std::vector<index_t> lengths = {0,  1,  2, 31,  32,   33, 0,  64,  65,
                                         96, 97, 1, 257, 1000, 5,  31, 1500};
