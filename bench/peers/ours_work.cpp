@@ -95,8 +95,8 @@ class SolveWork final : public CaseWork<T> {
                                               .X = X_,
                                               .activation = this->model_.options().activation},
                 resolve_automatic(this->solver_options_, this->context_.device(),
-                                  this->model_.options().well_posedness,
-                                  this->model_.shape().states, this->samples_)) {}
+                                  this->model_.options(), this->model_.shape().states,
+                                  this->samples_)) {}
 
   void run() override {
     solver_.launch();

@@ -60,8 +60,8 @@ struct BatchPass<T>::State {
         q(model_in.shape().outputs),
         XU(context_in, n + model_in.input_rows(), samples),
         Y(context_in, q, samples),
-        method(resolve_automatic(options.solver, context_in.device(),
-                                 model_in.options().well_posedness, n, samples)),
+        method(
+            resolve_automatic(options.solver, context_in.device(), model_in.options(), n, samples)),
         equilibrium(
             context_in,
             solver::EquilibriumProblem<T>{.A = structure->maps(model_in.M()).A,
@@ -91,6 +91,7 @@ struct BatchPass<T>::State {
   /// dM, and dU where it is asked for.
   Sequence gradient_sequence() {
     Sequence sequence = structure->gradient(VdY, XU, dM);
+    append(sequence, structure->factor_gradient(model->M(), VdY, XU, dM, inner));
     if (options.input_gradient)
       append(sequence, structure->input_gradient(model->M(), transposes, VdY, dU,
                                                  options.solver.batch_invariant));
@@ -105,6 +106,7 @@ struct BatchPass<T>::State {
     backend.run(Fill<T>{.Y = VdY});
     transposes = Vector<T>(*context, structure->transposed_values(options.input_gradient));
     const ModelMaps<T> maps = structure->maps(model->M(), transposes);
+    inner = Matrix<T>(*context, inner_rows(maps.A), samples);
     if (transposes.size() > 0)
       transpose = backend.compile(structure->transpose_steps(model->M(), transposes));
     adjoint.emplace(*context,
@@ -153,6 +155,7 @@ struct BatchPass<T>::State {
   Matrix<T> dM;
   Matrix<T> dU;
   Vector<T> transposes;  ///< the values of transposes, where these are stored
+  Matrix<T> inner;       ///< between the two products of A = LRᵀ
   SolverOptions method;  ///< those of the pass, with nothing automatic
   solver::FixedPointSolver<T> equilibrium;
   std::optional<solver::FixedPointSolver<T>> adjoint;

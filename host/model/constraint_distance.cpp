@@ -25,9 +25,11 @@ double row_distance(const WellPosedness& constraint, index_t i, const RowMagnitu
 
 std::string to_text(const ConstraintDistance& distance, const WellPosedness& constraint) {
   std::ostringstream text;
-  text << "|A|_inf is " << distance.inf_norm;
+  text << (distance.of_factors ? "the larger of |L|_inf and |R^T|_inf is " : "|A|_inf is ")
+       << distance.inf_norm;
   if (constraint.kind == WellPosednessKind::inf_norm_ball)
-    text << ", kappa is " << constraint.kappa;
+    text << ", kappa is " << constraint.kappa
+         << (distance.of_factors ? ", of which each may have the root" : "");
   text << ", and the projection onto " << to_string(constraint.kind) << " moves a row by up to "
        << distance.distance;
   return text.str();

@@ -4,9 +4,11 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <optional>
 #include <utility>
 #include <vector>
 
+#include "host/model/structure/low_rank.hpp"
 #include "idl/csr_matrix.hpp"
 #include "idl/matrix.hpp"
 #include "idl/model_description.hpp"
@@ -20,6 +22,13 @@ namespace idl {
 inline double rounding_of(const WellPosedness& constraint, index_t n, double epsilon) {
   if (constraint.kind != WellPosednessKind::inf_norm_ball) return 0.0;
   return 4.0 * (static_cast<double>(n) + 4.0) * epsilon * constraint.kappa;
+}
+
+/// The same of factors of this rank, where there is one.
+inline double rounding_of(const WellPosedness& constraint, index_t n, std::optional<index_t> rank,
+                          double epsilon) {
+  return rank ? rounding_of(of_factors(constraint), std::max(n, *rank), epsilon)
+              : rounding_of(constraint, n, epsilon);
 }
 
 /// A row of A: |A_ij| for the columns j that are stored, ascending.
@@ -49,18 +58,34 @@ ConstraintDistance distance_to(const WellPosedness& constraint, index_t n, doubl
   return result;
 }
 
-/// The rows of the n×n matrix with the entries at(i, j), i the row.
+/// The rows of a matrix with so many columns and the entries at(i, j), i the row.
 template <class At>
-auto dense_rows(index_t n, At at) {
-  return [n, at](index_t i, RowMagnitudes& row) {
-    const auto count = static_cast<std::size_t>(n);
+auto dense_rows(index_t cols, At at) {
+  return [cols, at](index_t i, RowMagnitudes& row) {
+    const auto count = static_cast<std::size_t>(cols);
     row.columns.resize(count);
     row.values.resize(count);
-    for (index_t j = 0; j < n; ++j) {
+    for (index_t j = 0; j < cols; ++j) {
       row.columns[static_cast<std::size_t>(j)] = j;
       row.values[static_cast<std::size_t>(j)] = std::abs(static_cast<double>(at(i, j)));
     }
   };
+}
+
+/// Of A = LRᵀ, whose factors have n rows and `rank` columns and the entries L(i, k) and R(i, k): by
+/// how much the projection moves a row of L or of Rᵀ.
+template <class EntryOfL, class EntryOfR>
+ConstraintDistance distance_of_factors(const WellPosedness& constraint, index_t n, index_t rank,
+                                       double epsilon, EntryOfL L, EntryOfR R) {
+  const WellPosedness each = of_factors(constraint);
+  ConstraintDistance result = distance_to(each, n, epsilon, dense_rows(rank, L));
+  const ConstraintDistance of_R = distance_to(
+      each, rank, epsilon, dense_rows(n, [R](index_t k, index_t i) { return R(i, k); }));
+  result.inf_norm = std::max(result.inf_norm, of_R.inf_norm);
+  result.distance = std::max(result.distance, of_R.distance);
+  result.rounding = rounding_of(constraint, n, rank, epsilon);
+  result.of_factors = true;
+  return result;
 }
 
 /// The rows of a matrix in compressed rows.

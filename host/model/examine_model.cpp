@@ -16,13 +16,14 @@ ModelExamination examine_model(const std::filesystem::path& path, const LoadOpti
   const std::vector<double> M = take_tensors<double>(file, model.prefix, layout);
   const auto zeros = std::count(M.begin(), M.end(), 0.0);
   const bool sparse_A = model.stored.contains("A");
-  result.type = file.at(model.prefix + (sparse_A ? "A.values" : "A")).type;
+  result.type = file.at(model.prefix + layout.tensors[0].name).type;
   result.parameters = static_cast<index_t>(M.size());
   const ModelShape& shape = model.shape;
   const double entries =
       static_cast<double>(shape.states + shape.outputs) *
       static_cast<double>(shape.states + shape.inputs + (model.options.bias ? 1 : 0));
-  result.density = static_cast<double>(result.parameters - zeros) / entries;
+  result.density = static_cast<double>(result.parameters - zeros) /
+                   (model.options.rank ? static_cast<double>(result.parameters) : entries);
   Context context(Device::cpu());
   if (sparse_A) {
     const CsrMatrix<double> A(
@@ -31,8 +32,11 @@ ModelExamination examine_model(const std::filesystem::path& path, const LoadOpti
     return result;
   }
   const Matrix<double> matrix = Matrix<double>::from_host(context, layout.rows, layout.cols, M);
-  result.well_posedness =
-      examine_well_posedness(context, layout.at("A").of(matrix.view()), model.options.activation);
+  const auto part = [&](const char* name) { return layout.at(name).of(matrix.view()); };
+  const Activation& activation = model.options.activation;
+  result.well_posedness = model.options.rank
+                              ? examine_well_posedness(context, part("L"), part("R"), activation)
+                              : examine_well_posedness(context, part("A"), activation);
   return result;
 }
 

@@ -90,10 +90,9 @@ ImplicitModel<T>::ImplicitModel(Context& context, ModelShape shape, ModelOptions
     : shape_(shape), options_(options) {
   validate(shape);
   validate(options);
-  *this = detail::Inside<ImplicitModel>::make(context, make_structure<T>(shape, options), shape,
-                                              options);
-  backend_of(context)->run(
-      FillRandom<T>{.A = M_, .seed = seed, .scale = 1.0 / static_cast<double>(shape.states)});
+  *this = detail::Inside<ImplicitModel>::make(context, make_structure<T>(context, shape, options),
+                                              shape, options);
+  backend_of(context)->run_in_order(structure_of(*this).random_parameters(M(), seed));
   project(context);
 }
 
@@ -158,6 +157,7 @@ template <class T>
 void ImplicitModel<T>::project(Context& context) {
   const Structure<T>& structure = structure_of(*this);
   Sequence steps = steps_of(structure.projection(options_.well_posedness, M()));
+  append(steps, steps_of(structure.projection_of_L(options_.well_posedness, M())));
   append(steps, structure.clear_unused(M()));
   backend_of(context)->run_in_order(steps);
 }

@@ -25,7 +25,7 @@ std::string refusal(const ModelDescription& model) {
   text << ": " << to_text(model.constraint, constraint)
        << ". Say what the model is by kappa (--kappa";
   if (constraint.kind == WellPosednessKind::inf_norm_ball && norm < 1.0)
-    text << ", at least " << norm;
+    text << ", at least " << (model.options.rank ? norm * norm : norm);
   text << ") or well_posedness (--well-posedness: inf_norm_ball, strictly_upper_triangular, none), "
           "here or in the file's metadata, or ask for the projection by project (--project)";
   return text.str();
@@ -51,15 +51,17 @@ ImplicitModel<T> take_model(Context& context, const io::Safetensors& file,
     loaded.project(context);
     return loaded;
   }
-  const auto matrix = [&](const auto& named) -> ModelMatrix<T> {
-    const auto& [name, size] = named;
-    if (model.stored.contains(name))
+  const auto dense = [&](const std::string& name, index_t rows, index_t cols) {
+    return Matrix<T>::from_host(
+        context, rows, cols, take_tensors<T>(file, model.prefix, layout_alone(name, rows, cols)));
+  };
+  const auto matrix = [&](const TensorSize& size) -> ModelMatrix<T> {
+    if (model.stored.contains(size.name))
       return CsrMatrix<T>(context,
-                          read_sparse<T>(file, model.prefix + name, size.first, size.second));
-    const ParameterLayout alone = {
-        size.first, size.second, {{name, 0, 0, size.first, size.second}}};
-    return Matrix<T>::from_host(context, size.first, size.second,
-                                take_tensors<T>(file, model.prefix, alone));
+                          read_sparse<T>(file, model.prefix + size.name, size.rows, size.cols));
+    if (size.rank)
+      return LowRankMatrix<T>{dense("L", size.rows, *size.rank), dense("R", size.cols, *size.rank)};
+    return dense(size.name, size.rows, size.cols);
   };
   const auto sizes = matrix_sizes(model.shape, model.options);
   ModelMatrices<T> matrices = {.A = matrix(sizes[0]), .B = matrix(sizes[1]), .C = matrix(sizes[2])};
@@ -75,9 +77,9 @@ std::pair<ImplicitModel<T>, ModelDescription> load_described_model(
   ImplicitModel<T> loaded = take_model<T>(context, file, model);
   ConstraintDistance& constraint = model.constraint;
   // Rounding to T may move a row's sum too.
-  constraint.rounding =
-      std::max(constraint.rounding, rounding_of(model.options.well_posedness, model.shape.states,
-                                                std::numeric_limits<T>::epsilon()));
+  constraint.rounding = std::max(
+      constraint.rounding, rounding_of(model.options.well_posedness, model.shape.states,
+                                       model.options.rank, std::numeric_limits<T>::epsilon()));
   if (constraint.outside() && !options.project) throw IoError(file.path, refusal(model));
   announce(context, file.path, model);
   if (constraint.outside())

@@ -9,6 +9,7 @@
 #include <type_traits>
 
 #include "host/model/constraint_distance.hpp"
+#include "host/model/low_rank_tensors.hpp"
 #include "host/model/model_file.hpp"
 #include "host/model/sparse_tensors.hpp"
 #include "host/model/structure/csr.hpp"
@@ -153,18 +154,20 @@ Activation activation_of(const io::Safetensors& file, const LoadOptions& given,
   return activation;
 }
 
-/// Tells the rows of A as they lie in the file.
+/// Tells the rows of A as they lie in the file; nothing where A = LRᵀ.
 using RowsOfA = std::function<void(index_t, RowMagnitudes&)>;
 
-RowsOfA dense_rows_of(const io::Array& A, index_t n) {
-  return dense_rows(n, [n, entries = A.as<double>()](index_t i, index_t j) {
-    return entries[static_cast<std::size_t>(i * n + j)];
-  });
+/// The entries (i, j) of a tensor.
+auto entries_of(const io::Array& array) {
+  return [cols = array.shape[1], entries = array.as<double>()](index_t i, index_t j) {
+    return entries[static_cast<std::size_t>(i * cols + j)];
+  };
 }
 
 /// Where nobody says what A is: strictly upper triangular, if it is, and if the usual ball could
 /// not hold it.
 WellPosednessKind kind_of_A(const RowsOfA& rows, index_t n, const Statements& statements) {
+  if (!rows) return statements.assume("well_posedness", WellPosednessKind::inf_norm_ball);
   const double epsilon = std::numeric_limits<float>::epsilon();
   const bool in_ball = !distance_to(WellPosedness::inf_norm_ball(), n, epsilon, rows).outside();
   const auto upper = WellPosedness::strictly_upper_triangular();
@@ -239,9 +242,10 @@ index_t inputs_of(const io::Safetensors& file, const std::string& prefix, bool b
 }
 
 /// The sizes by A, B and C. @throws IoError where one is missing or empty
-ModelShape shape_of(const io::Safetensors& file, const std::string& prefix, bool bias) {
-  const ModelShape shape{.states = rows_in_file(file, prefix + "A"),
-                         .inputs = inputs_of(file, prefix, bias),
+ModelShape shape_of(const io::Safetensors& file, const std::string& prefix,
+                    const ModelOptions& options) {
+  const ModelShape shape{.states = rows_in_file(file, prefix + (options.rank ? "L" : "A")),
+                         .inputs = inputs_of(file, prefix, options.bias),
                          .outputs = rows_in_file(file, prefix + "C")};
   if (shape.states < 1 || shape.inputs < 1 || shape.outputs < 1)
     throw IoError(file.path, "the model has " + std::to_string(shape.states) + " states, " +
@@ -267,6 +271,44 @@ bool no_D_of(const io::Safetensors& file, const LoadOptions& given, const std::s
   return no_D;
 }
 
+/// Checks the tensors of the matrices. @returns the rows of A
+RowsOfA check_matrices(const io::Safetensors& file, ModelDescription& model) {
+  RowsOfA rows;
+  for (const TensorSize& size : matrix_sizes(model.shape, model.options)) {
+    const std::string matrix = model.prefix + size.name;
+    const auto check = [&](const std::string& name, index_t row_count, index_t col_count) {
+      check_tensors(file, model.prefix, layout_alone(name, row_count, col_count));
+    };
+    if (is_sparse(file, matrix)) {
+      CsrArrays<double> arrays = read_sparse<double>(file, matrix, size.rows, size.cols);
+      model.stored[size.name] = static_cast<index_t>(arrays.values.size());
+      if (size.name == "A") rows = csr_rows(std::move(arrays));
+    } else if (size.rank) {
+      check("L", size.rows, *size.rank);
+      check("R", size.cols, *size.rank);
+    } else {
+      check(size.name, size.rows, size.cols);
+      if (size.name == "A") rows = dense_rows(size.cols, entries_of(file.at(matrix)));
+    }
+  }
+  return rows;
+}
+
+/// Where A lies, as it is in the file.
+ConstraintDistance distance_in_file(const io::Safetensors& file, const ModelDescription& model,
+                                    const RowsOfA& rows) {
+  const double epsilon =
+      file.at(model.prefix + model.layout().tensors[0].name).type == io::DataType::f64
+          ? std::numeric_limits<double>::epsilon()
+          : std::numeric_limits<float>::epsilon();
+  const WellPosedness& constraint = model.options.well_posedness;
+  const index_t n = model.shape.states;
+  if (!model.options.rank) return distance_to(constraint, n, epsilon, rows);
+  return distance_of_factors(constraint, n, *model.options.rank, epsilon,
+                             entries_of(file.at(model.prefix + "L")),
+                             entries_of(file.at(model.prefix + "R")));
+}
+
 }  // namespace
 
 std::string to_text(const Assumption& assumption) {
@@ -275,12 +317,10 @@ std::string to_text(const Assumption& assumption) {
 
 ParameterLayout ModelDescription::layout() const {
   if (stored.empty()) return layout_of(shape, options);
-  std::vector<TensorSize> sizes;
-  for (const auto& [name, size] : matrix_sizes(shape, options)) {
-    sizes.push_back({.rows = size.first, .cols = size.second});
-    if (const auto found = stored.find(name); found != stored.end())
-      sizes.back().stored = found->second;
-  }
+  std::vector<TensorSize> sizes = matrix_sizes(shape, options);
+  for (TensorSize& size : sizes)
+    if (const auto found = stored.find(size.name); found != stored.end())
+      size.stored = found->second;
   return sparse_layout(sizes);
 }
 
@@ -293,30 +333,19 @@ ModelDescription describe_model(const io::Safetensors& file, const LoadOptions& 
   model.options.activation = activation_of(file, given, statements);
   model.options.allow_unproven = given.allow_unproven;
   model.options.no_D = no_D_of(file, given, model.prefix, statements);
+  model.options.rank = rank_of(file, model.prefix);
   const std::optional<bool> bias = statements.of("bias", given.bias);
   model.options.bias = bias.value_or(false);
-  model.shape = shape_of(file, model.prefix, model.options.bias);
-  RowsOfA rows;
-  for (const auto& [name, size] : matrix_sizes(model.shape, model.options)) {
-    const std::string matrix = model.prefix + name;
-    if (!is_sparse(file, matrix)) continue;
-    CsrArrays<double> arrays = read_sparse<double>(file, matrix, size.first, size.second);
-    model.stored[name] = static_cast<index_t>(arrays.values.size());
-    if (name == "A") rows = csr_rows(std::move(arrays));
-  }
-  check_tensors(file, model.prefix, model.layout());
-
-  const index_t n = model.shape.states;
-  if (!rows) rows = dense_rows_of(file.at(model.prefix + "A"), n);
-  model.options.well_posedness = well_posedness_of(file, given, rows, n, statements);
+  model.shape = shape_of(file, model.prefix, model.options);
+  const RowsOfA rows = check_matrices(file, model);
+  model.options.well_posedness =
+      well_posedness_of(file, given, rows, model.shape.states, statements);
+  if (model.options.rank &&
+      model.options.well_posedness.kind == WellPosednessKind::strictly_upper_triangular)
+    throw IoError(file.path, "A is L R^T, which is not kept strictly upper triangular");
   if (!bias) statements.assume("bias", false);
   if (is_ours(file)) model.step = said<std::int64_t>(file, "step").value_or(0);
-  const bool is_double =
-      file.at(model.prefix + (model.stored.contains("A") ? "A.values" : "A")).type ==
-      io::DataType::f64;
-  const double epsilon =
-      is_double ? std::numeric_limits<double>::epsilon() : std::numeric_limits<float>::epsilon();
-  model.constraint = distance_to(model.options.well_posedness, n, epsilon, rows);
+  model.constraint = distance_in_file(file, model, rows);
   return model;
 }
 

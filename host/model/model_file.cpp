@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <vector>
 
 #include "host/io/checked_size.hpp"
@@ -155,10 +156,14 @@ ConstraintDistance distance_of(Context& context, const ImplicitModel<T>& model,
   if (model.is_sparse("A"))
     return distance_to(constraint, n, epsilon, csr_rows(download(context, model.csr("A"))));
   const ParameterLayout& layout = model.layout();
-  const ParameterTensor& A = layout.at("A");
-  return distance_to(constraint, n, epsilon, dense_rows(n, [&](index_t i, index_t j) {
-                       return M[entry_of(A, i, j, layout)];
-                     }));
+  const auto entries = [&](const char* name) {
+    return [&layout, &M, &tensor = layout.at(name)](index_t i, index_t j) {
+      return M[entry_of(tensor, i, j, layout)];
+    };
+  };
+  if (const std::optional<index_t> rank = model.options().rank)
+    return distance_of_factors(constraint, n, *rank, epsilon, entries("L"), entries("R"));
+  return distance_to(constraint, n, epsilon, dense_rows(n, entries("A")));
 }
 
 /// M as it is to be saved: feasible, also where parameters were changed since the last projection.

@@ -30,6 +30,11 @@ std::vector<T> take_tensors(const io::Safetensors& file, const std::string& pref
 void check_tensors(const io::Safetensors& file, const std::string& prefix,
                    const ParameterLayout& layout);
 
+/// Of one matrix of this name.
+inline ParameterLayout layout_alone(const std::string& name, index_t rows, index_t cols) {
+  return {rows, cols, {{name, 0, 0, rows, cols}}};
+}
+
 /// Adds the patterns of matrices in compressed rows, and what a reader needs of their sizes.
 template <class T>
 void put_patterns(Context& context, io::Safetensors& file, const ImplicitModel<T>& model);

@@ -3,7 +3,9 @@
 
 #include <array>
 #include <set>
+#include <string_view>
 
+#include "host/model/low_rank_tensors.hpp"
 #include "host/model/model_file.hpp"
 #include "host/model/sparse_tensors.hpp"
 
@@ -17,12 +19,14 @@ bool has_matrix(const io::Safetensors& file, const std::string& name) {
   return file.tensors.contains(name) || file.unread.contains(name) || is_sparse(file, name);
 }
 
-/// The names of `k_blocks` that the file lacks, each after `prefix`; "" where it has them all.
+/// The names of `k_blocks` that the file lacks, each after `prefix`; "" where it has them all, or
+/// L and R in the place of A.
 std::string missing(const io::Safetensors& file, const std::string& prefix) {
   std::string names;
-  for (const char* block : k_blocks)
-    if (!has_matrix(file, prefix + block))
-      names += (names.empty() ? "'" : ", '") + prefix + block + "'";
+  const bool low_rank = rank_of(file, prefix).has_value();
+  for (const std::string_view block : k_blocks)
+    if (!has_matrix(file, prefix + std::string(block)) && !(low_rank && block == "A"))
+      names += (names.empty() ? "'" : ", '") + prefix + std::string(block) + "'";
   return names;
 }
 
@@ -43,7 +47,8 @@ std::set<std::string> prefixes(const io::Safetensors& file) {
 }
 
 [[noreturn]] void refuse(const io::Safetensors& file, const std::string& prefix) {
-  throw IoError(file.path, "has no tensor " + missing(file, prefix) + "; a model has A (n, n), " +
+  throw IoError(file.path, "has no tensor " + missing(file, prefix) +
+                               "; a model has A (n, n), or L (n, r) and R (n, r), " +
                                "B (n, p), C (q, n), D (q, p), this file " + tensor_list(file, ""));
 }
 

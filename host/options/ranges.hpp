@@ -11,6 +11,8 @@ inline constexpr NumberRange k_not_negative = NumberRange::at_least(0);
 inline constexpr NumberRange k_positive_count = NumberRange::at_least(1);
 /// Sums of sizes must not overflow; the upper end is far above what any memory holds.
 inline constexpr NumberRange k_model_size = {.lowest = 1, .highest = 1099511627776.0};
+/// With 0 A is 0; above n it is any A, in more numbers than A has.
+inline constexpr NumberRange k_rank = {.lowest = 0, .highest = k_model_size.highest};
 inline constexpr NumberRange k_kappa = {
     .lowest = 0, .highest = 1, .lowest_excluded = true, .highest_excluded = true};
 inline constexpr NumberRange k_decay = {.lowest = 0, .highest = 1, .highest_excluded = true};

@@ -57,6 +57,12 @@ void validate(const ModelShape& shape) {
 void validate(const ModelOptions& options) {
   const std::string activation(to_string(options.activation.kind));
   check_number("alpha of the activation " + activation, options.activation.alpha, NumberRange{});
+  if (options.rank) {
+    check_number("rank", *options.rank, ranges::k_rank);
+    IDL_CHECK(options.well_posedness.kind != WellPosednessKind::strictly_upper_triangular,
+              "rank is " + std::to_string(*options.rank) +
+                  ", but A = L R^T is not kept strictly upper triangular");
+  }
   const double kappa = options.well_posedness.kappa;
   const bool ball = options.well_posedness.kind == WellPosednessKind::inf_norm_ball;
   check_number("kappa", kappa, ball ? ranges::k_kappa : NumberRange{});  // others do not use it

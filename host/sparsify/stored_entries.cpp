@@ -82,8 +82,14 @@ std::vector<double> magnitudes_of(const StoredEntries& entries, std::span<const 
 
 }  // namespace
 
+void check_prunable(const ModelOptions& options) {
+  IDL_CHECK(!options.rank, "A is L R^T of rank " + std::to_string(*options.rank) +
+                               ", which has no entries that could be kept or left out");
+}
+
 template <class T>
 std::vector<StoredEntries> stored_entries(Context& context, const ImplicitModel<T>& model) {
+  check_prunable(model.options());
   std::vector<StoredEntries> all;
   for (const ParameterTensor& tensor : model.layout().tensors) {
     const std::string matrix = tensor.name.substr(0, 1);

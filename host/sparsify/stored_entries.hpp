@@ -24,7 +24,10 @@ struct StoredEntries {
   std::vector<std::size_t> places{};  ///< in M, contiguous and column-major
 };
 
-/// Of the matrices of the model that there are.
+/// @throws InvalidArgument where A = LRᵀ, of which no entries are stored
+void check_prunable(const ModelOptions& options);
+
+/// Of the matrices of the model that there are. @throws as check_prunable
 template <class T>
 std::vector<StoredEntries> stored_entries(Context& context, const ImplicitModel<T>& model);
 

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 #include <numbers>
+#include <string>
 
 #include "host/backend_of.hpp"
 #include "host/model/structure/structure.hpp"
@@ -79,8 +80,9 @@ template <class T>
 Sequence update_steps(const OptimizerOptions& options, const Buffers<T>& buffers,
                       ImplicitModel<T>& model, ConstMatrixView<T> dM) {
   const Structure<T>& structure = structure_of(model);
-  UpdateParameters<T> step = {
-      .update = {}, .projection = structure.projection(model.options().well_posedness, model.M())};
+  const WellPosedness& constraint = model.options().well_posedness;
+  UpdateParameters<T> step = {.update = {},
+                              .projection = structure.projection(constraint, model.M())};
   Sequence prox;
   const index_t factors = factors_of(options.kind);
   const VectorView<T> threshold = buffers.schedule.range(factors, 1);
@@ -112,7 +114,8 @@ Sequence update_steps(const OptimizerOptions& options, const Buffers<T>& buffers
   }
   Sequence sequence = {step};
   append(sequence, prox);
-  append(sequence, structure_of(model).clear_unused(model.M()));
+  append(sequence, steps_of(structure.projection_of_L(constraint, model.M())));
+  append(sequence, structure.clear_unused(model.M()));
   return sequence;
 }
 
@@ -139,6 +142,9 @@ Optimizer<T>::Optimizer(Context& context, const ImplicitModel<T>& model,
                         const OptimizerOptions& options)
     : options_(options) {
   validate(options);
+  IDL_CHECK(options.prox == 0.0 || !model.options().rank,
+            "optimizer: prox is " + std::to_string(options.prox) +
+                ", but A is L R^T, whose entries are no parameters");
   const ConstMatrixView<T> M = model.M();
   first_ = Matrix<T>::zeros(context, M.rows, M.cols);
   if (options.kind != OptimizerKind::sgd) second_ = Matrix<T>::zeros(context, M.rows, M.cols);

@@ -10,6 +10,7 @@
 #include "host/model/non_finite.hpp"
 #include "host/options/validate.hpp"
 #include "host/sparsify/prune.hpp"
+#include "host/sparsify/stored_entries.hpp"
 #include "host/train/checkpoint.hpp"
 #include "host/train/metrics_log.hpp"
 #include "host/train/optimizer_program.hpp"
@@ -58,7 +59,8 @@ void check(const ImplicitModel<T>& model, const Dataset& data, const char* which
 }
 
 /// Pruning ends before the training does.
-void check_pruning(const TrainerOptions& options) {
+void check_pruning(const TrainerOptions& options, const ModelOptions& model) {
+  if (options.pruning.density < 1.0) check_prunable(model);
   IDL_CHECK(options.pruning.density >= 1.0 || options.pruning.epochs < options.epochs,
             "Trainer: pruning takes " + std::to_string(options.pruning.epochs) + " epochs of " +
                 std::to_string(options.epochs) + ", at least one must be left after it");
@@ -352,7 +354,7 @@ Trainer<T>::Trainer(Context& context, ImplicitModel<T>& model, const Dataset& tr
   if (test != nullptr) check(model, *test, "test");
   validate(options);
   check_steps(options, train.size());
-  check_pruning(options);
+  check_pruning(options, model.options());
   state_ = std::make_unique<State>(context, model, train, test, std::move(options));
 }
 template <class T>

@@ -58,6 +58,7 @@ std::string training_settings(const ImplicitModel<T>& model, const TrainerOption
   settings.add("seed", options.seed);
   for (const auto& [key, value] : model_metadata(model.options(), 0))
     if (key != "step") settings.add("model." + key, value);
+  if (const std::optional<index_t> rank = model.options().rank) settings.add("model.rank", *rank);
   // Only the cosine schedule looks ahead to the end.
   if (options.schedule.kind == ScheduleKind::cosine) settings.add("epochs", options.epochs);
   return settings.text();
@@ -78,7 +79,9 @@ void check_training_settings(const nlohmann::json& written, const std::string& w
   for (const auto& [key, value] : now.items()) compare(key);
   // What is written only where it is used; other keys that are unknown may be of a later version.
   for (const auto& [key, value] : written.items())
-    if (!now.contains(key) && (key == "prox" || key.rfind("pruning_", 0) == 0)) compare(key);
+    if (!now.contains(key) &&
+        (key == "prox" || key == "model.rank" || key.rfind("pruning_", 0) == 0))
+      compare(key);
   IDL_CHECK(differences.empty(), path + " cannot be resumed with other settings: " + differences);
 }
 

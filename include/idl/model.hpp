@@ -40,6 +40,10 @@ struct ModelOptions {
   bool no_D = false;
   /// Accept an activation and κ with L_φκ >= 1, where the iteration is not proved to converge.
   bool allow_unproven = false;
+  /// A = LRᵀ, whose n×r factors L and R are the parameters: this r. None: A itself is. The
+  /// constraint is ‖L‖∞ <= √κ and ‖Rᵀ‖∞ <= √κ, which make ‖A‖∞ <= κ; A is free with `none`, and
+  /// not strictly upper triangular.
+  std::optional<index_t> rank{};
 
   /// All the same.
   friend bool operator==(const ModelOptions&, const ModelOptions&) = default;
@@ -53,9 +57,23 @@ struct Prediction {
   SolveReport report;  ///< one entry per sample
 };
 
-/// A matrix of a model: with all of its entries, or in compressed rows.
+/// LRᵀ, whose entries are never made.
 template <class T>
-using ModelMatrix = std::variant<Matrix<T>, CsrMatrix<T>>;
+struct LowRankMatrix {
+  Matrix<T> L;  ///< rows×r
+  Matrix<T> R;  ///< cols×r
+
+  /// Those of L.
+  index_t rows() const { return L.rows(); }
+  /// The rows of R.
+  index_t cols() const { return R.rows(); }
+  /// Where the factors lie.
+  Device device() const { return L.device(); }
+};
+
+/// A matrix of a model: with all of its entries, in compressed rows, or, which A alone may be, LRᵀ.
+template <class T>
+using ModelMatrix = std::variant<Matrix<T>, CsrMatrix<T>, LowRankMatrix<T>>;
 
 /// What a model may be made of.
 template <class T>
@@ -70,23 +88,24 @@ struct ModelMatrices {
 /// Deep Learning", SIAM J. Math. Data Sci. 3(3), 2021).
 ///
 /// All parameters are one matrix M. Of a dense model it is [A B; C D], (n+q)×(n+p'), p' = p, or p+1
-/// with bias. Of a sparse model, in which some of A, B, C and D are in compressed rows, it is one
-/// column of what they store, and no array of n² elements is ever made. Reading is thread-safe;
-/// each thread uses a Context of its own on the device of the model.
+/// with bias. Of a sparse model, in which some of A, B, C and D are in compressed rows, and of a
+/// low-rank model, A = LRᵀ, it is one column of what they store, and no array of n² elements is
+/// ever made. Reading is thread-safe; each thread uses a Context of its own on the device of the
+/// model.
 template <class T>
 class IDL_EXPORT ImplicitModel {
  public:
-  /// Dense. Parameters drawn from N(0,1)/n by `seed` (the same bits on every device), then
-  /// projected.
+  /// Dense, or with options.rank of low rank. Parameters drawn from N(0,1)/n, those of L from
+  /// N(0,1)/r, by `seed` (the same bits on every device), then projected.
   /// @throws InvalidArgument (sizes < 1; κ outside (0,1); L_φκ >= 1 unless allowed), OutOfMemory
   ImplicitModel(Context& context, ModelShape shape, ModelOptions options = {},
                 std::uint64_t seed = 0);
   /// Of copies of these matrices on the context's device, A projected; options.no_D says that there
-  /// is no D. Which entries of compressed rows are stored stays as it is, also where training makes
-  /// some of them zero.
+  /// is no D, and options.rank becomes that of A = LRᵀ. Which entries of compressed rows are stored
+  /// stays as it is, also where training makes some of them zero.
   /// @throws InvalidArgument (as above; sizes that do not fit each other; another device; an entry
-  /// of a sparse A stored on or below the diagonal where A is to be strictly upper triangular),
-  /// OutOfMemory
+  /// of a sparse A stored on or below the diagonal where A is to be strictly upper triangular;
+  /// LRᵀ in the place of B, C or D; another options.rank), OutOfMemory
   ImplicitModel(Context& context, const ModelMatrices<T>& matrices, ModelOptions options = {});
   /// Dense, with the caller's memory for its parameters: M is (n+q)×(n+p'). Nothing is copied and
   /// nothing projected; with no_D the block of D counts for nothing. The memory outlives the model
@@ -106,14 +125,14 @@ class IDL_EXPORT ImplicitModel {
   /// p' = inputs, plus one with bias.
   index_t input_rows() const { return shape_.inputs + (options_.bias ? 1 : 0); }
   /// The tensors that the model's file has, and where they lie in M: A, B, C and (unless no_D) D,
-  /// or "A.values", ... of those in compressed rows.
+  /// or "A.values", ... of those in compressed rows, or L and R in the place of A.
   const ParameterLayout& layout() const;
   /// Whether this one of "A", "B", "C" and "D" is in compressed rows.
   bool is_sparse(std::string_view matrix) const;
 
   /// All parameters. Whoever changes them calls project() afterwards.
   MatrixView<T> M() { return M_; }
-  /// n×n. @throws InvalidArgument where it is in compressed rows
+  /// n×n. @throws InvalidArgument where it is in compressed rows or LRᵀ
   MatrixView<T> A() { return dense("A").of(M()); }
   /// n×p'. @throws InvalidArgument where it is in compressed rows
   MatrixView<T> B() { return dense("B").of(M()); }
@@ -121,6 +140,10 @@ class IDL_EXPORT ImplicitModel {
   MatrixView<T> C() { return dense("C").of(M()); }
   /// q×p'. @throws InvalidArgument where it is in compressed rows, or a sparse model has none
   MatrixView<T> D() { return dense("D").of(M()); }
+  /// n×r. @throws InvalidArgument where A is not LRᵀ
+  MatrixView<T> L() { return dense("L").of(M()); }
+  /// n×r. @throws InvalidArgument where A is not LRᵀ
+  MatrixView<T> R() { return dense("R").of(M()); }
   /// All parameters, read-only.
   ConstMatrixView<T> M() const { return M_; }
   /// As A(), read-only.
@@ -131,6 +154,10 @@ class IDL_EXPORT ImplicitModel {
   ConstMatrixView<T> C() const { return dense("C").of(M()); }
   /// As D(), read-only.
   ConstMatrixView<T> D() const { return dense("D").of(M()); }
+  /// As L(), read-only.
+  ConstMatrixView<T> L() const { return dense("L").of(M()); }
+  /// As R(), read-only.
+  ConstMatrixView<T> R() const { return dense("R").of(M()); }
   /// "A", "B", "C" or "D" in compressed rows; its values are a part of M.
   /// @throws InvalidArgument where it is not in compressed rows
   ConstCsrView<T> csr(std::string_view matrix) const;

@@ -34,6 +34,8 @@ struct ConstraintDistance {
   double inf_norm = 0;  ///< ‖A‖∞
   double distance = 0;  ///< ‖A − P(A)‖∞: by how much projecting would move a row at most
   double rounding = 0;  ///< so much of it may be the rounding of a row's sum
+  /// A = LRᵀ: inf_norm is the larger of ‖L‖∞ and ‖Rᵀ‖∞, and the rows are theirs.
+  bool of_factors = false;
 
   /// Whether A is not in the set, by more than rounding.
   bool outside() const { return distance > rounding; }
@@ -68,9 +70,10 @@ IDL_EXPORT std::pair<ImplicitModel<T>, ModelDescription> load_described_model(
 struct ModelExamination {
   ModelDescription description{};         ///< what it is
   io::DataType type = io::DataType::f32;  ///< of the elements of A in the file; f16 counts as f32
-  /// Entries of M = [A B; C D], (n+q)·(n+p'), or those that a sparse model stores.
+  /// Entries of M = [A B; C D], (n+q)·(n+p'), or those that a sparse or low-rank model stores.
   index_t parameters = 0;
-  double density = 0;                    ///< share of the entries of [A B; C D] that are not zero
+  /// Share of the entries of [A B; C D] that are not zero; where A = LRᵀ, of the parameters.
+  double density = 0;
   WellPosednessReport well_posedness{};  ///< of A as it lies in the file
 };
 

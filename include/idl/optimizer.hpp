@@ -62,7 +62,7 @@ struct Schedule {
 template <class T>
 class IDL_EXPORT Optimizer {
  public:
-  /// @throws InvalidArgument naming the option that is not finite or out of its range
+  /// @throws InvalidArgument naming the option: not finite, out of its range, prox where A = LRᵀ
   Optimizer(Context& context, const ImplicitModel<T>& model, const OptimizerOptions& options);
 
   /// As given to the constructor.

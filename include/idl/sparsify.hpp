@@ -62,14 +62,14 @@ struct PruningOptions {
 /// The model with the chosen entries of the chosen matrices in compressed rows, the others as they
 /// are. Equal magnitudes are kept in the order of rows, then columns. A stored entry of a model
 /// that is sparse already is kept or dropped; none is added.
-/// @throws InvalidArgument (numbers out of their range), NotFinite (an entry is NaN or infinite),
-/// OutOfMemory
+/// @throws InvalidArgument (numbers out of their range, A = LRᵀ), NotFinite (an entry is NaN or
+/// infinite), OutOfMemory
 template <class T>
 IDL_EXPORT ImplicitModel<T> sparsify(Context& context, const ImplicitModel<T>& model,
                                      const SparsifyOptions& options);
 
 /// The model without the stored entries that are zero, which projections and proximal steps make.
-/// Its matrices in compressed rows stay such. @throws OutOfMemory
+/// Its matrices in compressed rows stay such. @throws InvalidArgument (A = LRᵀ), OutOfMemory
 template <class T>
 IDL_EXPORT ImplicitModel<T> compact(Context& context, const ImplicitModel<T>& model);
 
@@ -94,8 +94,8 @@ struct PruningBound {
 /// solve has no certificate: of all where L_φ‖A‖∞ >= 1 and nothing else proves the model
 /// well-posed, and of those that are not finite.
 /// Source: El Ghaoui et al. 2021, Theorem 5.1, with the resolvent of the pruned matrix.
-/// @throws InvalidArgument (the two differ in shape, activation or bias; U has other rows; another
-/// device), OutOfMemory
+/// @throws InvalidArgument (the two differ in shape, activation or bias; A = LRᵀ; U has other rows;
+/// another device), OutOfMemory
 template <class T>
 IDL_EXPORT PruningBound pruning_bound(Context& context, const ImplicitModel<T>& model,
                                       const ImplicitModel<T>& pruned,
@@ -118,7 +118,7 @@ struct ReducedModel {
 ///  - inputs that nothing reads.
 /// One state and one input stay in any case. All other parameters keep their bits. An entry that is
 /// stored and zero counts as none. Answers stay the same up to rounding; the inputs of the smaller
-/// model are the rows kept_inputs of U. @throws OutOfMemory
+/// model are the rows kept_inputs of U. @throws InvalidArgument (A = LRᵀ), OutOfMemory
 template <class T>
 IDL_EXPORT ReducedModel<T> remove_dead(Context& context, const ImplicitModel<T>& model);
 

@@ -81,5 +81,12 @@ IDL_EXPORT WellPosednessReport examine_well_posedness(Context& context, ConstMat
 template <class T>
 IDL_EXPORT WellPosednessReport examine_well_posedness(Context& context, ConstCsrView<T> A,
                                                       const Activation& activation);
+/// The same of A = LRᵀ by |L||R|ᵀ, whose norm and λ_pf bound those of A: well posed where
+/// L_φ λ_pf(|R|ᵀ|L|) < 1. The density is that of L and R. Takes the memory of L and R.
+/// @param L, R  n×r both
+template <class T>
+IDL_EXPORT WellPosednessReport examine_well_posedness(Context& context, ConstMatrixView<T> L,
+                                                      ConstMatrixView<T> R,
+                                                      const Activation& activation);
 
 }  // namespace idl

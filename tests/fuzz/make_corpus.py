@@ -256,6 +256,51 @@ def sparse_model_files():
         yield "bad_sparse_inputs_" + inputs, all_sparse(inputs=inputs)
 
 
+def low_rank_model_files():
+    rest = with_changes(blocks(), A=None)
+
+    def factor(shape=(STATES, 2), value=0.125):
+        return ("F32", list(shape), floats(*([value] * (shape[0] * shape[1]))))
+
+    def with_factors(metadata=MODEL_METADATA, **changes):
+        return safetensors(with_changes({"L": factor(), "R": factor(), **rest}, **changes), metadata)
+
+    yield "valid_low_rank", with_factors()
+    yield "valid_low_rank_no_metadata", with_factors(None)
+    yield "valid_low_rank_projected", with_factors(L=factor(value=3e38), R=factor(value=-3e38))
+    yield "valid_low_rank_above_n", with_factors(L=factor((STATES, 7)), R=factor((STATES, 7)))
+    yield "valid_low_rank_0", with_factors(L=("F32", [STATES, 0], b""), R=("F32", [STATES, 0], b""))
+    yield "valid_low_rank_free", with_factors({**MODEL_METADATA, "well_posedness": "none"}, L=factor(value=1e30))
+    yield "valid_low_rank_sparse_B", with_factors(B=None, **compressed("B", [{0: 1}, {2: 1}]))
+    yield "valid_low_rank_prefix", safetensors(
+        {"net." + name: array for name, array in {"L": factor(), "R": factor(), **rest}.items()}
+    )
+    yield "bad_low_rank_triangle", with_factors({**MODEL_METADATA, "well_posedness": "strictly_upper_triangular"})
+    yield "bad_low_rank_and_dense", with_factors(A=blocks()["A"])
+    yield "bad_low_rank_and_sparse", with_factors(**compressed("A", [{1: 0.5}, {}]))
+    yield "bad_low_rank_no_L", with_factors(L=None)
+    yield "bad_low_rank_no_R", with_factors(R=None)
+    for name, array in {
+        "flat": ("F32", [4], floats(0, 0, 0, 0)),
+        "oblong": factor((STATES, 3)),
+        "short": factor((1, 2)),
+        "turned": factor((4, 1)),
+        "nan": factor(value=float("nan")),
+        "infinite": ("F64", [2, 2], doubles(0, 0, 0, float("inf"))),
+        "double_for_float": ("F64", [2, 2], doubles(0, 1e300, 0, 0)),
+        "integers": ("I32", [2, 2], bytes(16)),
+        "unread": ("F8_E5M2", [2, 2], bytes(4)),
+    }.items():
+        yield "bad_low_rank_L_" + name, with_factors(L=array)
+        yield "bad_low_rank_R_" + name, with_factors(R=array)
+    # Factors without elements cost nothing in the file, but a model of these sizes would.
+    for size in [2**20, 2**31, 2**40, 2**62, 2**63 - 1]:
+        tall = ("F32", [size, 0], b"")
+        yield f"bad_low_rank_states_{size:x}", with_factors(L=tall, R=tall)
+        yield f"bad_low_rank_sizes_{size:x}", with_factors(L=tall, R=tall, B=("F32", [0, size], b""), C=tall)
+        yield f"bad_low_rank_rank_{size:x}", with_factors(L=("F32", [0, size], b""), R=("F32", [0, size], b""))
+
+
 def model_files():
     good = safetensors(blocks(), MODEL_METADATA)
     yield "valid_f32", good
@@ -318,6 +363,7 @@ def model_files():
     }.items():
         yield "bad_metadata_" + key, safetensors(blocks(), {**MODEL_METADATA, key: value})
     yield from sparse_model_files()
+    yield from low_rank_model_files()
     yield "bad_metadata_kappa_nan", safetensors(blocks(), {**MODEL_METADATA, "kappa": "nan"})
     yield "bad_metadata_alpha_infinite", safetensors(
         blocks(), {**MODEL_METADATA, "activation": "leaky_relu", "alpha": "inf"}
@@ -432,6 +478,8 @@ def checkpoint_files():
         "length_float": {"metrics_length": 1e30},
     }.items():
         yield "bad_position_" + name, position(**changes)
+    factors = {name: ("F32", [STATES, 1], floats(0, 0)) for name in ("L", "R")}
+    yield "bad_low_rank_model", checkpoint(tensors={"A": None, **factors})
     yield "bad_no_moment", checkpoint(tensors={"second_moment.B": None})
     yield "bad_moment_shape", checkpoint(tensors={"first_moment.A": ("F32", [4, 1], floats(1, 1, 1, 1))})
     yield "bad_moment_nan", checkpoint(tensors={"first_moment.A": ("F32", [2, 2], floats(float("nan"), 1, 1, 1))})

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
-// A sparse model never makes an array of n² elements, not even of bits.
+// Sparse and low-rank models never make an array of n² elements, not even of bits.
 #include <gtest/gtest.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <fstream>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "idl/batch_pass.hpp"
@@ -45,14 +46,8 @@ CsrMatrix<float> random_csr(Context& context, index_t rows, index_t cols, float 
   return {context, arrays};
 }
 
-/// A step of training, and all that is done with a model; status 0 if it went well.
-int live(const std::filesystem::path& folder) {
-  Context context({.device = Device::cpu(), .threads = 1});
-  const ModelMatrices<float> matrices = {.A = random_csr(context, k_states, k_states, 0.5F),
-                                         .B = random_csr(context, k_states, 30, 0.5F),
-                                         .C = random_csr(context, 10, k_states, 0.5F),
-                                         .D = random_csr(context, 10, 30, 0.5F)};
-  ImplicitModel<float> model(context, matrices);
+/// A step of training; 0 if it went well.
+int train(Context& context, ImplicitModel<float>& model) {
   Optimizer<float> optimizer(context, model, OptimizerOptions{});
   BatchPass<float> pass(context, model, 4);
   const std::vector<float> U(30 * 4, 0.5F);
@@ -62,6 +57,18 @@ int live(const std::filesystem::path& folder) {
   upload<float>(context, dY, pass.dY());
   if (!pass.backward().all_converged()) return 2;
   optimizer.step(context, model, pass.dM());
+  return 0;
+}
+
+/// A step of training, and all that is done with a model; status 0 if it went well.
+int live_sparse(const std::filesystem::path& folder) {
+  Context context({.device = Device::cpu(), .threads = 1});
+  const ModelMatrices<float> matrices = {.A = random_csr(context, k_states, k_states, 0.5F),
+                                         .B = random_csr(context, k_states, 30, 0.5F),
+                                         .C = random_csr(context, 10, k_states, 0.5F),
+                                         .D = random_csr(context, 10, 30, 0.5F)};
+  ImplicitModel<float> model(context, matrices);
+  if (const int status = train(context, model); status != 0) return status;
   const auto smaller = sparsify(context, compact(context, model), {.density = 2e-5});
   save_model(context, smaller, folder / "model.safetensors");
   const auto examined = examine_model(folder / "model.safetensors");
@@ -70,7 +77,21 @@ int live(const std::filesystem::path& folder) {
   return loaded.csr("A").nnz == smaller.csr("A").nnz ? 0 : 4;
 }
 
-TEST(SparseMemory, OfAWholeLifeIsFarBelowNSquared) {
+/// The same of a low-rank model.
+int live_low_rank(const std::filesystem::path& folder) {
+  Context context({.device = Device::cpu(), .threads = 1});
+  ImplicitModel<float> model(context, {.states = k_states, .inputs = 30, .outputs = 10},
+                             {.rank = 2});
+  if (const int status = train(context, model); status != 0) return status;
+  save_model(context, model, folder / "model.safetensors");
+  const auto examined = examine_model(folder / "model.safetensors");
+  if (!examined.well_posedness.well_posed()) return 3;
+  const auto loaded = load_model<float>(context, folder / "model.safetensors");
+  return download(context, loaded.L()) == download(context, std::as_const(model).L()) ? 0 : 4;
+}
+
+/// In a process of its own, whose memory is measured.
+void expect_little_memory(int (*live)(const std::filesystem::path&)) {
   const TemporaryFolder folder;
   const long before = peak_mib();
   ASSERT_GT(before, 0);
@@ -85,6 +106,11 @@ TEST(SparseMemory, OfAWholeLifeIsFarBelowNSquared) {
   ASSERT_EQ(waitpid(child, &status, 0), child);
   EXPECT_TRUE(WIFEXITED(status));
   EXPECT_EQ(WEXITSTATUS(status), 0) << "100: it took more than 400 MiB";
+}
+
+TEST(SparseMemory, OfAWholeLifeIsFarBelowNSquared) { expect_little_memory(live_sparse); }
+TEST(SparseMemory, OfAWholeLifeIsFarBelowNSquaredWhereAIsOfLowRank) {
+  expect_little_memory(live_low_rank);
 }
 
 }  // namespace

@@ -12,7 +12,10 @@ constexpr std::array<const char*, 4> k_names = {"A", "B", "C", "D"};
 std::vector<TensorSize> sizes_of(const std::vector<TensorStorage>& tensors) {
   std::vector<TensorSize> sizes;
   for (const TensorStorage& storage : tensors) {
-    sizes.push_back({.rows = storage.rows, .cols = storage.cols});
+    sizes.push_back({.name = k_names[sizes.size()],
+                     .rows = storage.rows,
+                     .cols = storage.cols,
+                     .rank = storage.rank});
     if (storage.pattern) sizes.back().stored = storage.pattern->nnz();
   }
   return sizes;
@@ -20,35 +23,38 @@ std::vector<TensorSize> sizes_of(const std::vector<TensorStorage>& tensors) {
 
 }  // namespace
 
-std::vector<std::pair<std::string, std::pair<index_t, index_t>>> matrix_sizes(
-    const ModelShape& shape, const ModelOptions& options) {
+std::vector<TensorSize> matrix_sizes(const ModelShape& shape, const ModelOptions& options) {
   const index_t n = shape.states;
   const index_t p = shape.inputs + (options.bias ? 1 : 0);
   const index_t q = shape.outputs;
-  std::vector<std::pair<std::string, std::pair<index_t, index_t>>> sizes = {
-      {"A", {n, n}}, {"B", {n, p}}, {"C", {q, n}}};
-  if (!options.no_D) sizes.push_back({"D", {q, p}});
+  std::vector<TensorSize> sizes = {{.name = "A", .rows = n, .cols = n, .rank = options.rank},
+                                   {.name = "B", .rows = n, .cols = p},
+                                   {.name = "C", .rows = q, .cols = n}};
+  if (!options.no_D) sizes.push_back({.name = "D", .rows = q, .cols = p});
   return sizes;
 }
 
 ParameterLayout sparse_layout(const std::vector<TensorSize>& sizes) {
   ParameterLayout layout = {.rows = 0, .cols = 1, .tensors = {}};
-  for (std::size_t k = 0; k < sizes.size(); ++k) {
-    const TensorSize& size = sizes[k];
-    ParameterTensor tensor = {.name = k_names[k], .row = layout.rows};
+  const auto add = [&layout](const std::string& name, index_t rows, index_t cols) {
+    layout.tensors.push_back(
+        {.name = name, .row = layout.rows, .rows = rows, .cols = cols, .ld = rows});
+    layout.rows += rows * cols;
+  };
+  for (const TensorSize& size : sizes) {
     if (size.stored) {
-      tensor.name += ".values";
-      tensor.rows = *size.stored;
-      tensor.cols = 1;
-      tensor.is_vector = true;
-      layout.rows += tensor.rows;
+      layout.tensors.push_back({.name = size.name + ".values",
+                                .row = layout.rows,
+                                .rows = *size.stored,
+                                .cols = 1,
+                                .is_vector = true});
+      layout.rows += *size.stored;
+    } else if (size.rank) {
+      add("L", size.rows, *size.rank);
+      add("R", size.cols, *size.rank);
     } else {
-      tensor.rows = size.rows;
-      tensor.cols = size.cols;
-      tensor.ld = size.rows;
-      layout.rows += tensor.rows * tensor.cols;
+      add(size.name, size.rows, size.cols);
     }
-    layout.tensors.push_back(std::move(tensor));
   }
   return layout;
 }
@@ -70,30 +76,35 @@ CsrStructure<T>::CsrStructure(std::vector<TensorStorage> tensors)
 }
 
 template <class T>
-std::shared_ptr<const Structure<T>> CsrStructure<T>::clone(Context& context) const {
+std::vector<TensorStorage> CsrStructure<T>::storage_on(Context& context) const {
   std::vector<TensorStorage> tensors;
   for (const TensorStorage& storage : tensors_) {
-    tensors.push_back({.rows = storage.rows, .cols = storage.cols});
+    tensors.push_back({.rows = storage.rows, .cols = storage.cols, .rank = storage.rank});
     if (storage.pattern) tensors.back().pattern = storage.pattern->clone(context);
   }
-  return std::make_shared<CsrStructure>(std::move(tensors));
+  return tensors;
+}
+
+template <class T>
+std::shared_ptr<const Structure<T>> CsrStructure<T>::clone(Context& context) const {
+  return std::make_shared<CsrStructure>(storage_on(context));
 }
 
 template <class T>
 LinearMap<T> CsrStructure<T>::map(std::size_t k, ConstMatrixView<T> M,
                                   VectorView<T> transposes) const {
-  const ConstMatrixView<T> tensor = this->layout().tensors[k].of(M);
-  if (!tensors_[k].pattern) return DenseMap<T>{tensor};
+  const ConstMatrixView<T> stored = tensor(k).of(M);
+  if (!tensors_[k].pattern) return DenseMap<T>{stored};
   const SparsePattern& pattern = *tensors_[k].pattern;
   // Without their values transposes are none to multiply by.
   return has_transpose(k, transposes.size)
-             ? pattern.map(tensor.data, transposes.data + transposed_at_[k])
-             : CsrMap<T>{.A = pattern.with(tensor.data), .longest_row = pattern.longest_row()};
+             ? pattern.map(stored.data, transposes.data + transposed_at_[k])
+             : CsrMap<T>{.A = pattern.with(stored.data), .longest_row = pattern.longest_row()};
 }
 
 template <class T>
 ModelMaps<T> CsrStructure<T>::maps(ConstMatrixView<T> M, VectorView<T> transposes) const {
-  ModelMaps<T> maps = {map(0, M, transposes), map(1, M, transposes), map(2, M, transposes)};
+  ModelMaps<T> maps = {state_map(M, transposes), map(1, M, transposes), map(2, M, transposes)};
   if (tensors_.size() > 3) maps.D = map(3, M, transposes);
   return maps;
 }
@@ -104,7 +115,7 @@ Sequence CsrStructure<T>::transpose_steps(ConstMatrixView<T> M, VectorView<T> tr
   for (std::size_t k = 0; k < tensors_.size(); ++k) {
     if (!has_transpose(k, transposes.size)) continue;
     const SparsePattern& pattern = *tensors_[k].pattern;
-    const ConstMatrixView<T> values = this->layout().tensors[k].of(M);
+    const ConstMatrixView<T> values = tensor(k).of(M);
     sequence.push_back(GatherElements<T>{.from = {values.data, pattern.nnz(), values.device},
                                          .indices = pattern.permutation(),
                                          .to = transposes.range(transposed_at_[k], pattern.nnz())});
@@ -115,13 +126,19 @@ Sequence CsrStructure<T>::transpose_steps(ConstMatrixView<T> M, VectorView<T> tr
 template <class T>
 Sequence CsrStructure<T>::gradient(ConstMatrixView<T> VdY, ConstMatrixView<T> XU,
                                    MatrixView<T> dM) const {
+  return gradient_from(0, VdY, XU, dM);
+}
+
+template <class T>
+Sequence CsrStructure<T>::gradient_from(std::size_t first, ConstMatrixView<T> VdY,
+                                        ConstMatrixView<T> XU, MatrixView<T> dM) const {
   const index_t n = tensors_[0].rows;
   Sequence sequence;
-  for (std::size_t k = 0; k < tensors_.size(); ++k) {
+  for (std::size_t k = first; k < tensors_.size(); ++k) {
     const TensorStorage& storage = tensors_[k];
     const ConstMatrixView<T> left = VdY.row_range(k < 2 ? 0 : n, storage.rows);
     const ConstMatrixView<T> right = XU.row_range(k % 2 == 0 ? 0 : n, storage.cols);
-    const MatrixView<T> gradient = this->layout().tensors[k].of(dM);
+    const MatrixView<T> gradient = tensor(k).of(dM);
     if (storage.pattern)
       sequence.push_back(
           Sddmm<T>{.V = left, .X = right, .P = storage.pattern->writable(gradient.data)});
@@ -133,7 +150,7 @@ Sequence CsrStructure<T>::gradient(ConstMatrixView<T> VdY, ConstMatrixView<T> XU
 
 template <class T>
 Projection<T> CsrStructure<T>::projection(const WellPosedness& constraint, MatrixView<T> M) const {
-  const MatrixView<T> A = this->layout().tensors[0].of(M);
+  const MatrixView<T> A = tensor(0).of(M);
   if (!tensors_[0].pattern) return projection_of(constraint, A);
   return projection_of(constraint, tensors_[0].pattern->writable(A.data));
 }

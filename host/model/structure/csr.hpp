@@ -13,18 +13,21 @@
 
 namespace idl {
 
-/// Of a matrix of a model: how many entries are stored, where these are not all.
+/// Of a matrix of a model: how many entries are stored, where these are not all, or its rank, where
+/// it is LRᵀ, which A alone may be.
 struct TensorSize {
+  std::string name;
   index_t rows = 0;
   index_t cols = 0;
   std::optional<index_t> stored{};
+  std::optional<index_t> rank{};
 };
 
-/// "A", "B", "C" and, unless there is none, "D" with their rows and columns.
-std::vector<std::pair<std::string, std::pair<index_t, index_t>>> matrix_sizes(
-    const ModelShape& shape, const ModelOptions& options);
+/// "A", "B", "C" and, unless there is none, "D", A with its rank, where the options have one.
+std::vector<TensorSize> matrix_sizes(const ModelShape& shape, const ModelOptions& options);
 
-/// The layout of A, B, C and, unless there is none, D of these sizes, one after the other.
+/// The layout of A, or L and R, B, C and, unless there is none, D of these sizes, one after the
+/// other.
 ParameterLayout sparse_layout(const std::vector<TensorSize>& sizes);
 
 /// What is known of a matrix of a model before its values: its sizes, and which entries are stored,
@@ -33,12 +36,13 @@ struct TensorStorage {
   index_t rows = 0;
   index_t cols = 0;
   std::optional<SparsePattern> pattern{};
+  std::optional<index_t> rank{};  ///< as TensorSize has it
 };
 
 /// Of A, B, C and D each in compressed rows or with all entries. The parameters are one column, M:
 /// the stored values of the tensors one after the other.
 template <class T>
-class CsrStructure final : public Structure<T> {
+class CsrStructure : public Structure<T> {
  public:
   /// A, B, C and, unless there is none, D.
   explicit CsrStructure(std::vector<TensorStorage> tensors);
@@ -54,7 +58,22 @@ class CsrStructure final : public Structure<T> {
   Projection<T> projection(const WellPosedness& constraint, MatrixView<T> M) const override;
   const SparsePattern* pattern(std::string_view tensor) const override;
 
+ protected:
+  /// What the constructor was given, where the context works.
+  std::vector<TensorStorage> storage_on(Context& context) const;
+  /// The gradient of the matrices from this one on.
+  Sequence gradient_from(std::size_t first, ConstMatrixView<T> VdY, ConstMatrixView<T> XU,
+                         MatrixView<T> dM) const;
+  virtual LinearMap<T> state_map(ConstMatrixView<T> M, VectorView<T> transposes) const {
+    return map(0, M, transposes);
+  }
+
  private:
+  /// That of matrix k; there may be two in the place of A.
+  const ParameterTensor& tensor(std::size_t k) const {
+    const auto& all = this->layout().tensors;
+    return all[all.size() - tensors_.size() + k];
+  }
   /// Whether the transpose of tensor k is stored, and among these values.
   bool has_transpose(std::size_t k, index_t values) const {
     const auto& pattern = tensors_[k].pattern;

@@ -3,6 +3,7 @@
 
 #include <cmath>
 
+#include "host/model/structure/low_rank.hpp"
 #include "host/model/structure/strictly_upper.hpp"
 #include "host/options/validate.hpp"
 
@@ -19,6 +20,7 @@ T rounded_down(double kappa) {
 }  // namespace
 
 ParameterLayout layout_of(const ModelShape& shape, const ModelOptions& options) {
+  if (options.rank) return sparse_layout(matrix_sizes(shape, options));
   const index_t n = shape.states;
   const index_t q = shape.outputs;
   const index_t p = shape.inputs + (options.bias ? 1 : 0);
@@ -29,8 +31,14 @@ ParameterLayout layout_of(const ModelShape& shape, const ModelOptions& options) 
 }
 
 template <class T>
-std::shared_ptr<const Structure<T>> make_structure(const ModelShape& shape,
+std::shared_ptr<const Structure<T>> make_structure(Context& context, const ModelShape& shape,
                                                    const ModelOptions& options) {
+  if (options.rank) {
+    std::vector<TensorStorage> tensors;
+    for (const TensorSize& size : matrix_sizes(shape, options))
+      tensors.push_back({.rows = size.rows, .cols = size.cols, .rank = size.rank});
+    return std::make_shared<LowRankStructure<T>>(context, std::move(tensors));
+  }
   ParameterLayout layout = layout_of(shape, options);
   if (options.well_posedness.kind == WellPosednessKind::strictly_upper_triangular)
     return std::make_shared<StrictlyUpperStructure<T>>(std::move(layout));
@@ -110,9 +118,9 @@ std::optional<ParameterTensor> DenseStructure<T>::unused() const {
   return ParameterTensor{"D", states(), states(), outputs(), input_rows()};
 }
 
-template std::shared_ptr<const Structure<float>> make_structure(const ModelShape&,
+template std::shared_ptr<const Structure<float>> make_structure(Context&, const ModelShape&,
                                                                 const ModelOptions&);
-template std::shared_ptr<const Structure<double>> make_structure(const ModelShape&,
+template std::shared_ptr<const Structure<double>> make_structure(Context&, const ModelShape&,
                                                                  const ModelOptions&);
 template Projection<float> projection_of(const WellPosedness&, MatrixView<float>);
 template Projection<double> projection_of(const WellPosedness&, MatrixView<double>);

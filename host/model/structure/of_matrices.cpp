@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "host/backend_of.hpp"
-#include "host/model/structure/csr.hpp"
+#include "host/model/structure/low_rank.hpp"
 #include "host/options/validate.hpp"
 #include "idl/error.hpp"
 #include "kernels/backend.hpp"
@@ -24,6 +24,11 @@ index_t col_count(const ModelMatrix<T>& matrix) {
 template <class T>
 bool is_csr(const ModelMatrix<T>& matrix) {
   return std::holds_alternative<CsrMatrix<T>>(matrix);
+}
+
+/// "3x4".
+std::string text(index_t rows, index_t cols) {
+  return std::to_string(rows) + "x" + std::to_string(cols);
 }
 
 /// The matrices of the formula that there are, in the order of the layout.
@@ -48,9 +53,6 @@ void check_shapes(const Given<T>& all, Device device) {
   const std::pair<index_t, index_t> expected[] = {{n, n}, {n, p}, {q, n}, {q, p}};
   for (std::size_t k = 0; k < all.size(); ++k) {
     const auto& [name, matrix] = all[k];
-    const auto text = [](index_t rows, index_t cols) {
-      return std::to_string(rows) + "x" + std::to_string(cols);
-    };
     IDL_CHECK(row_count(*matrix) == expected[k].first && col_count(*matrix) == expected[k].second,
               "ImplicitModel: " + name + " is " + text(row_count(*matrix), col_count(*matrix)) +
                   ", expected " + text(expected[k].first, expected[k].second) + " beside " +
@@ -59,6 +61,30 @@ void check_shapes(const Given<T>& all, Device device) {
     IDL_CHECK(at == device, "ImplicitModel: " + name + " is on " + to_string(at) +
                                 ", the context on " + to_string(device));
   }
+}
+
+/// The options with the rank of A = LRᵀ. @throws InvalidArgument
+template <class T>
+ModelOptions with_rank(ModelOptions options, const Given<T>& all) {
+  for (const auto& [name, matrix] : all)
+    IDL_CHECK(name == "A" || !std::holds_alternative<LowRankMatrix<T>>(*matrix),
+              "ImplicitModel: " + name + " is L R^T, which only A may be");
+  const auto* A = std::get_if<LowRankMatrix<T>>(all[0].second);
+  const std::string wanted =
+      options.rank ? "ImplicitModel: rank is " + std::to_string(*options.rank) : "";
+  if (A == nullptr) {
+    IDL_CHECK(!options.rank, wanted + ", but A is not L R^T");
+    return options;
+  }
+  const std::string L = "L is " + text(A->L.rows(), A->L.cols());
+  IDL_CHECK(A->L.cols() == A->R.cols(), "ImplicitModel: A is L R^T, but " + L + " and R is " +
+                                            text(A->R.rows(), A->R.cols()) +
+                                            ", expected as many columns");
+  IDL_CHECK(A->L.device() == A->R.device(), "ImplicitModel: L is on " + to_string(A->L.device()) +
+                                                ", R on " + to_string(A->R.device()));
+  IDL_CHECK(!options.rank || *options.rank == A->L.cols(), wanted + ", but " + L);
+  options.rank = A->L.cols();
+  return options;
 }
 
 /// Nothing on or below the diagonal is stored. @throws InvalidArgument
@@ -78,6 +104,7 @@ template <class T>
 TensorStorage storage_of(Context& context, const std::string& name, const ModelMatrix<T>& matrix,
                          const ModelOptions& options) {
   TensorStorage storage = {.rows = row_count(matrix), .cols = col_count(matrix)};
+  if (name == "A") storage.rank = options.rank;
   if (const auto* sparse = std::get_if<CsrMatrix<T>>(&matrix)) {
     const CsrArrays<T> arrays = download(context, *sparse);
     if (name == "A" && options.well_posedness.kind == WellPosednessKind::strictly_upper_triangular)
@@ -88,14 +115,22 @@ TensorStorage storage_of(Context& context, const std::string& name, const ModelM
   return storage;
 }
 
-/// The values that a matrix stores, as a matrix.
+/// What the matrices store, tensor by tensor as the layout has them.
 template <class T>
-ConstMatrixView<T> values_of(const ModelMatrix<T>& matrix) {
-  if (const auto* sparse = std::get_if<CsrMatrix<T>>(&matrix)) {
-    const ConstCsrView<T> view = sparse->view();
-    return {view.values, view.nnz, 1, view.nnz, view.device};
+std::vector<ConstMatrixView<T>> values_of(const Given<T>& all) {
+  std::vector<ConstMatrixView<T>> values;
+  for (const auto& [name, matrix] : all) {
+    if (const auto* sparse = std::get_if<CsrMatrix<T>>(matrix)) {
+      const ConstCsrView<T> view = sparse->view();
+      values.push_back({view.values, view.nnz, 1, view.nnz, view.device});
+    } else if (const auto* product = std::get_if<LowRankMatrix<T>>(matrix)) {
+      values.push_back(product->L);
+      values.push_back(product->R);
+    } else {
+      values.push_back(std::get<Matrix<T>>(*matrix));
+    }
   }
-  return std::get<Matrix<T>>(matrix).view();
+  return values;
 }
 
 }  // namespace
@@ -103,8 +138,9 @@ ConstMatrixView<T> values_of(const ModelMatrix<T>& matrix) {
 template <class T>
 ImplicitModel<T> detail::Inside<ImplicitModel<T>>::of_matrices(Context& context,
                                                                const ModelMatrices<T>& matrices,
-                                                               const ModelOptions& options) {
-  const Given<T> all = given(matrices, options);
+                                                               const ModelOptions& asked) {
+  const Given<T> all = given(matrices, asked);
+  const ModelOptions options = with_rank(asked, all);
   check_shapes(all, context.device());
   const ModelShape shape = {.states = row_count(matrices.A),
                             .inputs = col_count(matrices.B) - (options.bias ? 1 : 0),
@@ -118,13 +154,17 @@ ImplicitModel<T> detail::Inside<ImplicitModel<T>>::of_matrices(Context& context,
     std::vector<TensorStorage> tensors;
     for (const auto& [name, matrix] : all)
       tensors.push_back(storage_of(context, name, *matrix, options));
-    structure = std::make_shared<CsrStructure<T>>(std::move(tensors));
+    if (options.rank)
+      structure = std::make_shared<LowRankStructure<T>>(context, std::move(tensors));
+    else
+      structure = std::make_shared<CsrStructure<T>>(std::move(tensors));
   } else {
-    structure = make_structure<T>(shape, options);
+    structure = make_structure<T>(context, shape, options);
   }
   ImplicitModel<T> model = make(context, std::move(structure), shape, options);
-  for (std::size_t k = 0; k < all.size(); ++k)
-    copy<T>(context, values_of(*all[k].second), model.layout().tensors[k].of(model.M()));
+  const std::vector<ConstMatrixView<T>> values = values_of(all);
+  for (std::size_t k = 0; k < values.size(); ++k)
+    copy<T>(context, values[k], model.layout().tensors[k].of(model.M()));
   return model;
 }
 

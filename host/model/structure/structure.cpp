@@ -4,6 +4,11 @@
 namespace idl {
 
 template <class T>
+Sequence Structure<T>::random_parameters(MatrixView<T> M, std::uint64_t seed) const {
+  return {FillRandom<T>{.A = M, .seed = seed, .scale = 1.0 / static_cast<double>(rows(maps(M).A))}};
+}
+
+template <class T>
 Sequence Structure<T>::output(ConstMatrixView<T> M, ConstMatrixView<T> XU, MatrixView<T> Y,
                               bool batch_invariant) const {
   const ModelMaps<T> of = maps(M);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string_view>
@@ -50,12 +51,21 @@ class Structure {
   virtual index_t transposed_values(bool) const { return 0; }
   virtual Sequence transpose_steps(ConstMatrixView<T>, VectorView<T>) const { return {}; }
 
+  /// Random parameters, which are to be projected.
+  virtual Sequence random_parameters(MatrixView<T> M, std::uint64_t seed) const;
+
   /// Y <- CX + DU; [X; U] has one column a sample.
   virtual Sequence output(ConstMatrixView<T> M, ConstMatrixView<T> XU, MatrixView<T> Y,
                           bool batch_invariant) const;
-  /// dM <- the gradient by [V; dY] and [X; U].
+  /// dM <- the gradient by [V; dY] and [X; U], but that of factors.
   virtual Sequence gradient(ConstMatrixView<T> VdY, ConstMatrixView<T> XU,
                             MatrixView<T> dM) const = 0;
+  /// The gradient of the factors of A, where it is a product, which is by M too. `inner` has
+  /// inner_rows(A) rows and a column a sample; what it holds is lost.
+  virtual Sequence factor_gradient(ConstMatrixView<T>, ConstMatrixView<T>, ConstMatrixView<T>,
+                                   MatrixView<T>, MatrixView<T>) const {
+    return {};
+  }
   /// dU <- BᵀV + DᵀdY, of which dU has the first rows.
   virtual Sequence input_gradient(ConstMatrixView<T> M, VectorView<T> transposes,
                                   ConstMatrixView<T> VdY, MatrixView<T> dU,
@@ -63,6 +73,8 @@ class Structure {
   /// What brings A into the set of `constraint`.
   /// @throws InvalidArgument where kappa is out of its range
   virtual Projection<T> projection(const WellPosedness& constraint, MatrixView<T> M) const = 0;
+  /// What it takes beside that where A = LRᵀ.
+  virtual Projection<T> projection_of_L(const WellPosedness&, MatrixView<T>) const { return {}; }
   /// The part of M in which no tensor lies, and which is zero.
   virtual std::optional<ParameterTensor> unused() const { return std::nullopt; }
   Sequence clear_unused(MatrixView<T> M) const {
@@ -76,12 +88,14 @@ class Structure {
   ParameterLayout layout_;
 };
 
-/// M = [A B; C D] as one matrix; with `no_D` there is no D, and where it would be M is zero.
+/// M = [A B; C D] as one matrix; with `no_D` there is no D, and where it would be M is zero. With a
+/// rank M is one column.
 ParameterLayout layout_of(const ModelShape& shape, const ModelOptions& options);
 
-/// The structure of a model all of whose entries are stored, A as its constraint says.
+/// The structure of a model none of whose matrices is in compressed rows, A as its rank and its
+/// constraint say.
 template <class T>
-std::shared_ptr<const Structure<T>> make_structure(const ModelShape& shape,
+std::shared_ptr<const Structure<T>> make_structure(Context& context, const ModelShape& shape,
                                                    const ModelOptions& options);
 
 template <class T>

@@ -43,6 +43,8 @@ void name_matrices() {
            &examine_well_posedness<T>),
        static_cast<WellPosednessReport (*)(Context&, ConstCsrView<T>, const Activation&)>(
            &examine_well_posedness<T>),
+       static_cast<WellPosednessReport (*)(Context&, ConstMatrixView<T>, ConstMatrixView<T>,
+                                           const Activation&)>(&examine_well_posedness<T>),
        &project<T>, &Dataset::copy_sample<T>, &io::Array::as<T>, &io::Array::from<T>,
        &load_described_model<T>);
 }
