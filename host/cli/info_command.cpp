@@ -44,6 +44,7 @@ nlohmann::ordered_json examine(const ModelFlags& flags) {
       {"inputs", shape.inputs},
       {"outputs", shape.outputs},
       {"parameters", examination.parameters},
+      {"rank", options.rank ? nlohmann::ordered_json(*options.rank) : nlohmann::ordered_json()},
       {"precision", examination.type == io::DataType::f64 ? "f64" : "f32"},
       {"activation", to_string(options.activation.kind)}};
   if (has_alpha(options.activation.kind)) json["alpha"] = options.activation.alpha;
@@ -96,11 +97,14 @@ void print(const nlohmann::ordered_json& json, const std::string& path) {
   constraint << (json.at("bias") ? ", bias" : "") << (json.at("no_D") ? ", no D" : "");
   line("constraint", constraint.str());
   line("trained", std::to_string(count("steps")) + " optimiser steps");
+  const bool low_rank = !json.at("rank").is_null();
+  if (low_rank)
+    line("rank", std::to_string(count("rank")) + ": A = L R^T; |A| is bounded by |L||R|^T");
   line("|A|_inf", number("inf_norm"));
   line("L*|A|_inf", number("contraction"));
   line("lambda_pf(|A|)", number("perron_root"));
-  line("density",
-       percent(number("density_A")) + " of A, " + percent(number("density_M")) + " of M");
+  line("density", percent(number("density_A")) + (low_rank ? " of L and R, " : " of A, ") +
+                      percent(number("density_M")) + (low_rank ? " of all parameters" : " of M"));
   line("well posed", text("proof_sentence"));
   for (const auto& remark : json.at("remarks")) line("beware", remark.get<std::string>());
 }

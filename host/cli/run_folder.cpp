@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <ctime>
@@ -65,11 +66,31 @@ bool make_folders(const std::filesystem::path& path) {
   return made;
 }
 
+/// Adds A = LRᵀ, column by column.
+template <class T>
+void add_product(Context& context, const ImplicitModel<T>& model, SpyMatrix& matrix) {
+  const std::vector<T> L = download(context, model.L());
+  const std::vector<T> R = download(context, model.R());
+  const auto n = static_cast<std::size_t>(model.shape().states);
+  std::vector<float> column(n);
+  for (std::size_t j = 0; j < n; ++j) {
+    std::ranges::fill(column, 0.0F);
+    for (std::size_t k = 0; k * n < L.size(); ++k) {
+      const auto factor = static_cast<float>(R[j + k * n]);
+      for (std::size_t i = 0; i < n; ++i) column[i] += static_cast<float>(L[i + k * n]) * factor;
+    }
+    for (std::size_t i = 0; i < n; ++i)
+      matrix.add(static_cast<index_t>(i), static_cast<index_t>(j), column[i]);
+  }
+}
+
 /// Of what the tensors of the model hold; what they do not store is zero.
 template <class T>
 SpyPlot picture_of(Context& context, const ImplicitModel<T>& model, const std::string& title) {
   SpyPlot picture(title, model.shape().states, model.input_rows(), model.shape().outputs);
+  if (model.options().rank) add_product(context, model, picture.matrix("A"));
   for (const ParameterTensor& tensor : model.layout().tensors) {
+    if (tensor.name == "L" || tensor.name == "R") continue;
     const std::string name = tensor.name.substr(0, tensor.name.find('.'));  // "A" of "A.values"
     SpyMatrix& matrix = picture.matrix(name);
     if (model.is_sparse(name)) {

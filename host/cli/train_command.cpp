@@ -91,6 +91,11 @@ ImplicitModel<T> make_model(Context& context, const CLI::App& command, TrainCall
   IDL_CHECK(command.count("--hidden") == 0 || shape.states == settings.hidden,
             settings.init + " has " + std::to_string(shape.states) + " states, --hidden is " +
                 std::to_string(settings.hidden));
+  const std::optional<index_t> rank = model.options().rank;
+  IDL_CHECK(command.count("--rank") == 0 || rank == settings.rank,
+            "A of " + settings.init + " is " +
+                (rank ? "L R^T of rank " + std::to_string(*rank) : "not L R^T") + ", --rank is " +
+                std::to_string(settings.rank.value_or(0)));
   IDL_CHECK(shape.inputs == p && shape.outputs == q,
             settings.init + " has " + std::to_string(shape.inputs) + " inputs and " +
                 std::to_string(shape.outputs) + " outputs, the data have " + std::to_string(p) +

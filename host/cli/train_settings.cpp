@@ -107,7 +107,8 @@ ModelOptions model_options(const TrainSettings& settings) {
           .well_posedness = {settings.well_posedness, settings.kappa},
           .bias = settings.bias,
           .no_D = settings.no_D,
-          .allow_unproven = settings.allow_unproven};
+          .allow_unproven = settings.allow_unproven,
+          .rank = settings.rank};
 }
 
 LoadOptions load_options(const TrainSettings& settings,
@@ -134,6 +135,7 @@ void take_options(TrainSettings& settings, const ModelOptions& options) {
   settings.kappa = options.well_posedness.kappa;
   settings.bias = options.bias;
   settings.no_D = options.no_D;
+  settings.rank = options.rank;
 }
 
 TrainerOptions trainer_options(const TrainSettings& settings) {

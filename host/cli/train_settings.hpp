@@ -19,6 +19,7 @@ namespace idl::cli {
 struct TrainSettings {
   std::string data;
   std::int64_t hidden = 100;
+  std::optional<std::int64_t> rank;
   double kappa = 0.95;
   ActivationKind activation = ActivationKind::relu;
   std::optional<double> alpha;
@@ -47,6 +48,8 @@ template <class Settings, class Visitor>
 void for_each_setting(Settings& s, Visitor&& visit) {
   visit("data", s.data, "Folder with (Fashion-)MNIST (IDX, plain or .gz) or CIFAR-10 (binary)");
   visit("hidden", s.hidden, "States n", ranges::k_model_size);
+  visit("rank", s.rank, "A = L R^T with L and R of so many columns, instead of any A",
+        ranges::k_rank);
   for_each_flag_of(s.trainer, visit, one_of("epochs", "batch"));
   for_each_flag_of(s.trainer.optimizer, visit, one_of("lr"));
   visit("kappa", s.kappa, "|A|_inf <= kappa, in (0, 1)", ranges::k_kappa);

@@ -285,6 +285,25 @@ TEST(SpyPlot, OfASparseModelIsThatOfTheDenseOneWithTheSameEntries) {
   EXPECT_EQ(read_text(folders[1] / "spy.png"), read_text(folders[0] / "spy.png"));
 }
 
+TEST(SpyPlot, OfALowRankModelIsThatOfTheDenseOneWithTheProductOfItsFactors) {
+  Context context({.device = Device::cpu(), .log = [](Severity, std::string_view) {}});
+  const ImplicitModel<float> low_rank(context, {30, 5, 2}, {.rank = 2}, 3);
+  ImplicitModel<float> dense(context, {30, 5, 2}, {.well_posedness = WellPosedness::none()}, 3);
+  const std::vector<float> L = download(context, low_rank.L());
+  const std::vector<float> R = download(context, low_rank.R());
+  std::vector<float> A(30 * 30);
+  for (std::size_t j = 0; j < 30; ++j)
+    for (std::size_t i = 0; i < 30; ++i) A[i + 30 * j] = L[i] * R[j] + L[i + 30] * R[j + 30];
+  upload<float>(context, A, dense.A());
+  for (const char* name : {"B", "C", "D"})
+    copy<float>(context, low_rank.layout().at(name).of(low_rank.M()),
+                dense.layout().at(name).of(dense.M()));
+  const TemporaryFolder folders[2];
+  RunFolder(folders[0].path()).write_results(context, dense);
+  RunFolder(folders[1].path()).write_results(context, low_rank);
+  EXPECT_EQ(read_text(folders[1] / "spy.png"), read_text(folders[0] / "spy.png"));
+}
+
 TEST(SpyPlot, RefusesSizesThatAreNoneAndNamesOfNoMatrix) {
   expect_error<InvalidArgument>([] { SpyPlot("M", 0, 2, 3); }, {"0, 2 and 3"});
   expect_error<InvalidArgument>([] { SpyPlot("M", 1, 1, 1).matrix("E"); },

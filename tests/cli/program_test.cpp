@@ -80,6 +80,36 @@ TEST_F(Program, SparsifiesAModelThatAllCommandsThenTake) {
   EXPECT_TRUE(std::filesystem::exists(folder_ / "again" / "weights.mat"));
 }
 
+TEST_F(Program, TrainsALowRankModelThatAllCommandsThenTake) {
+  const ProgramResult trained = run_program(train("run", "2", {"--rank", "3"}));
+  ASSERT_EQ(trained.status, 0) << trained.err;
+  const std::string model = path("run/last.safetensors");
+  const ProgramResult explained = run_program({"info", "--model", model, "--json"});
+  ASSERT_EQ(explained.status, 0) << explained.err;
+  const nlohmann::json info = nlohmann::json::parse(explained.out);
+  EXPECT_EQ(info["rank"], 3);
+  EXPECT_EQ(info["parameters"], 2 * 12 * 3 + 12 * 16 + 10 * 12 + 10 * 16);
+  EXPECT_TRUE(info["well_posed"]);
+  const ProgramResult evaluated = run_program(
+      {"evaluate", "--model", model, "--data", data_.path().string(), "--device", "cpu"});
+  EXPECT_EQ(evaluated.status, 0) << evaluated.err;
+  EXPECT_TRUE(std::filesystem::exists(folder_ / "run" / "spy.png"));
+  EXPECT_TRUE(std::filesystem::exists(folder_ / "run" / "weights.mat"));
+  const ProgramResult resumed =
+      run_program({"train", "--resume", "--out", path("run"), "--epochs", "3", "--device", "cpu"});
+  EXPECT_EQ(resumed.status, 0) << resumed.err;
+  EXPECT_EQ(run_program(train("again", "1", {"--init", model})).status, 0);
+  Context context(Device::cpu());
+  EXPECT_EQ(load_model<float>(context, folder_ / "again" / "last.safetensors").options().rank, 3);
+  const ProgramResult other = run_program(train("other", "1", {"--init", model, "--rank", "4"}));
+  EXPECT_EQ(other.status, 2);
+  EXPECT_NE(other.err.find("L R^T of rank 3, --rank is 4"), std::string::npos) << other.err;
+  const ProgramResult sparsified = run_program(
+      {"sparsify", "--model", model, "--output", path("sparse.safetensors"), "--density", "0.5"});
+  EXPECT_EQ(sparsified.status, 2);
+  EXPECT_NE(sparsified.err.find("A is L R^T of rank 3"), std::string::npos) << sparsified.err;
+}
+
 TEST_F(Program, PrunesWhileItTrains) {
   const ProgramResult trained = run_program(train(
       "run", "4",

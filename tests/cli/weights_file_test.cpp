@@ -44,6 +44,23 @@ TEST(WeightsFile, HasSparseMatricesForThoseInCompressedRows) {
   EXPECT_EQ(values_of<double>(*reader.read("kappa")), Values{0.95});
 }
 
+TEST(WeightsFile, HasTheFactorsOfALowRankA) {
+  const TemporaryFolder folder;
+  Context context(Device::cpu());
+  const Values L = {0.1, 0.2, 0.3};
+  const Values R = {0.3, 0.2, 0.1};
+  const ModelMatrices<double> matrices = {
+      .A = LowRankMatrix<double>{.L = dense(context, 3, 1, L), .R = dense(context, 3, 1, R)},
+      .B = dense(context, 3, 2, k_B),
+      .C = dense(context, 2, 3, k_C),
+      .D = dense(context, 2, 2, k_D)};
+  write_weights(context, ImplicitModel<double>(context, matrices), folder / "weights.mat");
+  const MatReader reader(folder / "weights.mat");
+  EXPECT_EQ(reader.count(), 8U);
+  EXPECT_EQ(values_of<double>(*reader.read("L")), L);
+  EXPECT_EQ(values_of<double>(*reader.read("R")), R);
+}
+
 TEST(WeightsFile, HasADOfZerosWhereTheModelHasNone) {
   const TemporaryFolder folder;
   Context context(Device::cpu());
