@@ -99,7 +99,7 @@ void print(const nlohmann::ordered_json& json, const std::string& path) {
   line("trained", std::to_string(count("steps")) + " optimiser steps");
   const bool low_rank = !json.at("rank").is_null();
   if (low_rank)
-    line("rank", std::to_string(count("rank")) + ": A = L R^T; |A| is bounded by |L||R|^T");
+    line("rank", std::to_string(count("rank")) + ": A = L R^T; below, |A| stands for |L||R|^T");
   line("|A|_inf", number("inf_norm"));
   line("L*|A|_inf", number("contraction"));
   line("lambda_pf(|A|)", number("perron_root"));

@@ -120,7 +120,7 @@ TEST(OptionFlags, StandInAConfigurationInTheOrderThatTheyHaveAlwaysHad) {
   std::string names;
   for (const auto& [name, value] : settings.items()) names += name + " ";
   EXPECT_EQ(names,
-            "data hidden epochs batch lr kappa activation alpha well-posedness bias no-D "
+            "data hidden rank epochs batch lr kappa activation alpha well-posedness bias no-D "
             "allow-unproven device threads precision init prefix override-metadata project "
             "no-shuffle seed loss optimizer weight-decay momentum prox schedule schedule-period "
             "schedule-gamma tolerance relative-tolerance max-iterations certified sweep "
