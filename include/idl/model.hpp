@@ -112,8 +112,8 @@ class IDL_EXPORT ImplicitModel {
   /// and what was made of it. Its values may change in place, as every call reads them anew;
   /// whoever changes them calls project() afterwards, and on a GPU orders the change with the
   /// Context. Copies by clone() own their memory.
-  /// @throws InvalidArgument (sizes < 1; κ outside (0,1); L_φκ >= 1 unless allowed; M of another
-  /// shape, without data or not aligned as T)
+  /// @throws InvalidArgument (sizes < 1; κ outside (0,1); L_φκ >= 1 unless allowed; a rank; M of
+  /// another shape, without data or not aligned as T)
   static ImplicitModel borrow(MatrixView<T> M, ModelShape shape, ModelOptions options = {});
 
   /// n, p, q.
