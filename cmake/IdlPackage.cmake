@@ -4,7 +4,10 @@
 set(_doc_dir "${CMAKE_INSTALL_DATAROOTDIR}/doc/libidl-cuda")
 install(FILES "${PROJECT_SOURCE_DIR}/cmake/debian_copyright" DESTINATION "${_doc_dir}"
         RENAME copyright)
-install(FILES "${PROJECT_SOURCE_DIR}/CHANGELOG.md" DESTINATION "${_doc_dir}")
+install(FILES "${PROJECT_SOURCE_DIR}/CHANGELOG.md" "${PROJECT_SOURCE_DIR}/README.md"
+        DESTINATION "${_doc_dir}")
+install(DIRECTORY "${PROJECT_SOURCE_DIR}/docs" "${PROJECT_SOURCE_DIR}/examples"
+        DESTINATION "${_doc_dir}")
 
 set(CPACK_PACKAGE_NAME "libidl-cuda")
 set(CPACK_PACKAGE_VENDOR "The libidl_cuda authors")

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <cstdint>
+#include <functional>
+#include <map>
 #include <memory>
+#include <string>
 
 #include "idl/context.hpp"
 #include "idl/matrix.hpp"
@@ -15,6 +19,9 @@ class PassCache;
 struct Context::State {
   std::shared_ptr<Backend> backend;
   LogCallback log;
+  bool every_solve_warning = false;
+  /// Solves with columns that did not converge, by what was solved.
+  std::map<std::string, std::int64_t, std::less<>> solve_warnings{};
   std::shared_ptr<PassCache> passes{};  ///< none before the first prediction
 };
 
@@ -24,7 +31,9 @@ struct detail::Inside<Context> {
   /// Another one on the same backend, with the same log.
   static Context twin(const Context& context) {
     return Context(std::make_unique<Context::State>(
-        Context::State{.backend = state(context).backend, .log = state(context).log}));
+        Context::State{.backend = state(context).backend,
+                       .log = state(context).log,
+                       .every_solve_warning = state(context).every_solve_warning}));
   }
 };
 

@@ -17,7 +17,8 @@ Context::Context(Device device)
 Context::Context(const ContextOptions& options)
     : Context(std::make_unique<State>(
           State{.backend = make_backend(options.device, options.stream, options.threads),
-                .log = options.log})) {}
+                .log = options.log,
+                .every_solve_warning = options.every_solve_warning})) {}
 
 Context::Context(std::unique_ptr<State> state) : state_(std::move(state)) {}
 

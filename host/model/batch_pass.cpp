@@ -227,6 +227,14 @@ void detail::Inside<BatchPass<T>>::forward_unannounced(BatchPass<T>& pass, Solve
 }
 
 template <class T>
+void detail::Inside<BatchPass<T>>::solve_by_iterations(
+    BatchPass<T>& pass, const std::function<void(const solver::IterationRecord&)>& look,
+    SolveReport& report) {
+  pass.state_->equilibrium.launch_by_iterations(look);
+  pass.state_->equilibrium.report(report);
+}
+
+template <class T>
 void BatchPass<T>::forward(SolveReport& report) {
   PassParts<T>::forward_unannounced(*this, report);
   warn_unless_converged(*state_->context, report, "forward solve");

@@ -205,14 +205,23 @@ void ImplicitModel<T>::predict_into(Context& context, ConstMatrixView<T> U, Matr
                                     std::optional<MatrixView<T>> X, SolveReport& report,
                                     const SolverOptions& options,
                                     std::optional<ConstMatrixView<T>> X0) const {
+  detail::Inside<ImplicitModel>::predict_unannounced(*this, context, U, Y, X, report, options, X0);
+  warn_unless_converged(context, report, "predict");
+}
+
+template <class T>
+void detail::Inside<ImplicitModel<T>>::predict_unannounced(
+    const ImplicitModel<T>& model, Context& context, ConstMatrixView<T> U, MatrixView<T> Y,
+    std::optional<MatrixView<T>> X, SolveReport& report, const SolverOptions& options,
+    std::optional<ConstMatrixView<T>> X0) {
   const index_t m = U.cols;
+  const auto [states, inputs, outputs] = model.shape();
   validate(options);
-  IDL_CHECK(U.rows == shape_.inputs, "predict: U has " + std::to_string(U.rows) +
-                                         " rows, the model has " + std::to_string(shape_.inputs) +
-                                         " inputs");
-  check_columns("Y", Y, shape_.outputs, m);
-  if (X) check_columns("X", *X, shape_.states, m);
-  if (X0) check_columns("X0", *X0, shape_.states, m);
+  IDL_CHECK(U.rows == inputs, "predict: U has " + std::to_string(U.rows) + " rows, the model has " +
+                                  std::to_string(inputs) + " inputs");
+  check_columns("Y", Y, outputs, m);
+  if (X) check_columns("X", *X, states, m);
+  if (X0) check_columns("X0", *X0, states, m);
   check_operands<T>(context.device(), U, Y, X, X0);
   clear(report);
   const index_t tile = std::min(m, tile_columns(context.device()));
@@ -223,7 +232,7 @@ void ImplicitModel<T>::predict_into(Context& context, ConstMatrixView<T> U, Matr
     if (!pass || pass->samples() != count) {
       // The old buffers go before the new ones come.
       pass.reset();
-      pass = PassCache::of(context).pass(*this, count, options, X0.has_value());
+      pass = PassCache::of(context).pass(model, count, options, X0.has_value());
     }
     copy<T>(context, U.columns(first, count), PassParts<T>::stacked_U(*pass));
     if (X0) pass->start_from(X0->columns(first, count));
@@ -233,10 +242,17 @@ void ImplicitModel<T>::predict_into(Context& context, ConstMatrixView<T> U, Matr
     copy<T>(context, pass->Y(), Y.columns(first, count));
   }
   context.synchronize();
-  warn_unless_converged(context, report, "predict");
 }
 
 template class ImplicitModel<float>;
 template class ImplicitModel<double>;
+template void detail::Inside<ImplicitModel<float>>::predict_unannounced(
+    const ImplicitModel<float>&, Context&, ConstMatrixView<float>, MatrixView<float>,
+    std::optional<MatrixView<float>>, SolveReport&, const SolverOptions&,
+    std::optional<ConstMatrixView<float>>);
+template void detail::Inside<ImplicitModel<double>>::predict_unannounced(
+    const ImplicitModel<double>&, Context&, ConstMatrixView<double>, MatrixView<double>,
+    std::optional<MatrixView<double>>, SolveReport&, const SolverOptions&,
+    std::optional<ConstMatrixView<double>>);
 
 }  // namespace idl

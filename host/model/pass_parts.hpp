@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <vector>
 
+#include "host/solver/iteration_state.hpp"
 #include "idl/batch_pass.hpp"
 #include "kernels/program.hpp"
 
@@ -20,6 +22,10 @@ struct detail::Inside<BatchPass<T>> {
   static void prepare(BatchPass<T>& pass);
   /// forward() without its warning, for callers that warn once for many passes.
   static void forward_unannounced(BatchPass<T>& pass, SolveReport& report);
+  /// The forward solve, whose iterations `look` sees one after the other, and its certificate.
+  static void solve_by_iterations(
+      BatchPass<T>& pass, const std::function<void(const solver::IterationRecord&)>& look,
+      SolveReport& report);
   /// What forward_async() and backward_async() launch, in this order, until start_from() is called.
   static Programs forward(const BatchPass<T>& pass);
   static Programs backward(const BatchPass<T>& pass);

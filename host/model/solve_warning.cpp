@@ -8,19 +8,35 @@
 #include <numeric>
 #include <sstream>
 
+#include "host/backend_of.hpp"
+
 namespace idl {
+namespace {
+
+/// The first, the tenth, the hundredth, ...
+bool is_told(std::int64_t number) {
+  while (number % 10 == 0) number /= 10;
+  return number == 1;
+}
+
+}  // namespace
 
 void warn_unless_converged(const Context& context, std::span<const std::int64_t, k_statuses> counts,
                            const char* what, const char* measure, double worst) {
   const auto columns = [&](SolveStatus status) { return counts[static_cast<std::size_t>(status)]; };
   const std::int64_t all = std::accumulate(counts.begin(), counts.end(), std::int64_t{0});
   if (columns(SolveStatus::converged) == all) return;
+  auto& state = detail::Inside<Context>::state(context);
+  const std::int64_t number = ++state.solve_warnings.try_emplace(what, 0).first->second;
+  if (!state.every_solve_warning && !is_told(number)) return;
   std::ostringstream text;
   text << what << ": " << all - columns(SolveStatus::converged) << " of " << all
        << " columns did not converge (" << columns(SolveStatus::max_iterations)
        << " at max_iterations, " << columns(SolveStatus::stagnated)
        << " stagnated at rounding level, " << columns(SolveStatus::diverged) << " diverged); worst "
        << measure << " " << worst;
+  if (!state.every_solve_warning && number > 1)
+    text << "; the " << number << "th such warning, those between are not told";
   context.log(Severity::warning, text.str());
 }
 

@@ -78,7 +78,9 @@ inline constexpr std::tuple k_options<OptimizerOptions> = {
     option("nesterov", "", &OptimizerOptions::nesterov, "Look ahead by the momentum of sgd"),
     option("prox", "prox", &OptimizerOptions::prox,
            "Of the proximal operator of the l1 norm of A after each step; 0: none",
-           ranges::k_not_negative)};
+           ranges::k_not_negative),
+    option("frozen", "freeze", &OptimizerOptions::frozen,
+           "Matrices that training leaves as they are, such as A,D")};
 
 template <>
 inline constexpr std::tuple k_options<Schedule> = {

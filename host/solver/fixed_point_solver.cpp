@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "host/solver/fixed_point_solver.hpp"
 
+#include <algorithm>
 #include <functional>
 #include <limits>
 #include <string>
@@ -133,6 +134,28 @@ template <class T>
 void FixedPointSolver<T>::launch() {
   inputs_->launch();
   loop_->launch();
+}
+
+template <class T>
+void FixedPointSolver<T>::launch_by_iterations(
+    const std::function<void(const IterationRecord&)>& look) {
+  Backend& backend = *backend_of(*context_);
+  inputs_->launch();
+  const SolveSteps steps = steps_of(description());
+  const auto iteration = backend.compile(steps.iteration);
+  const auto running = [](const IterationRecord& record) {
+    return std::find(record.status.begin(), record.status.end(), SolveStatus::running) !=
+           record.status.end();
+  };
+  backend.run_in_order(steps.start);
+  const IterationRecord* record = &memory_.iteration.latest_record();
+  look(*record);
+  // Of no iterations the columns never hear that they have made them.
+  for (std::int32_t k = 0; k < tolerance_.max_iterations && running(*record); ++k) {
+    iteration->launch();
+    record = &memory_.iteration.latest_record();
+    look(*record);
+  }
 }
 
 template <class T>

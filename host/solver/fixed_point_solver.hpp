@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <variant>
@@ -42,6 +43,8 @@ class FixedPointSolver {
   void launch();
   /// What launch() launches, in this order, until start_from() is called.
   Programs parts() const { return {inputs_, loop_}; }
+  /// The whole solve as steps_of() has it. Waits for each iteration, and calls `look` then.
+  void launch_by_iterations(const std::function<void(const IterationRecord&)>& look);
   /// How the loop is run.
   LoopStrategy strategy() const { return loop_->strategy(); }
 

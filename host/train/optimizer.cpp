@@ -5,7 +5,9 @@
 #include <cmath>
 #include <limits>
 #include <numbers>
+#include <sstream>
 #include <string>
+#include <vector>
 
 #include "host/backend_of.hpp"
 #include "host/model/structure/structure.hpp"
@@ -26,7 +28,23 @@ struct Buffers {
   MatrixView<T> second;
   VectorView<T> schedule;  ///< the factors of the step: the same sequence serves every time
   VectorView<std::int32_t> left_out;
+  std::vector<MatrixView<T>> frozen;  ///< room for the tensors of frozen_tensors()
 };
+
+/// Those of the matrices that options.frozen names.
+std::vector<ParameterTensor> frozen_tensors(const OptimizerOptions& options,
+                                            const ParameterLayout& layout) {
+  std::vector<ParameterTensor> tensors;
+  std::istringstream names(options.frozen);
+  for (std::string name; std::getline(names, name, ',');) {
+    const std::size_t before = tensors.size();
+    for (const ParameterTensor& tensor : layout.tensors)
+      if (tensor.name == name || tensor.name == name + ".values") tensors.push_back(tensor);
+    IDL_CHECK(tensors.size() > before, "optimizer: '" + name + "' of frozen = \"" + options.frozen +
+                                           "\" is no matrix of the model");
+  }
+  return tensors;
+}
 
 /// Factors of a step of the rule itself; the threshold of the proximal operator comes after them.
 index_t factors_of(OptimizerKind kind) { return kind == OptimizerKind::sgd ? 1 : 3; }
@@ -112,9 +130,15 @@ Sequence update_steps(const OptimizerOptions& options, const Buffers<T>& buffers
                                 .schedule = schedule,
                                 .left_out = buffers.left_out};
   }
-  Sequence sequence = {step};
+  Sequence sequence;
+  const auto frozen = frozen_tensors(options, structure.layout());
+  for (std::size_t k = 0; k < frozen.size(); ++k)
+    sequence.push_back(CopyMatrix<T>{.X = frozen[k].of(model.M()), .Y = buffers.frozen[k]});
+  sequence.push_back(step);
   append(sequence, prox);
   append(sequence, steps_of(structure.projection_of_L(constraint, model.M())));
+  for (std::size_t k = 0; k < frozen.size(); ++k)
+    sequence.push_back(CopyMatrix<T>{.X = buffers.frozen[k], .Y = frozen[k].of(model.M())});
   append(sequence, structure.clear_unused(model.M()));
   return sequence;
 }
@@ -150,6 +174,8 @@ Optimizer<T>::Optimizer(Context& context, const ImplicitModel<T>& model,
   if (options.kind != OptimizerKind::sgd) second_ = Matrix<T>::zeros(context, M.rows, M.cols);
   schedule_ = Vector<T>(context, factors_of(options.kind) + 1);
   left_out_ = Vector<std::int32_t>::from_host(context, std::array<std::int32_t, 1>{0});
+  for (const ParameterTensor& tensor : frozen_tensors(options, model.layout()))
+    frozen_.emplace_back(context, tensor.rows, tensor.cols);
 }
 
 template <class T>
@@ -168,22 +194,29 @@ void detail::Inside<Optimizer<T>>::prepare_step(Optimizer<T>& optimizer, Context
 }
 
 template <class T>
+Sequence detail::Inside<Optimizer<T>>::steps(Optimizer<T>& optimizer, ImplicitModel<T>& model,
+                                             ConstMatrixView<T> dM) {
+  const Buffers<T> buffers = {.first = optimizer.first_,
+                              .second = optimizer.second_,
+                              .schedule = optimizer.schedule_,
+                              .left_out = optimizer.left_out_,
+                              .frozen = {optimizer.frozen_.begin(), optimizer.frozen_.end()}};
+  return update_steps<T>(optimizer.options_, buffers, model, dM);
+}
+
+template <class T>
 std::shared_ptr<Program> detail::Inside<Optimizer<T>>::compile(Optimizer<T>& optimizer,
                                                                Context& context,
                                                                ImplicitModel<T>& model,
                                                                ConstMatrixView<T> dM) {
-  return backend_of(context)->compile(update_steps<T>(
-      optimizer.options_,
-      {optimizer.first_, optimizer.second_, optimizer.schedule_, optimizer.left_out_}, model, dM));
+  return backend_of(context)->compile(steps(optimizer, model, dM));
 }
 
 template <class T>
 void Optimizer<T>::step(Context& context, ImplicitModel<T>& model, ConstMatrixView<T> dM,
                         double learning_rate_factor) {
   Sequence sequence = {store_schedule<T>(options_, schedule_, steps_ + 1, learning_rate_factor)};
-  for (const Primitive& step :
-       update_steps<T>(options_, {first_, second_, schedule_, left_out_}, model, dM))
-    sequence.push_back(step);
+  append(sequence, OptimizerProgram<T>::steps(*this, model, dM));
   backend_of(context)->run_in_order(sequence);
   ++steps_;
 }

@@ -15,6 +15,8 @@ struct detail::Inside<Optimizer<T>> {
   /// works on the optimiser, on M and on dM.
   static std::shared_ptr<Program> compile(Optimizer<T>& optimizer, Context& context,
                                           ImplicitModel<T>& model, ConstMatrixView<T> dM);
+  /// The step and the projection.
+  static Sequence steps(Optimizer<T>& optimizer, ImplicitModel<T>& model, ConstMatrixView<T> dM);
   /// Counts a step and puts its learning rate and bias corrections on the device. Asynchronous.
   static void prepare_step(Optimizer<T>& optimizer, Context& context, double learning_rate_factor);
 };

@@ -19,7 +19,9 @@ void add_options(io::JsonObject& json, const Owner& owner, std::string_view kind
   for_each_option<Owner>([&](const auto& option) {
     if constexpr (std::is_same_v<Owner, OptimizerOptions>)
       // Checkpoints without are those of trainings that have none.
-      if (option.key == "prox" && owner.prox == 0.0) return;
+      if ((option.key == "prox" && owner.prox == 0.0) ||
+          (option.key == "frozen" && owner.frozen.empty()))
+        return;
     const std::string key = std::string(prefix).append(option.key);
     json.add(option.key == "kind" ? kind : key, plain(owner.*option.member));
   });
@@ -80,7 +82,7 @@ void check_training_settings(const nlohmann::json& written, const std::string& w
   // What is written only where it is used; other keys that are unknown may be of a later version.
   for (const auto& [key, value] : written.items())
     if (!now.contains(key) &&
-        (key == "prox" || key == "model.rank" || key.rfind("pruning_", 0) == 0))
+        (key == "prox" || key == "frozen" || key == "model.rank" || key.rfind("pruning_", 0) == 0))
       compare(key);
   IDL_CHECK(differences.empty(), path + " cannot be resumed with other settings: " + differences);
 }

@@ -30,6 +30,10 @@ struct ContextOptions {
   /// the CPU quota of its cgroup, divided among the Contexts that work at the same time. Results do
   /// not depend on it.
   int threads = 0;
+  /// Whether each solve in which a column does not converge is warned of. Otherwise the first of
+  /// predictions, of forward and of adjoint solves is, then the 10th, the 100th, ..., with their
+  /// number.
+  bool every_solve_warning = false;
 };
 
 /// One ordered place of work: a device, a stream, library handles, scratch memory, a log.

@@ -4,10 +4,12 @@
 /// Everything that users need, in one include.
 #include "idl/activation.hpp"
 #include "idl/batch_pass.hpp"
+#include "idl/certify.hpp"
 #include "idl/context.hpp"
 #include "idl/csr_matrix.hpp"
 #include "idl/data.hpp"
 #include "idl/device.hpp"
+#include "idl/elementwise.hpp"
 #include "idl/error.hpp"
 #include "idl/io.hpp"
 #include "idl/log.hpp"

@@ -172,8 +172,8 @@ class IDL_EXPORT ImplicitModel {
   void set_kappa(Context& context, double kappa);
 
   /// Solves for the state of each column of U (p×m) and evaluates Y. Never changes the model.
-  /// Waits for the result. A column that does not converge is told in the report and by one
-  /// warning per call; it harms no other column.
+  /// Waits for the result. A column that does not converge is told in the report and by a
+  /// warning (ContextOptions::every_solve_warning); it harms no other column.
   /// @param X0  start of the iteration, n×m; none: zero
   /// @throws InvalidArgument (shapes, devices), OutOfMemory
   Prediction<T> predict(Context& context, ConstMatrixView<T> U, const SolverOptions& options = {},

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "idl/context.hpp"
 #include "idl/export.hpp"
@@ -33,6 +35,9 @@ struct OptimizerOptions {
   /// ηλ‖a‖₁ in the set of the constraint, sign(a)·max(|a| − ηλ, 0) and then its projection. It
   /// makes entries zero, which compact() removes.
   double prox = 0.0;
+  /// Matrices of the model that stay as they are, "A,D" of A (or L, R), B, C and D; "": none. Their
+  /// moments follow the gradient all the same.
+  std::string frozen{};
 };
 
 /// How the learning rate changes over a training.
@@ -62,7 +67,8 @@ struct Schedule {
 template <class T>
 class IDL_EXPORT Optimizer {
  public:
-  /// @throws InvalidArgument naming the option: not finite, out of its range, prox where A = LRᵀ
+  /// @throws InvalidArgument naming the option: not finite, out of its range, prox where A = LRᵀ,
+  /// something to be frozen that is no matrix of the model
   Optimizer(Context& context, const ImplicitModel<T>& model, const OptimizerOptions& options);
 
   /// As given to the constructor.
@@ -95,6 +101,7 @@ class IDL_EXPORT Optimizer {
   Matrix<T> second_;
   Vector<T> schedule_;             // what changes from step to step
   Vector<std::int32_t> left_out_;  // 1 element
+  std::vector<Matrix<T>> frozen_;  // room for what a step shall not change
   std::int64_t steps_ = 0;
 };
 

@@ -25,6 +25,13 @@ echo "== first_program"
 [[ $(grep -cE '^sample [0-4]: converged after [0-9]+ iterations, \|x - x\*\| <= [0-9.e-]+$' \
   "$folder/out") -eq 5 ]] || fail "first_program: expected five converged samples"
 
+echo "== research"
+"$examples/research" | tee "$folder/out"
+read -r clean attacked < <(sed -nE 's/^(step 400: accuracy|accuracy under attack:) ([0-9.]+).*/\2/p' \
+  "$folder/out" | paste -sd' ')
+awk -v a="$clean" -v b="$attacked" 'BEGIN { exit !(a > 0.8 && b < a - 0.1) }' ||
+  fail "research: it has not learned, or an attack has no effect: $clean, $attacked"
+
 echo "== predict"
 "$examples/predict" "$folder/model.safetensors" "$folder/U.npy" "$folder/Y.npy" | tee "$folder/out"
 [[ $(grep -c ': converged after ' "$folder/out") -eq 5 ]] ||

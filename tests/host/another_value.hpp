@@ -2,6 +2,7 @@
 #pragma once
 
 #include <limits>
+#include <string>
 #include <type_traits>
 #include <vector>
 
@@ -22,6 +23,8 @@ Value another(Value value) {
     return values[0].value == value ? values[1].value : values[0].value;
   } else if constexpr (std::is_integral_v<Value>) {
     return value + 1;
+  } else if constexpr (std::is_same_v<Value, std::string>) {
+    return value == "A" ? "B" : "A";
   } else {
     return value == Value(0.25) ? Value(0.5) : Value(0.25);
   }

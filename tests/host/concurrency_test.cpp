@@ -245,11 +245,13 @@ TYPED_TEST(Concurrency, CallsTheLogOnTheThreadThatUsesTheContext) {
   in_threads(k_threads, [&](int k) {
     Context context(ContextOptions{.device = this->device(),
                                    .stream = nullptr,
-                                   .log = [&](Severity severity, std::string_view text) {
-                                     EXPECT_EQ(severity, Severity::warning);
-                                     const std::lock_guard lock(mutex);
-                                     log.emplace_back(std::this_thread::get_id(), text);
-                                   }});
+                                   .log =
+                                       [&](Severity severity, std::string_view text) {
+                                         EXPECT_EQ(severity, Severity::warning);
+                                         const std::lock_guard lock(mutex);
+                                         log.emplace_back(std::this_thread::get_id(), text);
+                                       },
+                                   .every_solve_warning = true});
     SolverOptions one_iteration;
     one_iteration.forward.max_iterations = 1;
     const auto U = Matrix<T>::from_host(context, this->k_shape.inputs, 5, this->inputs(k, 5));

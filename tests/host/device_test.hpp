@@ -66,7 +66,8 @@ class DeviceTest : public testing::Test {
             .stream = nullptr,
             .log = [this](Severity severity, std::string_view text) {
               if (severity != Severity::info) warnings_.emplace_back(text);
-            }};
+            },
+            .every_solve_warning = true};
   }
   /// The warnings so far, which are then forgotten.
   std::vector<std::string> take_warnings() { return std::exchange(warnings_, {}); }

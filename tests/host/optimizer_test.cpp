@@ -114,6 +114,31 @@ TYPED_TEST(OptimizerTest, ProjectsAfterEachStep) {
   EXPECT_EQ(this->fetch(model.D()), std::vector<T>(20, T(0)));
 }
 
+TYPED_TEST(OptimizerTest, LeavesFrozenMatricesAsTheyAreAndMovesTheOthers) {
+  using T = typename TypeParam::Scalar;
+  Context& context = this->context();
+  ImplicitModel<T> model(context, k_shape, {}, 8);
+  ImplicitModel<T> free = model.clone(context);
+  const auto before = model.clone(context);
+  Optimizer<T> optimizer(context, model, {.weight_decay = 0.1, .prox = 0.01, .frozen = "D,A"});
+  Optimizer<T> of_all(context, free, {.weight_decay = 0.1, .prox = 0.01});
+  const auto dM = this->matrix(10, 11, RandomValues(104).uniforms(k_size, -1.0, 1.0));
+  for (int k = 0; k < 3; ++k) {
+    optimizer.step(context, model, dM.view());
+    of_all.step(context, free, dM.view());
+  }
+  EXPECT_TRUE(same_bits(this->fetch(model.A()), this->fetch(before.A())));
+  EXPECT_TRUE(same_bits(this->fetch(model.D()), this->fetch(before.D())));
+  EXPECT_TRUE(same_bits(this->fetch(model.B()), this->fetch(free.B())));
+  EXPECT_TRUE(same_bits(this->fetch(model.C()), this->fetch(free.C())));
+  EXPECT_FALSE(same_bits(this->fetch(model.B()), this->fetch(before.B())));
+  EXPECT_FALSE(same_bits(this->fetch(free.A()), this->fetch(before.A())));
+  for (const char* names : {"E", "A,", "A,,B", "A, B", ","})
+    EXPECT_TRUE(
+        holds(text_of<InvalidArgument>([&] { Optimizer<T>(context, model, {.frozen = names}); }),
+              {"frozen = \"" + std::string(names) + "\"", "no matrix of the model"}));
+}
+
 TYPED_TEST(OptimizerTest, GoesOnFromACopyOfItsStateWithTheSameBits) {
   using T = typename TypeParam::Scalar;
   Context& context = this->context();

@@ -31,9 +31,9 @@ TEST(OptionTable, HasEveryMemberOfTheStructs) {
   [[maybe_unused]] const auto [forward, adjoint, sweep, acceleration, precision, batch_invariant] =
       SolverOptions{};
   EXPECT_EQ(rows<SolverOptions>() + 2, 6U) << "all but the two tolerances";
-  [[maybe_unused]] const auto [kind, rate, beta1, beta2, epsilon, decay, momentum, nesterov, prox] =
-      OptimizerOptions{};
-  EXPECT_EQ(rows<OptimizerOptions>(), 9U);
+  [[maybe_unused]] const auto [kind, rate, beta1, beta2, epsilon, decay, momentum, nesterov, prox,
+                               frozen] = OptimizerOptions{};
+  EXPECT_EQ(rows<OptimizerOptions>(), 10U);
   [[maybe_unused]] const auto [density, over, interval, target] = PruningOptions{};
   EXPECT_EQ(rows<PruningOptions>(), 4U);
   [[maybe_unused]] const auto [what, by, share, threshold, seed] = SparsifyOptions{};
@@ -114,7 +114,7 @@ TEST_F(TrainingSettings, TellOfEveryOptionAndRefuseAnotherValueOfIt) {
     value = before;
     ++seen;
   });
-  EXPECT_EQ(seen, 27U);
+  EXPECT_EQ(seen, 28U);
 }
 
 TEST_F(TrainingSettings, OfPruningAreToldWhereSomethingIsPruned) {

@@ -50,7 +50,9 @@ step "what it holds"
 dpkg-deb -c "$deb" | tee "$work/content" | awk '{print $1, $2, $6}'
 for path in bin/idl "lib/libidl_cuda.so.$version" include/idl/idl.hpp include/idl/c_api.h \
   lib/cmake/idl_cuda/idl_cudaConfig.cmake lib/pkgconfig/idl_cuda.pc \
-  share/doc/libidl-cuda/copyright share/doc/libidl-cuda/CHANGELOG.md; do
+  share/doc/libidl-cuda/copyright share/doc/libidl-cuda/CHANGELOG.md \
+  share/doc/libidl-cuda/README.md share/doc/libidl-cuda/docs/research.md \
+  share/doc/libidl-cuda/examples/CMakeLists.txt; do
   grep -qE " \./usr/$path( |$)" "$work/content" || fail "/usr/$path is missing"
 done
 if awk '$2 != "root/root"' "$work/content" | grep . >&2; then

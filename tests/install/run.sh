@@ -6,7 +6,7 @@
 #   run.sh BUILD_FOLDER CMAKE CXX VERSION
 # shellcheck source=tests/install/plant.sh
 . "$(dirname "$0")/plant.sh"
-examples=$source/examples
+examples=$root/installed/share/doc/libidl-cuda/examples
 
 step "install, and move what was installed"
 "$cmake" --install "$build" --prefix "$root/first" >/dev/null
@@ -87,7 +87,7 @@ fi
 step "the examples, as a project of their own"
 "$cmake" -S "$examples" -B "$root/examples" -G Ninja -DCMAKE_CXX_COMPILER="$cxx" \
   -DCMAKE_PREFIX_PATH="$root/installed" -DCMAKE_BUILD_TYPE=Release >/dev/null
-"$cmake" --build "$root/examples" --target example_first_program >/dev/null
+"$cmake" --build "$root/examples" --target example_first_program --target example_research >/dev/null
 "$root/examples/first_program"
 
 if [[ -x $program ]]; then

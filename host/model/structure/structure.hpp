@@ -111,6 +111,12 @@ struct detail::Inside<ImplicitModel<T>> {
   /// A model with room for its parameters, which are not set.
   static ImplicitModel<T> make(Context& context, std::shared_ptr<const Structure<T>> structure,
                                const ModelShape& shape, const ModelOptions& options);
+  /// predict_into() without its warning.
+  static void predict_unannounced(const ImplicitModel<T>& model, Context& context,
+                                  ConstMatrixView<T> U, MatrixView<T> Y,
+                                  std::optional<MatrixView<T>> X, SolveReport& report,
+                                  const SolverOptions& options,
+                                  std::optional<ConstMatrixView<T>> X0);
 };
 
 template <class T>
