@@ -69,9 +69,10 @@ set(_idl_link_libraries ZLIB::ZLIB Threads::Threads ${CMAKE_DL_LIBS})
 if(IDL_HAVE_CUDA)
   idl_add_objects(idl_kernels_cuda ${_kernels_cuda})
   set(_idl_cuda_libraries CUDA::cudart_static)
-  # cuBLASLt is loaded when it is first needed, and last of all looked for where the toolkit is.
-  set_source_files_properties("${_root}/kernels/cuda/runtime/cublas_lt.cpp" PROPERTIES COMPILE_DEFINITIONS
-                              IDL_CUBLAS_FOLDER="${CUDAToolkit_LIBRARY_DIR}")
+  # Libraries are loaded when they are first needed, and last of all looked for where the toolkit is.
+  set_source_files_properties(
+    "${_root}/kernels/cuda/runtime/cublas_lt.cpp"
+    PROPERTIES COMPILE_DEFINITIONS IDL_CUDA_LIBRARY_FOLDER="${CUDAToolkit_LIBRARY_DIR}")
   # A kernel takes minutes to compile; together they would wait for each other.
   set_target_properties(idl_kernels_cuda PROPERTIES UNITY_BUILD OFF)
   target_link_libraries(idl_kernels_cuda PRIVATE ${_idl_cuda_libraries})

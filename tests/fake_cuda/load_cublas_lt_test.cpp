@@ -22,7 +22,7 @@ std::string refusal_of(const char* soname, const char* folder) {
 
 TEST(LoadCublasLt, FindsAllFunctionsWhereTheToolkitIs) {
   const std::string soname = "libcublasLt.so." + std::to_string(CUBLAS_VER_MAJOR);
-  const CublasLt lt = load_cublas_lt(soname.c_str(), IDL_CUBLAS_FOLDER);
+  const CublasLt lt = load_cublas_lt(soname.c_str(), IDL_CUDA_LIBRARY_FOLDER);
   EXPECT_NE(lt.GetStatusString, cublasLtGetStatusString) << "the fake of this program";
   EXPECT_STREQ(lt.GetStatusString(CUBLAS_STATUS_ALLOC_FAILED), "the resource allocation failed");
   cublasLtMatrixLayout_t layout = nullptr;
