@@ -1,200 +1,20 @@
 // SPDX-License-Identifier: MIT
 // Solves with a sparse A in one kernel against the generic loop on the same device, and against
 // naive loops in double.
-#include <algorithm>
 #include <cmath>
 #include <string>
 #include <tuple>
 
 #include "idl/error.hpp"
-#include "tests/kernels/sparse.hpp"
+#include "tests/kernels/sparse_solve.hpp"
 
 namespace idl::test {
 namespace {
 
 using CudaCases = testing::Types<Case<DeviceKind::cuda, float>, Case<DeviceKind::cuda, double>>;
 
-constexpr double k_tolerance = 1e-3;
-constexpr double k_contraction = 0.5;
-
-/// What is solved. Numbers follow from the sizes and the density alone.
-struct Problem {
-  index_t n = 40;
-  index_t m = 3;
-  double density = 0.1;
-  bool adjoint = false;
-  SolveStart start = SolveStart::zero;
-  std::int32_t most = 30;
-  bool batch_invariant = false;
-  bool certified = false;
-};
-
-std::string described(const Problem& p) {
-  return std::string(p.adjoint ? "adjoint " : "Picard ") + std::to_string(p.n) + "x" +
-         std::to_string(p.m) + ", density " + std::to_string(p.density) + ", start " +
-         std::to_string(static_cast<int>(p.start)) + ", " + std::to_string(p.most) + " iterations";
-}
-
 template <class C>
-class FusedSparseTest : public SparseTest<C> {
- protected:
-  using Element = typename C::Scalar;
-
-  struct Answer {
-    std::vector<double> X, steps, norms;
-    std::vector<std::uint8_t> status;
-    std::vector<std::int32_t> iterations, active;
-  };
-
-  /// The numbers of a problem.
-  struct Numbers {
-    std::vector<double> A, start, held, slopes;
-  };
-
-  /// n×n, of which the sums of |entries| of rows and of columns are at most k_contraction.
-  std::vector<double> contraction(index_t n, double density) {
-    const auto size = static_cast<std::size_t>(n);
-    std::vector<double> A(size * size, 0.0);
-    std::vector<double> rows(size, 0.0), cols(size, 0.0);
-    for (std::size_t k = 0; k < A.size(); ++k) {
-      if (this->random_.unit() >= density) continue;
-      A[k] = this->random_.uniforms(1, -1.0, 1.0)[0];
-      rows[k % size] += std::abs(A[k]);
-      cols[k / size] += std::abs(A[k]);
-    }
-    for (std::size_t k = 0; k < A.size(); ++k)
-      if (A[k] != 0.0) A[k] *= k_contraction / std::max(rows[k % size], cols[k / size]);
-    return this->rounded(A);
-  }
-
-  Numbers numbers_of(const Problem& p) {
-    this->random_ = RandomValues(5);
-    const index_t count = p.n * p.m;
-    Numbers numbers;
-    numbers.A = contraction(p.n, p.density);
-    numbers.start = this->rounded(this->random_.uniforms(count, -1.0, 1.0));
-    numbers.held = this->rounded(this->random_.uniforms(count, -1.0, 1.0));
-    numbers.slopes = this->rounded(this->random_.uniforms(count, -1.0, 1.0));
-    return numbers;
-  }
-
-  static std::vector<double> transposed(index_t n, const std::vector<double>& A) {
-    const auto size = static_cast<std::size_t>(n);
-    std::vector<double> T(A.size());
-    for (std::size_t i = 0; i < size; ++i)
-      for (std::size_t j = 0; j < size; ++j) T[j + i * size] = A[i + j * size];
-    return T;
-  }
-
-  /// Columns in `stopped` have stopped before a start that takes notice of it.
-  FixedPoint<Element> describe(const Problem& p, const Numbers& numbers,
-                               const std::vector<std::size_t>& stopped = {}) {
-    const auto count = static_cast<std::size_t>(p.m);
-    FixedPoint<Element> solve;
-    A_ = this->to_csr(p.n, p.n, p.adjoint ? transposed(p.n, numbers.A) : numbers.A);
-    CsrMap<Element> map;
-    (p.adjoint ? map.transposed : map.A) = this->read_only(A_);
-    // Of the other one nobody reads more than the sizes.
-    if (p.adjoint) map.A = map.transposed;
-    map.longest_row = p.n;
-    solve.A = map;
-    solve.transpose = p.adjoint;
-    solve.batch_invariant = p.batch_invariant;
-    solve.X = this->view(p.n, p.m, numbers.start);
-    solve.product = this->view(p.n, p.m);
-    const auto held = this->view(p.n, p.m, numbers.held);
-    if (p.adjoint) {
-      solve.f = AdjointMap<Element>{.G = held, .Psi = this->view(p.n, p.m, numbers.slopes)};
-    } else {
-      solve.f = PicardMap<Element>{.Z = held, .activation = {.kind = ActivationKind::tanh}};
-    }
-    solve.columns = {.status = this->statuses(p.m, stopped),
-                     .iterations = this->vector(std::vector<std::int32_t>(count, 0)),
-                     .best_steps = this->reals(p.m, 1e30),
-                     .stalled = this->vector(std::vector<std::int32_t>(count, 0)),
-                     .active = this->vector(std::vector<std::int32_t>{
-                         static_cast<std::int32_t>(count - stopped.size())})};
-    solve.step_norms = this->reals(p.m, 0.0);
-    solve.state_norms = this->reals(p.m, 0.0);
-    solve.decision = {.absolute = Element(k_tolerance), .max_iterations = p.most};
-    if (p.certified) {
-      const auto contraction = this->reals(1, k_contraction);
-      solve.decision.contraction = contraction;
-      solve.decision.certified = true;
-    }
-    solve.start = p.start;
-    return solve;
-  }
-
-  Answer answer_of(const FixedPoint<Element>& solve) {
-    EXPECT_TRUE(this->frames_untouched());
-    return {this->fetch_double(solve.X),
-            this->fetch_reals(solve.step_norms),
-            this->fetch_reals(solve.state_norms),
-            this->fetch_vector(solve.columns.status),
-            this->fetch_vector(solve.columns.iterations),
-            this->fetch_vector(solve.columns.active)};
-  }
-
-  std::unique_ptr<Program> compile(const FixedPoint<Element>& solve, LoopStrategy strategy) {
-    Backend& backend = *backend_of(this->context());
-    backend.choose_loop_strategy(strategy);
-    auto program = backend.compile(solve);
-    backend.choose_loop_strategy(LoopStrategy::automatic);
-    return program;
-  }
-
-  Answer run(const Problem& p, const Numbers& numbers, LoopStrategy strategy,
-             const std::vector<std::size_t>& stopped = {}) {
-    const auto solve = describe(p, numbers, stopped);
-    const auto program = compile(solve, strategy);
-    EXPECT_EQ(program->strategy(), strategy);
-    program->launch();
-    return answer_of(solve);
-  }
-
-  /// X after `iterations[j]` applications to column j, in double.
-  static std::vector<double> naive(const Problem& p, const Numbers& numbers,
-                                   const std::vector<std::int32_t>& iterations) {
-    const auto size = static_cast<std::size_t>(p.n);
-    std::vector<double> X = numbers.start;
-    if (p.start == SolveStart::zero) std::fill(X.begin(), X.end(), 0.0);
-    for (std::size_t j = 0; j < static_cast<std::size_t>(p.m); ++j)
-      for (std::int32_t iteration = 0; iteration < iterations[j]; ++iteration) {
-        std::vector<double> next(size);
-        for (std::size_t i = 0; i < size; ++i) {
-          double sum = numbers.held[i + j * size];
-          for (std::size_t k = 0; k < size; ++k)
-            sum += numbers.A[p.adjoint ? k + i * size : i + k * size] * X[k + j * size];
-          next[i] = p.adjoint ? numbers.slopes[i + j * size] * sum : std::tanh(sum);
-        }
-        std::copy(next.begin(), next.end(), X.begin() + static_cast<std::ptrdiff_t>(j * size));
-      }
-    return X;
-  }
-
-  void compare_with_naive(const Problem& p, const Numbers& numbers) {
-    SCOPED_TRACE(described(p));
-    const auto got = run(p, numbers, LoopStrategy::fused);
-    EXPECT_EQ(got.active[0], 0);
-    // Rounding of n terms of a contraction by 0.5, which amplifies by 1/(1 − 0.5); entries of V are
-    // up to 2, as those of G and Ψ are up to 1.
-    const double tolerance = 4.0 * (static_cast<double>(p.n) + 8) * this->unit();
-    EXPECT_LT(max_difference(got.X, naive(p, numbers, got.iterations)), tolerance);
-    for (std::size_t j = 0; j < static_cast<std::size_t>(p.m); ++j) {
-      double norm = 0;
-      for (std::size_t i = 0; i < static_cast<std::size_t>(p.n); ++i) {
-        const double entry = std::abs(got.X[i + j * static_cast<std::size_t>(p.n)]);
-        norm = p.adjoint ? norm + entry : std::max(norm, entry);
-      }
-      EXPECT_NEAR(got.norms[j], norm, p.adjoint ? norm * tolerance : 0.0);
-      EXPECT_EQ(got.steps[j] <= static_cast<double>(static_cast<Element>(k_tolerance)),
-                got.status[j] == static_cast<std::uint8_t>(SolveStatus::converged));
-    }
-  }
-
-  CsrView<Element> A_;  // what describe() has made last
-};
+class FusedSparseTest : public SparseSolveTest<C> {};
 TYPED_TEST_SUITE(FusedSparseTest, CudaCases, CaseNames);
 
 TYPED_TEST(FusedSparseTest, AgreesWithNaiveLoopsForAwkwardSizesAndDensities) {
@@ -208,7 +28,7 @@ TYPED_TEST(FusedSparseTest, AgreesWithNaiveLoopsForAwkwardSizesAndDensities) {
                                                            {100, 1, 1.0},
                                                            {257, 9, 0.03}}) {
       const Problem p = {.n = n, .m = m, .density = density, .adjoint = adjoint, .most = 3};
-      this->compare_with_naive(p, this->numbers_of(p));
+      this->compare_with_naive(p, this->numbers_of(p), LoopStrategy::fused);
     }
 }
 
@@ -217,7 +37,7 @@ TYPED_TEST(FusedSparseTest, WhatDoesNotFitIntoRegistersLiesInSharedMemoryAndInCl
   for (const bool adjoint : {false, true})
     for (const double density : {0.22, 0.4}) {
       const Problem p = {.n = 333, .m = 1, .density = density, .adjoint = adjoint, .most = 2};
-      this->compare_with_naive(p, this->numbers_of(p));
+      this->compare_with_naive(p, this->numbers_of(p), LoopStrategy::fused);
     }
 }
 
@@ -232,7 +52,7 @@ TYPED_TEST(FusedSparseTest, RowsMayBeOfAnyLengths) {
       if (k % 5 == 0) numbers.A[k + k * 257] = 0.125;
     }
     numbers.A = this->rounded(numbers.A);
-    this->compare_with_naive(p, numbers);
+    this->compare_with_naive(p, numbers, LoopStrategy::fused);
   }
 }
 
