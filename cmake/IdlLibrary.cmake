@@ -71,7 +71,7 @@ if(IDL_HAVE_CUDA)
   set(_idl_cuda_libraries CUDA::cudart_static)
   # Libraries are loaded when they are first needed, and last of all looked for where the toolkit is.
   set_source_files_properties(
-    "${_root}/kernels/cuda/runtime/cublas_lt.cpp"
+    "${_root}/kernels/cuda/runtime/cublas_lt.cpp" "${_root}/kernels/cuda/runtime/cusparse.cpp"
     PROPERTIES COMPILE_DEFINITIONS IDL_CUDA_LIBRARY_FOLDER="${CUDAToolkit_LIBRARY_DIR}")
   # A kernel takes minutes to compile; together they would wait for each other.
   set_target_properties(idl_kernels_cuda PROPERTIES UNITY_BUILD OFF)

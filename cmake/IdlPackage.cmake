@@ -34,9 +34,10 @@ set(CPACK_DEBIAN_PACKAGE_SUGGESTS "g++, cmake, pkg-config, libdlpack-dev")
 if(IDL_HAVE_CUDA)
   # A toolkit that came without packages leaves no dependency: the name in NVIDIA's repository.
   set(CPACK_DEBIAN_PACKAGE_RECOMMENDS
-      "libcublas-${CUDAToolkit_VERSION_MAJOR}-${CUDAToolkit_VERSION_MINOR}")
+      "libcublas-${CUDAToolkit_VERSION_MAJOR}-${CUDAToolkit_VERSION_MINOR}, libcusparse-${CUDAToolkit_VERSION_MAJOR}-${CUDAToolkit_VERSION_MINOR}")
   string(APPEND CPACK_PACKAGE_DESCRIPTION
-         "\n\nOn a GPU it needs cuBLAS of CUDA ${CUDAToolkit_VERSION_MAJOR}.")
+         "\n\nOn a GPU it needs cuBLAS of CUDA ${CUDAToolkit_VERSION_MAJOR}, and makes \
+products with large sparse matrices by cuSPARSE where that is there.")
 endif()
 # The packages whose libraries are linked, with the versions they need, by the linked files
 # themselves; the library's soname for packages that link it; ldconfig after installation.

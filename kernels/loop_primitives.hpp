@@ -2,9 +2,11 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <variant>
 
 #include "idl/activation.hpp"
+#include "idl/csr_matrix.hpp"
 #include "idl/matrix.hpp"
 #include "idl/solver.hpp"
 #include "kernels/base/bfloat16.hpp"
@@ -67,6 +69,30 @@ struct Substitute {
   ConstMatrixView<T> A;
   bool transpose = false;
   std::variant<PicardUpdate<T>, AdjointUpdate<T>> update;
+};
+
+/// C <- B Aᵀ with sparse A (n×k), B m×k, C m×n: AX where samples lie in rows, so that those of one
+/// state are neighbours. Repeats its bits. While a program with this step lives, the pattern of A
+/// and the place of its values stay as they are.
+template <class T>
+struct SampleSpmm {
+  ConstCsrView<T> A;
+  ConstMatrixView<T> B;
+  MatrixView<T> C;
+};
+
+/// An update of samples that lie in rows: all its matrices are m×n, and what the update says of
+/// columns holds for rows here. With X the state of the update (X or V), for each sample j,
+///   X(j,:) <- f(S(j,:)), norms against from(j,:)   where its status is `running`,
+///   X(j,:) <- from(j,:)                            elsewhere.
+/// S is that of the update (S or W), and `from` may then be X; with A, which is n×n, S = from·Aᵀ,
+/// made on the way, and that of the update is not looked at. The bits of a sample depend on no
+/// other sample. `join` must be false.
+template <class T>
+struct SampleUpdate {
+  std::variant<PicardUpdate<T>, AdjointUpdate<T>> update;
+  ConstMatrixView<T> from;
+  std::optional<ConstCsrView<T>> A{};
 };
 
 /// The state of a loop over the columns: one entry per column, `active` has one element.

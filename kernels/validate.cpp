@@ -7,6 +7,7 @@
 #include "idl/error.hpp"
 #include "kernels/check_acceleration.hpp"
 #include "kernels/check_optimisers.hpp"
+#include "kernels/check_samples.hpp"
 #include "kernels/loop_updates.hpp"
 #include "kernels/operand_checks.hpp"
 

@@ -59,6 +59,8 @@ void reset() {
   s.copies = cudaMemcpyDeviceToDevice;
   s.not_loaded.clear();
   s.driver = CUDART_VERSION;
+  s.sparse_faults.clear();
+  s.hides_cusparse = false;
   this_thread() = {};
 }
 

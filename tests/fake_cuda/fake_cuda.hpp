@@ -8,9 +8,10 @@
 #include <string>
 #include <vector>
 
-/// CUDA and cuBLASLt as far as the CUDA backend calls them, without a device: memory is the host's,
-/// kernels do nothing, captures are kept count of, and calls fail where a test says so. It shows
-/// what the backend's own code does with its handles, and nothing about the real libraries.
+/// CUDA, cuBLASLt and cuSPARSE as far as the CUDA backend calls them, without a device: memory is
+/// the host's, kernels do nothing, captures are kept count of, and calls fail where a test says so.
+/// It shows what the backend's own code does with its handles, and nothing about the real
+/// libraries.
 namespace idl::fake {
 
 inline constexpr int k_devices = 2;
@@ -21,7 +22,7 @@ void reset();
 /// How often a function was called since reset(); its name is CUDA's.
 int calls(const std::string& name);
 
-/// The next `times` calls fail with `status`, a cudaError_t or a cublasStatus_t.
+/// The next `times` calls fail with `status`, of whichever library.
 void fail(const std::string& name, int status, int times = 1);
 
 /// Runs `action` in each call, before it has an effect; an empty one ends that.
@@ -48,5 +49,15 @@ int bound_device();
 
 /// What cudaHostAlloc gave out last.
 void* last_pinned();
+
+/// Handles and descriptors of cuSPARSE that are not given back yet.
+int sparse_objects();
+/// What was done against cuSPARSE's rules since reset(), in words: something made, asked or given
+/// back while a stream was captured, memory taken meanwhile, a buffer that is active for another
+/// matrix or given back too early, a product that is not the prepared one or does not repeat its
+/// bits.
+std::vector<std::string> sparse_faults();
+/// As if the loader did not find cuSPARSE, until reset().
+void hide_cusparse();
 
 }  // namespace idl::fake

@@ -17,6 +17,7 @@ namespace {
 constexpr std::size_t k_most_bytes = std::size_t{1} << 40U;
 
 cudaError_t give(const char* name, void** data, std::size_t bytes) {
+  idl::fake::must_not_be_captured(name);
   const cudaError_t status = cuda_call(name);
   if (status != cudaSuccess) return status;
   if (bytes > k_most_bytes) return cudaErrorMemoryAllocation;
@@ -32,6 +33,7 @@ cudaError_t make(const char* name, H* handle) {
 
 template <class H>
 cudaError_t destroy(const char* name, H handle) {
+  idl::fake::must_not_be_active(reinterpret_cast<const void*>(handle));
   std::free(reinterpret_cast<void*>(handle));
   return cuda_call(name);
 }

@@ -51,6 +51,10 @@ struct State {
   std::vector<cudaGraphNodeType> nodes_of_a_launch{cudaGraphNodeTypeKernel};
   cudaMemcpyKind copies = cudaMemcpyDeviceToDevice;
   void* last_pinned = nullptr;
+  std::set<const void*> sparse_objects;
+  std::map<const void*, const void*> active_buffers;  // of cuSPARSE, with their matrices
+  std::vector<std::string> sparse_faults;
+  bool hides_cusparse = false;
 };
 
 struct ThreadState {
@@ -69,6 +73,13 @@ cublasStatus_t blas_call(const char* name);
 
 /// Whether the module of a kernel can be loaded.
 cudaError_t load(const void* kernel);
+
+/// Notes a fault of the use of cuSPARSE.
+void sparse_fault(const std::string& words);
+/// Notes one where a stream is being captured.
+void must_not_be_captured(const char* name);
+/// Notes one where cuSPARSE still uses this memory.
+void must_not_be_active(const void* data);
 
 /// A call that gives work to a stream.
 cudaError_t enqueue(const char* name, cudaStream_t stream);

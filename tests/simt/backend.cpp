@@ -139,7 +139,8 @@ void SimtBackend::run(const Primitive& primitive) {
   cuda::PoolMemory scratch;
   if (bytes > 0) scratch = cuda::PoolMemory(pool_, bytes);
   cuda::prepare(primitive, place());
-  cuda::enqueue(primitive, scratch.data(), place(), nullptr);
+  const cuda::SpmmPlan plan = cuda::plan_of(primitive, place());
+  cuda::enqueue(primitive, scratch.data(), plan, place(), nullptr);
 }
 
 void SimtBackend::run_in_order(const Sequence& sequence) {

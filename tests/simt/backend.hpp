@@ -50,7 +50,9 @@ class SimtBackend final : public Backend, public std::enable_shared_from_this<Si
   void choose_loop_strategy(LoopStrategy strategy) override { strategy_ = strategy; }
 
   cuda::MemoryPool& pool() { return pool_; }
-  cuda::StepResources place() { return {products_, static_cast<double*>(reduce_scratch_.data())}; }
+  cuda::StepResources place() {
+    return {products_, sparse_products_, static_cast<double*>(reduce_scratch_.data())};
+  }
 
  private:
   template <class T>
@@ -60,6 +62,7 @@ class SimtBackend final : public Backend, public std::enable_shared_from_this<Si
   cuda::MemoryPool pool_;
   cuda::MemoryPool host_pool_;
   cuda::LibraryGemm products_;
+  cuda::LibrarySpmm sparse_products_;
   cuda::PoolMemory reduce_scratch_{host_pool_, cuda::k_reduce_scratch * sizeof(double)};
 };
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The products that only the shapes which cuBLASLt refuses take to gemm_in_fixed_order: B
-// transposed, and bfloat16. The others are in tests/kernels.
+// transposed, and bfloat16. The others are in tests/kernels. And those with sparse matrices where
+// cuSPARSE is not there.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -93,6 +94,34 @@ TEST(FixedOrderGemm, TakesBFloat16) {
       }
     }
   }
+}
+
+/// Two rows of a larger matrix, whose entries begin at the third; as cuSPARSE's offsets they begin
+/// at 0.
+TEST(FixedOrderSpmm, TakesSamplesInRowsAndEntriesFromLeftToRight) {
+  const std::vector<std::int64_t> row_offsets = {2, 5, 5};
+  const std::vector<std::int32_t> columns = {0, 0, 0, 2, 3};
+  const std::vector<float> values = {9.0F, 9.0F, fraction(1), fraction(2), fraction(3)};
+  const index_t samples = 37;
+  const index_t ld = samples + 2;
+  std::vector<float> B(static_cast<std::size_t>(ld * 4));
+  for (std::size_t i = 0; i < B.size(); ++i) B[i] = fraction(static_cast<index_t>(7 * i));
+  std::vector<float> C(static_cast<std::size_t>(samples * 2), -1.0F);
+  SampleSpmm<float> spmm;
+  spmm.A = {row_offsets.data(), columns.data(), values.data(), 2, 4, 5, Device::cuda(0)};
+  spmm.B = view(B, samples, 4, ld);
+  spmm.C = {C.data(), samples, 2, samples, Device::cuda(0)};
+  sample_spmm_in_fixed_order(spmm, nullptr);
+  for (std::size_t j = 0; j < static_cast<std::size_t>(samples); ++j) {
+    float sum = 0.0F;
+    for (std::size_t e = 2; e < 5; ++e)
+      sum = std::fma(values[e], B[j + static_cast<std::size_t>(columns[e] * ld)], sum);
+    ASSERT_EQ(C[j], sum);
+    ASSERT_EQ(C[j + static_cast<std::size_t>(samples)], 0.0F);
+  }
+  std::vector<std::int32_t> narrow(3, -1);
+  narrow_offsets(row_offsets.data(), narrow.data(), 3, nullptr);
+  EXPECT_EQ(narrow, (std::vector<std::int32_t>{0, 3, 3}));
 }
 
 }  // namespace

@@ -26,6 +26,10 @@ void execute(const AdjointUpdate<T>& update, Scratch& scratch);
 template <class T>
 void execute(const Substitute<T>& substitute, Scratch& scratch);
 template <class T>
+void execute(const SampleSpmm<T>& spmm, Scratch& scratch);
+template <class T>
+void execute(const SampleUpdate<T>& update, Scratch& scratch);
+template <class T>
 void execute(const ResetStatus<T>& reset, Scratch& scratch);
 template <class T>
 void execute(const UpdateStatus<T>& update, Scratch& scratch);
@@ -76,6 +80,8 @@ template <class T>
 void execute(const AddScaled<T>& add, Scratch& scratch);
 template <class T>
 void execute(const CopyMatrix<T>& copy, Scratch& scratch);
+template <class T>
+void execute(const Transpose<T>& transpose, Scratch& scratch);
 template <class T>
 void execute(const Fill<T>& fill, Scratch& scratch);
 template <class T>

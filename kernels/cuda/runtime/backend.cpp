@@ -57,9 +57,12 @@ struct CudaBackend::State {
         pool(device, stream),
         read_backs(std::make_shared<ReadBackBuffers>()),
         products(device, pool),
+        sparse_products(device, pool, stream),
         reduce_scratch(pool, k_reduce_scratch * sizeof(double)) {}
 
-  StepResources place() { return {products, static_cast<double*>(reduce_scratch.data())}; }
+  StepResources place() {
+    return {products, sparse_products, static_cast<double*>(reduce_scratch.data())};
+  }
 
   Stream owned_stream;
   cudaStream_t stream;
@@ -69,6 +72,7 @@ struct CudaBackend::State {
   MemoryPool pool;
   std::shared_ptr<ReadBackBuffers> read_backs;
   LibraryGemm products;
+  LibrarySpmm sparse_products;
   PoolMemory reduce_scratch;
 };
 
@@ -87,6 +91,7 @@ Facts CudaBackend::facts() {
   const DeviceGuard guard(device_);
   Facts facts = current_device_facts(multiprocessors());
   facts.emplace_back("conditional_nodes", find_out_conditional_nodes() ? "work" : "do not work");
+  state_->sparse_products.describe(facts);
   state_->products.describe_plans(facts);
   return facts;
 }
@@ -177,8 +182,10 @@ void CudaBackend::run(const Primitive& primitive) {
   const std::size_t bytes = scratch_bytes(primitive);
   PoolMemory scratch;
   if (bytes > 0) scratch = PoolMemory(state_->pool, bytes);
-  state_->products.begin_preparation();
-  enqueue(primitive, scratch.data(), state_->place(), state_->stream);
+  const StepResources place = state_->place();
+  place.products.begin_preparation();
+  const SpmmPlan plan = plan_of(primitive, place);
+  enqueue(primitive, scratch.data(), plan, place, state_->stream);
 }
 
 void CudaBackend::run_in_order(const Sequence& sequence) {

@@ -8,6 +8,7 @@
 #include "idl/device.hpp"
 #include "idl/error.hpp"
 #include "kernels/cuda/runtime/cublas_lt.hpp"
+#include "kernels/cuda/runtime/cusparse.hpp"
 
 namespace idl::cuda {
 namespace {
@@ -24,6 +25,14 @@ std::string explain(cudaError_t status) {
 }
 
 std::string explain(cublasStatus_t status) { return cublas_lt().GetStatusString(status); }
+std::string explain(cusparseStatus_t status) { return cusparse().GetErrorString(status); }
+
+/// Once the driver is being unloaded libraries fail at whatever they are asked, and have no word
+/// for that.
+bool process_ends() noexcept {
+  int device = 0;
+  return cudaGetDevice(&device) == cudaErrorCudartUnloading;
+}
 
 void clear_sticky_error() noexcept { static_cast<void>(cudaGetLastError()); }
 
@@ -55,6 +64,13 @@ void check(cublasStatus_t status, const char* call, const char* file, int line) 
   throw DeviceError("cuBLASLt", call, explain(status), place(file, line));
 }
 
+void check(cusparseStatus_t status, const char* call, const char* file, int line) {
+  if (status == CUSPARSE_STATUS_SUCCESS) [[likely]]
+    return;
+  clear_sticky_error();
+  throw DeviceError("cuSPARSE", call, explain(status), place(file, line));
+}
+
 void check_allocation(cudaError_t status, int device, std::size_t bytes, const char* call,
                       const char* file, int line) {
   if (status != cudaErrorMemoryAllocation) {
@@ -73,6 +89,15 @@ void check_allocation(cublasStatus_t status, int device, std::size_t bytes, cons
   throw_out_of_memory(device, bytes);
 }
 
+void check_allocation(cusparseStatus_t status, int device, std::size_t bytes, const char* call,
+                      const char* file, int line) {
+  if (!wants_memory(status)) {
+    check(status, call, file, line);
+    return;
+  }
+  throw_out_of_memory(device, bytes);
+}
+
 void report_failure(cudaError_t status, const char* call) noexcept {
   if (status == cudaSuccess || status == cudaErrorCudartUnloading) return;
   clear_sticky_error();
@@ -81,12 +106,15 @@ void report_failure(cudaError_t status, const char* call) noexcept {
 }
 
 void report_failure(cublasStatus_t status, const char* call) noexcept {
-  if (status == CUBLAS_STATUS_SUCCESS) return;
-  // cuBLAS has no word for the end of the process.
-  int device = 0;
-  if (cudaGetDevice(&device) == cudaErrorCudartUnloading) return;
+  if (status == CUBLAS_STATUS_SUCCESS || process_ends()) return;
   clear_sticky_error();
   std::fprintf(stderr, "idl: error: %s failed: %s\n", call, cublas_lt().GetStatusString(status));
+}
+
+void report_failure(cusparseStatus_t status, const char* call) noexcept {
+  if (status == CUSPARSE_STATUS_SUCCESS || process_ends()) return;
+  clear_sticky_error();
+  std::fprintf(stderr, "idl: error: %s failed: %s\n", call, cusparse().GetErrorString(status));
 }
 
 }  // namespace idl::cuda

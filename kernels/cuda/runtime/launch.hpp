@@ -47,6 +47,15 @@ inline std::size_t most_shared_bytes() {
   return static_cast<std::size_t>(bytes);
 }
 
+/// Of the current device.
+inline int multiprocessor_count() {
+  int device = 0;
+  int count = 0;
+  IDL_CUDA_CHECK(cudaGetDevice(&device));
+  IDL_CUDA_CHECK(cudaDeviceGetAttribute(&count, cudaDevAttrMultiProcessorCount, device));
+  return count;
+}
+
 /// Gives a kernel leave for more dynamic shared memory than the usual, where a launch asks for it.
 inline void allow_shared_bytes(const void* kernel, const LaunchShape& shape) {
   if (shape.shared_bytes <= k_usual_shared_bytes) return;

@@ -40,6 +40,17 @@ template <class T>
 void adjoint_update(const AdjointUpdate<T>& update, CUstream_st* stream);
 template <class T>
 void substitute(const Substitute<T>& substitute, CUstream_st* stream);
+/// In the place of the library: also right where that is not found, or refuses.
+template <class T>
+void sample_spmm_in_fixed_order(const SampleSpmm<T>& spmm, CUstream_st* stream);
+/// narrow[i] <- row_offsets[i] − row_offsets[0], for `count` of them.
+void narrow_offsets(const std::int64_t* row_offsets, std::int32_t* narrow, index_t count,
+                    CUstream_st* stream);
+/// Bytes of the working memory of sample_update.
+template <class T>
+std::size_t sample_update_bytes(const SampleUpdate<T>& update);
+template <class T>
+void sample_update(const SampleUpdate<T>& update, void* scratch, CUstream_st* stream);
 template <class T>
 void reset_status(const ResetStatus<T>& reset, CUstream_st* stream);
 template <class T>
@@ -91,6 +102,8 @@ template <class T>
 void add_scaled(const AddScaled<T>& add, CUstream_st* stream);
 template <class T>
 void copy_matrix(const CopyMatrix<T>& copy, CUstream_st* stream);
+template <class T>
+void transpose(const Transpose<T>& transpose, CUstream_st* stream);
 template <class T>
 void fill(const Fill<T>& fill, CUstream_st* stream);
 template <class T>

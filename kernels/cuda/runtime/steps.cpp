@@ -27,6 +27,10 @@ struct ScratchBytes {
   std::size_t operator()(const Spmm<T>& s) const {
     return needs_transposed(s) ? transposed_pattern_bytes(pattern_of(s.A)) : 0;
   }
+  template <class T>
+  std::size_t operator()(const SampleUpdate<T>& u) const {
+    return sample_update_bytes(u);
+  }
   template <class P>
   std::size_t operator()(const P&) const {
     return 0;
@@ -45,10 +49,24 @@ struct Prepare {
   void operator()(const P&) const {}
 };
 
+struct PlanProduct {
+  const StepResources& place;
+
+  template <class T>
+  SpmmPlan operator()(const SampleSpmm<T>& s) const {
+    return place.sparse_products.prepare(s);
+  }
+  template <class P>
+  SpmmPlan operator()(const P&) const {
+    return {};
+  }
+};
+
 /// One overload per primitive; a forgotten one does not compile.
 struct Enqueue {
   void* scratch;
   bool scratch_is_filled;
+  const SpmmPlan& plan;
   const StepResources& place;
   cudaStream_t stream;
 
@@ -62,6 +80,14 @@ struct Enqueue {
     const Pattern pattern = pattern_of(s.A);
     if (!scratch_is_filled) transpose_pattern(pattern, scratch, stream);
     spmm(s, transposed_pattern_in(scratch, pattern), stream);
+  }
+  template <class T>
+  void operator()(const SampleSpmm<T>& s) const {
+    place.sparse_products.run(s, plan, stream);
+  }
+  template <class T>
+  void operator()(const SampleUpdate<T>& u) const {
+    sample_update(u, scratch, stream);
   }
   template <class T>
   void operator()(const Reduce<T>& r) const {
@@ -118,6 +144,7 @@ struct Enqueue {
   template <class T> void operator()(const ColumnNorms<T>& p) const { column_norms(p, stream); }
   template <class T> void operator()(const AddScaled<T>& p) const { add_scaled(p, stream); }
   template <class T> void operator()(const CopyMatrix<T>& p) const { copy_matrix(p, stream); }
+  template <class T> void operator()(const Transpose<T>& p) const { transpose(p, stream); }
   template <class T> void operator()(const Fill<T>& p) const { fill(p, stream); }
   template <class T> void operator()(const Convert<T>& p) const { convert(p, stream); }
   template <class T> void operator()(const DenseToCsr<T>& p) const { dense_to_csr(p, stream); }
@@ -159,9 +186,13 @@ void prepare(const Primitive& step, const StepResources& place) {
   std::visit(Prepare{place}, step);
 }
 
-void enqueue(const Primitive& step, void* scratch, const StepResources& place,
+SpmmPlan plan_of(const Primitive& step, const StepResources& place) {
+  return std::visit(PlanProduct{place}, step);
+}
+
+void enqueue(const Primitive& step, void* scratch, const SpmmPlan& plan, const StepResources& place,
              cudaStream_t stream) {
-  std::visit(Enqueue{scratch, false, place, stream}, step);
+  std::visit(Enqueue{scratch, false, plan, place, stream}, step);
 }
 
 Steps::Steps(const Sequence& sequence, Repetition repetition, MemoryPool& pool,
@@ -172,6 +203,7 @@ Steps::Steps(const Sequence& sequence, Repetition repetition, MemoryPool& pool,
   place.products.begin_preparation();
   for (const Primitive& step : sequence) {
     prepare(step, place);
+    plans_.push_back(plan_of(step, place));
     offsets.push_back(total);
     total += (scratch_bytes(step) + k_alignment - 1) / k_alignment * k_alignment;
   }
@@ -201,7 +233,7 @@ void Steps::enqueue_prelude(cudaStream_t stream) const {
 
 void Steps::enqueue(cudaStream_t stream) const {
   for (std::size_t i = 0; i < sequence_.size(); ++i) {
-    std::visit(Enqueue{scratch_[i].data, scratch_[i].filled_by_prelude, place_, stream},
+    std::visit(Enqueue{scratch_[i].data, scratch_[i].filled_by_prelude, plans_[i], place_, stream},
                sequence_[i]);
   }
 }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "kernels/cuda/product/library_gemm.hpp"
+#include "kernels/cuda/product/library_spmm.hpp"
 #include "kernels/cuda/product/transpose_pattern.hpp"
 #include "kernels/cuda/runtime/pool.hpp"
 #include "kernels/primitives.hpp"
@@ -16,6 +17,7 @@ namespace idl::cuda {
 /// What the steps of a backend share.
 struct StepResources {
   LibraryGemm& products;
+  LibrarySpmm& sparse_products;
   double* reduce_scratch;
 };
 
@@ -25,8 +27,14 @@ std::size_t scratch_bytes(const Primitive& step);
 /// Looks up what the primitive needs and what may not be looked up while a stream is captured.
 void prepare(const Primitive& step, const StepResources& place);
 
-/// Enqueues one validated primitive. `scratch` has scratch_bytes(step) bytes.
-void enqueue(const Primitive& step, void* scratch, const StepResources& place, cudaStream_t stream);
+/// What the primitive needs of the library for sparse products for itself; mostly nothing.
+/// @throws OutOfMemory, DeviceError
+SpmmPlan plan_of(const Primitive& step, const StepResources& place);
+
+/// Enqueues one validated primitive. `scratch` has scratch_bytes(step) bytes, `plan` is
+/// plan_of(step).
+void enqueue(const Primitive& step, void* scratch, const SpmmPlan& plan, const StepResources& place,
+             cudaStream_t stream);
 
 /// A validated sequence, ready to be enqueued any number of times, under capture as well.
 class Steps {
@@ -54,6 +62,7 @@ class Steps {
   StepResources place_;
   PoolMemory memory_;
   std::vector<Scratch> scratch_;  // of each step
+  std::vector<SpmmPlan> plans_;   // likewise
 };
 
 }  // namespace idl::cuda

@@ -27,6 +27,7 @@ void launch(void (*kernel)(Parameters...), const LaunchShape& shape, CUstream_st
 }
 
 inline std::size_t most_shared_bytes() { return simt::k_shared_bytes; }
+inline int multiprocessor_count() { return simt::k_multiprocessors; }
 
 template <class... Parameters>
 int most_clusters(void (*)(Parameters...), const LaunchShape& shape) {
