@@ -18,6 +18,8 @@ enum class LoopStrategy : std::uint8_t {
   conditional_node,  ///< on a GPU: a WHILE node in a graph, whose condition is taken on the device
   block_replay,      ///< on a GPU: graphs of some iterations, which the host stops late
   compacted,         ///< running columns move together whenever half of them have stopped
+  row_split,         ///< of a sparse A: product and update of samples in rows as one step
+  library_product,   ///< of a sparse A: products of samples in rows, on a GPU by cuSPARSE
   refined,           ///< products in bfloat16 around exact residuals
   substitution       ///< row by row, once: where A is strictly upper triangular
 };
@@ -32,6 +34,8 @@ inline constexpr NamedValue<LoopStrategy> k_loop_strategy[] = {
     {LoopStrategy::conditional_node, "conditional_node"},
     {LoopStrategy::block_replay, "block_replay"},
     {LoopStrategy::compacted, "compacted"},
+    {LoopStrategy::row_split, "row_split"},
+    {LoopStrategy::library_product, "library_product"},
     {LoopStrategy::refined, "refined"},
     {LoopStrategy::substitution, "substitution"}};
 }  // namespace names

@@ -4,6 +4,7 @@
 #include <type_traits>
 
 #include "kernels/loop/compacted.hpp"
+#include "kernels/loop/in_rows.hpp"
 #include "kernels/loop/refined.hpp"
 #include "kernels/loop/substitution.hpp"
 
@@ -37,6 +38,15 @@ std::unique_ptr<Program> compile_refined_if_chosen(LoopStrategy strategy,
 }
 
 template <class T>
+std::unique_ptr<Program> compile_in_rows_if_chosen(LoopStrategy strategy,
+                                                   const std::shared_ptr<Backend>& backend,
+                                                   const FixedPoint<T>& solve) {
+  const bool chosen =
+      strategy == LoopStrategy::row_split || strategy == LoopStrategy::library_product;
+  return chosen && can_run_in_rows(solve) ? compile_in_rows(backend, solve, strategy) : nullptr;
+}
+
+template <class T>
 std::unique_ptr<Program> compile_compacted_if_chosen(LoopStrategy strategy,
                                                      const std::shared_ptr<Backend>& backend,
                                                      const FixedPoint<T>& solve) {
@@ -54,6 +64,12 @@ template std::unique_ptr<Program> compile_refined_if_chosen(LoopStrategy,
                                                             const std::shared_ptr<Backend>&,
                                                             const FixedPoint<float>&);
 template std::unique_ptr<Program> compile_refined_if_chosen(LoopStrategy,
+                                                            const std::shared_ptr<Backend>&,
+                                                            const FixedPoint<double>&);
+template std::unique_ptr<Program> compile_in_rows_if_chosen(LoopStrategy,
+                                                            const std::shared_ptr<Backend>&,
+                                                            const FixedPoint<float>&);
+template std::unique_ptr<Program> compile_in_rows_if_chosen(LoopStrategy,
                                                             const std::shared_ptr<Backend>&,
                                                             const FixedPoint<double>&);
 template std::unique_ptr<Program> compile_compacted_if_chosen(LoopStrategy,

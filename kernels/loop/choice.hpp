@@ -21,6 +21,12 @@ std::unique_ptr<Program> compile_refined_if_chosen(LoopStrategy strategy,
                                                    const std::shared_ptr<Backend>& backend,
                                                    const FixedPoint<T>& solve);
 
+/// The solve with its samples in rows, where a strategy asks for that and it can be.
+template <class T>
+std::unique_ptr<Program> compile_in_rows_if_chosen(LoopStrategy strategy,
+                                                   const std::shared_ptr<Backend>& backend,
+                                                   const FixedPoint<T>& solve);
+
 /// The solve, compacted, where it is to be and can be; otherwise nullptr.
 template <class T>
 std::unique_ptr<Program> compile_compacted_if_chosen(LoopStrategy strategy,

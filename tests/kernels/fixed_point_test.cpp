@@ -202,14 +202,18 @@ TYPED_TEST(FixedPointTest, EveryWayOfTheSameProductsHasTheBitsOfTheSteps) {
 /// Each way of its own arithmetic is as near to the steps as rounding and the tolerance let it.
 TYPED_TEST(FixedPointTest, EveryOtherWayEndsWhereTheStepsEnd) {
   for (const LoopStrategy strategy :
-       {LoopStrategy::automatic, LoopStrategy::fused, LoopStrategy::refined})
+       {LoopStrategy::automatic, LoopStrategy::fused, LoopStrategy::refined,
+        LoopStrategy::row_split, LoopStrategy::library_product})
     for (const bool adjoint : {false, true})
       for (const SolveStart start : {SolveStart::zero, SolveStart::given}) {
-        const Form form = {.adjoint = adjoint, .start = start};
+        const bool sparse =
+            strategy == LoopStrategy::row_split || strategy == LoopStrategy::library_product;
+        const Form form = {.adjoint = adjoint, .start = start, .sparse = sparse};
         LoopStrategy taken = LoopStrategy::automatic;
         const auto got = this->by_strategy(form, strategy, taken);
         const auto expected = this->by_steps(form);
         SCOPED_TRACE(described(form) + ", " + std::string(to_string(taken)));
+        EXPECT_TRUE(!sparse || taken == strategy);
         EXPECT_EQ(got.status, expected.status);
         // Two iterates whose steps are below 1e-4 are within 1e-4·κ/(1−κ) of the solution each, in
         // ℓ∞ for the state; for the adjoint that is a bound in ℓ1.

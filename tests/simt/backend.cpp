@@ -158,7 +158,9 @@ std::unique_ptr<Program> SimtBackend::compile_solve(const FixedPoint<T>& solve) 
   // Substitution is made of steps that are watched in no time.
   const LoopStrategy strategy =
       strategy_ == LoopStrategy::automatic && !can_be_substituted(solve) ? k_automatic : strategy_;
-  return cuda::compile_solve(shared_from_this(), strategy, k_multiprocessors, solve,
+  const cuda::SparseDevice device = {.multiprocessors = k_multiprocessors,
+                                     .has_library = [] { return true; }};
+  return cuda::compile_solve(shared_from_this(), strategy, device, solve,
                              [this]<class Loop>(Sequence iteration, const Loop& loop) {
                                return std::make_unique<FusedProgram<Loop>>(
                                    shared_from_this(), std::move(iteration), loop);

@@ -195,6 +195,8 @@ std::unique_ptr<Program> CpuBackend::compile_solve(const FixedPoint<T>& solve) {
   if (auto program = compile_substitution_if_chosen(strategy_, *this, solve)) return program;
   if (auto program = compile_refined_if_chosen(strategy_, shared_from_this(), solve))
     return program;
+  if (auto program = compile_in_rows_if_chosen(strategy_, shared_from_this(), solve))
+    return program;
   if (auto program = compile_compacted_if_chosen(strategy_, shared_from_this(), solve))
     return program;
   if (by_columns())

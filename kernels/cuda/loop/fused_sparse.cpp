@@ -20,10 +20,6 @@ constexpr double k_read = 1.25;  // banks that are read twice at once
 constexpr double k_barriers = 150;
 constexpr double k_cluster_barrier = 200;
 constexpr double k_exchanged_bytes = 11;  // to a block, per clock
-// An iteration of a loop of products over all columns: launches, or multiply-adds from the L2
-// cache.
-constexpr double k_loop_seconds = 5.5e-6;
-constexpr double k_loop_flops = 3.5e12;
 
 template <class T>
 ConstCsrView<T> factor_of(const FixedPoint<T>& solve) {
@@ -92,15 +88,6 @@ double clocks_of_iteration(const SparseForm& form, const SparseFactor<T>& P) {
   return clocks;
 }
 
-/// A form and what the kernel needs to know of it; no arrays yet.
-template <class T>
-struct Plan {
-  SparseForm form;
-  SparseFactor<T> P;
-  double
-      clocks;  ///< of an iteration over all columns; with batch_invariant, of one over one column
-};
-
 /// Room for blocks, or clusters, at the same time.
 template <class T>
 index_t room_for(const FixedPoint<T>& solve, const SparseForm& form, const SparseFactor<T>& P,
@@ -113,12 +100,12 @@ index_t room_for(const FixedPoint<T>& solve, const SparseForm& form, const Spars
 }
 
 template <class T>
-std::optional<Plan<T>> best_plan(const FixedPoint<T>& solve, const std::vector<index_t>& lengths,
-                                 int multiprocessors) {
+std::optional<SparsePlan<T>> best_plan(const FixedPoint<T>& solve,
+                                       const std::vector<index_t>& lengths, int multiprocessors) {
   const auto n = static_cast<index_t>(lengths.size());
   const bool adjoint = std::holds_alternative<AdjointMap<T>>(solve.f);
   const std::size_t most = most_shared_bytes();
-  std::optional<Plan<T>> best;
+  std::optional<SparsePlan<T>> best;
   for (const int blocks : k_cluster_sizes) {
     const SlotCount count = count_slots(lengths, blocks);
     SparseFactor<T> P = {};
@@ -143,7 +130,8 @@ std::optional<Plan<T>> best_plan(const FixedPoint<T>& solve, const std::vector<i
         const index_t tiles = (solve.X.cols + columns - 1) / columns;
         clocks *= static_cast<double>((tiles + room - 1) / room);
       }
-      if (!best || clocks < best->clocks) best = Plan<T>{form, P, clocks};
+      const double seconds = clocks / k_clocks_per_second;
+      if (!best || seconds < best->seconds) best = SparsePlan<T>{form, P, seconds, {}};
     }
   }
   return best;
@@ -156,45 +144,43 @@ bool is_such_a_loop(const FixedPoint<T>& solve) {
          factor_of(solve).nnz < index_t{1} << 31;
 }
 
-/// As FusedLoop: where bits must not depend on the number of columns, neither may the choice.
-template <class T>
-bool worthwhile(const FixedPoint<T>& solve, const Plan<T>& plan) {
-  const double loop = std::max(k_loop_seconds, product_flops(solve.A, solve.X.cols) / k_loop_flops);
-  return solve.batch_invariant || plan.clocks / k_clocks_per_second <= loop;
-}
-
 }  // namespace
 
 template <class T>
-std::optional<FusedSparseLoop> FusedSparseLoop::choose(LoopStrategy strategy,
-                                                       const std::shared_ptr<Backend>& backend,
-                                                       const FixedPoint<T>& solve,
-                                                       int multiprocessors) {
+std::optional<SparsePlan<T>> FusedSparseLoop::plan(LoopStrategy strategy,
+                                                   const std::shared_ptr<Backend>& backend,
+                                                   const FixedPoint<T>& solve,
+                                                   int multiprocessors) {
   const bool forced = strategy == LoopStrategy::fused;
   if (!forced && strategy != LoopStrategy::automatic) return std::nullopt;
-  HostPattern pattern;
-  std::optional<Plan<T>> plan;
+  std::optional<SparsePlan<T>> plan;
   if (is_such_a_loop(solve)) {
     const ConstCsrView<T> P = factor_of(solve);
+    HostPattern pattern;
     pattern.row_offsets = fetch(*backend, P.row_offsets, P.rows + 1);
     pattern.col_indices = fetch(*backend, P.col_indices, P.nnz);
     check_pattern(pattern);
     plan = best_plan(solve, descending_lengths(pattern), multiprocessors);
+    if (plan) plan->pattern = std::move(pattern);
   }
   if (forced && !plan && solve.decision.max_iterations > 0)
     throw NotSupported("this solve cannot run as one kernel");
-  if (!plan || !(forced || worthwhile(solve, *plan))) return std::nullopt;
+  return plan;
+}
 
-  const int at_once = 128 / (plan->form.columns * static_cast<int>(sizeof(T)));
-  const SparseSlots slots = assign_slots(pattern, plan->form.blocks, at_once);
+template <class T>
+FusedSparseLoop FusedSparseLoop::make(const std::shared_ptr<Backend>& backend,
+                                      const FixedPoint<T>& solve, SparsePlan<T> plan) {
+  const int at_once = 128 / (plan.form.columns * static_cast<int>(sizeof(T)));
+  const SparseSlots slots = assign_slots(plan.pattern, plan.form.blocks, at_once);
   const auto memory = std::make_shared<LoopMemory>(backend);
-  SparseFactor<T>& P = plan->P;
+  SparseFactor<T>& P = plan.P;
   P.values = factor_of(solve).values;
   P.rows = store(*backend, *memory, slots.rows);
   P.level_begins = store(*backend, *memory, slots.level_begins);
   P.entries = store(*backend, *memory, slots.entries);
   P.places = store(*backend, *memory, slots.places);
-  return FusedSparseLoop(Solve<T>{solve, plan->form, P}, memory);
+  return FusedSparseLoop(Solve<T>{solve, plan.form, P}, memory);
 }
 
 bool FusedSparseLoop::starts_by_itself() const {
@@ -210,11 +196,15 @@ void FusedSparseLoop::launch(CUstream_st* stream) const {
       solve_);
 }
 
-template std::optional<FusedSparseLoop> FusedSparseLoop::choose(LoopStrategy,
+template std::optional<SparsePlan<float>> FusedSparseLoop::plan(LoopStrategy,
                                                                 const std::shared_ptr<Backend>&,
                                                                 const FixedPoint<float>&, int);
-template std::optional<FusedSparseLoop> FusedSparseLoop::choose(LoopStrategy,
-                                                                const std::shared_ptr<Backend>&,
-                                                                const FixedPoint<double>&, int);
+template std::optional<SparsePlan<double>> FusedSparseLoop::plan(LoopStrategy,
+                                                                 const std::shared_ptr<Backend>&,
+                                                                 const FixedPoint<double>&, int);
+template FusedSparseLoop FusedSparseLoop::make(const std::shared_ptr<Backend>&,
+                                               const FixedPoint<float>&, SparsePlan<float>);
+template FusedSparseLoop FusedSparseLoop::make(const std::shared_ptr<Backend>&,
+                                               const FixedPoint<double>&, SparsePlan<double>);
 
 }  // namespace idl::cuda

@@ -44,6 +44,15 @@ struct SparseFactor {
   int shared_bytes;
 };
 
+/// A form, what the kernel needs to know of it, and the pattern; no arrays on the device yet.
+template <class T>
+struct SparsePlan {
+  SparseForm form;
+  SparseFactor<T> P;
+  double seconds;  ///< expected of an iteration over all columns, with batch_invariant over one
+  HostPattern pattern;
+};
+
 /// A whole loop over a sparse P = A or Aᵀ in one kernel: the entries of P in the registers of a
 /// block, those that find no room there in its shared memory, a tile of columns per block, which
 /// iterates until its own columns have stopped. A block holds up to 22000 entries in float and
@@ -56,15 +65,18 @@ struct SparseFactor {
 /// on their number, unless the solve is batch_invariant.
 class FusedSparseLoop {
  public:
-  /// The loop, if `strategy` is `fused`, or `automatic` and it is likely to be faster than a loop
-  /// of products over all columns. None where the solve is accelerated or swept in blocks of rows,
-  /// or P is too large.
+  /// The loop as it would run, if `strategy` is `fused` or `automatic`. None where the solve is
+  /// accelerated or swept in blocks of rows, or P is too large.
   /// @throws NotSupported where the strategy is `fused` and this solve cannot run so,
   /// InvalidArgument for a pattern that is none, OutOfMemory
   template <class T>
-  static std::optional<FusedSparseLoop> choose(LoopStrategy strategy,
-                                               const std::shared_ptr<Backend>& backend,
-                                               const FixedPoint<T>& solve, int multiprocessors);
+  static std::optional<SparsePlan<T>> plan(LoopStrategy strategy,
+                                           const std::shared_ptr<Backend>& backend,
+                                           const FixedPoint<T>& solve, int multiprocessors);
+  /// @throws OutOfMemory
+  template <class T>
+  static FusedSparseLoop make(const std::shared_ptr<Backend>& backend, const FixedPoint<T>& solve,
+                              SparsePlan<T> plan);
 
   /// Whether it does what steps_of(solve).start says, too; otherwise that comes before it.
   bool starts_by_itself() const;

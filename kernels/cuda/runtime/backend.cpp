@@ -226,7 +226,10 @@ int CudaBackend::multiprocessors() const {
 template <class T>
 std::unique_ptr<Program> CudaBackend::compile_solve(const FixedPoint<T>& solve) {
   const DeviceGuard guard(device_);
-  return cuda::compile_solve(shared_from_this(), loop_strategy_, multiprocessors(), solve,
+  const SparseDevice device = {.multiprocessors = multiprocessors(), .has_library = [this] {
+                                 return state_->sparse_products.available();
+                               }};
+  return cuda::compile_solve(shared_from_this(), loop_strategy_, device, solve,
                              [this](Sequence iteration, const auto& loop) {
                                return compile_fused_loop(home(), std::move(iteration), loop);
                              });
