@@ -34,16 +34,17 @@ SANITIZER_SECONDS = 35
 SANITIZED = (
     ("memcheck", "PicardUpdate*cuda_f32*:AdjointUpdate*cuda_f32*:ProjectRowsL1*cuda_f32*"
                  ":UpdateParameters*cuda_f32*:FusedLoop*cuda_f32.ClustersTake*:CudaLoopTest.LoopsRun*"
-                 ":FusedSparse*cuda_f32.*"),
+                 ":FusedSparse*cuda_f32.*:SampleUpdate*cuda_f32.*"),
     ("racecheck", "FusedLoop*cuda_f32.ClustersTake*:FusedLoop*cuda_f32.ColumnsHave*"
-                  ":ProjectRowsL1*cuda_f32*:FusedSparse*cuda_f32.CountsAs*"),
+                  ":ProjectRowsL1*cuda_f32*:FusedSparse*cuda_f32.CountsAs*"
+                  ":SampleUpdate*cuda_f32.AgreesWithNaiveLoopsInPacks*"),
 )
 
 TIMED_BENCHES = (
     ("train_step", 25, "f32/(random/n(100|300|1024)_|trained)"),
     ("solve", 45, "^solve/.*/f32/random/n(100|300|1000|1024)_"),
     ("loops", 10, "."),
-    ("sparse_loops", 15, "n(300|1024|4096)_"),
+    ("sparse_loops", 30, "n(300|1024|4096|16384)_"),
     ("strategies", 35, "f32"),
     ("inference", 15, "."),
     ("solve", 25, "^solve/.*/f32/(random/n4096_|trained)"),

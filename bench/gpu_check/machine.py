@@ -88,9 +88,9 @@ class Pack:
         return self.folder / name
 
     def link_libraries(self):
-        """Links cuBLAS to where programs look, and of the carried libraries those that this machine
+        """Links CUDA's libraries to where programs look, and of the carried libraries those that this machine
         lacks."""
-        for name in self.manifest["cublas"]:
+        for name in self.manifest["cuda_libraries"]:
             path = find_library(name)
             if path:
                 (self.libraries / name).symlink_to(path)

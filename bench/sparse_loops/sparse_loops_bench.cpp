@@ -24,6 +24,8 @@ namespace {
 
 constexpr std::int32_t k_short = 10;
 constexpr std::int32_t k_long = 110;
+/// Entries of larger ones find no room in a cluster.
+constexpr index_t k_most_fused_states = 4096;
 
 struct Size {
   index_t n;
@@ -42,10 +44,10 @@ HostCsr random_csr(const Size& size) {
   std::mt19937 random(7);
   std::uniform_real_distribution<double> unit;
   HostCsr A;
+  std::geometric_distribution<index_t> gap(size.density);
   for (index_t i = 0; i < size.n; ++i) {
     double sum = 0.0;
-    for (index_t j = 0; j < size.n; ++j) {
-      if (unit(random) >= size.density) continue;
+    for (index_t j = gap(random); j < size.n; j += 1 + gap(random)) {
       A.col_indices.push_back(static_cast<std::int32_t>(j));
       A.values.push_back(static_cast<float>(2.0 * unit(random) - 1.0));
       sum += std::abs(static_cast<double>(A.values.back()));
@@ -182,6 +184,11 @@ void time_slope(benchmark::State& state, Device device, const Size& size, LoopSt
       solve.entries() * static_cast<double>(size.m) / seconds;
 }
 
+int runs_of(const Size& size) {
+  if (size.n == 64) return 1;  // for the emulation
+  return size.n < 4096 ? 15 : 5;
+}
+
 std::string percent(double density) {
   return std::to_string(static_cast<int>(std::lround(100.0 * density)));
 }
@@ -191,13 +198,19 @@ std::string percent(double density) {
       // The first size is one for an emulation of a GPU, which takes long.
       for (const Size size :
            {Size{64, 1, 0.1}, Size{300, 100, 0.1}, Size{300, 1000, 0.1}, Size{1024, 100, 0.05},
-            Size{1024, 100, 0.01}, Size{1024, 1000, 0.05}, Size{4096, 100, 0.01}})
-        for (const LoopStrategy strategy : {LoopStrategy::fused, LoopStrategy::conditional_node})
+            Size{1024, 100, 0.01}, Size{1024, 1000, 0.2}, Size{1024, 1000, 0.05},
+            Size{1024, 1000, 0.01}, Size{4096, 100, 0.05}, Size{4096, 100, 0.01},
+            Size{4096, 1000, 0.01}, Size{16384, 100, 0.01}, Size{16384, 1000, 0.01}})
+        for (const LoopStrategy strategy :
+             {LoopStrategy::fused, LoopStrategy::row_split, LoopStrategy::library_product,
+              LoopStrategy::conditional_node}) {
+          if (strategy == LoopStrategy::fused && size.n > k_most_fused_states) continue;
           add_case(case_name<float>("sparse_loops", device) + "/n" + std::to_string(size.n) + "_m" +
                        std::to_string(size.m) + "_density" + percent(size.density) + "/" +
                        std::string(to_string(strategy)),
                    [=](benchmark::State& state) { time_slope(state, device, size, strategy); })
-              ->Iterations(size.n == 64 ? 1 : 15);
+              ->Iterations(runs_of(size));
+        }
     },
     Compares::with_nothing);
 

@@ -68,7 +68,8 @@ class Cases(unittest.TestCase):
         for program, device in (("sparse_loops", "cpu"), ("simt_sparse_loops", "cuda:0")):
             figures = self.figures(program, device, "n64_")
             self.assertEqual(figures, {f"sparse_loops/{device}/f32/n64_m1_density10/{way}/iterations:1": ""
-                                       for way in ("fused", "conditional_node")})
+                                       for way in ("fused", "row_split", "library_product",
+                                                   "conditional_node")})
 
     def test_strategies_give_right_answers(self):
         loops = self.figures("simt_strategies", "cuda:0", "f32/n64_m1/(fused|conditional)")

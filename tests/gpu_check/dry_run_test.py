@@ -80,7 +80,7 @@ class DryRun(unittest.TestCase):
                      "data/t10k-images-idx3-ubyte.gz", "carried/libkept.so.1"):
             self.assertIn(name, names)
         self.assertFalse([name for name in names if "libc.so" in name or "libgone" in name])
-        self.assertEqual(manifest["cublas"], ["libcublas.so.99", "libcublasLt.so.99"])
+        self.assertEqual(manifest["cuda_libraries"], ["libcublas.so.99", "libcublasLt.so.99"])
         self.assertEqual(manifest["commit"], "fake-commit")
 
     def test_a_pack_is_refused_where_a_program_is_missing(self):
