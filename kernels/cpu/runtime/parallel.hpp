@@ -73,15 +73,13 @@ inline int threads_for(index_t count, index_t work_each) {
   return most < 2 ? 1 : static_cast<int>(std::min<index_t>(most, allowed_threads()));
 }
 
-/// body(i) for i in [0, count), in parallel where count·work_each elements are worth it. The bodies
-/// must be independent; then results do not depend on the number of threads. Bodies know no
-/// subnormal numbers.
+/// body(i, thread) for i in [0, count) on so many threads. The bodies must be independent, but for
+/// what belongs to their thread.
 template <class F>
-void parallel_for(index_t count, index_t work_each, const F& body) {
-  const int threads = threads_for(count, work_each);
+void on_threads(index_t count, int threads, const F& body) {
   if (threads == 1) {
     const FlushSubnormals flush;
-    for (index_t i = 0; i < count; ++i) body(i);
+    for (index_t i = 0; i < count; ++i) body(i, 0);
     return;
   }
   constexpr index_t k_pieces = 8;  // for a thread that was kept away, the others do the work
@@ -89,8 +87,16 @@ void parallel_for(index_t count, index_t work_each, const F& body) {
   run_together(threads, [&](int thread) {
     const FlushSubnormals flush;
     for (IndexRange piece = queue.take(thread); !piece.empty(); piece = queue.take(thread))
-      for (index_t i = piece.begin; i < piece.end; ++i) body(i);
+      for (index_t i = piece.begin; i < piece.end; ++i) body(i, thread);
   });
+}
+
+/// body(i) for i in [0, count), in parallel where count·work_each elements are worth it. The bodies
+/// must be independent; then results do not depend on the number of threads. Bodies know no
+/// subnormal numbers.
+template <class F>
+void parallel_for(index_t count, index_t work_each, const F& body) {
+  on_threads(count, threads_for(count, work_each), [&](index_t i, int) { body(i); });
 }
 
 }  // namespace idl::cpu

@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include <algorithm>
-#include <limits>
 
 #include "kernels/cpu/runtime/execute.hpp"
 #include "kernels/cpu/runtime/parallel.hpp"
 #include "kernels/cpu/runtime/vector_width.hpp"
-#include "kernels/cpu/steps/magnitude.hpp"
+#include "kernels/cpu/steps/substituted_rows.hpp"
 #include "kernels/cpu/steps/sums.hpp"
-#include "kernels/loop_updates.hpp"
 #include "kernels/math/activations.hpp"
 #include "kernels/math/column_status.hpp"
 
@@ -24,22 +22,6 @@ constexpr index_t k_column_lanes = 64 / static_cast<index_t>(sizeof(T));
 template <class T>
 struct alignas(64) Panel {
   T at[k_rows][64 / sizeof(T)];
-};
-
-/// X_i = φ(S_i + Z_i), whose norms are maxima.
-template <class T, class Phi>
-struct PicardRows {
-  Phi phi;
-
-  __attribute__((always_inline)) T operator()(T s, T z, T) const { return phi(s + z); }
-  static T join(T norm, T x) { return from_magnitude<T>(std::max(magnitude(norm), magnitude(x))); }
-};
-
-/// V_i = Ψ_i(W_i + G_i), whose norms are sums.
-template <class T>
-struct AdjointRows {
-  __attribute__((always_inline)) T operator()(T w, T g, T psi) const { return psi * (w + g); }
-  static T join(T norm, T v) { return norm + std::abs(v); }
 };
 
 /// Column i of the result holds, contiguous, what X_i adds to the rows after it.
@@ -97,8 +79,7 @@ void store_column(const Update& u, const MatrixView<T>& X, index_t j, index_t la
     x[i] = panel.at[i][lane];
     norm = Rows::join(norm, x[i]);
   }
-  u.state_norms.data[j] = norm;
-  u.step_norms.data[j] = norm == norm ? T(0) : norm;
+  store_norms(u, j, norm);
 }
 
 template <class T, class Rows, class Update>

@@ -5,12 +5,8 @@
 // shared memory. Each row is broadcast as soon as it is known, and every lane adds it to its own
 // rows. Per column: k broadcasts and applications of f, one after the other; 3 or 4 reads and 1
 // write of k elements. op(A) is read once for four columns, from the cache.
-#include <cmath>
-
-#include "kernels/cuda/device/collectives.cuh"
+#include "kernels/cuda/device/substituted_rows.cuh"
 #include "kernels/cuda/runtime/launchers.hpp"
-#include "kernels/loop_updates.hpp"
-#include "kernels/math/activations.hpp"
 #include "kernels/math/column_status.hpp"
 
 namespace idl::cuda {
@@ -21,47 +17,6 @@ constexpr int k_parts = k_rows / k_warp;  ///< rows of a lane
 constexpr int k_pitch = k_rows + 1;       ///< entries of a row of A go to different banks
 constexpr int k_warps = 4;
 constexpr int k_threads = k_warps * k_warp;
-
-/// f(S) = φ(S + Z), with norms in ℓ∞.
-template <class T, class Phi>
-struct PicardRows {
-  static constexpr bool k_has_slopes = false;
-  Phi phi;
-
-  __device__ T operator()(T s, T z, T) const { return phi(s + z); }
-  /// Over the rows of a warp, and `before`.
-  __device__ static T norm(const T (&x)[k_parts], T before) {
-    Magnitude<T> largest = magnitude(before);
-    for (const T value : x) largest = Maximum{}(largest, magnitude(value));
-    return from_magnitude<T>(warp_reduce(largest, Maximum{}));
-  }
-};
-
-/// f(W) = Ψ∘(W + G), with norms in ℓ1.
-template <class T>
-struct AdjointRows {
-  static constexpr bool k_has_slopes = true;
-
-  __device__ T operator()(T w, T g, T psi) const { return psi * (w + g); }
-  __device__ static T norm(const T (&v)[k_parts], T before) {
-    T sum = T(0);
-    for (const T value : v) sum += std::abs(value);
-    return before + warp_reduce(sum, Plus{});
-  }
-};
-
-/// An update, by names that both have.
-template <class T>
-struct Operands {
-  ConstMatrixView<T> S;
-  ConstMatrixView<T> forcing;
-  ConstMatrixView<T> slopes;
-  MatrixView<T> X;
-  T* step_norms;
-  T* state_norms;
-  const std::uint8_t* status;
-  bool join;
-};
 
 /// triangle[k + i·k_pitch] <- what row i adds to row k, 0 where k does not wait for i.
 template <class T, class Shared>
@@ -84,7 +39,8 @@ __device__ void load_rows(const ConstMatrixView<T>& X, index_t j, int lane, T (&
 }
 
 template <class T, class Rows>
-__global__ void substitute_kernel(ConstMatrixView<T> A, bool transpose, Operands<T> u, Rows f) {
+__global__ void substitute_kernel(ConstMatrixView<T> A, bool transpose, SubstitutedColumns<T> u,
+                                  Rows f) {
   __shared__ SharedArray<T, k_rows * k_pitch> triangle;
   gather_triangle(A, transpose, triangle);
   __syncthreads();
@@ -117,41 +73,25 @@ __global__ void substitute_kernel(ConstMatrixView<T> A, bool transpose, Operands
     const int i = lane + part * k_warp;
     if (i < n) u.X.data[i + j * u.X.ld] = x[part];
   }
-  const T norm = Rows::norm(x, u.join ? u.state_norms[j] : T(0));
-  if (lane == 0) {
-    u.state_norms[j] = norm;
-    u.step_norms[j] = norm == norm ? T(0) : norm;
-  }
-}
-
-template <class T, class Update, class Rows>
-void launch_substitution(const Substitute<T>& s, Update u, const Rows& rows, CUstream_st* stream) {
-  const auto constants = constants_of(u);
-  const Operands<T> operands = {.S = product_of(u),
-                                .forcing = *constants.front(),
-                                .slopes = *constants.back(),
-                                .X = state_of(u),
-                                .step_norms = u.step_norms.data,
-                                .state_norms = u.state_norms.data,
-                                .status = u.status.data,
-                                .join = u.join};
-  if (operands.X.cols == 0) return;
-  const auto blocks = static_cast<unsigned>((operands.X.cols + k_warps - 1) / k_warps);
-  launch(substitute_kernel<T, Rows>, {.grid = dim3(blocks), .block = dim3(k_threads)}, stream, s.A,
-         s.transpose, operands, rows);
+  auto norm = Rows::norm_of(x[0]);
+  for (int part = 1; part < k_parts; ++part)
+    norm = typename Rows::Join{}(norm, Rows::norm_of(x[part]));
+  norm = warp_reduce(norm, typename Rows::Join{});
+  if (lane > 0) return;
+  if (u.join) norm = typename Rows::Join{}(Rows::norm_of(u.state_norms[j]), norm);
+  u.store_norms(j, Rows::number(norm));
 }
 
 }  // namespace
 
 template <class T>
 void substitute(const Substitute<T>& s, CUstream_st* stream) {
-  if (const auto* picard = std::get_if<PicardUpdate<T>>(&s.update)) {
-    dispatch<T>(picard->activation, [&](auto phi) {
-      launch_substitution(s, *picard, PicardRows<T, decltype(phi)>{phi}, stream);
-    });
-  } else {
-    launch_substitution(s, std::get<AdjointUpdate<T>>(s.update), AdjointRows<T>{}, stream);
-  }
+  with_rows<T>(s, [&]<class Rows>(const SubstitutedColumns<T>& columns, const Rows& f) {
+    if (columns.X.cols == 0) return;
+    const auto blocks = static_cast<unsigned>((columns.X.cols + k_warps - 1) / k_warps);
+    launch(substitute_kernel<T, Rows>, {.grid = dim3(blocks), .block = dim3(k_threads)}, stream,
+           s.A, s.transpose, columns, f);
+  });
 }
 
 template void substitute(const Substitute<float>&, CUstream_st*);
