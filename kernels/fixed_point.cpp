@@ -2,6 +2,8 @@
 #include "kernels/fixed_point.hpp"
 
 #include <algorithm>
+#include <string>
+#include <utility>
 
 #include "kernels/operand_checks.hpp"
 #include "kernels/validate.hpp"
@@ -127,10 +129,42 @@ SolveSteps steps_of(const FixedPoint<T>& solve) {
   return steps;
 }
 
+namespace {
+
+/// Whether the blocks fit their places, each of which has one.
+template <class T>
+void check_grid(const OperandChecks& checks, const BlocksMap<T>& A) {
+  const MapBlock<T>* before = nullptr;
+  for (const MapBlock<T>& block : A.blocks) {
+    const std::string name =
+        "block (" + std::to_string(block.row) + ", " + std::to_string(block.col) + ") of A";
+    if (block.row >= A.heights.size() || block.col >= A.widths.size())
+      checks.fail(name + " lies outside the grid of " +
+                  OperandChecks::shape(static_cast<index_t>(A.heights.size()),
+                                       static_cast<index_t>(A.widths.size())));
+    if (before != nullptr && std::pair(before->row, before->col) >= std::pair(block.row, block.col))
+      checks.fail(name + " comes after one of its row or of a later one");
+    if (rows(block.map) != A.heights[block.row] || cols(block.map) != A.widths[block.col])
+      checks.fail(name + " is " + OperandChecks::shape(rows(block.map), cols(block.map)) +
+                  ", its place is " +
+                  OperandChecks::shape(A.heights[block.row], A.widths[block.col]));
+    if (const auto* grid = std::get_if<BlocksMap<T>>(&block.map)) check_grid(checks, *grid);
+    before = &block;
+  }
+}
+
+}  // namespace
+
 template <class T>
 void validate(const FixedPoint<T>& solve, Device device) {
   const OperandChecks checks("FixedPoint", device);
   const index_t n = rows(solve.A);
+  if (const auto* grid = std::get_if<BlocksMap<T>>(&solve.A)) {
+    check_grid(checks, *grid);
+    if (solve.inner.rows < inner_rows(solve.A))
+      checks.fail("inner has " + std::to_string(solve.inner.rows) + " rows, blocks of A need " +
+                  std::to_string(inner_rows(solve.A)));
+  }
   if (cols(solve.A) != n)
     checks.fail("A is " + OperandChecks::shape(n, cols(solve.A)) + ", expected a square");
   checks.equal("X", solve.X.rows, "rows", "A", n, "rows");

@@ -76,7 +76,7 @@ Sequence FixedPointSolver<T>::inputs() {
       [&](const auto& problem) { return problem.inputs(memory_, options_.batch_invariant); },
       problem_);
   if (tolerance_.rule == StopRule::certified_bound) {
-    append(sequence, row_abs_sum_steps<T>(A(), memory_.A_row_sums, memory_.inner_sums));
+    append(sequence, row_abs_sum_steps<T>(A(), memory_.A_row_sums, memory_.partial_sums));
     sequence.push_back(Reduce<T>{.x = memory_.A_row_sums,
                                  .result = memory_.iteration.contraction(),
                                  .kind = ReduceKind::max,
@@ -162,7 +162,9 @@ template <class T>
 FixedPointSolver<T>::AbsProgram::AbsProgram(Context& context, const LinearMap<T>& A)
     : v(context, cols(A)),
       product(context, rows(A)),
-      program(backend_of(context)->compile(abs_product_steps<T>(A, v.view(), product.view()))) {}
+      partial(context, partial_sums(A)),
+      program(backend_of(context)->compile(
+          abs_product_steps<T>(A, v.view(), product.view(), partial.view()))) {}
 
 template <class T>
 double FixedPointSolver<T>::gain() {
@@ -184,8 +186,9 @@ double FixedPointSolver<T>::gain() {
 template <class T>
 void FixedPointSolver<T>::report(SolveReport& report) {
   norms_->launch();
-  // By substitution there is a better bound than that of a Perron vector.
-  const bool substituted = loop_->strategy() == LoopStrategy::substitution;
+  // By substitution there is a better bound than that of a Perron vector, but for blocks.
+  const bool substituted =
+      loop_->strategy() == LoopStrategy::substitution && !std::holds_alternative<BlocksMap<T>>(A());
   const auto gain = [&] {
     return substituted ? std::numeric_limits<double>::infinity() : this->gain();
   };

@@ -70,6 +70,7 @@ class FixedPointSolver {
     AbsProgram(Context& context, const LinearMap<T>& A);
     Vector<double> v;
     Vector<double> product;
+    Vector<double> partial;
     std::unique_ptr<Program> program;
   };
   template <class Problem>

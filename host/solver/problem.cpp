@@ -5,11 +5,12 @@ namespace idl::solver {
 namespace {
 
 template <class T>
-FixedPoint<T> iteration_in(SolverMemory<T>& memory, MatrixView<T> state) {
+FixedPoint<T> iteration_in(SolverMemory<T>& memory, const LinearMap<T>& A, MatrixView<T> state) {
   FixedPoint<T> solve;
+  solve.A = A;
   solve.X = state;
   solve.product = memory.product;
-  solve.inner = memory.inner;
+  solve.inner = memory.inner.view().row_range(0, inner_rows(A));
   solve.columns = memory.iteration.columns();
   solve.step_norms = memory.iteration.step_norms();
   solve.state_norms = memory.iteration.state_norms();
@@ -18,7 +19,7 @@ FixedPoint<T> iteration_in(SolverMemory<T>& memory, MatrixView<T> state) {
 
 template <class T>
 Sequence norm_of_A(const LinearMap<T>& A, SolverMemory<T>& memory) {
-  Sequence sequence = row_abs_sum_steps<T>(A, memory.A_row_sums, memory.inner_sums);
+  Sequence sequence = row_abs_sum_steps<T>(A, memory.A_row_sums, memory.partial_sums);
   sequence.push_back(Reduce<T>{
       .x = memory.A_row_sums, .result = memory.iteration.A_norm(), .kind = ReduceKind::max});
   return sequence;
@@ -28,42 +29,41 @@ Sequence norm_of_A(const LinearMap<T>& A, SolverMemory<T>& memory) {
 
 template <class T>
 SolverMemory<T> EquilibriumProblem<T>::make_memory(Context& context) const {
-  return SolverMemory<T>(context, X.rows, X.cols, inner_rows(A));
+  return SolverMemory<T>(context, X.rows, X.cols, A, B);
 }
 
 template <class T>
 SolverMemory<T> AdjointProblem<T>::make_memory(Context& context) const {
-  SolverMemory<T> memory(context, V.rows, V.cols, inner_rows(A));
+  SolverMemory<T> memory(context, V.rows, V.cols, A, C);
   memory.Psi = Matrix<T>(context, V.rows, V.cols);
   return memory;
 }
 
 template <class T>
 Sequence EquilibriumProblem<T>::inputs(SolverMemory<T>& memory, bool batch_invariant) const {
-  return product_steps<T>(B, U, memory.forcing, {.batch_invariant = batch_invariant});
+  return product_steps<T>(B, U, memory.forcing, {.batch_invariant = batch_invariant}, memory.inner);
 }
 
 template <class T>
 Sequence AdjointProblem<T>::inputs(SolverMemory<T>& memory, bool batch_invariant) const {
   Sequence sequence =
       product_steps<T>(A, X, memory.Psi, {.batch_invariant = batch_invariant}, memory.inner);
-  append(sequence, product_steps<T>(C, dY, memory.forcing,
-                                    {.transpose = true, .batch_invariant = batch_invariant}));
+  append(sequence,
+         product_steps<T>(C, dY, memory.forcing,
+                          {.transpose = true, .batch_invariant = batch_invariant}, memory.inner));
   return sequence;
 }
 
 template <class T>
 FixedPoint<T> EquilibriumProblem<T>::iteration(SolverMemory<T>& memory) const {
-  FixedPoint<T> solve = iteration_in(memory, X);
-  solve.A = A;
+  FixedPoint<T> solve = iteration_in(memory, A, X);
   solve.f = PicardMap<T>{.Z = memory.forcing, .activation = activation};
   return solve;
 }
 
 template <class T>
 FixedPoint<T> AdjointProblem<T>::iteration(SolverMemory<T>& memory) const {
-  FixedPoint<T> solve = iteration_in(memory, V);
-  solve.A = A;
+  FixedPoint<T> solve = iteration_in(memory, A, V);
   solve.transpose = true;
   solve.f =
       AdjointMap<T>{.G = memory.forcing,
@@ -76,7 +76,7 @@ FixedPoint<T> AdjointProblem<T>::iteration(SolverMemory<T>& memory) const {
 template <class T>
 Sequence EquilibriumProblem<T>::norms(SolverMemory<T>& memory) const {
   Sequence sequence = norm_of_A(A, memory);
-  append(sequence, row_abs_sum_steps<T>(B, memory.B_row_sums));
+  append(sequence, row_abs_sum_steps<T>(B, memory.B_row_sums, memory.partial_sums));
   append(sequence,
          {Reduce<T>{
               .x = memory.B_row_sums, .result = memory.iteration.B_norm(), .kind = ReduceKind::max},

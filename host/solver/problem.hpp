@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <algorithm>
 #include <limits>
 
 #include "host/solver/certificates.hpp"
@@ -16,12 +17,13 @@ namespace idl::solver {
 /// Working memory of a solve.
 template <class T>
 struct SolverMemory {
-  /// `rank`: inner_rows(A).
-  SolverMemory(Context& context, index_t n, index_t m, index_t rank)
+  /// For A, and B or C beside it.
+  SolverMemory(Context& context, index_t n, index_t m, const LinearMap<T>& A,
+               const LinearMap<T>& other)
       : forcing(context, n, m),
         product(context, n, m),
-        inner(context, rank, m),
-        inner_sums(context, rank),
+        inner(context, std::max(inner_rows(A), inner_rows(other)), m),
+        partial_sums(context, std::max(idl::partial_sums(A), idl::partial_sums(other))),
         A_row_sums(context, n),
         B_row_sums(context, n),
         iteration(context, m) {}
@@ -29,7 +31,7 @@ struct SolverMemory {
   Matrix<T> forcing;  ///< Z = BU, or G = CᵀdY
   Matrix<T> product;  ///< AX, or AᵀV
   Matrix<T> inner;    ///< RᵀX, or LᵀV, where A = LRᵀ
-  Vector<T> inner_sums;
+  Vector<T> partial_sums;
   Matrix<T> Psi{};  ///< of the adjoint
   Vector<T> A_row_sums;
   Vector<T> B_row_sums;  ///< of the equilibrium

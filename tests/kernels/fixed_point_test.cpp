@@ -8,7 +8,7 @@
 
 #include "host/backend_of.hpp"
 #include "idl/error.hpp"
-#include "tests/kernels/sparse.hpp"
+#include "tests/kernels/solve_test.hpp"
 
 namespace idl::test {
 namespace {
@@ -25,6 +25,7 @@ struct Form {
   std::int32_t most = 300;
   bool sparse = false;
   index_t rank = 0;  ///< of A = LRᵀ, if not 0
+  bool blocks = false;
 };
 
 std::string described(const Form& form) {
@@ -32,38 +33,35 @@ std::string described(const Form& form) {
          std::string(to_string(form.sweep)) + (form.mixed ? ", mixed" : "") + ", start " +
          std::to_string(static_cast<int>(form.start)) + ", " + std::to_string(form.most) +
          " iterations" + (form.sparse ? ", sparse" : "") +
-         (form.rank > 0 ? ", rank " + std::to_string(form.rank) : "");
+         (form.rank > 0 ? ", rank " + std::to_string(form.rank) : "") +
+         (form.blocks ? ", blocks" : "");
 }
 
 template <class C>
-class FixedPointTest : public SparseTest<C> {
+class FixedPointTest : public SolveTest<C> {
  protected:
   using Element = typename C::Scalar;
-
-  struct Answer {
-    std::vector<double> X, steps, norms;
-    std::vector<std::uint8_t> status;
-    std::vector<std::int32_t> iterations, active, fallbacks;
-  };
+  using Answer = typename SolveTest<C>::Answer;
 
   /// The same numbers each time, in memory of their own.
   FixedPoint<Element> describe(const Form& form) {
     RandomValues random(9);
     const index_t n = k_states;
     const index_t m = k_samples;
-    const auto view = [&] { return this->view(n, m, 0.0); };
     FixedPoint<Element> solve;
     const std::vector<double> entries = random.matrix_of_norm(n, 0.9);
     if (form.sparse)
       solve.A = this->sparse_map(n, entries, 0.2);
     else if (form.rank > 0)
       set_factors(solve, form.rank, random);
+    else if (form.blocks)
+      solve.A = this->grid_of(n, entries, true);
     else
       solve.A = DenseMap<Element>{this->view(n, n, entries)};
     solve.transpose = form.adjoint;
     solve.batch_invariant = true;  // the same bits whichever columns a product has
     solve.X = this->view(n, m, random.uniforms(n * m, -1.0, 1.0));
-    solve.product = view();
+    solve.product = this->view(n, m, 0.0);
     // Columns of very different sizes stop at very different times.
     std::vector<double> forcing = random.uniforms(n * m, -1.0, 1.0);
     for (std::size_t k = 0; k < forcing.size(); ++k)
@@ -79,26 +77,10 @@ class FixedPointTest : public SparseTest<C> {
     } else {
       solve.f = PicardMap<Element>{.Z = F, .activation = k_tanh};
     }
-    solve.columns = {.status = this->statuses(m, {3}),
-                     .iterations = this->vector(std::vector<std::int32_t>(k_samples, 0)),
-                     .best_steps = this->reals(m, 1e30),
-                     .stalled = this->vector(std::vector<std::int32_t>(k_samples, 0)),
-                     .active = this->vector(std::vector<std::int32_t>{k_samples - 1}),
-                     .fallbacks = this->vector(std::vector<std::int32_t>(k_samples, 0)),
-                     .low_iterations = this->vector(std::vector<std::int32_t>(k_samples, 0))};
-    solve.step_norms = this->reals(m, 0.0);
-    solve.state_norms = this->reals(m, 0.0);
+    this->set_columns(solve, m, 0, {3});
     solve.decision = {.absolute = Element(1e-4), .max_iterations = form.most};
     solve.sweep = form.sweep;
-    if (form.mixed)
-      solve.mix =
-          AndersonHistory<Element>{.Y = view(),
-                                   .F_even = view(),
-                                   .G_even = view(),
-                                   .F_odd = view(),
-                                   .G_odd = view(),
-                                   .accepted = this->reals(m, 0.0),
-                                   .points = this->vector(std::vector<std::int32_t>(k_samples, 0))};
+    if (form.mixed) solve.mix = this->history(n, m);
     solve.start = form.start;
     return solve;
   }
@@ -115,17 +97,6 @@ class FixedPointTest : public SparseTest<C> {
     solve.inner = this->view(rank, k_samples, k_nan);
   }
 
-  Answer answer_of(const FixedPoint<Element>& solve) {
-    EXPECT_TRUE(this->frames_untouched());
-    return {this->fetch_double(solve.X),
-            this->fetch_reals(solve.step_norms),
-            this->fetch_reals(solve.state_norms),
-            this->fetch_vector(solve.columns.status),
-            this->fetch_vector(solve.columns.iterations),
-            this->fetch_vector(solve.columns.active),
-            this->fetch_vector(solve.columns.fallbacks)};
-  }
-
   /// By a loop of this test over steps_of().
   Answer by_steps(const Form& form) {
     const FixedPoint<Element> solve = describe(form);
@@ -136,19 +107,12 @@ class FixedPointTest : public SparseTest<C> {
     const std::int32_t first = starts_from_zero(solve) ? 1 : 0;
     for (std::int32_t k = first; k<form.most&& this->fetch_vector(solve.columns.active)[0]> 0; ++k)
       iteration->launch();
-    return answer_of(solve);
+    return this->answer_of(solve);
   }
 
   /// By a program of the backend, launched once.
   Answer by_strategy(const Form& form, LoopStrategy strategy, LoopStrategy& taken) {
-    const FixedPoint<Element> solve = describe(form);
-    Backend& backend = *backend_of(this->context());
-    backend.choose_loop_strategy(strategy);
-    const auto program = backend.compile(solve);
-    backend.choose_loop_strategy(LoopStrategy::automatic);
-    taken = program->strategy();
-    program->launch();
-    return answer_of(solve);
+    return this->launch(describe(form), strategy, taken);
   }
 
   static constexpr Activation k_tanh{.kind = ActivationKind::tanh};
@@ -164,6 +128,8 @@ class FixedPointTest : public SparseTest<C> {
               all.push_back({adjoint, sweep, mixed, start, most});
             all.push_back({adjoint, sweep, mixed, start, 300, true});
             all.push_back({adjoint, sweep, mixed, start, 300, false, 5});
+            if (!mixed && start == SolveStart::zero)
+              all.push_back({adjoint, sweep, mixed, start, 4, false, 0, true});
           }
     return all;
   }
@@ -293,6 +259,27 @@ TYPED_TEST(FixedPointTest, WrongDescriptionsAreRefusedWithTheirShapes) {
   factors.R = factors.R.columns(0, 3);
   solve.A = factors;
   refused(solve, {"FixedPoint", "R has 3 columns", "L has 4 columns"});
+  solve = this->describe({.blocks = true});
+  auto grid = std::get<BlocksMap<T>>(solve.A);
+  const auto refused_grid = [&](const auto& change, std::initializer_list<std::string_view> parts) {
+    auto changed = grid;
+    change(changed);
+    solve.A = changed;
+    refused(solve, parts);
+  };
+  refused_grid([&](auto& g) { g.blocks[1].map = DenseMap<T>{this->view(12, 11)}; },
+               {"FixedPoint", "block (0, 1) of A is 12x11", "12x12"});
+  refused_grid([](auto& g) { g.blocks[6].row = 3; },
+               {"FixedPoint", "block (3, 1) of A", "outside the grid of 3x3"});
+  refused_grid([](auto& g) { std::swap(g.blocks[1], g.blocks[2]); },
+               {"FixedPoint", "block (0, 1) of A comes after"});
+  refused_grid([](auto& g) { g.blocks[1].col = 0; }, {"FixedPoint", "block (0, 0) of A comes"});
+  refused_grid(
+      [&](auto& g) {
+        g.blocks[1].map = LowRankMap<T>{.L = this->view(12, 2), .R = this->view(12, 2)};
+      },
+      {"FixedPoint", "inner has 0 rows", "blocks of A need 2"});
+  refused_grid([](auto& g) { g.widths.push_back(1); }, {"FixedPoint", "A is 37x38"});
   solve = this->describe({.mixed = true});
   solve.columns.fallbacks = {};
   refused(solve, {"FixedPoint", "fallbacks has 0 elements", "12"});

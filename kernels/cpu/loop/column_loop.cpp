@@ -90,6 +90,7 @@ class SeparableLoop final : public ColumnLoop {
 /// Nothing where A or its blocks of rows are none that PackedGemm takes.
 template <class T, class Update>
 std::unique_ptr<ColumnLoop> make_packed_loop(const FixedPoint<T>& solve, int threads) {
+  if (std::holds_alternative<BlocksMap<T>>(solve.A)) return nullptr;
   const PackedProducts<T> products(solve);
   const auto steps = column_steps<T, Update>(solve);
   if (!products.fit(steps.blocks)) return nullptr;
