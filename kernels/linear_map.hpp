@@ -35,6 +35,8 @@ struct CsrMap {
   /// empty.
   ConstCsrView<T> transposed{};
   index_t longest_row = 0;  ///< entries of the longest row of A or of Aᵀ
+  RowLevels levels{};       ///< of an A that is strictly upper triangular; elsewhere empty
+  RowLevels transposed_levels{};
 };
 
 /// A = LRᵀ, with as many columns of L as of R: the rank at most. Its entries are never made; what

@@ -95,6 +95,24 @@ struct SampleUpdate {
   std::optional<ConstCsrView<T>> A{};
 };
 
+/// The rows of a strictly upper triangular A, or of its transpose, by levels: the entries of a row
+/// lie in columns whose rows belong to levels before its own.
+struct RowLevels {
+  VectorView<const std::int32_t> rows{};     ///< level after level, ascending in each
+  VectorView<const std::int64_t> offsets{};  ///< where each level begins in `rows`, and their end
+};
+
+/// An update in which each row sees those of the levels before its own:
+///   X_i <- f_i(S_i + Σ_j A_ij X_j)   over the stored entries of row i.
+/// A is n×n and all of its rows are in `levels`, which nobody checks against its pattern. The norms
+/// are those of Substitute.
+template <class T>
+struct SubstituteByLevels {
+  ConstCsrView<T> A;
+  RowLevels levels;
+  std::variant<PicardUpdate<T>, AdjointUpdate<T>> update;
+};
+
 /// The state of a loop over the columns: one entry per column, `active` has one element.
 template <class T>
 struct ColumnStatus {

@@ -317,12 +317,12 @@ struct InBothPrecisions {
 /// Any one primitive. Every primitive is listed here, once; where the validation or a backend lacks
 /// one, it does not compile.
 using Primitive = InBothPrecisions<
-    Gemm, Spmm, Sddmm, PicardUpdate, ActivationDerivative, AdjointUpdate, Substitute, SampleSpmm,
-    SampleUpdate, ResetStatus, UpdateStatus, AndersonMix, MoveStatus, GatherColumns, ScatterColumns,
-    SoftmaxCrossEntropy, SquaredError, StoreValues, AdamUpdate, SgdUpdate, ProjectRowsL1,
-    ProjectCsrRowsL1, MaskStrictlyUpper, UpdateParameters, RowAbsSums, CsrRowAbsSums, AbsProduct,
-    GatherElements, ColumnNorms, Reduce, AddScaled, CopyMatrix, Transpose, Fill, Convert,
-    DenseToCsr, CsrToDense, FillRandom,
+    Gemm, Spmm, Sddmm, PicardUpdate, ActivationDerivative, AdjointUpdate, Substitute,
+    SubstituteByLevels, SampleSpmm, SampleUpdate, ResetStatus, UpdateStatus, AndersonMix,
+    MoveStatus, GatherColumns, ScatterColumns, SoftmaxCrossEntropy, SquaredError, StoreValues,
+    AdamUpdate, SgdUpdate, ProjectRowsL1, ProjectCsrRowsL1, MaskStrictlyUpper, UpdateParameters,
+    RowAbsSums, CsrRowAbsSums, AbsProduct, GatherElements, ColumnNorms, Reduce, AddScaled,
+    CopyMatrix, Transpose, Fill, Convert, DenseToCsr, CsrToDense, FillRandom,
     ArgmaxColumns>::Or<RoundToBFloat16, LowGemm, BeginRefinement, UpdateRefinement, ListRunning>;
 
 /// A program as data: primitives in order.

@@ -122,6 +122,23 @@ void check(const Substitute<T>& s, Device device) {
   checks.apart();
 }
 
+template <class T>
+void check(const SubstituteByLevels<T>& s, Device device) {
+  std::visit([device](const auto& update) { check(update, device); }, s.update);
+  auto update = s.update;
+  const MatrixView<T> X = std::visit([](auto& each) { return state_of(each); }, update);
+  OperandChecks checks("SubstituteByLevels", device);
+  checks.input("A", s.A);
+  checks.input("levels.rows", s.levels.rows);
+  checks.input("levels.offsets", s.levels.offsets);
+  checks.output("X", X);
+  checks.equal("A", s.A.rows, "rows", "X", X.rows, "rows");
+  checks.equal("A", s.A.cols, "columns", "X", X.rows, "rows");
+  checks.per_row("levels.rows", s.levels.rows, "X", X);
+  if (s.levels.offsets.size < 1) checks.fail("levels.offsets is empty");
+  checks.apart();
+}
+
 // The vectors that a loop keeps; all have one element per column, `active` one in all.
 template <class Primitive>
 void check_columns(OperandChecks& checks, const Primitive& p) {

@@ -8,6 +8,7 @@
 #include "host/model/model_file.hpp"
 #include "host/model/sparse_tensors.hpp"
 #include "host/model/structure/csr.hpp"
+#include "host/sparse/row_levels.hpp"
 #include "idl/error.hpp"
 
 namespace idl {
@@ -39,6 +40,18 @@ void announce(const Context& context, const std::string& path, const ModelDescri
   context.log(Severity::warning, text);
 }
 
+/// Where A is said to be strictly upper triangular. @throws IoError unless its pattern is
+void check_strictly_upper(const io::Safetensors& file, const ModelDescription& model) {
+  if (model.options.well_posedness.kind != WellPosednessKind::strictly_upper_triangular ||
+      !model.stored.contains("A"))
+    return;
+  const index_t n = model.shape.states;
+  const std::string A = model.prefix + "A";
+  const auto arrays = read_sparse<double>(file, A, n, n);
+  if (const auto entry = first_on_or_below(arrays.row_offsets, arrays.col_indices))
+    throw IoError(file.path, not_strictly_upper(A, *entry));
+}
+
 }  // namespace
 
 template <class T>
@@ -51,6 +64,7 @@ ImplicitModel<T> take_model(Context& context, const io::Safetensors& file,
     loaded.project(context);
     return loaded;
   }
+  check_strictly_upper(file, model);
   const auto dense = [&](const std::string& name, index_t rows, index_t cols) {
     return Matrix<T>::from_host(
         context, rows, cols, take_tensors<T>(file, model.prefix, layout_alone(name, rows, cols)));

@@ -10,6 +10,7 @@
 #include "host/backend_of.hpp"
 #include "host/model/perron.hpp"
 #include "host/model/structure/structure.hpp"
+#include "host/sparse/row_levels.hpp"
 #include "idl/context.hpp"
 #include "idl/error.hpp"
 #include "kernels/backend.hpp"
@@ -79,14 +80,6 @@ double inf_norm(const CsrArrays<double>& A) {
   return norm;
 }
 
-bool is_strictly_upper(const CsrArrays<double>& A) {
-  for (std::size_t i = 0; i + 1 < A.row_offsets.size(); ++i)
-    if (A.row_offsets[i] < A.row_offsets[i + 1] &&
-        A.col_indices[static_cast<std::size_t>(A.row_offsets[i])] <= static_cast<index_t>(i))
-      return false;
-  return true;
-}
-
 WellPosednessReport report_of(const CsrArrays<double>& A, const Activation& activation) {
   WellPosednessReport report;
   report.inf_norm = inf_norm(A);
@@ -97,7 +90,7 @@ WellPosednessReport report_of(const CsrArrays<double>& A, const Activation& acti
   report.perron_root = perron_root(A);
   if (report.contraction < 1.0)
     report.proof = WellPosednessProof::norm;
-  else if (is_strictly_upper(A))
+  else if (!first_on_or_below(A.row_offsets, A.col_indices))
     report.proof = WellPosednessProof::triangular;
   else if (L * report.perron_root < 1.0)
     report.proof = WellPosednessProof::perron;

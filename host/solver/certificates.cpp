@@ -97,6 +97,27 @@ struct ColumnBounds {
   double error;
 };
 
+/// From finish(j, x, up), which ends x_j, with the factor `up`, where it depends on rows after j.
+template <class Finish>
+SubstitutionGains gains_from(index_t n, index_t terms, const Finish& finish) {
+  const auto size = static_cast<std::size_t>(n);
+  // Of the sum that makes an entry, so that what is computed exceeds what is meant.
+  const double up = 1.0 + 2.0 * gamma(static_cast<double>(terms) + 4.0, 0x1p-53);
+  const auto substitute = [&](std::vector<double>& x) {
+    for (std::size_t j = size; j-- > 0;) finish(j, x, up);
+  };
+  SubstitutionGains gains = {.v = std::vector<double>(size, 1.0)};
+  substitute(gains.v);
+  std::vector<double> of_products = gains.v;
+  for (double& value : of_products) value -= 1.0;
+  substitute(of_products);
+  for (std::size_t i = 0; i < size; ++i) {
+    gains.largest = std::max(gains.largest, gains.v[i]);
+    gains.of_products = std::max(gains.of_products, of_products[i]);
+  }
+  return gains;
+}
+
 }  // namespace
 
 double adjoint_lipschitz(const Arithmetic& arithmetic) {
@@ -140,24 +161,17 @@ void certify_adjoint(const IterationRecord& record, const Arithmetic& arithmetic
 
 SubstitutionGains substitution_gains(std::span<const double> A, index_t n, double lipschitz) {
   const auto size = static_cast<std::size_t>(n);
-  // Of the sum that makes an entry, so that what is computed exceeds what is meant.
-  const double up = 1.0 + 2.0 * gamma(static_cast<double>(n) + 4.0, 0x1p-53);
-  const auto substitute = [&](std::vector<double>& x) {
-    for (std::size_t j = size; j-- > 0;) {
-      x[j] *= up;
-      for (std::size_t i = 0; i < j; ++i) x[i] += lipschitz * std::abs(A[i + j * size]) * x[j];
-    }
-  };
-  SubstitutionGains gains = {.v = std::vector<double>(size, 1.0)};
-  substitute(gains.v);
-  std::vector<double> of_products = gains.v;
-  for (double& value : of_products) value -= 1.0;
-  substitute(of_products);
-  for (std::size_t i = 0; i < size; ++i) {
-    gains.largest = std::max(gains.largest, gains.v[i]);
-    gains.of_products = std::max(gains.of_products, of_products[i]);
-  }
-  return gains;
+  return gains_from(n, n, [&](std::size_t j, std::vector<double>& x, double up) {
+    x[j] *= up;
+    for (std::size_t i = 0; i < j; ++i) x[i] += lipschitz * std::abs(A[i + j * size]) * x[j];
+  });
+}
+
+SubstitutionGains substitution_gains(const CsrArrays<double>& A, index_t terms, double lipschitz) {
+  return gains_from(A.rows, terms, [&](std::size_t j, std::vector<double>& x, double up) {
+    A.for_row(j, [&](std::size_t k, double a) { x[j] += lipschitz * std::abs(a) * x[k]; });
+    x[j] *= up;
+  });
 }
 
 void tighten_state(const IterationRecord& record, const Arithmetic& arithmetic,

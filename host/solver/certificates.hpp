@@ -7,6 +7,7 @@
 
 #include "host/solver/iteration_state.hpp"
 #include "idl/activation.hpp"
+#include "idl/csr_matrix.hpp"
 #include "idl/solver.hpp"
 
 /// From the norms that a loop recorded to bounds that hold, rounding included.
@@ -56,6 +57,8 @@ struct SubstitutionGains {
 
 /// A is n×n, column-major, contiguous; what lies on and below its diagonal is not looked at.
 SubstitutionGains substitution_gains(std::span<const double> A, index_t n, double lipschitz);
+/// A is strictly upper triangular; `terms`: entries of its longest row, at least.
+SubstitutionGains substitution_gains(const CsrArrays<double>& A, index_t terms, double lipschitz);
 
 /// Of each column of a solve by substitution, with the weights of its gains.
 struct WeightedNorms {

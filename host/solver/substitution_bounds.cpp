@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <utility>
 #include <vector>
 
 #include "host/backend_of.hpp"
@@ -13,6 +14,16 @@ namespace {
 
 template <class T>
 SubstitutionGains gains_of(Context& context, const LinearMap<T>& A, double lipschitz) {
+  if (const auto* sparse = std::get_if<CsrMap<T>>(&A)) {
+    CsrArrays<T> arrays = download(context, sparse->A);
+    return substitution_gains(
+        CsrArrays<double>{.rows = arrays.rows,
+                          .cols = arrays.cols,
+                          .row_offsets = std::move(arrays.row_offsets),
+                          .col_indices = std::move(arrays.col_indices),
+                          .values = {arrays.values.begin(), arrays.values.end()}},
+        sparse->longest_row, lipschitz);
+  }
   const ConstMatrixView<T> entries = std::get<StrictlyUpperMap<T>>(A).A;
   const std::vector<T> values = download(context, entries);
   return substitution_gains(std::vector<double>(values.begin(), values.end()), entries.rows,

@@ -5,8 +5,8 @@
 
 namespace idl::solver {
 
-/// The bounds of tighten_state(), for the finished solve by substitution whose record this is. Its
-/// A is looked at on the host, O(n²), and each column once more on the device.
+/// The bounds of tighten_state(), for the finished solve by substitution whose record this is. The
+/// entries of its A are looked at on the host, and each column once more on the device.
 template <class T>
 void tighten(Context& context, const EquilibriumProblem<T>& problem, SolverMemory<T>& memory,
              const IterationRecord& record, SolveReport& report);

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "host/sparse/row_levels.hpp"
 #include "host/sparse/transposed_entries.hpp"
 #include "kernels/base/csr_check.hpp"
 
@@ -31,6 +32,17 @@ SparsePattern::SparsePattern(Context& context, index_t rows, index_t cols,
   transposed_row_offsets_ = Vector<std::int64_t>::from_host(context, transposed.row_offsets);
   transposed_col_indices_ = Vector<std::int32_t>::from_host(context, transposed.col_indices);
   permutation_ = Vector<std::int64_t>::from_host(context, transposed.entries);
+  if (rows != cols || first_on_or_below(row_offsets, col_indices)) return;
+  levels_ = levels_of(context, row_offsets, col_indices);
+  transposed_levels_ = levels_of(context, transposed.row_offsets, transposed.col_indices);
+}
+
+SparsePattern::Levels SparsePattern::levels_of(Context& context,
+                                               std::span<const std::int64_t> row_offsets,
+                                               std::span<const std::int32_t> col_indices) {
+  const HostLevels levels = row_levels(row_offsets, col_indices);
+  return {Vector<std::int32_t>::from_host(context, levels.rows),
+          Vector<std::int64_t>::from_host(context, levels.offsets)};
 }
 
 SparsePattern SparsePattern::clone(Context& context) const {
@@ -43,6 +55,8 @@ SparsePattern SparsePattern::clone(Context& context) const {
   result.transposed_row_offsets_ = transposed_row_offsets_.clone(context);
   result.transposed_col_indices_ = transposed_col_indices_.clone(context);
   result.permutation_ = permutation_.clone(context);
+  result.levels_ = levels_.clone(context);
+  result.transposed_levels_ = transposed_levels_.clone(context);
   return result;
 }
 

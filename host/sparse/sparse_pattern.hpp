@@ -29,6 +29,8 @@ class SparsePattern {
   index_t nnz() const { return col_indices_.size(); }
   /// Entries of the longest row of A or of Aᵀ.
   index_t longest_row() const { return longest_row_; }
+  /// Of the rows of A, where it is strictly upper triangular; otherwise empty.
+  RowLevels levels() const { return levels_.view(); }
   /// Entry e of Aᵀ is entry permutation()[e] of A.
   VectorView<const std::int64_t> permutation() const { return permutation_; }
 
@@ -56,10 +58,20 @@ class SparsePattern {
   /// The map of A, whose values are also in the order of Aᵀ.
   template <class T>
   CsrMap<T> map(const T* values, const T* transposed_values) const {
-    return {with(values), transposed(transposed_values), longest_row_};
+    return {with(values), transposed(transposed_values), longest_row_, levels_.view(),
+            transposed_levels_.view()};
   }
 
  private:
+  /// RowLevels and their memory.
+  struct Levels {
+    RowLevels view() const { return {rows.view(), offsets.view()}; }
+    Levels clone(Context& context) const { return {rows.clone(context), offsets.clone(context)}; }
+    Vector<std::int32_t> rows;
+    Vector<std::int64_t> offsets;
+  };
+  static Levels levels_of(Context& context, std::span<const std::int64_t> row_offsets,
+                          std::span<const std::int32_t> col_indices);
   Device device() const { return row_offsets_.device(); }
 
   index_t rows_ = 0;
@@ -70,6 +82,8 @@ class SparsePattern {
   Vector<std::int64_t> transposed_row_offsets_;
   Vector<std::int32_t> transposed_col_indices_;
   Vector<std::int64_t> permutation_;
+  Levels levels_;
+  Levels transposed_levels_;
 };
 
 }  // namespace idl

@@ -88,6 +88,8 @@ void BlocksSolve<C>::check(index_t n1, index_t n2, bool upper, const SolverOptio
   const SolveReport adjoint = backward.report();
   EXPECT_TRUE(state.all_converged());
   EXPECT_TRUE(adjoint.all_converged());
+  EXPECT_EQ(forward.strategy() == LoopStrategy::substitution, upper);
+  EXPECT_EQ(backward.strategy() == LoopStrategy::substitution, upper);
 
   const Dense<Wide> G = wide(C2), got = wide(X), got_V = wide(V), u = wide(U);
   const Dense<Wide> Z1 = multiply(wide(B1), u);
@@ -149,6 +151,13 @@ TYPED_TEST(BlocksSolve, OneModelAfterAnotherIsASolveOfBlocks) {
     this->check(n1, n2, false,
                 {.sweep = Sweep::gauss_seidel, .acceleration = Acceleration::anderson});
     this->check(n1, n2, false, {.batch_invariant = true});
+  }
+}
+
+TYPED_TEST(BlocksSolve, NilpotentModelsAreSubstitutedBlockByBlock) {
+  for (const auto& [n1, n2] : {std::pair{1, 1}, {7, 20}, {70, 12}}) {
+    SCOPED_TRACE(std::to_string(n1) + " and " + std::to_string(n2));
+    this->check(n1, n2, true, {});
   }
 }
 

@@ -180,6 +180,35 @@ TEST_F(DescribedModel, StrictlyUpperTriangularIsRecognisedByExactZerosOnly) {
   (void)take_warnings();
 }
 
+TEST_F(DescribedModel, InCompressedRowsIsStrictlyUpperTriangularByItsPattern) {
+  io::Safetensors file = blocks();
+  const auto put_A = [&](const std::vector<std::int64_t>& offsets,
+                         const std::vector<std::int64_t>& columns,
+                         const std::vector<double>& values) {
+    file.tensors.erase("A");
+    file.tensors["A.crow_indices"] = io::Array::from<std::int64_t>({3}, offsets);
+    const auto count = static_cast<std::int64_t>(columns.size());
+    file.tensors["A.col_indices"] = io::Array::from<std::int64_t>({count}, columns);
+    put(file, "A.values", {count}, values);
+  };
+  put_A({0, 1, 1}, {1}, {40.0});
+  const auto model = load(file);
+  EXPECT_EQ(model.options().well_posedness.kind, WellPosednessKind::strictly_upper_triangular);
+  EXPECT_TRUE(holds(take_warnings().at(0), {"strictly_upper_triangular (recognised"}));
+  const auto U = matrix(3, 1, {1, 0, -1});
+  // x₂ = (4 − 6)₊ and x₁ = (1 − 3 + 40·x₂)₊.
+  EXPECT_EQ(fetch(model.predict(context(), U.view()).X), (std::vector<double>{0, 0}));
+  EXPECT_EQ(model.predict(context(), U.view()).report.iterations, std::vector<std::int32_t>{1});
+  const LoadOptions upper{.activation = ActivationKind::relu,
+                          .well_posedness = WellPosednessKind::strictly_upper_triangular,
+                          .bias = false};
+  put_A({0, 1, 2}, {1, 0}, {40.0, 0.5});
+  EXPECT_TRUE(holds(refusal(file, upper),
+                    {"/f", "A is to be strictly upper triangular", "row 1", "column 0"}));
+  put_A({0, 1, 2}, {1, 1}, {40.0, 0.0});  // stored, and an optimiser might change it
+  EXPECT_TRUE(holds(refusal(file, upper), {"/f", "row 1", "column 1"}));
+}
+
 TEST_F(DescribedModel, IsFoundBehindAPrefixWhereThereIsOnlyOne) {
   const LoadOptions said{.activation = ActivationKind::relu, .kappa = 0.95, .bias = false};
   const std::vector<double> A = A_of(load(blocks(), said));

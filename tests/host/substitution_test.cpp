@@ -22,9 +22,9 @@ class SubstitutionReports : public DeviceTest<C> {
   static constexpr index_t k_inputs = 3;
   static constexpr index_t k_samples = 5;
 
-  /// A, with inputs to all rows and one output.
+  /// A, with inputs to all rows and one output; with `sparse` in compressed rows.
   ImplicitModel<Scalar> model_of(index_t n, const std::vector<double>& A, Activation activation,
-                                 bool bias) {
+                                 bool bias, bool sparse = false) {
     ImplicitModel<Scalar> model(this->context(), {n, k_inputs, 1},
                                 {.activation = activation,
                                  .well_posedness = WellPosedness::strictly_upper_triangular(),
@@ -32,7 +32,24 @@ class SubstitutionReports : public DeviceTest<C> {
     this->put(model.A(), A);
     this->put(model.B(), random_.uniforms(n * model.input_rows(), -1.0, 1.0));
     this->put(model.C(), random_.uniforms(n, -1.0, 1.0));
-    return model;
+    return sparse ? compressed(model, model.options().well_posedness) : std::move(model);
+  }
+  /// With A in compressed rows, and without D.
+  ImplicitModel<Scalar> compressed(const ImplicitModel<Scalar>& model, WellPosedness constraint) {
+    const auto copied = [&](ConstMatrixView<Scalar> matrix) {
+      Matrix<Scalar> copy_of(this->context(), matrix.rows, matrix.cols);
+      copy<Scalar>(this->context(), matrix, copy_of);
+      return copy_of;
+    };
+    ModelOptions options = model.options();
+    options.well_posedness = constraint;
+    options.no_D = true;
+    return ImplicitModel<Scalar>(
+        this->context(),
+        ModelMatrices<Scalar>{.A = CsrMatrix<Scalar>::from_dense(this->context(), model.A()),
+                              .B = copied(model.B()),
+                              .C = copied(model.C())},
+        options);
   }
 
   /// Layers of one width, the last first, as a network's weights lie in A.
@@ -54,6 +71,16 @@ class SubstitutionReports : public DeviceTest<C> {
   Dense<Wide> wide(ConstMatrixView<Scalar> view) {
     return {static_cast<std::size_t>(view.rows), static_cast<std::size_t>(view.cols),
             this->fetch(view)};
+  }
+
+  Dense<Wide> A_of(const ImplicitModel<Scalar>& model) {
+    if (!model.is_sparse("A")) return wide(model.A());
+    const CsrArrays<Scalar> arrays = download(this->context(), model.csr("A"));
+    const auto n = static_cast<std::size_t>(arrays.rows);
+    Dense<Wide> A(n, n);
+    for (std::size_t i = 0; i < n; ++i)
+      arrays.for_row(i, [&](std::size_t j, Scalar value) { A(i, j) = Wide(value); });
+    return A;
   }
 
   /// x_i = f(i, z_i + Σ_j op(A)_ij x_j), from the last row, or of Aᵀ from the first.
@@ -84,7 +111,7 @@ void SubstitutionReports<C>::check(const ImplicitModel<Scalar>& model) {
   this->put(pass.dY(), std::vector<double>(k_samples, 1.0));
   const SolveReport forward = pass.forward();
   const SolveReport backward = pass.backward();
-  const Dense<Wide> A = wide(model.A());
+  const Dense<Wide> A = A_of(model);
   const Dense<Wide> B = wide(model.B());
   Dense<Wide> U(B.cols, k_samples);
   const Dense<Wide> given = wide(pass.U());
@@ -133,12 +160,13 @@ TYPED_TEST_SUITE(SubstitutionReports, AllCases, CaseNames);
 TYPED_TEST(SubstitutionReports, BoundTheErrorOfANetworkWithHugeWeightsToSomeDigits) {
   using T = typename TypeParam::Scalar;
   for (const double size : {1.0, 1e3})
-    for (const bool bias : {false, true}) {
-      SCOPED_TRACE(size);
-      const auto model = this->model_of(48, this->layers(12, 4, size), {}, bias);
-      EXPECT_GT(size * 12, 1.0);
-      this->check(model);
-    }
+    for (const bool bias : {false, true})
+      for (const bool sparse : {false, true}) {
+        SCOPED_TRACE(size);
+        const auto model = this->model_of(48, this->layers(12, 4, size), {}, bias, sparse);
+        EXPECT_GT(size * 12, 1.0);
+        this->check(model);
+      }
   // Four layers of 12: each sum of a layer may cancel to a 12th or so of its terms, and γ is 50u.
   const double u = static_cast<double>(std::numeric_limits<T>::epsilon()) / 2.0;
   EXPECT_LE(this->loosest_, 50.0 * u * 4.0 * 12.0 * 12.0 * 12.0);
@@ -149,25 +177,49 @@ TYPED_TEST(SubstitutionReports, BoundTheErrorWithEveryActivationAndFullRows) {
     for (const index_t n : {1, 20, 70})
       for (const double size : {0.01, 0.3}) {
         SCOPED_TRACE(std::string(to_string(kind)) + " " + std::to_string(n));
-        this->check(
-            this->model_of(n, this->full(n, size), parse_activation(to_string(kind)), true));
+        const Activation activation = parse_activation(to_string(kind));
+        this->check(this->model_of(n, this->full(n, size), activation, true));
+        std::vector<double> A = this->full(n, 4 * size);
+        for (std::size_t k = 0; k < A.size(); ++k)
+          if (k % 5 < 4) A[k] = 0.0;
+        this->check(this->model_of(n, A, activation, true, /*sparse=*/true));
       }
 }
 
 TYPED_TEST(SubstitutionReports, OptionsAndAStartChangeNothing) {
-  const auto model =
-      this->model_of(70, this->full(70, 0.2), {.kind = ActivationKind::softplus}, false);
+  for (const bool sparse : {false, true}) {
+    const auto model =
+        this->model_of(70, this->full(70, 0.2), {.kind = ActivationKind::softplus}, false, sparse);
+    const auto U = this->matrix(this->k_inputs, 5, this->random_.uniforms(15, -1.0, 1.0));
+    const auto X0 = this->matrix(70, 5, this->random_.uniforms(350, -1.0, 1.0));
+    const auto usual = model.predict(this->context(), U.view());
+    SolverOptions options = {.forward = {.max_iterations = 1, .rule = StopRule::certified_bound},
+                             .sweep = Sweep::gauss_seidel,
+                             .acceleration = Acceleration::anderson,
+                             .precision = Precision::automatic};
+    const auto other = model.predict(this->context(), U.view(), options, X0.view());
+    EXPECT_TRUE(other.report.all_converged());
+    EXPECT_EQ(this->fetch(other.X), this->fetch(usual.X));
+    EXPECT_EQ(other.report.error_bound, usual.report.error_bound);
+  }
+}
+
+TYPED_TEST(SubstitutionReports, APatternIsRecognisedUnderEveryConstraint) {
+  const auto model = this->model_of(33, this->layers(11, 3, 0.05), {}, true, true);
   const auto U = this->matrix(this->k_inputs, 5, this->random_.uniforms(15, -1.0, 1.0));
-  const auto X0 = this->matrix(70, 5, this->random_.uniforms(350, -1.0, 1.0));
-  const auto usual = model.predict(this->context(), U.view());
-  SolverOptions options = {.forward = {.max_iterations = 1, .rule = StopRule::certified_bound},
-                           .sweep = Sweep::gauss_seidel,
-                           .acceleration = Acceleration::anderson,
-                           .precision = Precision::automatic};
-  const auto other = model.predict(this->context(), U.view(), options, X0.view());
-  EXPECT_TRUE(other.report.all_converged());
-  EXPECT_EQ(this->fetch(other.X), this->fetch(usual.X));
-  EXPECT_EQ(other.report.error_bound, usual.report.error_bound);
+  for (const auto& constraint : {WellPosedness::inf_norm_ball(), WellPosedness::none()}) {
+    const auto other =
+        this->compressed(this->model_of(33, this->layers(11, 3, 0.05), {}, true), constraint);
+    const SolveReport report = other.predict(this->context(), U.view()).report;
+    EXPECT_EQ(report.iterations, std::vector<std::int32_t>(5, 1));
+    EXPECT_EQ(report.step, std::vector<double>(5, 0.0));
+    EXPECT_TRUE(report.all_converged());
+  }
+  const auto copied = model.clone(this->context());
+  const auto expected = model.predict(this->context(), U.view());
+  const auto got = copied.predict(this->context(), U.view());
+  EXPECT_EQ(got.report.iterations, std::vector<std::int32_t>(5, 1));
+  EXPECT_EQ(this->fetch(got.X), this->fetch(expected.X));
 }
 
 }  // namespace

@@ -2,42 +2,42 @@
 // Solves with a strictly upper triangular A: by substitution, against a naive one in double and
 // against the loop.
 #include "kernels/loop/substitution.hpp"
-#include "host/backend_of.hpp"
-#include "tests/kernels/kernel_test.hpp"
+#include "tests/kernels/solve_test.hpp"
 
 namespace idl::test {
 namespace {
+
+/// What A is.
+enum class Kind : std::uint8_t { dense, sparse, blocks };
+constexpr Kind k_kinds[] = {Kind::dense, Kind::sparse, Kind::blocks};
 
 /// What is described.
 struct Form {
   index_t n = 0;
   index_t m = 0;
+  Kind kind = Kind::dense;
   bool adjoint = false;
   std::int32_t most = 300;
   bool integers = false;  ///< of which every sum is exact, with relu
 };
 
 template <class C>
-class SubstitutionTest : public KernelTest<C> {
+class SubstitutionTest : public SolveTest<C> {
  protected:
   using Element = typename C::Scalar;
+  using Answer = typename SolveTest<C>::Answer;
 
   struct Numbers {
     std::vector<double> A, F, Psi;
   };
-  struct Answer {
-    std::vector<double> X, steps, norms;
-    std::vector<std::uint8_t> status;
-    std::vector<std::int32_t> iterations, active, fallbacks;
-  };
-
   Numbers numbers(const Form& form) {
-    const auto [n, m, adjoint, most, integers] = form;
-    const auto draw = [&, integers = integers](index_t count, double size) {
+    const index_t n = form.n;
+    const index_t m = form.m;
+    const auto draw = [&](index_t count, double size) {
       std::vector<double> values(static_cast<std::size_t>(count));
       for (double& value : values)
-        value = integers ? static_cast<double>(this->random_.integer(-1, 1))
-                         : this->random_.uniform(-size, size);
+        value = form.integers ? static_cast<double>(this->random_.integer(-1, 1))
+                              : this->random_.uniform(-size, size);
       return this->rounded(values);
     };
     // Rows whose ℓ1 norm is about 2, and some entries of integers, lest they grow too large.
@@ -45,7 +45,8 @@ class SubstitutionTest : public KernelTest<C> {
                        draw(n * m, 1.0)};
     for (index_t j = 0; j < n; ++j)
       for (index_t i = 0; i < n; ++i)
-        if (i >= j || (form.integers && (i * 7 + j) % n > 3))
+        if (i >= j || (form.integers && (i * 7 + j) % n > 3) ||
+            (form.kind != Kind::dense && (i * 3 + j * 5) % 7 > 1))
           numbers.A[static_cast<std::size_t>(i + j * n)] = 0.0;
     return numbers;
   }
@@ -53,9 +54,13 @@ class SubstitutionTest : public KernelTest<C> {
   FixedPoint<Element> describe(const Form& form, const Numbers& numbers) {
     const index_t n = form.n;
     const index_t m = form.m;
-    const auto count = static_cast<std::size_t>(m);
     FixedPoint<Element> solve;
-    solve.A = StrictlyUpperMap<Element>{this->view(n, n, numbers.A)};
+    if (form.kind == Kind::blocks)
+      solve.A = this->grid_of(n, numbers.A, false);
+    else if (form.kind == Kind::sparse)
+      solve.A = this->compressed(n, n, numbers.A);
+    else
+      solve.A = StrictlyUpperMap<Element>{this->view(n, n, numbers.A)};
     solve.transpose = form.adjoint;
     solve.batch_invariant = true;
     solve.X = this->view(n, m, 123.0);  // which must not matter
@@ -65,38 +70,14 @@ class SubstitutionTest : public KernelTest<C> {
       solve.f = AdjointMap<Element>{.G = F, .Psi = this->view(n, m, numbers.Psi)};
     else
       solve.f = PicardMap<Element>{.Z = F, .activation = activation(form)};
-    solve.columns = {.status = this->statuses(m),
-                     .iterations = this->vector(std::vector<std::int32_t>(count, 7)),
-                     .best_steps = this->reals(m, 0.0),
-                     .stalled = this->vector(std::vector<std::int32_t>(count, 7)),
-                     .active = this->vector(std::vector<std::int32_t>{static_cast<int>(m)}),
-                     .fallbacks = this->vector(std::vector<std::int32_t>(count, 7)),
-                     .low_iterations = this->vector(std::vector<std::int32_t>(count, 7))};
-    solve.step_norms = this->reals(m, -1.0);
-    solve.state_norms = this->reals(m, -1.0);
+    this->set_columns(solve, m, 7);
     solve.decision = {.max_iterations = form.most};
     return solve;
   }
 
-  Answer launch(const FixedPoint<Element>& solve, LoopStrategy strategy, LoopStrategy& taken) {
-    Backend& backend = *backend_of(this->context());
-    backend.choose_loop_strategy(strategy);
-    const auto program = backend.compile(solve);
-    backend.choose_loop_strategy(LoopStrategy::automatic);
-    taken = program->strategy();
-    program->launch();
-    EXPECT_TRUE(this->frames_untouched());
-    return {this->fetch_double(solve.X),
-            this->fetch_reals(solve.step_norms),
-            this->fetch_reals(solve.state_norms),
-            this->fetch_vector(solve.columns.status),
-            this->fetch_vector(solve.columns.iterations),
-            this->fetch_vector(solve.columns.active),
-            this->fetch_vector(solve.columns.fallbacks)};
-  }
   Answer substituted(const FixedPoint<Element>& solve) {
     LoopStrategy taken = LoopStrategy::automatic;
-    const Answer answer = launch(solve, LoopStrategy::automatic, taken);
+    const Answer answer = this->launch(solve, LoopStrategy::automatic, taken);
     EXPECT_EQ(taken, LoopStrategy::substitution);
     return answer;
   }
@@ -138,12 +119,27 @@ class SubstitutionTest : public KernelTest<C> {
 };
 TYPED_TEST_SUITE(SubstitutionTest, AllCases, CaseNames);
 
+std::vector<std::pair<index_t, Kind>> shapes_of_columns() {
+  std::vector<std::pair<index_t, Kind>> all;
+  for (const Kind kind : k_kinds)
+    for (const index_t m : {0, 1, 33}) all.emplace_back(m, kind);
+  return all;
+}
+
+std::vector<std::pair<Kind, bool>> kinds_and_sides() {
+  std::vector<std::pair<Kind, bool>> all;
+  for (const Kind kind : k_kinds)
+    for (const bool adjoint : {false, true}) all.emplace_back(kind, adjoint);
+  return all;
+}
+
 TYPED_TEST(SubstitutionTest, IsTheNaiveOneInEveryShape) {
   for (const index_t n : {0, 1, 33, 64, 65, 127, 200})
-    for (const index_t m : {0, 1, 33})
+    for (const auto& [m, kind] : shapes_of_columns())
       for (const bool adjoint : {false, true}) {
-        SCOPED_TRACE(std::to_string(n) + "x" + std::to_string(m) + (adjoint ? ", adjoint" : ""));
-        const Form form = {.n = n, .m = m, .adjoint = adjoint};
+        SCOPED_TRACE(std::to_string(n) + "x" + std::to_string(m) + (adjoint ? ", adjoint" : "") +
+                     ", kind " + std::to_string(static_cast<int>(kind)));
+        const Form form = {.n = n, .m = m, .kind = kind, .adjoint = adjoint};
         const auto numbers = this->numbers(form);
         const auto got = this->substituted(this->describe(form, numbers));
         const auto size = static_cast<std::size_t>(n);
@@ -169,8 +165,11 @@ TYPED_TEST(SubstitutionTest, EndsWhereTheLoopEndsAfterAsManyIterationsAsStates) 
   for (const index_t n : {1, 40, 130})
     for (const LoopStrategy strategy :
          {LoopStrategy::step_by_step, LoopStrategy::conditional_node, LoopStrategy::compacted}) {
-      const Form form = {
-          .n = n, .m = 5, .most = static_cast<std::int32_t>(n) + 1, .integers = true};
+      const Form form = {.n = n,
+                         .m = 5,
+                         .kind = k_kinds[static_cast<std::size_t>(n) % 3],
+                         .most = static_cast<std::int32_t>(n) + 1,
+                         .integers = true};
       const auto numbers = this->numbers(form);
       const auto expected = this->substituted(this->describe(form, numbers));
       LoopStrategy taken = LoopStrategy::automatic;
@@ -183,8 +182,8 @@ TYPED_TEST(SubstitutionTest, EndsWhereTheLoopEndsAfterAsManyIterationsAsStates) 
 }
 
 TYPED_TEST(SubstitutionTest, IsTheSameWhateverTheLoopWasToldToDo) {
-  for (const bool adjoint : {false, true}) {
-    const Form form = {.n = 100, .m = 20, .adjoint = adjoint};
+  for (const auto& [kind, adjoint] : kinds_and_sides()) {
+    const Form form = {.n = 100, .m = 20, .kind = kind, .adjoint = adjoint};
     const auto numbers = this->numbers(form);
     const auto expected = this->substituted(this->describe(form, numbers)).X;
     const auto check = [&](const char* what, auto&& change) {
@@ -204,22 +203,13 @@ TYPED_TEST(SubstitutionTest, IsTheSameWhateverTheLoopWasToldToDo) {
       const auto contraction = this->reals(1, 4.0);
       solve.decision.contraction = {contraction.data, 1, contraction.device};
     });
-    check("acceleration", [&](auto& solve) {
-      const auto view = [&] { return this->view(100, 20); };
-      solve.mix = {.Y = view(),
-                   .F_even = view(),
-                   .G_even = view(),
-                   .F_odd = view(),
-                   .G_odd = view(),
-                   .accepted = this->reals(20),
-                   .points = this->vector(std::vector<std::int32_t>(20, 0))};
-    });
+    check("acceleration", [&](auto& solve) { solve.mix = this->history(100, 20); });
   }
 }
 
 TYPED_TEST(SubstitutionTest, AColumnHasTheSameBitsAloneAndBesideOneThatIsNotANumber) {
-  for (const bool adjoint : {false, true}) {
-    const Form form = {.n = 150, .m = 9, .adjoint = adjoint};
+  for (const auto& [kind, adjoint] : kinds_and_sides()) {
+    const Form form = {.n = 150, .m = 9, .kind = kind, .adjoint = adjoint};
     auto numbers = this->numbers(form);
     const auto all = this->substituted(this->describe(form, numbers));
     const std::size_t n = 150;
@@ -228,8 +218,8 @@ TYPED_TEST(SubstitutionTest, AColumnHasTheSameBitsAloneAndBesideOneThatIsNotANum
       for (auto* part : {&alone.F, &alone.Psi})
         *part = {part->begin() + static_cast<std::ptrdiff_t>(j * n),
                  part->begin() + static_cast<std::ptrdiff_t>(j * n + n)};
-      const auto one =
-          this->substituted(this->describe({.n = 150, .m = 1, .adjoint = adjoint}, alone));
+      const auto one = this->substituted(
+          this->describe({.n = 150, .m = 1, .kind = kind, .adjoint = adjoint}, alone));
       for (std::size_t i = 0; i < n; ++i) EXPECT_EQ(one.X[i], all.X[i + j * n]);
     }
     numbers.F[4 * n + 70] = k_nan;
@@ -265,31 +255,67 @@ TYPED_TEST(SubstitutionTest, WithoutAnIterationNothingIsSolved) {
 }
 
 TYPED_TEST(SubstitutionTest, ThoseThatRunAlreadyGoOnAlone) {
-  const Form form = {.n = 70, .m = 4};
-  const auto numbers = this->numbers(form);
-  const auto all = this->substituted(this->describe(form, numbers));
-  auto solve = this->describe(form, numbers);
-  solve.start = SolveStart::running;
-  solve.columns.status = this->statuses(4, {2});
-  solve.columns.active = this->vector(std::vector<std::int32_t>{3});
-  const auto got = this->substituted(solve);
-  for (std::size_t j = 0; j < 4; ++j) {
-    EXPECT_EQ(got.iterations[j], j == 2 ? 7 : 8);
-    for (std::size_t i = 0; i < 70; ++i)
-      EXPECT_EQ(got.X[i + j * 70], j == 2 ? 123.0 : all.X[i + j * 70]);
+  for (const Kind kind : k_kinds) {
+    const Form form = {.n = 70, .m = 4, .kind = kind};
+    const auto numbers = this->numbers(form);
+    const auto all = this->substituted(this->describe(form, numbers));
+    auto solve = this->describe(form, numbers);
+    solve.start = SolveStart::running;
+    solve.columns.status = this->statuses(4, {2});
+    solve.columns.active = this->vector(std::vector<std::int32_t>{3});
+    const auto got = this->substituted(solve);
+    for (std::size_t j = 0; j < 4; ++j) {
+      EXPECT_EQ(got.iterations[j], j == 2 ? 7 : 8);
+      for (std::size_t i = 0; i < 70; ++i)
+        EXPECT_EQ(got.X[i + j * 70], j == 2 ? 123.0 : all.X[i + j * 70]);
+    }
+    EXPECT_EQ(got.active[0], 0);
   }
-  EXPECT_EQ(got.active[0], 0);
+}
+
+TYPED_TEST(SubstitutionTest, LevelsAreAsFewAsThePatternAllows) {
+  // Rows 0 and 2 wait for 3, row 1 for 2; a chain, rows without entries, and all of them apart.
+  const auto of = [&](const std::vector<double>& A, bool transpose) {
+    const auto map = this->compressed(4, 4, A);
+    const RowLevels levels = transpose ? map.transposed_levels : map.levels;
+    const auto rows = download<std::int32_t>(this->context(), levels.rows);
+    std::vector<std::vector<std::int32_t>> all;
+    const auto offsets = download<std::int64_t>(this->context(), levels.offsets);
+    for (std::size_t l = 0; l + 1 < offsets.size(); ++l)
+      all.emplace_back(rows.begin() + offsets[l], rows.begin() + offsets[l + 1]);
+    return all;
+  };
+  using Levels = std::vector<std::vector<std::int32_t>>;
+  const std::vector<double> A = {0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 1, 0, 1, 0};
+  EXPECT_EQ(of(A, false), (Levels{{3}, {0, 2}, {1}}));
+  EXPECT_EQ(of(A, true), (Levels{{0, 1}, {2}, {3}}));
+  EXPECT_EQ(of(std::vector<double>(16, 0.0), false), (Levels{{0, 1, 2, 3}}));
+  EXPECT_EQ(of({1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}, false), Levels{});
+  EXPECT_EQ(of({0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}, true), Levels{});
 }
 
 TYPED_TEST(SubstitutionTest, IsForNoOtherA) {
-  const Form form = {.n = 10, .m = 3};
-  auto solve = this->describe(form, this->numbers(form));
-  const auto A = std::get<StrictlyUpperMap<typename TypeParam::Scalar>>(solve.A).A;
-  solve.A = DenseMap<typename TypeParam::Scalar>{A};
-  EXPECT_FALSE(can_be_substituted(solve));
-  LoopStrategy taken = LoopStrategy::automatic;
-  this->launch(solve, LoopStrategy::substitution, taken);
-  EXPECT_NE(taken, LoopStrategy::substitution);
+  using T = typename TypeParam::Scalar;
+  const auto check = [&](Kind kind, const auto& change) {
+    const Form form = {.n = 10, .m = 3, .kind = kind};
+    auto solve = this->describe(form, this->numbers(form));
+    EXPECT_TRUE(can_be_substituted(solve));
+    change(solve.A);
+    EXPECT_FALSE(can_be_substituted(solve));
+    LoopStrategy taken = LoopStrategy::automatic;
+    this->launch(solve, LoopStrategy::substitution, taken);
+    EXPECT_NE(taken, LoopStrategy::substitution);
+  };
+  check(Kind::dense, [](auto& A) { A = DenseMap<T>{std::get<StrictlyUpperMap<T>>(A).A}; });
+  check(Kind::sparse, [](auto& A) { std::get<CsrMap<T>>(A).levels = {}; });
+  const auto grid = [&](const auto& change) {
+    check(Kind::blocks, [&](auto& A) { change(std::get<BlocksMap<T>>(A).blocks); });
+  };
+  grid([](auto& blocks) { blocks.erase(blocks.begin()); });
+  grid([](auto& blocks) { std::get<CsrMap<T>>(blocks[3].map).levels = {}; });
+  grid([&](auto& blocks) {
+    blocks.insert(blocks.begin() + 3, {1, 0, DenseMap<T>{this->view(3, 3)}});
+  });
 }
 
 }  // namespace

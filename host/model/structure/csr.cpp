@@ -99,7 +99,9 @@ LinearMap<T> CsrStructure<T>::map(std::size_t k, ConstMatrixView<T> M,
   // Without their values transposes are none to multiply by.
   return has_transpose(k, transposes.size)
              ? pattern.map(stored.data, transposes.data + transposed_at_[k])
-             : CsrMap<T>{.A = pattern.with(stored.data), .longest_row = pattern.longest_row()};
+             : CsrMap<T>{.A = pattern.with(stored.data),
+                         .longest_row = pattern.longest_row(),
+                         .levels = pattern.levels()};
 }
 
 template <class T>

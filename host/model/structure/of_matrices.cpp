@@ -7,6 +7,7 @@
 #include "host/backend_of.hpp"
 #include "host/model/structure/low_rank.hpp"
 #include "host/options/validate.hpp"
+#include "host/sparse/row_levels.hpp"
 #include "idl/error.hpp"
 #include "kernels/backend.hpp"
 
@@ -87,19 +88,6 @@ ModelOptions with_rank(ModelOptions options, const Given<T>& all) {
   return options;
 }
 
-/// Nothing on or below the diagonal is stored. @throws InvalidArgument
-template <class T>
-void check_strictly_upper(const CsrArrays<T>& A) {
-  for (index_t i = 0; i < A.rows; ++i) {
-    const auto first = static_cast<std::size_t>(A.row_offsets[static_cast<std::size_t>(i)]);
-    const auto end = static_cast<std::size_t>(A.row_offsets[static_cast<std::size_t>(i) + 1]);
-    IDL_CHECK(first == end || A.col_indices[first] > i,
-              "ImplicitModel: A is to be strictly upper triangular, but its row " +
-                  std::to_string(i) + " stores an entry of column " +
-                  std::to_string(A.col_indices[first]));
-  }
-}
-
 template <class T>
 TensorStorage storage_of(Context& context, const std::string& name, const ModelMatrix<T>& matrix,
                          const ModelOptions& options) {
@@ -108,7 +96,8 @@ TensorStorage storage_of(Context& context, const std::string& name, const ModelM
   if (const auto* sparse = std::get_if<CsrMatrix<T>>(&matrix)) {
     const CsrArrays<T> arrays = download(context, *sparse);
     if (name == "A" && options.well_posedness.kind == WellPosednessKind::strictly_upper_triangular)
-      check_strictly_upper(arrays);
+      if (const auto entry = first_on_or_below(arrays.row_offsets, arrays.col_indices))
+        throw InvalidArgument("ImplicitModel: " + not_strictly_upper("A", *entry));
     storage.pattern =
         SparsePattern(context, arrays.rows, arrays.cols, arrays.row_offsets, arrays.col_indices);
   }

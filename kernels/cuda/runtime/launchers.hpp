@@ -52,6 +52,8 @@ std::size_t sample_update_bytes(const SampleUpdate<T>& update);
 template <class T>
 void sample_update(const SampleUpdate<T>& update, void* scratch, CUstream_st* stream);
 template <class T>
+void substitute_by_levels(const SubstituteByLevels<T>& substitute, CUstream_st* stream);
+template <class T>
 void reset_status(const ResetStatus<T>& reset, CUstream_st* stream);
 template <class T>
 void update_status(const UpdateStatus<T>& update, CUstream_st* stream);

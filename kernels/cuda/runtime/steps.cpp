@@ -101,6 +101,9 @@ struct Enqueue {
   }
   template <class T> void operator()(const AdjointUpdate<T>& p) const { adjoint_update(p, stream); }
   template <class T> void operator()(const Substitute<T>& p) const { substitute(p, stream); }
+  template <class T> void operator()(const SubstituteByLevels<T>& p) const {
+    substitute_by_levels(p, stream);
+  }
   template <class T> void operator()(const ResetStatus<T>& p) const { reset_status(p, stream); }
   template <class T> void operator()(const UpdateStatus<T>& p) const { update_status(p, stream); }
   template <class T> void operator()(const AndersonMix<T>& p) const { anderson_mix(p, stream); }
