@@ -147,13 +147,13 @@ void certify_adjoint(const IterationRecord& record, const Arithmetic& arithmetic
   const double L = adjoint_lipschitz(arithmetic);
   const Bounds bounds = shared_bounds(record, arithmetic, L, fallback);
   // ℓ1 norms are sums of n terms, rounded themselves.
-  const double summation = 1.0 + gamma(arithmetic.states + 1.0, u);
+  const double summation = 1.0 + gamma(arithmetic.rows + 1.0, u);
   certify(record, bounds, report, [&](std::size_t j) {
     const double v_previous = summation * (record.state_norms[j] + record.step_norms[j]);
     return L * (gamma(arithmetic.states + 4.0, u) * bounds.A_norm * v_previous +
                 gamma(4.0, u) * summation * record.forcing_norms[j] +
                 // In each of the n sums.
-                arithmetic.states *
+                arithmetic.rows *
                     underflow(arithmetic, arithmetic.states, bounds.A_norm, v_previous)) +
            bounds.contraction * (summation - 1.0) * record.step_norms[j];
   });
@@ -206,7 +206,7 @@ void tighten_adjoint(const IterationRecord& record, const Arithmetic& arithmetic
   tighten(report, [&](std::size_t j) -> ColumnBounds {
     // Underflow in each of the n sums, in the rows and in the norms.
     const double underflows =
-        (L + 1.0) * arithmetic.states * gains.largest *
+        (L + 1.0) * arithmetic.rows * gains.largest *
         underflow(arithmetic, arithmetic.states, A_norm, 2.0 * record.state_norms[j]);
     const double error =
         gamma(arithmetic.states + 4.0, u) * rounded_up(norms.state[j], arithmetic) +

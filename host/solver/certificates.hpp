@@ -32,7 +32,8 @@ namespace idl::solver {
 struct Arithmetic {
   double unit_roundoff = 0;  ///< u of the element type
   double least_normal = 0;   ///< η of the element type
-  double states = 0;         ///< n
+  double rows = 0;           ///< n
+  double states = 0;         ///< terms of a sum that makes an entry of AX: n where A is dense
   double inputs = 0;         ///< p'
   Activation activation;
 };

@@ -44,6 +44,7 @@ template <class T>
 Arithmetic arithmetic_of(const LinearMap<T>& A, index_t inputs, const Activation& activation) {
   return {.unit_roundoff = static_cast<double>(std::numeric_limits<T>::epsilon()) / 2.0,
           .least_normal = static_cast<double>(std::numeric_limits<T>::min()),
+          .rows = static_cast<double>(rows(A)),
           .states = static_cast<double>(terms_per_row(A)),
           .inputs = static_cast<double>(inputs),
           .activation = activation};
