@@ -50,6 +50,19 @@ TYPED_TEST(SddmmTest, GivesTheOuterProductAtThePattern) {
   EXPECT_TRUE(this->frames_untouched());
 }
 
+/// Which a CPU takes of dense products, of some rows at a time.
+TYPED_TEST(SddmmTest, GivesItWhereMostEntriesAreStored) {
+  using T = typename TypeParam::Scalar;
+  for (const auto& [r, k, m] :
+       {std::tuple<index_t, index_t, index_t>{1, 1, 0}, {3, 40, 5}, {300, 33, 65}, {257, 1, 130}}) {
+    const auto pattern = this->sparse_values(r, k, 0.7);
+    const auto V = this->integers(r * m), X = this->integers(k * m);
+    const CsrView<T> P = this->to_csr(r, k, pattern);
+    this->run(Sddmm<T>{.V = this->view(r, m, V), .X = this->view(k, m, X), .P = P});
+    this->expect_products(P, pattern, V, X, m);
+  }
+}
+
 TYPED_TEST(SddmmTest, WritesTheEntriesOfARangeOfRowsAndNoOthers) {
   using T = typename TypeParam::Scalar;
   const index_t rows = 40, cols = 33, m = 5;

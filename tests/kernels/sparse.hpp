@@ -7,17 +7,18 @@
 
 namespace idl::test {
 
-/// Dense values of which about two thirds are zero, and the same as CSR on the device.
+/// Dense values of which about two thirds are zero, or as many as asked for, and the same as CSR on
+/// the device.
 template <class C>
 class SparseTest : public KernelTest<C> {
  public:
   using Element = typename C::Scalar;
 
  protected:
-  std::vector<double> sparse_values(index_t rows, index_t cols) {
+  std::vector<double> sparse_values(index_t rows, index_t cols, double density = 0.33) {
     std::vector<double> values(static_cast<std::size_t>(rows * cols), 0.0);
     for (double& value : values)
-      if (this->random_.unit() < 0.33) value = static_cast<double>(this->random_.integer(1, 9));
+      if (this->random_.unit() < density) value = static_cast<double>(this->random_.integer(1, 9));
     return values;
   }
   CsrView<Element> to_csr(index_t rows, index_t cols, const std::vector<double>& dense) {

@@ -352,8 +352,7 @@ void execute(const LowGemm& g, Scratch& scratch) {
                             .B = {B, g.B.rows, g.B.cols, g.B.rows, device},
                             .C = g.C,
                             .transpose_A = g.transpose_A};
-  Scratch inner;  // the one at hand holds the operands
-  execute(gemm, inner);
+  execute(gemm, scratch.inner());  // the one at hand holds the operands
 }
 
 template void execute(const Gemm<float>&, Scratch&);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 
 namespace idl::cpu {
 
@@ -21,8 +22,14 @@ class Scratch {
     return static_cast<T*>(take_bytes(count * sizeof(T)));
   }
 
-  std::size_t allocations() const { return allocations_; }
-  std::size_t bytes() const { return bytes_; }
+  /// That of a primitive which is a part of the one at hand.
+  Scratch& inner() {
+    if (!inner_) inner_ = std::make_unique<Scratch>();
+    return *inner_;
+  }
+
+  std::size_t allocations() const { return allocations_ + (inner_ ? inner_->allocations() : 0); }
+  std::size_t bytes() const { return bytes_ + (inner_ ? inner_->bytes() : 0); }
 
  private:
   void* take_bytes(std::size_t bytes);
@@ -30,6 +37,7 @@ class Scratch {
   void* data_ = nullptr;
   std::size_t bytes_ = 0;
   std::size_t allocations_ = 0;
+  std::unique_ptr<Scratch> inner_;
 };
 
 }  // namespace idl::cpu
