@@ -14,13 +14,11 @@ namespace {
 
 constexpr index_t k_mnist_classes = 10;
 
-/// folder/name, or folder/name.gz where only that exists.
+/// Of "train-images-idx3-ubyte", also under the name "train-images.idx3-ubyte", and each with
+/// ".gz".
 std::filesystem::path find_file(const std::filesystem::path& folder, const std::string& name) {
-  std::error_code error;
-  for (const char* ending : {"", ".gz"}) {
-    std::filesystem::path path = folder / (name + ending);
-    if (std::filesystem::exists(path, error)) return path;
-  }
+  const std::optional<std::filesystem::path> found = find_idx_file(folder, name);
+  if (found) return *found;
   throw IoError((folder / name).string(), "does not exist, nor does it with .gz");
 }
 
@@ -60,6 +58,20 @@ Dataset read_part(const std::filesystem::path& folder, const std::string& part) 
 }
 
 }  // namespace
+
+std::optional<std::filesystem::path> find_idx_file(const std::filesystem::path& folder,
+                                                   const std::string& name) {
+  std::string dotted = name;
+  if (const std::size_t place = dotted.find("-idx"); place != std::string::npos)
+    dotted[place] = '.';
+  std::error_code error;
+  for (const std::string& stem : {name, dotted})
+    for (const char* ending : {"", ".gz"}) {
+      std::filesystem::path path = folder / (stem + ending);
+      if (std::filesystem::exists(path, error)) return path;
+    }
+  return std::nullopt;
+}
 
 DatasetPair read_mnist(const std::filesystem::path& folder) {
   check_data_folder(folder);

@@ -8,6 +8,7 @@
 #include "idl/context.hpp"
 #include "idl/csr_matrix.hpp"
 #include "idl/data.hpp"
+#include "idl/data_format.hpp"
 #include "idl/device.hpp"
 #include "idl/elementwise.hpp"
 #include "idl/error.hpp"

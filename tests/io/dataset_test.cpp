@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include <algorithm>
+#include <cmath>
+#include <limits>
 #include <map>
 #include <numeric>
 
+#include "idl/context.hpp"
 #include "idl/data.hpp"
+#include "idl/io.hpp"
 #include "tests/io/files.hpp"
 
 namespace idl {
@@ -79,6 +83,159 @@ TEST(Dataset, RefusesSamplesAndColumnsThatAreNotThere) {
   expect_error<InvalidArgument>([&] { data.copy_sample<float>(-1, column); }, {"no sample -1"});
 }
 
+TEST(Dataset, KeepsDoublesAndScalesThemOnTheirWay) {
+  const double third = 1.0 / 3.0;
+  const Dataset data =
+      Dataset::from_values(std::vector<double>{third, 10, -third, 20}, {1, 0}, 2, 2);
+  std::vector<double> column(2);
+  data.copy_sample<double>(0, column);
+  EXPECT_EQ(column, (std::vector<double>{third, 10}));
+  const Dataset scaled = data.scaled({{third, 4}, {2, 3}});
+  scaled.copy_sample<double>(1, column);
+  EXPECT_EQ(column, (std::vector<double>{(-third - third) / 2, (20.0 - 4) / 3}));
+  std::vector<float> narrow(2);
+  scaled.copy_sample<float>(1, narrow);
+  EXPECT_EQ(narrow[0], static_cast<float>((-third - third) / 2));
+  EXPECT_EQ(scaled.first(1).feature_scaling().scale, (std::vector<double>{2, 3}));
+  expect_error<InvalidArgument>([&] { data.scaled({{1}, {1}}); }, {"1 means", "expected 2"});
+  expect_error<InvalidArgument>([&] { data.scaled({{1, 1}, {1, 0}}); }, {"feature 1", "positive"});
+  expect_error<InvalidArgument>([&] { data.scaled({}, {{1, 1}, {1, 1}}); }, {"labels"});
+}
+
+TEST(Dataset, HasTargetsInPlaceOfLabels) {
+  const Dataset data =
+      Dataset::from_values({1, 2, 3}, Dataset::Targets{{1, 10, 3, 30, 8, 20}, 2}, 1);
+  EXPECT_TRUE(data.has_targets());
+  EXPECT_EQ(data.size(), 3);
+  EXPECT_EQ(data.outputs(), 2);
+  EXPECT_EQ(data.classes(), 0);
+  EXPECT_TRUE(data.labels().empty());
+  std::vector<double> column(2);
+  data.copy_target<double>(2, column);
+  EXPECT_EQ(column, (std::vector<double>{8, 20}));
+  // Means 4 and 20: (9 + 1 + 16 + 100 + 100 + 0)/6; scaled by 1 and 10, (26 + 2)/6.
+  EXPECT_DOUBLE_EQ(data.target_variance(), 226.0 / 6);
+  const Dataset scaled = data.scaled({}, {{4, 20}, {1, 10}});
+  EXPECT_DOUBLE_EQ(scaled.target_variance(), 28.0 / 6);
+  scaled.copy_target<double>(1, column);
+  EXPECT_EQ(column, (std::vector<double>{-1, 1}));
+  const std::vector<index_t> chosen = {2, 0, 2};
+  const Dataset some = data.select(chosen);
+  some.copy_target<double>(1, column);
+  EXPECT_EQ(column, (std::vector<double>{1, 10}));
+  std::vector<float> feature(1);
+  some.copy_sample<float>(2, feature);
+  EXPECT_EQ(feature[0], 3.0F);
+  const std::vector<index_t> beyond = {3};
+  expect_error<InvalidArgument>([&] { data.select(beyond); }, {"no sample 3", "of 3"});
+  expect_error<InvalidArgument>(
+      [] {
+        Dataset::from_values({1, 2}, Dataset::Targets{{1, 2, 3}, 2}, 1);
+      },
+      {"2 targets", "3"});
+  expect_error<InvalidArgument>(
+      [] {
+        Dataset::from_values({1}, Dataset::Targets{{1}, 0}, 1);
+      },
+      {"0 targets"});
+}
+
+TEST(Dataset, ReadsSamplesFromAFunctionEachTime) {
+  int calls = 0;
+  const auto read = [&](index_t index, std::span<double> column) {
+    ++calls;
+    column[0] = static_cast<double>(index) + 0.25;
+    column[1] = -1;
+  };
+  const Dataset data = Dataset::from_function<double>(read, Dataset::Labels{{0, 1, 0}, 2}, 2);
+  const std::vector<index_t> chosen = {2, 1};
+  std::vector<float> column(2);
+  data.select(chosen).copy_sample<float>(0, column);
+  EXPECT_EQ(column, (std::vector<float>{2.25F, -1}));
+  EXPECT_EQ(calls, 1);
+  const Scaling scaling = standard_scaling_of_features(data);
+  EXPECT_DOUBLE_EQ(scaling.mean[0], 1.25);
+  EXPECT_DOUBLE_EQ(scaling.scale[0], std::sqrt(2.0 / 3));
+  expect_error<InvalidArgument>(
+      [] {
+        Dataset::from_function<float>(nullptr, Dataset::Labels{{0}, 1}, 2);
+      },
+      {"no function"});
+}
+
+TEST(Dataset, IsMadeOfTheColumnsOfMatrices) {
+  Context context(Device::cpu());
+  const std::vector<double> values = {1, 2, 3, 4, 5, 6};
+  const auto U = Matrix<double>::from_host(context, 3, 2, values);
+  const Dataset labelled = Dataset::from_matrix<double>(context, U.view(), {{1, 0}, 2});
+  std::vector<double> column(3);
+  labelled.copy_sample<double>(1, column);
+  EXPECT_EQ(column, (std::vector<double>{4, 5, 6}));
+  const auto Y = Matrix<double>::from_host(context, 1, 2, std::vector<double>{7, 8});
+  const Dataset measured = Dataset::from_matrix<double>(context, U.view(), Y.view());
+  std::vector<double> target(1);
+  measured.copy_target<double>(1, target);
+  EXPECT_EQ(target[0], 8);
+}
+
+TEST(Scaling, OfAStandardHasMeanZeroAndDeviationOneAndLeavesConstantsAtZero) {
+  std::vector<double> values;
+  for (int k = 0; k < 1000; ++k) values.insert(values.end(), {0.1, 1e6 + k % 2, 3.0 * (k % 10)});
+  const Dataset data =
+      Dataset::from_values(std::move(values), std::vector<std::int32_t>(1000, 0), 3, 1);
+  const Scaling scaling = standard_scaling_of_features(data);
+  EXPECT_EQ(scaling.scale[0], 1.0);  // 0.1 added a thousand times is no sum of exact numbers
+  EXPECT_NEAR(scaling.scale[1], 0.5, 1e-9);
+  EXPECT_NEAR(scaling.scale[2], 3 * std::sqrt(8.25), 1e-12);
+  std::vector<double> column(3);
+  const Dataset scaled = data.scaled(scaling);
+  scaled.copy_sample<double>(1, column);
+  EXPECT_NEAR(column[0], 0.0, 1e-12);
+  EXPECT_NEAR(column[1], 1.0, 1e-6);
+  scaling.undo<double>(column);
+  EXPECT_NEAR(column[1], 1e6 + 1, 1e-9 * 1e6);
+  EXPECT_EQ(standard_scaling_of_features(scaled), scaling);
+  expect_error<InvalidArgument>([&] { scaling.apply<double>(std::span(column).first(2)); },
+                                {"3 means", "2 values"});
+}
+
+TEST(NpyDataset, ReadsSamplesWithLabelsOrTargets) {
+  const TemporaryFolder folder;
+  const auto write = [&]<class T>(const char* name, std::vector<std::int64_t> shape,
+                                  const std::vector<T>& values) {
+    io::write_npy(folder / name, io::Array::from<T>(std::move(shape), values));
+    return folder / name;
+  };
+  const auto X = write("X.npy", {3, 2}, std::vector<double>{1, 2, 3, 4, 5, 1.0 / 3});
+  const auto y = write("y.npy", {3}, std::vector<std::int64_t>{0, 2, 1});
+  const auto Y = write("Y.npy", {3, 1}, std::vector<float>{0.5F, 1, 2});
+  const Dataset labelled = read_labelled_npy(X, y);
+  EXPECT_EQ(labelled.classes(), 3);
+  std::vector<double> column(2);
+  labelled.copy_sample<double>(2, column);
+  EXPECT_EQ(column[1], 1.0 / 3);
+  EXPECT_EQ(read_npy_with_targets(X, Y).outputs(), 1);
+  EXPECT_TRUE(read_npy_with_targets(X, y).has_targets());
+  const auto refused = [&](const auto& values, std::initializer_list<std::string> parts) {
+    const auto size = static_cast<std::int64_t>(values.size());
+    expect_error([&] { read_labelled_npy(X, write("bad.npy", {size}, values)); }, parts);
+  };
+  refused(std::vector<double>{0, 0.5, 1}, {"bad.npy", "label 1 is 0.5", "whole"});
+  refused(std::vector<std::int32_t>{0, -1, 1}, {"label 1 is -1"});
+  refused(std::vector<std::int32_t>{0, 1, 1, 1}, {"4 samples", "X.npy has 3"});
+  const auto two = write("two.npy", {2}, std::vector<float>{1, 2});
+  const auto spoiled =
+      write("nan.npy", {2, 2}, std::vector<float>{1, 2, 3, std::numeric_limits<float>::infinity()});
+  expect_error([&] { read_npy_with_targets(spoiled, two); },
+               {"nan.npy", "sample 1, feature 1 is inf"});
+  expect_error([&] { read_labelled_npy(y, y); }, {"(samples, features)"});
+  expect_error(
+      [&] {
+        read_labelled_npy(write("none.npy", {0, 2}, std::vector<float>{}), y);
+      },
+      {"none.npy", "no samples"});
+}
+
 std::string images(std::uint32_t count, std::uint32_t rows, std::uint32_t cols) {
   std::string pixels(std::size_t{count} * rows * cols, '\0');
   std::iota(pixels.begin(), pixels.end(), '\0');
@@ -120,6 +277,32 @@ TEST(Mnist, TakesNamesWithGzWhereThePlainOnesAreMissing) {
   std::filesystem::rename(folder / "train-images-idx3-ubyte",
                           folder / "train-images-idx3-ubyte.gz");
   EXPECT_EQ(read_mnist(folder.path()).train.size(), 3);
+}
+
+TEST(DataFolder, IsFoundWhereTorchvisionAndArchivesPutIt) {
+  const TemporaryFolder folder;
+  const auto raw = folder / "MNIST/raw";
+  std::filesystem::create_directories(raw);
+  fill(folder);
+  for (const char* name : {"train-images-idx3-ubyte", "train-labels-idx1-ubyte",
+                           "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"})
+    std::filesystem::rename(folder / name, raw / name);
+  EXPECT_EQ(read_dataset(raw).name, "MNIST");
+  EXPECT_EQ(read_dataset(folder / "MNIST").train.size(), 3);
+  EXPECT_EQ(read_dataset(folder.path()).train.size(), 3);
+  std::filesystem::rename(raw / "train-images-idx3-ubyte", raw / "train-images.idx3-ubyte");
+  EXPECT_EQ(read_dataset(folder.path()).train.size(), 3);
+  const auto bin = folder / "cifar-10-batches-bin";
+  std::filesystem::create_directories(bin);
+  folder.file("cifar-10-batches-bin/test_batch.bin", "");
+  expect_error([&] { read_dataset(folder.path()); }, {"several data sets", "MNIST/raw"});
+  expect_error([&] { read_dataset(bin); }, {"data_batch_1.bin"});
+}
+
+TEST(DataFolder, NamesThePythonVersionOfCifar10) {
+  const TemporaryFolder folder;
+  folder.file("data_batch_1", "pickle");
+  expect_error([&] { read_dataset(folder.path()); }, {"Python version of CIFAR-10", "binary"});
 }
 
 TEST(Mnist, SaysWhatIsWrongWithAFolder) {

@@ -45,8 +45,15 @@ void name_matrices() {
            &examine_well_posedness<T>),
        static_cast<WellPosednessReport (*)(Context&, ConstMatrixView<T>, ConstMatrixView<T>,
                                            const Activation&)>(&examine_well_posedness<T>),
-       &project<T>, &Dataset::copy_sample<T>, &io::Array::as<T>, &io::Array::from<T>,
-       &load_described_model<T>);
+       &project<T>, &Dataset::copy_sample<T>, &Dataset::copy_target<T>, &Scaling::apply<T>,
+       &Scaling::undo<T>,
+       static_cast<Dataset (*)(SampleReader<T>, Dataset::Labels, index_t)>(
+           &Dataset::from_function<T>),
+       static_cast<Dataset (*)(SampleReader<T>, Dataset::Targets, index_t)>(
+           &Dataset::from_function<T>),
+       static_cast<Dataset (*)(Context&, Const<T>, Dataset::Labels)>(&Dataset::from_matrix<T>),
+       static_cast<Dataset (*)(Context&, Const<T>, Const<T>)>(&Dataset::from_matrix<T>),
+       &io::Array::as<T>, &io::Array::from<T>, &load_described_model<T>);
 }
 
 template <class T>
@@ -110,7 +117,18 @@ void name_devices_and_texts() {
        &SolveReport::mean_iterations, &SolveReport::worst_error_bound,
        &SolveReport::total_fallbacks, &SolveReport::total_low_precision_iterations,
        &Schedule::factor);
-  name(&Dataset::from_values, &Dataset::from_bytes, &Dataset::first, &read_mnist, &epoch_order);
+  name(static_cast<Dataset (*)(std::vector<float>, std::vector<std::int32_t>, index_t, index_t)>(
+           &Dataset::from_values),
+       static_cast<Dataset (*)(std::vector<float>, Dataset::Targets, index_t)>(
+           &Dataset::from_values),
+       static_cast<Dataset (*)(std::vector<double>, std::vector<std::int32_t>, index_t, index_t)>(
+           &Dataset::from_values<double>),
+       static_cast<Dataset (*)(std::vector<double>, Dataset::Targets, index_t)>(
+           &Dataset::from_values<double>),
+       &Dataset::from_bytes, &Dataset::first, &Dataset::select, &Dataset::set_scaling,
+       &Dataset::scaled, &Dataset::target_variance, &standard_scaling_of_features,
+       &standard_scaling_of_targets, &read_labelled_npy, &read_npy_with_targets, &read_mnist,
+       &epoch_order);
   name(&ModelDescription::layout, &examine_model);
 }
 

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: MIT
+#include <cmath>
+#include <functional>
+#include <limits>
+
+#include "idl/data.hpp"
+#include "idl/error.hpp"
+
+namespace idl {
+namespace {
+
+/// Of columns of `size` numbers each, which `copy` gives, in two passes: means, then squares of the
+/// distances to them.
+Scaling standard_scaling(index_t samples, index_t size,
+                         const std::function<void(index_t, std::span<double>)>& copy) {
+  IDL_CHECK(samples > 0, "no scaling can be found without samples");
+  const auto count = static_cast<double>(samples);
+  std::vector<double> column(static_cast<std::size_t>(size));
+  Scaling scaling{std::vector<double>(column.size()), std::vector<double>(column.size())};
+  const auto for_each_entry = [&](const auto& visit) {
+    for (index_t k = 0; k < samples; ++k) {
+      copy(k, column);
+      for (std::size_t i = 0; i < column.size(); ++i) visit(i, column[i]);
+    }
+  };
+  for_each_entry([&](std::size_t i, double value) { scaling.mean[i] += value / count; });
+  for_each_entry([&](std::size_t i, double value) {
+    const double difference = value - scaling.mean[i];
+    scaling.scale[i] += difference * difference / count;
+  });
+  for (std::size_t i = 0; i < column.size(); ++i) {
+    // The means of equal numbers are off by the rounding of their sum.
+    const double rounding =
+        count * std::numeric_limits<double>::epsilon() * std::abs(scaling.mean[i]);
+    const double deviation = std::sqrt(scaling.scale[i]);
+    scaling.scale[i] = deviation > rounding ? deviation : 1.0;
+  }
+  return scaling;
+}
+
+/// Calls change(value, mean, scale) for each of `values`.
+template <class T, class Change>
+void change_columns(const Scaling& scaling, std::span<T> values, const Change& change) {
+  const std::size_t size = scaling.mean.size();
+  if (size == 0) return;
+  IDL_CHECK(scaling.scale.size() == size && values.size() % size == 0,
+            "a scaling has " + std::to_string(size) + " means and " +
+                std::to_string(scaling.scale.size()) +
+                " scales, and is for whole columns, not for " + std::to_string(values.size()) +
+                " values");
+  for (std::size_t i = 0; i < values.size(); ++i)
+    values[i] = static_cast<T>(
+        change(static_cast<double>(values[i]), scaling.mean[i % size], scaling.scale[i % size]));
+}
+
+}  // namespace
+
+template <class T>
+void Scaling::apply(std::span<T> values) const {
+  change_columns(*this, values,
+                 [](double value, double center, double unit) { return (value - center) / unit; });
+}
+
+template <class T>
+void Scaling::undo(std::span<T> values) const {
+  change_columns(*this, values,
+                 [](double value, double center, double unit) { return center + unit * value; });
+}
+
+Scaling standard_scaling_of_features(const Dataset& data) {
+  return standard_scaling(data.size(), data.features(), [&](index_t k, std::span<double> column) {
+    data.copy_unscaled<double>(k, column);
+  });
+}
+
+Scaling standard_scaling_of_targets(const Dataset& data) {
+  IDL_CHECK(data.has_targets(), "labels have no scaling, only targets do");
+  return standard_scaling(data.size(), data.outputs(), [&](index_t k, std::span<double> column) {
+    data.copy_unscaled_target(k, column);
+  });
+}
+
+template IDL_EXPORT void Scaling::apply(std::span<float>) const;
+template IDL_EXPORT void Scaling::apply(std::span<double>) const;
+template IDL_EXPORT void Scaling::undo(std::span<float>) const;
+template IDL_EXPORT void Scaling::undo(std::span<double>) const;
+
+}  // namespace idl
