@@ -9,6 +9,7 @@
 #include <type_traits>
 
 #include "host/model/constraint_distance.hpp"
+#include "host/model/data_format.hpp"
 #include "host/model/low_rank_tensors.hpp"
 #include "host/model/model_file.hpp"
 #include "host/model/sparse_tensors.hpp"
@@ -44,7 +45,7 @@ void check_keys(const io::Safetensors& file) {
     throw IoError(file.path, "model format version is '" + *version + "', this library reads " +
                                  std::string(k_version));
   for (const auto& [key, value] : file.metadata) {
-    bool known = key.rfind(k_training_prefix, 0) == 0;
+    bool known = key.rfind(k_training_prefix, 0) == 0 || is_data_key(key);
     for (const std::string_view name : k_known_keys) known = known || key == name;
     if (!known) throw IoError(file.path, "unknown metadata '" + key + "'");
   }
@@ -344,7 +345,10 @@ ModelDescription describe_model(const io::Safetensors& file, const LoadOptions& 
       model.options.well_posedness.kind == WellPosednessKind::strictly_upper_triangular)
     throw IoError(file.path, "A is L R^T, which is not kept strictly upper triangular");
   if (!bias) statements.assume("bias", false);
-  if (is_ours(file)) model.step = said<std::int64_t>(file, "step").value_or(0);
+  if (is_ours(file)) {
+    model.step = said<std::int64_t>(file, "step").value_or(0);
+    model.data = take_data_format(file, model.shape);
+  }
   model.constraint = distance_in_file(file, model, rows);
   return model;
 }

@@ -9,6 +9,7 @@
 
 #include "host/io/checked_size.hpp"
 #include "host/model/constraint_distance.hpp"
+#include "host/model/data_format.hpp"
 #include "host/model/describe_model.hpp"
 #include "host/model/non_finite.hpp"
 #include "host/model/sparse_tensors.hpp"
@@ -187,7 +188,7 @@ std::vector<T> feasible_parameters(Context& context, const ImplicitModel<T>& mod
 
 template <class T>
 void save_model(Context& context, const ImplicitModel<T>& model, const std::filesystem::path& path,
-                std::int64_t step) {
+                std::int64_t step, const DataFormat& data) {
   const ParameterLayout& layout = model.layout();
   const std::string trouble = non_finite_tensors<T>(context, model.M(), "", layout);
   if (!trouble.empty())
@@ -196,6 +197,7 @@ void save_model(Context& context, const ImplicitModel<T>& model, const std::file
   const std::vector<T> M = feasible_parameters(context, model);
   io::Safetensors file;
   file.metadata = model_metadata(model.options(), step);
+  put_data_format(file, data, model.shape());
   put_tensors<T>(file, "", M, layout);
   put_patterns(context, file, model);
   io::write_safetensors(path, file);
@@ -212,8 +214,8 @@ template std::vector<double> take_tensors(const io::Safetensors&, const std::str
 template void put_patterns(Context&, io::Safetensors&, const ImplicitModel<float>&);
 template void put_patterns(Context&, io::Safetensors&, const ImplicitModel<double>&);
 template void save_model(Context&, const ImplicitModel<float>&, const std::filesystem::path&,
-                         std::int64_t);
+                         std::int64_t, const DataFormat&);
 template void save_model(Context&, const ImplicitModel<double>&, const std::filesystem::path&,
-                         std::int64_t);
+                         std::int64_t, const DataFormat&);
 
 }  // namespace idl

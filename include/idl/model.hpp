@@ -12,6 +12,7 @@
 #include "idl/activation.hpp"
 #include "idl/context.hpp"
 #include "idl/csr_matrix.hpp"
+#include "idl/data_format.hpp"
 #include "idl/export.hpp"
 #include "idl/matrix.hpp"
 #include "idl/parameters.hpp"
@@ -234,11 +235,13 @@ struct LoadOptions {
 /// A was changed without project() and lies outside its constraint, its projection is written, and
 /// one warning tells so.
 /// @param step  number of optimiser steps that made these parameters, kept as metadata
+/// @param data  what inputs and outputs are, kept as metadata and tensors "data.…"
 /// @throws NotFinite (a parameter is NaN or infinite: load_model would refuse the file; what was
-///         there before stays), IoError
+///         there before stays), IoError, InvalidArgument (`data` does not fit the model's sizes)
 template <class T>
 IDL_EXPORT void save_model(Context& context, const ImplicitModel<T>& model,
-                           const std::filesystem::path& path, std::int64_t step = 0);
+                           const std::filesystem::path& path, std::int64_t step = 0,
+                           const DataFormat& data = {});
 
 /// Reads what save_model wrote, or a state_dict of the original PyTorch package saved with
 /// safetensors; float16, bfloat16, float32 and float64 files load into either T. A is what the file

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "idl/context.hpp"
+#include "idl/data_format.hpp"
 #include "idl/export.hpp"
 #include "idl/io.hpp"
 #include "idl/matrix.hpp"
@@ -53,6 +54,7 @@ struct ModelDescription {
   std::int64_t step = 0;                ///< optimiser steps that made the parameters
   std::vector<Assumption> assumptions;  ///< what nobody says
   ConstraintDistance constraint;        ///< of A as it lies in the file
+  DataFormat data{};                    ///< what inputs and outputs are, where the file says so
 
   /// Of the matrices in compressed rows, by their names without the prefix, the stored entries.
   std::map<std::string, index_t> stored{};
