@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -11,6 +12,7 @@
 
 #include "host/io/json_object.hpp"
 #include "host/io/json_reader.hpp"
+#include "host/model/data_format.hpp"
 #include "host/model/describe_model.hpp"
 #include "host/model/model_file.hpp"
 #include "host/model/sparse_tensors.hpp"
@@ -40,6 +42,8 @@ std::string position_text(const TrainingPosition& position) {
   json.add("samples", position.samples);
   json.add("not_converged", position.not_converged);
   json.add("best_accuracy", position.best_accuracy);
+  // Checkpoints without are those of labels, or of targets before the first epoch's end.
+  if (std::isfinite(position.best_loss)) json.add("best_loss", position.best_loss);
   json.add("metrics_length", position.metrics_length);
   return json.text();
 }
@@ -59,6 +63,7 @@ TrainingPosition position_from(const Json& json, const std::string& path) {
   take("samples", position.samples);
   take("not_converged", position.not_converged);
   take("best_accuracy", position.best_accuracy);
+  if (json.contains("best_loss")) take("best_loss", position.best_loss);
   take("metrics_length", position.metrics_length);
   return position;
 }
@@ -96,6 +101,8 @@ void check_position(const TrainingPosition& position, const TrainerOptions& opti
   check("forward_iterations", position.forward_iterations, ranges::k_not_negative);
   check("adjoint_iterations", position.adjoint_iterations, ranges::k_not_negative);
   check("best_accuracy", position.best_accuracy, {.lowest = -1, .highest = 1});
+  if (position.best_loss != TrainingPosition{}.best_loss)
+    check("best_loss", position.best_loss, ranges::k_not_negative);
 }
 
 }  // namespace
@@ -132,6 +139,7 @@ void write_checkpoint(Context& context, const ImplicitModel<T>& model, Optimizer
   file.metadata = model_metadata(model.options(), position.steps);
   file.metadata[k_position_key] = position_text(position);
   file.metadata[k_settings_key] = training_settings(model, options, train);
+  put_data_format(file, options.data_format, model.shape());
   put_trained(context, file, model, optimizer);
   io::write_safetensors(options.folder / k_file_name, file);
 }
@@ -144,6 +152,10 @@ TrainingPosition read_checkpoint(Context& context, ImplicitModel<T>& model, Opti
                           training_settings(model, options, train), file.path);
   const TrainingPosition position = position_from(parse_metadata(file, k_position_key), file.path);
   check_position(position, options, train, file.path);
+  IDL_CHECK(take_data_format(file, model.shape()) == options.data_format,
+            file.path +
+                " cannot be resumed with other data: names of features, classes or targets, "
+                "or means and scales, are not those that it was trained with");
   if (std::ranges::any_of(std::array{"A", "B", "C", "D"},
                           [&](const char* matrix) { return is_sparse(file, matrix); })) {
     // Its pattern may be another one than that with which the training began.

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <limits>
 
 #include "idl/io.hpp"
 #include "idl/model.hpp"
@@ -25,6 +26,8 @@ struct TrainingPosition {
   std::int64_t samples = 0;
   std::int64_t not_converged = 0;
   double best_accuracy = -1;  ///< -1: none yet
+  /// Of targets; infinity: none yet.
+  double best_loss = std::numeric_limits<double>::infinity();
   std::uint64_t metrics_length = 0;
 };
 
@@ -63,7 +66,8 @@ void write_checkpoint(Context& context, const ImplicitModel<T>& model, Optimizer
 
 /// Restores parameters, moments and position.
 /// @throws IoError (unreadable, not a checkpoint), InvalidArgument where it was written by a
-///         training whose results depend on other options; the text names them
+///         training whose results depend on other options, which the text names, or on data with
+///         other names or scalings
 template <class T>
 TrainingPosition read_checkpoint(Context& context, ImplicitModel<T>& model, Optimizer<T>& optimizer,
                                  const TrainerOptions& options, const Dataset& train);

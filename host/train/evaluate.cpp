@@ -5,8 +5,9 @@
 #include <string>
 
 #include "host/options/validate.hpp"
+#include "host/train/check_training.hpp"
+#include "host/train/score.hpp"
 #include "host/train/training_step.hpp"
-#include "idl/error.hpp"
 #include "idl/trainer.hpp"
 
 namespace idl {
@@ -16,11 +17,7 @@ Evaluation evaluate(Context& context, const ImplicitModel<T>& model, const Datas
                     LossKind loss, index_t batch_size, const SolverOptions& solver) {
   check_number("evaluate: batch_size", batch_size, ranges::k_positive_count);
   validate(solver);
-  IDL_CHECK(data.features() == model.shape().inputs && data.classes() == model.shape().outputs,
-            "evaluate: the data have " + std::to_string(data.features()) + " features and " +
-                std::to_string(data.classes()) + " classes, the model " +
-                std::to_string(model.shape().inputs) + " inputs and " +
-                std::to_string(model.shape().outputs) + " outputs");
+  check_data("evaluate: the data", data, model.shape(), loss);
   Evaluation evaluation;
   evaluation.samples = data.size();
   if (data.size() == 0) return evaluation;
@@ -59,7 +56,7 @@ Evaluation evaluate(Context& context, const ImplicitModel<T>& model, const Datas
     if (!step || step->samples() != batch.samples) {
       collect();
       step.reset();
-      step.emplace(context, model, batch.samples, loss, solver, false);
+      step.emplace(context, model, batch.samples, loss, solver, false, !data.has_targets());
     }
     step->launch(batch);
     auto next = step->fetch();
@@ -71,6 +68,7 @@ Evaluation evaluate(Context& context, const ImplicitModel<T>& model, const Datas
   const auto samples = static_cast<double>(data.size());
   evaluation.loss = loss_sum / samples;
   evaluation.accuracy = correct / samples;
+  evaluation.regression = score_of(data, data.target_variance(), evaluation.loss);
   evaluation.mean_iterations = iterations / samples;
   return evaluation;
 }

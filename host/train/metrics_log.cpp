@@ -6,6 +6,8 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <optional>
+#include <string>
 #include <utility>
 
 #include "host/io/binary_file.hpp"
@@ -17,6 +19,17 @@ namespace {
 
 [[noreturn]] void throw_system_error(const std::string& path, const std::string& what) {
   throw IoError(path, what + ": " + io::errno_text(errno));
+}
+
+/// How right answers are: the accuracy, or what takes its place where the data have targets.
+void add_score(io::JsonObject& line, const std::string& prefix, double accuracy,
+               const std::optional<RegressionScore>& regression) {
+  if (regression) {
+    line.add(prefix + "r2", regression->r2);
+    line.add(prefix + "rmse", regression->rmse);
+  } else {
+    line.add(prefix + "accuracy", accuracy);
+  }
 }
 
 }  // namespace
@@ -75,7 +88,7 @@ void MetricsLog::write(const StepMetrics& metrics) {
   line.add("epoch", metrics.epoch);
   line.add("step", metrics.step);
   line.add("loss", metrics.loss);
-  line.add("accuracy", metrics.accuracy);
+  add_score(line, "", metrics.accuracy, metrics.regression);
   line.add("learning_rate", metrics.learning_rate);
   line.add("forward_iterations", metrics.forward_iterations);
   line.add("adjoint_iterations", metrics.adjoint_iterations);
@@ -90,10 +103,10 @@ void MetricsLog::write(const EpochMetrics& metrics) {
   line.add("epoch", metrics.epoch);
   line.add("step", metrics.step);
   line.add("train_loss", metrics.train_loss);
-  line.add("train_accuracy", metrics.train_accuracy);
+  add_score(line, "train_", metrics.train_accuracy, metrics.regression);
   if (metrics.test) {
     line.add("test_loss", metrics.test->loss);
-    line.add("test_accuracy", metrics.test->accuracy);
+    add_score(line, "test_", metrics.test->accuracy, metrics.test->regression);
     line.add("test_not_converged", metrics.test->not_converged);
     line.add("test_not_finite", metrics.test->not_finite);
   }

@@ -21,23 +21,24 @@ std::size_t aligned(std::size_t bytes) {
 
 template <class T>
 Prefetcher<T>::Prefetcher(Context& context, const Dataset& data, index_t batch_size,
-                          bool one_hot_targets)
+                          bool with_targets)
     : backend_(backend_of(context)),
       data_(data),
       batch_size_(batch_size),
-      one_hot_targets_(one_hot_targets) {
+      with_targets_(with_targets) {
   const auto m = static_cast<std::size_t>(batch_size);
   const std::size_t U_bytes = aligned(m * static_cast<std::size_t>(data.features()) * sizeof(T));
-  const std::size_t label_bytes = aligned(m * sizeof(std::int32_t));
+  const bool labelled = !data.has_targets();
+  const std::size_t label_bytes = labelled ? aligned(m * sizeof(std::int32_t)) : 0;
   const std::size_t target_bytes =
-      one_hot_targets ? aligned(m * static_cast<std::size_t>(data.classes()) * sizeof(T)) : 0;
+      with_targets ? aligned(m * static_cast<std::size_t>(data.outputs()) * sizeof(T)) : 0;
   bytes_ = static_cast<std::size_t>(k_slots) * (U_bytes + label_bytes + target_bytes);
   memory_ = backend_->allocate_host(bytes_);
   auto* place = static_cast<std::byte*>(memory_);
   for (HostBatch<T>& slot : slots_) {
     slot.U = reinterpret_cast<T*>(place);
-    slot.labels = reinterpret_cast<std::int32_t*>(place + U_bytes);
-    if (one_hot_targets) slot.target = reinterpret_cast<T*>(place + U_bytes + label_bytes);
+    if (labelled) slot.labels = reinterpret_cast<std::int32_t*>(place + U_bytes);
+    if (with_targets) slot.target = reinterpret_cast<T*>(place + U_bytes + label_bytes);
     place += U_bytes + label_bytes + target_bytes;
   }
 }
@@ -102,16 +103,14 @@ void Prefetcher<T>::fill(HostBatch<T>& slot, index_t batch) const {
   const index_t first = batch * batch_size_;
   slot.samples = std::min(batch_size_, static_cast<index_t>(order_.size()) - first);
   const auto p = static_cast<std::size_t>(data_.features());
-  const auto q = static_cast<std::size_t>(data_.classes());
+  const auto q = static_cast<std::size_t>(data_.outputs());
   for (index_t j = 0; j < slot.samples; ++j) {
     const auto column = static_cast<std::size_t>(j);
     const std::int32_t sample = order_[static_cast<std::size_t>(first + j)];
     data_.copy_sample<T>(sample, std::span(slot.U + column * p, p));
-    const std::int32_t label = data_.labels()[static_cast<std::size_t>(sample)];
-    slot.labels[column] = label;
-    if (!one_hot_targets_) continue;
-    std::fill_n(slot.target + column * q, q, T(0));
-    slot.target[column * q + static_cast<std::size_t>(label)] = T(1);
+    if (slot.labels != nullptr)
+      slot.labels[column] = data_.labels()[static_cast<std::size_t>(sample)];
+    if (with_targets_) data_.copy_target<T>(sample, std::span(slot.target + column * q, q));
   }
 }
 

@@ -16,8 +16,8 @@
 
 namespace idl {
 
-/// One batch on the host. U is p×m and contiguous, labels has m entries; target is q×m, one-hot, or
-/// null where it was not asked for.
+/// One batch on the host. U is p×m and contiguous; labels has m entries, or is null where the data
+/// have targets; target is q×m, or null where it was not asked for.
 template <class T>
 struct HostBatch {
   T* U = nullptr;
@@ -35,7 +35,7 @@ template <class T>
 class Prefetcher {
  public:
   /// Room for batches of up to `batch_size` samples of `data`, which must outlive this.
-  Prefetcher(Context& context, const Dataset& data, index_t batch_size, bool one_hot_targets);
+  Prefetcher(Context& context, const Dataset& data, index_t batch_size, bool with_targets);
   ~Prefetcher();
   Prefetcher(const Prefetcher&) = delete;
   Prefetcher& operator=(const Prefetcher&) = delete;
@@ -57,7 +57,7 @@ class Prefetcher {
   std::shared_ptr<Backend> backend_;
   const Dataset& data_;
   index_t batch_size_;
-  bool one_hot_targets_;
+  bool with_targets_;
   std::size_t bytes_ = 0;
   void* memory_ = nullptr;
   std::array<HostBatch<T>, k_slots> slots_;

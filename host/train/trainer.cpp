@@ -4,16 +4,15 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <limits>
 #include <string>
 
 #include "host/model/non_finite.hpp"
-#include "host/options/validate.hpp"
 #include "host/sparsify/prune.hpp"
-#include "host/sparsify/stored_entries.hpp"
+#include "host/train/check_training.hpp"
 #include "host/train/checkpoint.hpp"
 #include "host/train/metrics_log.hpp"
 #include "host/train/optimizer_program.hpp"
+#include "host/train/score.hpp"
 #include "host/train/training_step.hpp"
 #include "idl/error.hpp"
 
@@ -48,32 +47,6 @@ bool is_finite(const EpochMetrics& metrics) {
   return std::isfinite(metrics.train_loss) && (!metrics.test || std::isfinite(metrics.test->loss));
 }
 
-template <class T>
-void check(const ImplicitModel<T>& model, const Dataset& data, const char* which) {
-  IDL_CHECK(data.size() >= 1, std::string("Trainer: the ") + which + " data are empty");
-  IDL_CHECK(data.features() == model.shape().inputs && data.classes() == model.shape().outputs,
-            std::string("Trainer: the ") + which + " data have " + std::to_string(data.features()) +
-                " features and " + std::to_string(data.classes()) + " classes, the model " +
-                std::to_string(model.shape().inputs) + " inputs and " +
-                std::to_string(model.shape().outputs) + " outputs");
-}
-
-/// Pruning ends before the training does.
-void check_pruning(const TrainerOptions& options, const ModelOptions& model) {
-  if (options.pruning.density < 1.0) check_prunable(model);
-  IDL_CHECK(options.pruning.density >= 1.0 || options.pruning.epochs < options.epochs,
-            "Trainer: pruning takes " + std::to_string(options.pruning.epochs) + " epochs of " +
-                std::to_string(options.epochs) + ", at least one must be left after it");
-}
-
-/// The steps of the whole training are counted in 64 bits.
-void check_steps(const TrainerOptions& options, index_t samples) {
-  const index_t batches = batches_of(samples, options.batch_size);
-  IDL_CHECK(options.epochs <= std::numeric_limits<std::int64_t>::max() / batches,
-            "Trainer: epochs is " + std::to_string(options.epochs) + ", and times " +
-                std::to_string(batches) + " batches that is more steps than can be counted");
-}
-
 }  // namespace
 
 template <class T>
@@ -84,6 +57,7 @@ struct Trainer<T>::State {
         model_(model),
         train_(train),
         test_(test),
+        variance_(train.target_variance()),
         options_(std::move(options)),
         optimizer_(context, model, options_.optimizer),
         batch_size_(std::min(options_.batch_size, train.size())),
@@ -108,6 +82,8 @@ struct Trainer<T>::State {
   void collect();
   [[noreturn]] void fail(const StepMetrics& step, index_t batch, const BatchFigures& figures);
   void require_finite();
+  void save(const char* name);
+  void note_best(EpochMetrics& metrics);
   void finish_epoch(Clock::time_point start, std::int64_t samples_before);
   void checkpoint();
 
@@ -115,6 +91,7 @@ struct Trainer<T>::State {
   ImplicitModel<T>& model_;
   const Dataset& train_;
   const Dataset* test_;
+  double variance_;  ///< of the targets of train_
   TrainerOptions options_;
   Optimizer<T> optimizer_;
   index_t batch_size_;
@@ -132,7 +109,9 @@ struct Trainer<T>::State {
 template <class T>
 TrainingStep<T>& Trainer<T>::State::step_for(index_t samples) {
   std::optional<TrainingStep<T>>& step = samples == batch_size_ ? whole_step_ : last_step_;
-  if (!step) step.emplace(context_, model_, samples, options_.loss, options_.solver, optimizer_);
+  if (!step)
+    step.emplace(context_, model_, samples, options_.loss, options_.solver, optimizer_,
+                 !train_.has_targets());
   return *step;
 }
 
@@ -176,6 +155,7 @@ void Trainer<T>::State::collect() {
   position_.not_converged += figures.not_converged;
   metrics.loss = figures.loss_sum / samples;
   metrics.accuracy = figures.correct / samples;
+  metrics.regression = score_of(train_, variance_, metrics.loss);
   metrics.forward_iterations = figures.forward_iterations / samples;
   metrics.adjoint_iterations = figures.adjoint_iterations / samples;
   metrics.not_converged = figures.not_converged;
@@ -229,6 +209,11 @@ void Trainer<T>::State::require_finite() {
 }
 
 template <class T>
+void Trainer<T>::State::save(const char* name) {
+  save_model(context_, model_, options_.folder / name, position_.steps, options_.data_format);
+}
+
+template <class T>
 void Trainer<T>::State::checkpoint() {
   if (options_.folder.empty()) return;
   position_.metrics_length = metrics_log_.sync();
@@ -262,8 +247,7 @@ bool Trainer<T>::State::run_epoch() {
     if (options_.stop_requested && options_.stop_requested()) {
       collect();
       require_finite();
-      if (!options_.folder.empty())
-        save_model(context_, model_, options_.folder / "last.safetensors", position_.steps);
+      if (!options_.folder.empty()) save("last.safetensors");
       checkpoint();
       return false;
     }
@@ -283,6 +267,20 @@ bool Trainer<T>::State::run_epoch() {
   return true;
 }
 
+/// Whether the epoch is the best so far: by accuracy, of targets by loss.
+template <class T>
+void Trainer<T>::State::note_best(EpochMetrics& metrics) {
+  const double loss = metrics.test ? metrics.test->loss : metrics.train_loss;
+  const double accuracy = metrics.test ? metrics.test->accuracy : metrics.train_accuracy;
+  metrics.best = is_finite(metrics) && (train_.has_targets() ? loss < position_.best_loss
+                                                             : accuracy > position_.best_accuracy);
+  if (!metrics.best) return;
+  if (train_.has_targets())
+    position_.best_loss = loss;
+  else
+    position_.best_accuracy = accuracy;
+}
+
 template <class T>
 void Trainer<T>::State::finish_epoch(Clock::time_point start, std::int64_t samples_before) {
   const double seconds = seconds_since(start);
@@ -292,6 +290,7 @@ void Trainer<T>::State::finish_epoch(Clock::time_point start, std::int64_t sampl
       .step = position_.steps,
       .train_loss = position_.loss_sum / samples,
       .train_accuracy = position_.correct / samples,
+      .regression = score_of(train_, variance_, position_.loss_sum / samples),
       .test = std::nullopt,
       .learning_rate = options_.optimizer.learning_rate *
                        options_.schedule.factor(position_.epoch, position_.steps - 1,
@@ -303,9 +302,7 @@ void Trainer<T>::State::finish_epoch(Clock::time_point start, std::int64_t sampl
       .samples_per_second = static_cast<double>(position_.samples - samples_before) / seconds};
   if (test_ != nullptr)
     metrics.test = evaluate(context_, model_, *test_, options_.loss, batch_size_, options_.solver);
-  const double accuracy = metrics.test ? metrics.test->accuracy : metrics.train_accuracy;
-  metrics.best = is_finite(metrics) && accuracy > position_.best_accuracy;
-  if (metrics.best) position_.best_accuracy = accuracy;
+  note_best(metrics);
   if (metrics.test && metrics.test->not_finite > 0)
     context_.log(Severity::warning, "epoch " + std::to_string(metrics.epoch) + ": the loss of " +
                                         std::to_string(metrics.test->not_finite) + " of " +
@@ -315,12 +312,12 @@ void Trainer<T>::State::finish_epoch(Clock::time_point start, std::int64_t sampl
                                         "; they count as wrong, and the epoch not as the best");
   position_ = TrainingPosition{.epoch = position_.epoch + 1,
                                .steps = position_.steps,
-                               .best_accuracy = position_.best_accuracy};
+                               .best_accuracy = position_.best_accuracy,
+                               .best_loss = position_.best_loss};
   if (!options_.folder.empty()) {
     // The checkpoint comes last: what it refers to is on the disk by then.
-    if (metrics.best)
-      save_model(context_, model_, options_.folder / "best.safetensors", position_.steps);
-    save_model(context_, model_, options_.folder / "last.safetensors", position_.steps);
+    if (metrics.best) save("best.safetensors");
+    save("last.safetensors");
     metrics_log_.write(metrics);
     checkpoint();
   }
@@ -350,11 +347,9 @@ TrainingEnd Trainer<T>::State::fit() {
 template <class T>
 Trainer<T>::Trainer(Context& context, ImplicitModel<T>& model, const Dataset& train,
                     const Dataset* test, TrainerOptions options) {
-  check(model, train, "training");
-  if (test != nullptr) check(model, *test, "test");
-  validate(options);
-  check_steps(options, train.size());
-  check_pruning(options, model.options());
+  options.data_format.feature_scaling = train.feature_scaling();
+  options.data_format.target_scaling = train.target_scaling();
+  check_training(model.shape(), model.options(), train, test, options);
   state_ = std::make_unique<State>(context, model, train, test, std::move(options));
 }
 template <class T>

@@ -42,7 +42,7 @@ std::string training_settings(const ImplicitModel<T>& model, const TrainerOption
   settings.add("precision", std::is_same_v<T, float> ? "f32" : "f64");
   settings.add("samples", train.size());
   settings.add("features", train.features());
-  settings.add("classes", train.classes());
+  settings.add(train.has_targets() ? "targets" : "classes", train.outputs());
   settings.add("states", model.shape().states);
   for_each_option<TrainerOptions>([&](const auto& option) {
     // Bits do not depend on when it ends and when it is saved.

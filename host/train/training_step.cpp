@@ -34,14 +34,14 @@ double count(const Outcome& outcome, const char* what, const Context& context,
   return outcome.mean_iterations * static_cast<double>(figures.samples);
 }
 
-/// `outcomes`: the samples' losses, then whether each is right.
+/// `outcomes`: the samples' losses, then, of `labelled` ones, whether each is right.
 template <class T>
-LossFigures add_up(const T* outcomes, index_t samples) {
+LossFigures add_up(const T* outcomes, index_t samples, bool labelled) {
   LossFigures figures;
   figures.samples = samples;
   for (index_t j = 0; j < samples; ++j) {
     figures.loss_sum += static_cast<double>(outcomes[j]);
-    figures.correct += static_cast<double>(outcomes[samples + j]);
+    if (labelled) figures.correct += static_cast<double>(outcomes[samples + j]);
     if (std::isfinite(outcomes[j])) continue;
     ++figures.not_finite;
     note_first(figures.first_not_finite, j);
@@ -53,31 +53,35 @@ LossFigures add_up(const T* outcomes, index_t samples) {
 
 template <class T>
 TrainingStep<T>::TrainingStep(const ImplicitModel<T>& model, index_t samples, LossKind loss,
-                              const SolverOptions& solver, Context& context, bool backward)
+                              const SolverOptions& solver, Context& context, bool backward,
+                              bool labelled)
     : context_(&context),
       loss_(loss),
       backward_(backward),
+      labelled_(labelled),
       pass_(context, model, samples, {.solver = solver, .backward = backward}),
       no_gradient_(context, model.shape().outputs, 0),
-      labels_(context, samples),
-      outcomes_(context, 2 * samples) {
+      labels_(context, labelled ? samples : 0),
+      outcomes_(context, labelled ? 2 * samples : samples) {
   if (loss == LossKind::squared_error) {
     target_ = Matrix<T>(context, model.shape().outputs, samples);
-    entropies_ = Vector<T>(context, samples);
+    if (labelled) entropies_ = Vector<T>(context, samples);
   }
 }
 
 template <class T>
 TrainingStep<T>::TrainingStep(Context& context, const ImplicitModel<T>& model, index_t samples,
-                              LossKind loss, const SolverOptions& solver, bool backward)
-    : TrainingStep(model, samples, loss, solver, context, backward) {
+                              LossKind loss, const SolverOptions& solver, bool backward,
+                              bool labelled)
+    : TrainingStep(model, samples, loss, solver, context, backward, labelled) {
   program_ = backend_of(context)->join(parts());
 }
 
 template <class T>
 TrainingStep<T>::TrainingStep(Context& context, ImplicitModel<T>& model, index_t samples,
-                              LossKind loss, const SolverOptions& solver, Optimizer<T>& optimizer)
-    : TrainingStep(model, samples, loss, solver, context, true) {
+                              LossKind loss, const SolverOptions& solver, Optimizer<T>& optimizer,
+                              bool labelled)
+    : TrainingStep(model, samples, loss, solver, context, true, labelled) {
   Programs all = parts();
   all.push_back(OptimizerProgram<T>::compile(optimizer, context, model, dM()));
   program_ = backend_of(context)->join(std::move(all));
@@ -115,7 +119,7 @@ void TrainingStep<T>::launch(const HostBatch<T>& batch) {
                           .height = static_cast<std::size_t>(to.cols)});
   };
   transfer(U(), batch.U);
-  take_labels(batch.labels);
+  if (labelled_) take_labels(batch.labels);
   if (loss_ == LossKind::squared_error) transfer(target_.view(), batch.target);
   launch();
 }
@@ -128,16 +132,17 @@ Sequence TrainingStep<T>::loss_sequence() {
     sequence = {
         softmax_cross_entropy_step<T>(pass_.Y(), labels_.view(), gradient, losses(), correct())};
   } else {
-    sequence = {squared_error_step<T>(pass_.Y(), target_.view(), gradient, losses()),
-                softmax_cross_entropy_step<T>(pass_.Y(), labels_.view(), no_gradient_.view(),
-                                              entropies_.view(), correct())};
+    sequence = {squared_error_step<T>(pass_.Y(), target_.view(), gradient, losses())};
+    if (labelled_)
+      sequence.push_back(softmax_cross_entropy_step<T>(
+          pass_.Y(), labels_.view(), no_gradient_.view(), entropies_.view(), correct()));
   }
   return sequence;
 }
 
 template <class T>
 LossFigures TrainingStep<T>::wait_for_losses() {
-  return add_up(download(*context_, outcomes_).data(), samples());
+  return add_up(download(*context_, outcomes_).data(), samples(), labelled_);
 }
 
 template <class T>
@@ -146,6 +151,7 @@ typename TrainingStep<T>::Pending TrainingStep<T>::fetch() {
   pending.samples_ = samples();
   pending.forward_ = pass_.fetch_forward_outcome();
   pending.has_backward_ = backward_;
+  pending.labelled_ = labelled_;
   if (backward_) pending.backward_ = pass_.fetch_backward_outcome();
   pending.losses_ = backend_of(*context_)->read_back(
       outcomes_.data(), static_cast<std::size_t>(outcomes_.size()) * sizeof(T));
@@ -154,7 +160,7 @@ typename TrainingStep<T>::Pending TrainingStep<T>::fetch() {
 
 template <class T>
 BatchFigures TrainingStep<T>::Pending::get(const Context& context) {
-  BatchFigures figures{add_up(static_cast<const T*>(losses_->wait()), samples_)};
+  BatchFigures figures{add_up(static_cast<const T*>(losses_->wait()), samples_, labelled_)};
   figures.forward_iterations = count(forward_.get(), "forward solve", context, figures);
   if (has_backward_)
     figures.adjoint_iterations = count(backward_.get(), "adjoint solve", context, figures);

@@ -38,11 +38,13 @@ template <class T>
 class TrainingStep {
  public:
   /// A whole step. Each launch needs optimizer.prepare_step() before.
+  /// @param labelled  whether samples have labels, which are counted; else the loss is the squared
+  ///                  error, and batches have targets
   TrainingStep(Context& context, ImplicitModel<T>& model, index_t samples, LossKind loss,
-               const SolverOptions& solver, Optimizer<T>& optimizer);
+               const SolverOptions& solver, Optimizer<T>& optimizer, bool labelled = true);
   /// Ends with dM (`backward`) or with the losses; the parameters stay what they are.
   TrainingStep(Context& context, const ImplicitModel<T>& model, index_t samples, LossKind loss,
-               const SolverOptions& solver, bool backward);
+               const SolverOptions& solver, bool backward, bool labelled = true);
 
   index_t samples() const { return pass_.samples(); }
   MatrixView<T> U() { return PassParts<T>::stacked_U(pass_); }  ///< p×m, not contiguous
@@ -80,13 +82,14 @@ class TrainingStep {
     typename BatchPass<T>::Pending forward_;
     typename BatchPass<T>::Pending backward_;
     bool has_backward_ = false;
+    bool labelled_ = true;
   };
   Pending fetch();
 
  private:
   /// The program is made by the public constructors.
   TrainingStep(const ImplicitModel<T>& model, index_t samples, LossKind loss,
-               const SolverOptions& solver, Context& context, bool backward);
+               const SolverOptions& solver, Context& context, bool backward, bool labelled);
   Sequence loss_sequence();
   VectorView<T> losses() { return outcomes_.view().range(0, samples()); }
   VectorView<T> correct() { return outcomes_.view().range(samples(), samples()); }
@@ -95,6 +98,7 @@ class TrainingStep {
   Context* context_;
   LossKind loss_;
   bool backward_;
+  bool labelled_;
   BatchPass<T> pass_;
   Matrix<T> target_;
   Matrix<T> no_gradient_;

@@ -10,6 +10,7 @@
 #include "idl/batch_pass.hpp"
 #include "idl/context.hpp"
 #include "idl/data.hpp"
+#include "idl/data_format.hpp"
 #include "idl/export.hpp"
 #include "idl/loss.hpp"
 #include "idl/model.hpp"
@@ -19,21 +20,34 @@
 
 namespace idl {
 
+/// How well targets are met; made of the mean squared error, which is the loss.
+struct RegressionScore {
+  /// 1 − loss / (mean squared distance of the targets to the mean of their column), over all
+  /// entries: 1 is perfect, 0 as good as the best constant answer. NaN where targets are constant.
+  double r2 = 0;
+  /// Root of the mean squared error: of a single target in the target's own unit, of several as
+  /// they are scaled for the model.
+  double rmse = 0;
+};
+
 /// What one pass over the test set gave.
 struct Evaluation {
   double loss = 0;  ///< mean over the samples; not finite where one of them has no finite loss
   /// Share of samples whose largest output is the label, in [0, 1]; outputs that are not finite
-  /// are wrong.
+  /// are wrong. 0 where the data have targets.
   double accuracy = 0;
-  std::int64_t samples = 0;          ///< number of samples
-  std::int64_t not_converged = 0;    ///< samples that met no stopping rule
-  double mean_iterations = 0;        ///< of the state's solve, per sample
-  std::int64_t not_finite = 0;       ///< samples whose loss is not finite
+  std::optional<RegressionScore> regression{};  ///< where the data have targets
+  std::int64_t samples = 0;                     ///< number of samples
+  std::int64_t not_converged = 0;               ///< samples that met no stopping rule
+  double mean_iterations = 0;                   ///< of the state's solve, per sample
+  std::int64_t not_finite = 0;                  ///< samples whose loss is not finite
   index_t first_not_converged = -1;  ///< the first of the samples in not_converged; -1: none
   index_t first_not_finite = -1;     ///< the first of the samples in not_finite; -1: none
 };
 
 /// Evaluates a model over a whole data set in batches (the last may be smaller).
+/// @throws InvalidArgument (sizes that do not fit each other; another loss than squared_error for
+/// targets)
 template <class T>
 IDL_EXPORT Evaluation evaluate(Context& context, const ImplicitModel<T>& model, const Dataset& data,
                                LossKind loss, index_t batch_size, const SolverOptions& solver = {});
@@ -44,8 +58,10 @@ struct StepMetrics {
   std::int64_t step = 0;             ///< optimiser steps taken, 1 for the first
   std::int64_t steps_per_epoch = 0;  ///< batches of an epoch
   double loss = 0;                   ///< mean over the batch, before the step
-  double accuracy = 0;       ///< share of the batch whose largest output is the label, in [0, 1]
-  double learning_rate = 0;  ///< of this step, with the schedule's factor
+  double accuracy = 0;  ///< share of the batch whose largest output is the label, in [0, 1]
+  /// Of the batch, against the whole set's distance to its mean; where the data have targets.
+  std::optional<RegressionScore> regression{};
+  double learning_rate = 0;        ///< of this step, with the schedule's factor
   double forward_iterations = 0;   ///< mean per sample
   double adjoint_iterations = 0;   ///< mean per sample
   std::int64_t not_converged = 0;  ///< columns of either solve that met no stopping rule
@@ -54,19 +70,20 @@ struct StepMetrics {
 
 /// One epoch's figures.
 struct EpochMetrics {
-  std::int64_t epoch = 0;          ///< 1 for the first
-  std::int64_t step = 0;           ///< optimiser steps taken so far
-  double train_loss = 0;           ///< mean over the epoch, as the parameters were at each step
-  double train_accuracy = 0;       ///< over the epoch, in [0, 1]
-  std::optional<Evaluation> test;  ///< none without a test set
-  double learning_rate = 0;        ///< of the epoch's last step
-  double forward_iterations = 0;   ///< mean per sample, over the epoch
-  double adjoint_iterations = 0;   ///< mean per sample, over the epoch
+  std::int64_t epoch = 0;     ///< 1 for the first
+  std::int64_t step = 0;      ///< optimiser steps taken so far
+  double train_loss = 0;      ///< mean over the epoch, as the parameters were at each step
+  double train_accuracy = 0;  ///< over the epoch, in [0, 1]
+  std::optional<RegressionScore> regression{};  ///< over the epoch, where the data have targets
+  std::optional<Evaluation> test;               ///< none without a test set
+  double learning_rate = 0;                     ///< of the epoch's last step
+  double forward_iterations = 0;                ///< mean per sample, over the epoch
+  double adjoint_iterations = 0;                ///< mean per sample, over the epoch
   std::int64_t not_converged = 0;  ///< columns of either solve that met no stopping rule
   double seconds = 0;              ///< of the epoch's training, since resuming where it was resumed
   double samples_per_second = 0;   ///< of the epoch's training
-  /// The best accuracy so far, on the test set where there is one; never with a loss that is not
-  /// finite.
+  /// The best accuracy so far (where the data have targets, the smallest loss), on the test set
+  /// where there is one; never with a loss that is not finite.
   bool best = false;
 };
 
@@ -84,6 +101,8 @@ struct TrainerOptions {
   PruningOptions pruning{};
   bool shuffle = true;     ///< visit the samples in epoch_order(seed, ...), else as they lie
   std::uint64_t seed = 0;  ///< of the order of the samples
+  /// The names of inputs and outputs, for the files. Scalings are taken from the training data.
+  DataFormat data_format{};
 
   /// Where metrics.jsonl, best.safetensors, last.safetensors and checkpoint.safetensors are
   /// written; empty: nothing is written.
@@ -110,8 +129,9 @@ template <class T>
 class IDL_EXPORT Trainer {
  public:
   /// Refers to context, model and data, which must outlive it.
-  /// @throws InvalidArgument (model's p or q do not fit the data; a number of the options that is
-  /// not finite or out of its range; more than 2⁶³−1 steps)
+  /// @throws InvalidArgument (model's p or q do not fit the data; another loss than squared_error
+  /// for targets; labels to train on and targets to test on, or the other way round; a number of
+  /// the options that is not finite or out of its range; more than 2⁶³−1 steps)
   Trainer(Context& context, ImplicitModel<T>& model, const Dataset& train, const Dataset* test,
           TrainerOptions options);
   ~Trainer();
