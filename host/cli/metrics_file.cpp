@@ -15,11 +15,11 @@ namespace {
 
 EpochMetrics epoch_from(const nlohmann::json& line, const std::string& path) {
   EpochMetrics metrics;
-  const auto take = [&](const char* key, auto& value) {
-    io::take_member(line, key, value, path, "a line of an epoch");
+  const auto take = [&](const std::string& key, auto& value) {
+    io::take_member(line, key.c_str(), value, path, "a line of an epoch");
   };
   // null is what a number that is not finite was written as.
-  const auto take_measurement = [&](const char* key, double& value) {
+  const auto take_measurement = [&](const std::string& key, double& value) {
     const auto found = line.find(key);
     if (found != line.end() && found->is_null())
       value = std::numeric_limits<double>::quiet_NaN();
@@ -29,11 +29,18 @@ EpochMetrics epoch_from(const nlohmann::json& line, const std::string& path) {
   take("epoch", metrics.epoch);
   take("step", metrics.step);
   take_measurement("train_loss", metrics.train_loss);
-  take_measurement("train_accuracy", metrics.train_accuracy);
+  const auto take_score = [&](const std::string& prefix, double& accuracy,
+                              std::optional<RegressionScore>& regression) {
+    if (!line.contains(prefix + "r2")) return take_measurement(prefix + "accuracy", accuracy);
+    regression.emplace();
+    take_measurement(prefix + "r2", regression->r2);
+    take_measurement(prefix + "rmse", regression->rmse);
+  };
+  take_score("train_", metrics.train_accuracy, metrics.regression);
   if (line.contains("test_loss")) {
     metrics.test.emplace();
     take_measurement("test_loss", metrics.test->loss);
-    take_measurement("test_accuracy", metrics.test->accuracy);
+    take_score("test_", metrics.test->accuracy, metrics.test->regression);
   }
   return metrics;
 }

@@ -23,7 +23,8 @@ struct Curve {
 struct TrainingCurves {
   std::string title;            ///< UTF-8
   std::vector<Curve> loss;      ///< in the loss's own unit
-  std::vector<Curve> accuracy;  ///< in [0, 1], drawn in %
+  std::vector<Curve> accuracy;  ///< in [0, 1], drawn in %; of a regression max(R², 0)
+  bool regression = false;      ///< whether it is one
 };
 
 /// Curves "train" and "test" (where epochs were evaluated).

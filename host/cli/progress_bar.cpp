@@ -54,6 +54,11 @@ std::string thousands(double value) {
   return format("%.1fM", value / 1e6);
 }
 
+/// "R2 0.931 RMSE 12.3".
+std::string score_text(const RegressionScore& score) {
+  return format("R2 %.4f RMSE %.4g", score.r2, score.rmse);
+}
+
 }  // namespace
 
 std::string progress_line(const StepMetrics& metrics, std::int64_t epochs, double left, double rate,
@@ -66,7 +71,8 @@ std::string progress_line(const StepMetrics& metrics, std::int64_t epochs, doubl
   const std::vector<std::string> fields = {
       format(" %3.0f%%", 100.0 * share),
       format(" loss %.4f", metrics.loss),
-      format(" acc %.1f%%", 100.0 * metrics.accuracy),
+      metrics.regression ? format(" R2 %.3f", metrics.regression->r2)
+                         : format(" acc %.1f%%", 100.0 * metrics.accuracy),
       " left " + duration(left),
       " " + thousands(rate) + "/s",
       format(" it %.1f+%.1f", metrics.forward_iterations, metrics.adjoint_iterations)};
@@ -95,6 +101,7 @@ void ProgressBar::step(const StepMetrics& metrics) {
   const double weight = first ? 1.0 : 0.05;
   loss_ += weight * (metrics.loss - loss_);
   accuracy_ += weight * (metrics.accuracy - accuracy_);
+  if (metrics.regression) r2_ += weight * (metrics.regression->r2 - r2_);
   rate_ += weight * (metrics.samples_per_second - rate_);
   if (quiet_ || !terminal_) return;
   const Clock::time_point now = Clock::now();
@@ -107,6 +114,7 @@ void ProgressBar::step(const StepMetrics& metrics) {
   StepMetrics shown = metrics;
   shown.loss = loss_;
   shown.accuracy = accuracy_;
+  if (shown.regression) shown.regression->r2 = r2_;
   const double left = elapsed / done * (total - static_cast<double>(metrics.step));
   std::cout << "\r\033[K" << progress_line(shown, epochs_, left, rate_, terminal_columns() - 1)
             << std::flush;
@@ -121,12 +129,15 @@ void ProgressBar::clear() {
 void ProgressBar::epoch(const EpochMetrics& metrics) {
   clear();
   if (quiet_) return;
-  std::string line =
-      format("epoch %ld/%ld  loss %.4f  acc %.2f%%", static_cast<long>(metrics.epoch),
-             static_cast<long>(epochs_), metrics.train_loss, 100.0 * metrics.train_accuracy);
+  std::string line = format("epoch %ld/%ld  loss %.4f", static_cast<long>(metrics.epoch),
+                            static_cast<long>(epochs_), metrics.train_loss);
+  line += metrics.regression ? "  " + score_text(*metrics.regression)
+                             : format("  acc %.2f%%", 100.0 * metrics.train_accuracy);
   if (metrics.test)
-    line += format("  test %.4f %.2f%%%s", metrics.test->loss, 100.0 * metrics.test->accuracy,
-                   metrics.best ? "*" : " ");
+    line += format("  test %.4f ", metrics.test->loss) +
+            (metrics.test->regression ? score_text(*metrics.test->regression)
+                                      : format("%.2f%%", 100.0 * metrics.test->accuracy)) +
+            (metrics.best ? "*" : " ");
   line += format("  it %.1f+%.1f", metrics.forward_iterations, metrics.adjoint_iterations) + "  " +
           thousands(metrics.samples_per_second) + "/s";
   if (metrics.not_converged > 0)

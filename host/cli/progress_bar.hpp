@@ -32,6 +32,7 @@ class ProgressBar {
   std::chrono::steady_clock::time_point last_drawn_;
   double loss_ = 0;  ///< smoothed, as are the following
   double accuracy_ = 0;
+  double r2_ = 0;
   double rate_ = 0;  ///< samples per second
 };
 
