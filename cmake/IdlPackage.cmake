@@ -53,7 +53,7 @@ if(IDL_DPKG_SHLIBDEPS)
   endif()
 else()
   # Only names are known then.
-  set(CPACK_DEBIAN_PACKAGE_DEPENDS "libc6, libstdc++6, zlib1g, libcairo2")
+  set(CPACK_DEBIAN_PACKAGE_DEPENDS "libc6, libstdc++6, zlib1g, libcairo2, libcsv3")
 endif()
 
 include(CPack)

@@ -332,6 +332,14 @@ def model_files():
     yield "bad_for_float_projected_in_double", safetensors(
         blocks(value=1.7e308, pack=doubles, dtype="F64"), MODEL_METADATA
     )
+    named = {**MODEL_METADATA, "data.label": "kind", "data.classes": json.dumps(["a", "b"])}
+    scaled = {"data.feature_mean": ("F64", [INPUTS], doubles(*[0.5] * INPUTS)),
+              "data.feature_scale": ("F64", [INPUTS], doubles(*[2.0] * INPUTS))}
+    yield "valid_named_and_scaled", safetensors({**blocks(), **scaled}, named)
+    yield "bad_scale_alone", safetensors({**blocks(), "data.target_scale": ("F64", [OUTPUTS], doubles(*[1.0] * OUTPUTS))}, named)
+    yield "bad_scale_zero", safetensors(with_changes({**blocks(), **scaled}, **{"data.feature_scale": ("F64", [INPUTS], bytes(8 * INPUTS))}), named)
+    yield "bad_names", safetensors(blocks(), {**MODEL_METADATA, "data.classes": "[5, 6]"})
+    yield "bad_many_names", safetensors(blocks(), {**MODEL_METADATA, "data.targets": json.dumps(["a"] * 9)})
     yield "valid_training_keys", safetensors(blocks(), {**MODEL_METADATA, "training.anything": "[["})
     yield "bad_cut", good[:-4]
     yield "bad_double_for_float", safetensors(blocks(value=1e300, pack=doubles, dtype="F64"), MODEL_METADATA)
@@ -735,6 +743,25 @@ EPOCH = {
 }
 
 
+def csv_files():
+    yield "valid_header", b"kind,a,b\nx,1,2.5\ny,-3e2,+4\n"
+    yield "valid_no_header", b"7;1;2\r\n8;3;4\r\n"
+    yield "valid_tabs", b"k\ta\n\n x \t 1 \n"
+    yield "valid_quoted", b'\xef\xbb\xbf"a ""k"" \n,",b\n"x,\ny",1\n'
+    yield "bad_nothing", b""
+    yield "bad_header_alone", b"k,a\n"
+    yield "bad_one_column", b"x\ny\n"
+    yield "bad_ragged", b"k,a\nx,1\ny,2,3\n"
+    yield "bad_missing", b"k,a\nx,\n"
+    yield "bad_text", b"k,a\nx,one\n"
+    yield "bad_not_finite", b"k,a\nx,nan\n"
+    yield "bad_huge", b"k,a\nx,1e999\n"
+    yield "bad_quote_inside", b'k,a\nx"y,1\n'
+    yield "bad_quote_open", b'k,a\n"x,1\n'
+    yield "bad_same_names", b"k,k\nx,1\n"
+    yield "bad_utf16", "k,a\nx,1\n".encode("utf-16")
+
+
 def metrics_files():
     def lines(*objects):
         return "".join(json.dumps(line) + "\n" for line in objects).encode()
@@ -768,6 +795,7 @@ TARGETS = {
     "idx_gzip": idx_gzip_files,
     "cifar10": cifar10_files,
     "config": config_files,
+    "csv": csv_files,
     "metrics": metrics_files,
 }
 
