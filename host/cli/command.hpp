@@ -10,6 +10,7 @@
 
 #include "host/cli/arguments.hpp"
 #include "host/cli/option_flags.hpp"
+#include "host/cli/table.hpp"
 #include "idl/device.hpp"
 #include "idl/error.hpp"
 #include "idl/shortfall.hpp"
@@ -33,6 +34,7 @@ void add_train(CLI::App& app, const std::string& program, int& status);
 void add_evaluate(CLI::App& app, int& status);
 void add_predict(CLI::App& app, int& status);
 void add_sparsify(CLI::App& app, int& status);
+void add_plot(CLI::App& app, int& status);
 void add_info(CLI::App& app, int& status);
 
 /// For commands whose result is what they print: an answer that nobody gets is no success.
@@ -85,6 +87,18 @@ void add_setting(CLI::App& command, std::string_view name, Value& value, std::st
   }
 }
 
+/// The flags that tell the columns of a table apart.
+inline void add_column_flags(CLI::App& command, TableFlags& flags) {
+  for_each_column_flag(flags, [&](std::string_view name, auto& value, std::string_view help) {
+    add_setting(command, name, value, help);
+  });
+}
+/// The same, and where the answers to a .npy file are.
+inline void add_answer_flags(CLI::App& command, TableFlags& flags) {
+  add_setting(command, "labels", flags.labels, "With --data X.npy: .npy of whole numbers");
+  add_setting(command, "targets", flags.targets, "With --data X.npy: .npy of (samples, targets)");
+  add_column_flags(command, flags);
+}
 /// The flags that several commands share.
 inline void add_solver_flags(CLI::App& command, SolverOptions& solver) {
   for_each_solver_setting(

@@ -9,6 +9,7 @@
 #include "host/cli/arguments.hpp"
 #include "host/cli/command.hpp"
 #include "host/cli/model_flags.hpp"
+#include "host/cli/training_data.hpp"
 #include "host/io/json_bytes.hpp"
 #include "idl/trainer.hpp"
 
@@ -18,6 +19,7 @@ namespace {
 struct EvaluateSettings {
   ModelFlags model;
   std::string data;
+  TableFlags table;
   std::string device = "auto";
   std::int32_t threads = 0;
   std::string precision = "f32";
@@ -30,38 +32,51 @@ struct EvaluateSettings {
 /// What nlohmann/json makes of a loss that is not finite is null.
 void print_json(const EvaluateSettings& settings, const ModelDescription& description,
                 const Context& context, const Evaluation& evaluation, double seconds) {
-  const nlohmann::ordered_json json = {{"model", io::json_of_bytes(settings.model.path)},
-                                       {"assumed", assumed_json(description)},
-                                       {"device", to_string(context.device())},
-                                       {"samples", evaluation.samples},
-                                       {"accuracy", evaluation.accuracy},
-                                       {"loss", evaluation.loss},
-                                       {"mean_iterations", evaluation.mean_iterations},
-                                       {"not_converged", evaluation.not_converged},
-                                       {"not_finite", evaluation.not_finite},
-                                       {"seconds", seconds}};
+  nlohmann::ordered_json json = {{"model", io::json_of_bytes(settings.model.path)},
+                                 {"assumed", assumed_json(description)},
+                                 {"device", to_string(context.device())},
+                                 {"samples", evaluation.samples}};
+  if (evaluation.regression) {
+    json["r2"] = evaluation.regression->r2;
+    json["rmse"] = evaluation.regression->rmse;
+  } else {
+    json["accuracy"] = evaluation.accuracy;
+  }
+  json["loss"] = evaluation.loss;
+  json["mean_iterations"] = evaluation.mean_iterations;
+  json["not_converged"] = evaluation.not_converged;
+  json["not_finite"] = evaluation.not_finite;
+  json["seconds"] = seconds;
   std::cout << json.dump(2) << "\n";
 }
 
 template <class T>
 int evaluate_model(const EvaluateSettings& settings) {
-  const DatasetPair data = read_dataset(settings.data);
   Context context({.device = parse_device(settings.device), .threads = settings.threads});
   const auto [model, description] =
       load_described_model<T>(context, settings.model.path, settings.model.load);
+  const Dataset data =
+      read_evaluation_data(settings.data, settings.table, description.data, model.shape().inputs);
+  const LossKind loss =
+      data.has_targets() ? LossKind::squared_error : LossKind::softmax_cross_entropy;
   const auto start = std::chrono::steady_clock::now();
-  const Evaluation evaluation = evaluate(context, model, data.test, LossKind::softmax_cross_entropy,
-                                         settings.batch, settings.solver);
+  const Evaluation evaluation =
+      evaluate(context, model, data, loss, settings.batch, settings.solver);
   const double seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   if (settings.json) {
     print_json(settings, description, context, evaluation, seconds);
   } else {
+    std::cout << std::fixed;
+    if (evaluation.regression)
+      std::cout << "test R2 " << std::setprecision(4) << evaluation.regression->r2 << ", RMSE "
+                << std::defaultfloat << evaluation.regression->rmse << std::fixed;
+    else
+      std::cout << "test accuracy " << std::setprecision(2) << 100.0 * evaluation.accuracy << " %";
     // No loss is negative but a NaN may have a sign.
-    std::cout << "test accuracy " << std::fixed << std::setprecision(2)
-              << 100.0 * evaluation.accuracy << " %, loss " << std::setprecision(4)
-              << std::abs(evaluation.loss) << " on " << evaluation.samples << " samples ("
-              << std::setprecision(1) << evaluation.mean_iterations << " iterations per sample, "
+    std::cout << ", loss " << std::setprecision(4) << std::abs(evaluation.loss) << " on "
+              << evaluation.samples << " samples (" << std::setprecision(1)
+              << evaluation.mean_iterations << " iterations per sample, "
               << evaluation.not_converged << " not converged, " << std::setprecision(2) << seconds
               << " s on " << to_string(context.device()) << ")\n";
   }
@@ -78,12 +93,14 @@ int evaluate_model(const EvaluateSettings& settings) {
 
 void add_evaluate(CLI::App& app, int& status) {
   auto settings = std::make_shared<EvaluateSettings>();
-  CLI::App* command = app.add_subcommand("evaluate", "Measure a model's accuracy on a test set");
+  CLI::App* command = app.add_subcommand("evaluate", "Measure how well a model does on a test set");
   add_model_flags(*command, settings->model);
   command
       ->add_option("--data", settings->data,
-                   "Folder with (Fashion-)MNIST (IDX) or CIFAR-10 (binary)")
+                   "A table, .npy or CSV, or a folder with (Fashion-)MNIST (IDX) or CIFAR-10 "
+                   "(binary)")
       ->required();
+  add_answer_flags(*command, settings->table);
   add_number(*command, "--batch", settings->batch, ranges::k_positive_count,
              "Samples solved at a time");
   add_solver_flags(*command, settings->solver);

@@ -4,10 +4,13 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <sstream>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "host/cli/command.hpp"
 #include "host/cli/model_flags.hpp"
+#include "host/cli/table.hpp"
 #include "host/io/json_bytes.hpp"
 #include "host/options/named_enums.hpp"
 #include "idl/model_description.hpp"
@@ -58,6 +61,13 @@ nlohmann::ordered_json examine(const ModelFlags& flags) {
   json["inf_norm"] = report.inf_norm;
   json["contraction"] = report.contraction;
   json["perron_root"] = report.perron_root;
+  const DataFormat& data = model.data;
+  const std::pair<const char*, const std::vector<std::string>&> names[] = {
+      {"features", data.features}, {"classes", data.classes}, {"targets", data.targets}};
+  if (!data.label.empty()) json["label"] = data.label;
+  for (const auto& [key, values] : names)
+    if (!values.empty()) json[key] = values;
+  json["scaled"] = !data.feature_scaling.empty();
   json["density_A"] = report.density;
   json["density_M"] = examination.density;
   json["well_posed"] = report.well_posed();
@@ -97,6 +107,9 @@ void print(const nlohmann::ordered_json& json, const std::string& path) {
   constraint << (json.at("bias") ? ", bias" : "") << (json.at("no_D") ? ", no D" : "");
   line("constraint", constraint.str());
   line("trained", std::to_string(count("steps")) + " optimiser steps");
+  for (const char* key : {"features", "classes", "targets"})
+    if (json.contains(key)) line(key, listed(json.at(key).get<std::vector<std::string>>()));
+  if (json.at("scaled")) line("scaled", "inputs, as the file says; predict and evaluate do that");
   const bool low_rank = !json.at("rank").is_null();
   if (low_rank)
     line("rank", std::to_string(count("rank")) + ": A = L R^T; below, |A| stands for |L||R|^T");

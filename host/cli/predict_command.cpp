@@ -15,6 +15,8 @@
 #include "host/cli/arguments.hpp"
 #include "host/cli/command.hpp"
 #include "host/cli/model_flags.hpp"
+#include "host/cli/prediction_csv.hpp"
+#include "host/cli/training_data.hpp"
 #include "host/io/atomic_file.hpp"
 #include "host/io/json_bytes.hpp"
 #include "idl/error.hpp"
@@ -27,6 +29,7 @@ namespace {
 struct PredictSettings {
   ModelFlags model;
   std::string input;
+  TableFlags table;
   std::string output;
   std::string state;
   std::string report;
@@ -64,19 +67,14 @@ nlohmann::ordered_json report_json(const SolveReport& report, const PredictSetti
 }
 
 template <class T>
-Matrix<T> read_input(Context& context, const std::string& path, index_t inputs) {
-  const io::Array array = io::read_npy(path);
-  IDL_CHECK(array.shape.size() == 1 || array.shape.size() == 2,
-            path + " has " + std::to_string(array.shape.size()) +
-                " dimensions, expected (samples, inputs)");
-  const bool batch = array.shape.size() == 2;
-  const index_t p = array.shape[batch ? 1 : 0];
-  const index_t m = batch ? array.shape[0] : 1;
-  IDL_CHECK(p == inputs, path + " has samples of " + std::to_string(p) + " values, the model has " +
-                             std::to_string(inputs) + " inputs");
-  const std::vector<T> values = array.as<T>();
-  return Matrix<T>::from_host(context, p, m, values);
+Matrix<T> read_input(Context& context, const PredictSettings& settings, const DataFormat& data,
+                     index_t inputs) {
+  const std::vector<T> values = read_inputs<T>(settings.input, settings.table, data, inputs);
+  const index_t samples = static_cast<index_t>(values.size()) / inputs;
+  return Matrix<T>::from_host(context, inputs, samples, values);
 }
+
+bool is_csv(const std::string& path) { return path.ends_with(".csv"); }
 
 /// Each file that is written is another one, and none is one that is read.
 void check_outputs(const PredictSettings& settings) {
@@ -110,11 +108,15 @@ class Outputs {
     open(report_, settings.report);
   }
 
-  /// @param Y  what prediction.Y holds, on the host
+  /// @param Y  what prediction.Y holds, on the host and in the targets' own unit
+  /// @param csv  the text of the output, where that is a CSV file
   template <class T>
   void write(Context& context, const Prediction<T>& prediction, const std::vector<T>& Y,
-             const nlohmann::ordered_json& report) {
-    write_columns(*output_, Y, prediction.Y);
+             const std::string& csv, const nlohmann::ordered_json& report) {
+    if (csv.empty())
+      write_columns(*output_, Y, prediction.Y);
+    else
+      output_->write(std::as_bytes(std::span(csv)));
     if (state_) write_columns(*state_, download(context, prediction.X), prediction.X);
     if (report_) {
       const std::string text = report.dump(1) + "\n";
@@ -150,12 +152,16 @@ int predict(const PredictSettings& settings) {
   Context context({.device = parse_device(settings.device), .threads = settings.threads});
   const auto [model, description] =
       load_described_model<T>(context, settings.model.path, settings.model.load);
-  const Matrix<T> U = read_input<T>(context, settings.input, model.shape().inputs);
+  const DataFormat& data = description.data;
+  const Matrix<T> U = read_input<T>(context, settings, data, model.shape().inputs);
   Outputs outputs(settings);
   const Prediction<T> prediction = model.predict(context, U, settings.solver);
-  const std::vector<T> Y = download(context, prediction.Y);
+  std::vector<T> Y = download(context, prediction.Y);
+  data.target_scaling.undo<T>(Y);
+  const std::string csv =
+      is_csv(settings.output) ? prediction_csv<T>(data, Y, model.shape().outputs) : std::string();
   const SolveReport& report = prediction.report;
-  outputs.write(context, prediction, Y, report_json(report, settings, description));
+  outputs.write(context, prediction, Y, csv, report_json(report, settings, description));
   std::cout << "predicted " << U.cols() << " samples on " << to_string(context.device()) << ": "
             << report.count(SolveStatus::converged) << " converged, " << report.mean_iterations()
             << " iterations per sample, error bound " << report.worst_error_bound() << "\n";
@@ -166,10 +172,16 @@ int predict(const PredictSettings& settings) {
 
 void add_predict(CLI::App& app, int& status) {
   auto settings = std::make_shared<PredictSettings>();
-  CLI::App* command = app.add_subcommand("predict", "Apply a model to the samples of a .npy file");
+  CLI::App* command = app.add_subcommand("predict", "Apply a model to the samples of a table");
   add_model_flags(*command, settings->model);
-  command->add_option("--input", settings->input, "U, .npy of shape (samples, inputs)")->required();
-  command->add_option("--output", settings->output, "Y, .npy of shape (samples, outputs)")
+  command
+      ->add_option("--input,--data", settings->input,
+                   "U: .npy of shape (samples, inputs), or a CSV file")
+      ->required();
+  add_column_flags(*command, settings->table);
+  command
+      ->add_option("--output", settings->output,
+                   "Y: .npy of shape (samples, outputs), or a .csv file of classes or targets")
       ->required();
   command->add_option("--state", settings->state, "X, .npy of shape (samples, states)");
   command->add_option("--report", settings->report,

@@ -84,6 +84,14 @@ void add_product(Context& context, const ImplicitModel<T>& model, SpyMatrix& mat
   }
 }
 
+/// "n = 100, p = 784, q = 10".
+template <class T>
+std::string sizes_of(const ImplicitModel<T>& model) {
+  return "n = " + std::to_string(model.shape().states) +
+         ", p = " + std::to_string(model.input_rows()) +
+         ", q = " + std::to_string(model.shape().outputs);
+}
+
 /// Of what the tensors of the model hold; what they do not store is zero.
 template <class T>
 SpyPlot picture_of(Context& context, const ImplicitModel<T>& model, const std::string& title) {
@@ -155,7 +163,7 @@ void RunFolder::claim() {
 TrainSettings RunFolder::read_settings() const { return read_config(path_ / "config.json"); }
 
 void RunFolder::write_config(const TrainSettings& settings, const std::string& device,
-                             const DatasetPair& data, const ModelShape& shape) const {
+                             const TrainingData& data, const ModelShape& shape) const {
   const nlohmann::ordered_json json = {
       {"library", std::string("libidl_cuda ") + version()},
       {"started", time_text("%Y-%m-%dT%H:%M:%SZ", ::gmtime_r)},
@@ -163,7 +171,7 @@ void RunFolder::write_config(const TrainSettings& settings, const std::string& d
       {"data",
        {{"name", io::json_of_bytes(data.name)},
         {"train", data.train.size()},
-        {"test", data.test.size()}}},
+        {"test", data.test ? data.test->size() : 0}}},
       {"model", {{"states", shape.states}, {"inputs", shape.inputs}, {"outputs", shape.outputs}}},
       {"settings", to_json(settings)}};
   const std::string text = json.dump(2) + "\n";
@@ -180,28 +188,38 @@ void RunFolder::remove_run() const {
 
 template <class T>
 void RunFolder::write_results(Context& context, const ImplicitModel<T>& model) const {
-  const ModelOptions& options = model.options();
   try {
     write_weights(context, model, path_ / "weights.mat");
   } catch (const InvalidArgument& error) {
     // The format ends at 2 GiB a matrix; the safetensors files hold the model whatever its size.
     context.log(Severity::warning, error.what());
   }
+  write_pictures(context, model);
+}
 
+template <class T>
+void RunFolder::write_pictures(Context& context, const ImplicitModel<T>& model) const {
   const std::filesystem::path metrics = path_ / "metrics.jsonl";
   const std::vector<EpochMetrics> epochs =
       is_there(metrics) ? read_epochs(metrics) : std::vector<EpochMetrics>();
-  const std::string sizes = "n = " + std::to_string(model.shape().states) +
-                            ", p = " + std::to_string(model.input_rows()) +
-                            ", q = " + std::to_string(model.shape().outputs);
+  const std::string activation(to_string(model.options().activation.kind));
   write_training_curves_png(
       path_ / "training_curves.png",
-      training_curves("Training, " + std::string(to_string(options.activation.kind)) + ", " + sizes,
-                      epochs));
-  picture_of(context, model, "M = [A B; C D], " + sizes).write_png(path_ / "spy.png");
+      training_curves("Training, " + activation + ", " + sizes_of(model), epochs));
+  write_spy_png(context, model, path_ / "spy.png");
+}
+
+template <class T>
+void write_spy_png(Context& context, const ImplicitModel<T>& model,
+                   const std::filesystem::path& path) {
+  picture_of(context, model, "M = [A B; C D], " + sizes_of(model)).write_png(path);
 }
 
 template void RunFolder::write_results(Context&, const ImplicitModel<float>&) const;
 template void RunFolder::write_results(Context&, const ImplicitModel<double>&) const;
+template void RunFolder::write_pictures(Context&, const ImplicitModel<float>&) const;
+template void RunFolder::write_pictures(Context&, const ImplicitModel<double>&) const;
+template void write_spy_png(Context&, const ImplicitModel<float>&, const std::filesystem::path&);
+template void write_spy_png(Context&, const ImplicitModel<double>&, const std::filesystem::path&);
 
 }  // namespace idl::cli

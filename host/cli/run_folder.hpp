@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "host/cli/train_settings.hpp"
+#include "host/cli/training_data.hpp"
 #include "idl/model.hpp"
 #include "idl/trainer.hpp"
 
@@ -37,7 +38,7 @@ class RunFolder {
   void claim();
   /// @throws IoError
   void write_config(const TrainSettings& settings, const std::string& device,
-                    const DatasetPair& data, const ModelShape& shape) const;
+                    const TrainingData& data, const ModelShape& shape) const;
   /// Removes the files of a run, and nothing else. Killed in between, it leaves a run that can be
   /// resumed or removed, never a checkpoint that a later run could take for its own.
   void remove_run() const;
@@ -45,6 +46,9 @@ class RunFolder {
   /// weights.mat and both pictures.
   template <class T>
   void write_results(Context& context, const ImplicitModel<T>& model) const;
+  /// Both pictures: of metrics.jsonl, and of the model.
+  template <class T>
+  void write_pictures(Context& context, const ImplicitModel<T>& model) const;
 
  private:
   void make_new();
@@ -54,5 +58,10 @@ class RunFolder {
   bool made_parent_ = false;
   int lock_ = -1;
 };
+
+/// A picture of M = [A B; C D]. @throws IoError
+template <class T>
+void write_spy_png(Context& context, const ImplicitModel<T>& model,
+                   const std::filesystem::path& path);
 
 }  // namespace idl::cli

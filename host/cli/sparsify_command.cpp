@@ -16,6 +16,7 @@
 #include "host/cli/model_flags.hpp"
 #include "host/io/json_bytes.hpp"
 #include "idl/io.hpp"
+#include "idl/model_description.hpp"
 #include "idl/sparsify.hpp"
 #include "idl/trainer.hpp"
 
@@ -86,6 +87,20 @@ PruningBound bound_of(Context& context, const ImplicitModel<T>& before,
   return bound;
 }
 
+/// What is said of the inputs that are left.
+DataFormat with_features(const DataFormat& data, const std::vector<index_t>& kept) {
+  DataFormat left = data;
+  const auto choose = [&](const auto& all, auto& chosen) {
+    chosen.clear();
+    if (all.empty()) return;
+    for (const auto input : kept) chosen.push_back(all[static_cast<std::size_t>(input)]);
+  };
+  choose(data.features, left.features);
+  choose(data.feature_scaling.mean, left.feature_scaling.mean);
+  choose(data.feature_scaling.scale, left.feature_scaling.scale);
+  return left;
+}
+
 /// What is said of each sample, and which states and inputs are left.
 template <class T>
 void write_report(const SparsifySettings& settings, const std::optional<PruningBound>& bound,
@@ -145,7 +160,9 @@ int sparsify_model(const SparsifySettings& settings) {
   };
   Context context(
       {.device = parse_device(settings.device), .log = log, .threads = settings.threads});
-  const ImplicitModel<T> model = load_model<T>(context, settings.model.path, settings.model.load);
+  const auto [model, description] =
+      load_described_model<T>(context, settings.model.path, settings.model.load);
+  DataFormat format = description.data;
   std::optional<DatasetPair> data;
   if (!settings.data.empty()) data = read_dataset(settings.data);
   if (!settings.curve.empty()) {
@@ -167,8 +184,9 @@ int sparsify_model(const SparsifySettings& settings) {
     std::cout << reduced->kept_states.size() << " of " << sparse.shape().states << " states and "
               << reduced->kept_inputs.size() << " of " << sparse.shape().inputs
               << " inputs are left\n";
+    format = with_features(format, reduced->kept_inputs);
   }
-  save_model(context, reduced ? reduced->model : sparse, settings.output);
+  save_model(context, reduced ? reduced->model : sparse, settings.output, 0, format);
   if (!settings.report.empty()) write_report(settings, bound, reduced);
   flush_answer();
   return k_success;

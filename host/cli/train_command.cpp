@@ -10,7 +10,9 @@
 #include "host/cli/progress_bar.hpp"
 #include "host/cli/run_folder.hpp"
 #include "host/cli/train_settings.hpp"
+#include "host/cli/training_data.hpp"
 #include "idl/error.hpp"
+#include "idl/model_description.hpp"
 
 namespace idl::cli {
 namespace {
@@ -28,8 +30,8 @@ struct TrainCall {
 /// Settings that may change between a run and its resumption, since results do not depend on them,
 /// or, for epochs, only those that are still to come.
 bool may_change(const std::string& name) {
-  return name == "device" || name == "threads" || name == "epochs" || name == "data" ||
-         name == "checkpoint-interval";
+  return one_of("device", "threads", "epochs", "checkpoint-interval", "data", "labels", "targets",
+                "test-data", "test-labels", "test-targets")(name);
 }
 
 /// The settings of the run in `folder`, with those of the call that may change.
@@ -73,20 +75,39 @@ class WarningDigest {
   bool shown_ = false;
 };
 
+/// What the flags do not say, the file --init says. A run's configuration says everything.
+LoadOptions init_options(const CLI::App& command, const TrainCall& call) {
+  return load_options(call.settings, [&](const std::string& name) {
+    return call.resume || command.count("--" + name) > 0;
+  });
+}
+
+/// What the model with which the training begins says of its data; the run's own checkpoint once
+/// that has begun.
+DataFormat known_format(const CLI::App& command, const TrainCall& call, const RunFolder& folder,
+                        bool goes_on) {
+  const TrainSettings& settings = call.settings;
+  if (settings.init.empty()) return {};
+  if (!goes_on) return examine_model(settings.init, init_options(command, call)).description.data;
+  DataFormat known =
+      examine_model(folder.path() / "checkpoint.safetensors", {.allow_unproven = true})
+          .description.data;
+  // These are found anew, so that other data are noticed.
+  if (settings.standardise || !settings.normalise.empty())
+    known.feature_scaling = known.target_scaling = {};
+  return known;
+}
+
 template <class T>
 ImplicitModel<T> make_model(Context& context, const CLI::App& command, TrainCall& call,
-                            const DatasetPair& data) {
+                            const Dataset& train) {
   TrainSettings& settings = call.settings;
-  const index_t p = data.train.features();
-  const index_t q = data.train.classes();
+  const index_t p = train.features();
+  const index_t q = train.outputs();
   if (settings.init.empty())
     return ImplicitModel<T>(context, {settings.hidden, p, q}, model_options(settings),
                             settings.seed);
-  // What the flags do not say, the file says. A run's configuration says everything.
-  const auto is_said = [&](const std::string& name) {
-    return call.resume || command.count("--" + name) > 0;
-  };
-  ImplicitModel<T> model = load_model<T>(context, settings.init, load_options(settings, is_said));
+  ImplicitModel<T> model = load_model<T>(context, settings.init, init_options(command, call));
   const ModelShape& shape = model.shape();
   IDL_CHECK(command.count("--hidden") == 0 || shape.states == settings.hidden,
             settings.init + " has " + std::to_string(shape.states) + " states, --hidden is " +
@@ -99,20 +120,25 @@ ImplicitModel<T> make_model(Context& context, const CLI::App& command, TrainCall
   IDL_CHECK(shape.inputs == p && shape.outputs == q,
             settings.init + " has " + std::to_string(shape.inputs) + " inputs and " +
                 std::to_string(shape.outputs) + " outputs, the data have " + std::to_string(p) +
-                " features and " + std::to_string(q) + " classes");
+                " features and " + std::to_string(q) +
+                (train.has_targets() ? " targets" : " classes"));
   settings.hidden = shape.states;
   take_options(settings, model.options());
   return model;
 }
 
-void print_start(const TrainCall& call, const Context& context, const DatasetPair& data,
+void print_start(const TrainCall& call, const Context& context, const TrainingData& data,
                  const ModelShape& shape, bool goes_on) {
   if (call.quiet) return;
   std::cout << (goes_on ? "resuming" : "training") << " n = " << shape.states
             << ", p = " << shape.inputs << ", q = " << shape.outputs << " on " << data.name << " ("
-            << data.train.size() << " + " << data.test.size() << " samples), "
-            << call.settings.precision << "\n"
-            << "device: " << context.describe() << "\n"
+            << data.train.size();
+  if (data.test) std::cout << " + " << data.test->size();
+  std::cout << " samples), " << call.settings.precision << "\n";
+  if (!data.format.classes.empty()) std::cout << "classes: " << listed(data.format.classes) << "\n";
+  if (!data.format.targets.empty()) std::cout << "targets: " << listed(data.format.targets) << "\n";
+  for (const std::string& remark : data.remarks) std::cout << "note: " << remark << "\n";
+  std::cout << "device: " << context.describe() << "\n"
             << "run folder: " << call.out << std::endl;
 }
 
@@ -146,9 +172,11 @@ void check_free(const TrainCall& call, const RunFolder& folder) {
 template <class T>
 int train(const CLI::App& command, TrainCall& call, RunFolder& folder) {
   TrainSettings& settings = call.settings;
-  DatasetPair data = read_dataset(settings.data);
-  if (settings.limit > 0 && settings.limit < data.train.size())
-    data.train = data.train.first(settings.limit);
+  const bool goes_on = call.resume && folder.has_checkpoint();
+  const TrainingData data =
+      read_training_data(settings, known_format(command, call, folder, goes_on));
+  if (data.train.has_targets() && !call.resume && command.count("--loss") == 0)
+    settings.trainer.loss = LossKind::squared_error;
 
   WarningDigest digest(call.quiet);
   ProgressBar bar(settings.trainer.epochs, call.quiet);
@@ -158,15 +186,15 @@ int train(const CLI::App& command, TrainCall& call, RunFolder& folder) {
                          if (severity != Severity::info) digest.warn(&bar, text);
                        },
                    .threads = settings.threads});
-  const bool goes_on = call.resume && folder.has_checkpoint();
   // The parameters that --init named are in the checkpoint by now.
   const std::string init = settings.init;
   if (goes_on) settings.init.clear();
-  ImplicitModel<T> model = make_model<T>(context, command, call, data);
+  ImplicitModel<T> model = make_model<T>(context, command, call, data.train);
   settings.init = init;
 
   TrainerOptions options = trainer_options(settings);
   options.folder = folder.path();
+  options.data_format = data.format;
   options.on_step = [&](const StepMetrics& metrics) { bar.step(metrics); };
   std::optional<Evaluation> last_test;
   options.on_epoch = [&](const EpochMetrics& metrics) {
@@ -175,7 +203,8 @@ int train(const CLI::App& command, TrainCall& call, RunFolder& folder) {
     last_test = metrics.test;
   };
   options.stop_requested = [] { return interrupt_received() != 0; };
-  Trainer<T> trainer(context, model, data.train, &data.test, std::move(options));
+  Trainer<T> trainer(context, model, data.train, data.test ? &*data.test : nullptr,
+                     std::move(options));
   if (goes_on) trainer.resume();
 
   // Everything that can be wrong with the input is known by now: from here on there is a run.
@@ -221,7 +250,7 @@ int run_train(const CLI::App& command, TrainCall& call) {
 void add_train(CLI::App& app, const std::string& program, int& status) {
   auto call = std::make_shared<TrainCall>();
   call->program = program;
-  CLI::App* command = app.add_subcommand("train", "Train a model on (Fashion-)MNIST or CIFAR-10");
+  CLI::App* command = app.add_subcommand("train", "Train a model on a table, MNIST or CIFAR-10");
   for_each_setting(call->settings, [&](std::string_view name, auto& value, std::string_view help,
                                        const NumberRange& range = {}) {
     add_setting(*command, name, value, help, range);

@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "host/cli/option_flags.hpp"
+#include "host/cli/table.hpp"
 #include "idl/trainer.hpp"
 
 namespace idl::cli {
@@ -18,6 +19,13 @@ namespace idl::cli {
 /// config.json and the comparison on --resume are made from it.
 struct TrainSettings {
   std::string data;
+  TableFlags table;
+  std::string test_data;
+  std::string test_labels;
+  std::string test_targets;
+  double validation = 0;
+  bool standardise = false;
+  std::string normalise;
   std::int64_t hidden = 100;
   std::optional<std::int64_t> rank;
   double kappa = 0.95;
@@ -46,7 +54,9 @@ struct TrainSettings {
 /// the flag is "--" + name. The order is that of config.json.
 template <class Settings, class Visitor>
 void for_each_setting(Settings& s, Visitor&& visit) {
-  visit("data", s.data, "Folder with (Fashion-)MNIST (IDX, plain or .gz) or CIFAR-10 (binary)");
+  visit("data", s.data,
+        "A table, .npy of shape (samples, features) or CSV, or a folder with (Fashion-)MNIST (IDX, "
+        "plain or .gz) or CIFAR-10 (binary)");
   visit("hidden", s.hidden, "States n", ranges::k_model_size);
   visit("rank", s.rank, "A = L R^T with L and R of so many columns, instead of any A",
         ranges::k_rank);
@@ -79,6 +89,22 @@ void for_each_setting(Settings& s, Visitor&& visit) {
   for_each_flag_of(s.trainer.pruning, visit);
   for_each_flag_of(s.trainer, visit, std::not_fn(one_of("epochs", "batch", "loss")));
   visit("limit", s.limit, "Use only the first N training samples; 0: all", ranges::k_not_negative);
+  for_each_column_flag(s.table, visit);
+  visit("labels", s.table.labels, "With --data X.npy: .npy of whole numbers, for classification");
+  visit("targets", s.table.targets,
+        "With --data X.npy: .npy of (samples, targets), for regression");
+  visit("test-data", s.test_data, "Another table, to evaluate on after each epoch");
+  visit("test-labels", s.test_labels, "With --test-data X.npy: its labels");
+  visit("test-targets", s.test_targets, "With --test-data X.npy: its targets");
+  visit("validation", s.validation,
+        "Share of the samples of a table to evaluate on in place of --test-data, of each class "
+        "alike; 0: none",
+        ranges::k_share);
+  visit("standardise", s.standardise,
+        "Let each feature and target have mean 0 and standard deviation 1 over the training data; "
+        "the model file keeps how, and predictions undo it");
+  visit("normalise", s.normalise,
+        "MEAN,STD: features become (value - MEAN)/STD; the model file keeps that");
 }
 
 nlohmann::ordered_json to_json(const TrainSettings& settings);

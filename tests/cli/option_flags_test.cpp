@@ -126,7 +126,9 @@ TEST(OptionFlags, StandInAConfigurationInTheOrderThatTheyHaveAlwaysHad) {
             "no-shuffle seed loss optimizer weight-decay momentum prox freeze schedule schedule-period "
             "schedule-gamma tolerance relative-tolerance max-iterations certified sweep "
             "acceleration arithmetic batch-invariant sparsify gradual sparsify-interval "
-            "sparsify-target checkpoint-interval limit ");
+            "sparsify-target checkpoint-interval limit label-column target-columns ignore-columns "
+            "header labels targets test-data test-labels test-targets validation standardise "
+            "normalise ");
 }
 
 }  // namespace

@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: MIT
+#include "host/cli/training_data.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <limits>
+#include <system_error>
+#include <utility>
+
+#include "host/cli/class_names.hpp"
+#include "host/options/ranges.hpp"
+#include "idl/error.hpp"
+
+namespace idl::cli {
+namespace {
+
+/// A file, or what is missing under a name that a table would have; all else is a folder.
+bool is_table(const std::string& path) {
+  std::error_code error;
+  if (std::filesystem::exists(path, error)) return !std::filesystem::is_directory(path, error);
+  return is_npy(path) || path.ends_with(".csv");
+}
+
+/// The names of a table that is trained on, where the model does not know them already.
+DataFormat format_of(const Table& table, const DataFormat& known) {
+  DataFormat format = known;
+  if (format.features.empty()) format.features = table.features;
+  if (format.label.empty()) format.label = table.label;
+  if (table.has_targets()) {
+    if (format.targets.empty()) format.targets = table.target_names;
+  } else if (format.classes.empty()) {
+    format.classes = find_classes(table);
+  }
+  return format;
+}
+
+Dataset dataset_of(Table table, const DataFormat& format) {
+  IDL_CHECK(table.has_targets() ? format.classes.empty() : format.targets.empty(),
+            table.path + (table.has_targets() ? " has targets, but the model tells classes apart"
+                                              : " has labels, but the model predicts targets"));
+  const auto make = [&](auto values) {
+    if (table.has_targets())
+      return Dataset::from_values(std::move(values),
+                                  Dataset::Targets{std::move(table.targets),
+                                                   static_cast<index_t>(table.target_names.size())},
+                                  table.cols);
+    return Dataset::from_values(std::move(values), number_labels(table, format.classes), table.cols,
+                                static_cast<index_t>(format.classes.size()));
+  };
+  return std::visit(make, std::move(table.values));
+}
+
+/// Of each class, or of all samples where there are none, this share of the samples, drawn by the
+/// seed; both parts in the order of the data.
+std::pair<Dataset, Dataset> split(const Dataset& data, double share, std::uint64_t seed) {
+  IDL_CHECK(share > 0.0 && share < 1.0, "--validation is " + number_text(share) +
+                                            ", expected a share of the samples in (0, 1)");
+  const auto class_of = [&](index_t sample) {
+    return data.has_targets()
+               ? std::size_t{0}
+               : static_cast<std::size_t>(data.labels()[static_cast<std::size_t>(sample)]);
+  };
+  std::vector<index_t> wanted(data.has_targets() ? 1 : static_cast<std::size_t>(data.classes()), 0);
+  for (index_t sample = 0; sample < data.size(); ++sample) ++wanted[class_of(sample)];
+  for (index_t& count : wanted)
+    count = static_cast<index_t>(std::llround(share * static_cast<double>(count)));
+  // An epoch that no training has: the order of no epoch depends on it.
+  constexpr std::int64_t k_draw = std::numeric_limits<std::int32_t>::max();
+  std::vector<index_t> train;
+  std::vector<index_t> validation;
+  for (const std::int32_t sample : epoch_order(seed, k_draw, data.size(), true)) {
+    index_t& left = wanted[class_of(sample)];
+    (left > 0 ? validation : train).push_back(sample);
+    if (left > 0) --left;
+  }
+  IDL_CHECK(!train.empty() && !validation.empty(),
+            "--validation " + number_text(share) + " of " + std::to_string(data.size()) +
+                " samples leaves " + std::to_string(train.size()) + " to train on and " +
+                std::to_string(validation.size()) + " to validate with");
+  std::ranges::sort(train);
+  std::ranges::sort(validation);
+  return {data.select(train), data.select(validation)};
+}
+
+/// Which of `size` numbers that `copy` gives are the same in all samples.
+template <class Copy>
+std::vector<std::string> constants(index_t samples, index_t size, const Copy& copy,
+                                   const std::vector<std::string>& names, const char* otherwise) {
+  std::vector<double> first(static_cast<std::size_t>(size));
+  std::vector<double> other(first.size());
+  std::vector<bool> varies(first.size(), false);
+  copy(0, first);
+  for (index_t k = 1; k < samples; ++k) {
+    copy(k, other);
+    for (std::size_t i = 0; i < other.size(); ++i) varies[i] = varies[i] || other[i] != first[i];
+  }
+  std::vector<std::string> found;
+  for (std::size_t i = 0; i < varies.size(); ++i)
+    if (!varies[i]) found.push_back(names.empty() ? otherwise + std::to_string(i) : names[i]);
+  return found;
+}
+
+void check_targets(const TrainingData& data) {
+  if (!data.train.has_targets()) return;
+  const std::vector<std::string> constant = constants(
+      data.train.size(), data.train.outputs(),
+      [&](index_t k, std::span<double> column) { data.train.copy_target<double>(k, column); },
+      data.format.targets, "target ");
+  IDL_CHECK(constant.empty(),
+            data.name + ": the target " + listed(constant) +
+                " is the same in all training samples; there is nothing to learn");
+}
+
+void standardise(TrainingData& data) {
+  const std::vector<std::string> constant = constants(
+      data.train.size(), data.train.features(),
+      [&](index_t k, std::span<double> column) { data.train.copy_sample<double>(k, column); },
+      data.format.features, "feature ");
+  IDL_CHECK(static_cast<index_t>(constant.size()) < data.train.features(),
+            data.name + ": every feature is the same in all training samples");
+  if (!constant.empty())
+    data.remarks.push_back(
+        std::to_string(constant.size()) + " of " + std::to_string(data.train.features()) +
+        " features are the same in all training samples and become 0: " + listed(constant));
+  data.format.feature_scaling = standard_scaling_of_features(data.train);
+  if (data.train.has_targets())
+    data.format.target_scaling = standard_scaling_of_targets(data.train);
+}
+
+/// "mean,std", for all features.
+Scaling normalisation(const std::string& text, index_t features) {
+  const std::vector<std::string> parts = split_names(text);
+  std::optional<double> mean;
+  std::optional<double> scale;
+  if (parts.size() == 2) {
+    mean = parse_number<double>(parts[0]);
+    scale = parse_number<double>(parts[1]);
+  }
+  IDL_CHECK(mean && scale && std::isfinite(*mean) && std::isfinite(*scale) && *scale > 0.0,
+            "--normalise is '" + text +
+                "', expected MEAN,STD: two numbers, the second above 0, for all features");
+  const auto p = static_cast<std::size_t>(features);
+  return {std::vector<double>(p, *mean), std::vector<double>(p, *scale)};
+}
+
+void scale(TrainingData& data, const TrainSettings& settings, const DataFormat& known) {
+  const bool asked = settings.standardise || !settings.normalise.empty();
+  IDL_CHECK(!settings.standardise || settings.normalise.empty(),
+            "--standardise and --normalise are both given");
+  const bool given = !known.feature_scaling.empty() || !known.target_scaling.empty();
+  IDL_CHECK(!asked || !given, settings.init +
+                                  " says how its data are scaled; --standardise and --normalise "
+                                  "cannot change that");
+  if (settings.standardise)
+    standardise(data);
+  else if (asked)
+    data.format.feature_scaling = normalisation(settings.normalise, data.train.features());
+  data.train.set_scaling(data.format.feature_scaling, data.format.target_scaling);
+  if (data.test) data.test->set_scaling(data.format.feature_scaling, data.format.target_scaling);
+}
+
+TrainingData read_folder(const TrainSettings& settings, const DataFormat& known) {
+  IDL_CHECK(settings.table.labels.empty() && settings.table.targets.empty() &&
+                settings.table.label_column.empty() && settings.table.target_columns.empty() &&
+                settings.test_data.empty() && settings.validation == 0.0,
+            settings.data +
+                " is a folder, in which labels and test set lie: --labels, --targets, "
+                "--label-column, --target-columns, --test-data and --validation are "
+                "for tables");
+  DatasetPair pair = read_dataset(settings.data);
+  return {std::move(pair.train), std::move(pair.test), std::move(pair.name), known, {}};
+}
+
+TrainingData read_tables(const TrainSettings& settings, const DataFormat& known) {
+  IDL_CHECK(settings.test_data.empty() || settings.validation == 0.0,
+            "--test-data and --validation are both given");
+  IDL_CHECK(!settings.test_data.empty() ||
+                (settings.test_labels.empty() && settings.test_targets.empty()),
+            "--test-labels and --test-targets need --test-data");
+  Table table = read_table(settings.data, settings.table, known, TableUse::answers_wanted);
+  const DataFormat format = format_of(table, known);
+  const bool targets = table.has_targets();
+  TrainingData data{dataset_of(std::move(table), format),
+                    std::nullopt,
+                    std::filesystem::path(settings.data).filename().string(),
+                    format,
+                    {}};
+  if (settings.validation > 0.0) {
+    auto [train, validation] = split(data.train, settings.validation, settings.seed);
+    data.train = std::move(train);
+    data.test = std::move(validation);
+  }
+  if (!settings.test_data.empty()) {
+    TableFlags flags = settings.table;
+    flags.labels = settings.test_labels;
+    flags.targets = settings.test_targets;
+    if (is_npy(settings.test_data)) flags.label_column = flags.target_columns = "";
+    Table test = read_table(settings.test_data, flags, format, TableUse::answers_wanted);
+    IDL_CHECK(test.has_targets() == targets, settings.test_data + " has " +
+                                                 (targets ? "labels" : "targets") + ", " +
+                                                 settings.data + " does not");
+    data.test = dataset_of(std::move(test), format);
+  }
+  return data;
+}
+
+void check_inputs(const std::string& path, index_t features, index_t inputs) {
+  IDL_CHECK(features == inputs, path + " has samples of " + std::to_string(features) +
+                                    " values, the model has " + std::to_string(inputs) + " inputs");
+}
+
+}  // namespace
+
+TrainingData read_training_data(const TrainSettings& settings, const DataFormat& known) {
+  TrainingData data =
+      is_table(settings.data) ? read_tables(settings, known) : read_folder(settings, known);
+  if (settings.limit > 0 && settings.limit < data.train.size())
+    data.train = data.train.first(settings.limit);
+  check_targets(data);
+  scale(data, settings, known);
+  return data;
+}
+
+Dataset read_evaluation_data(const std::string& data, const TableFlags& flags,
+                             const DataFormat& known, index_t inputs) {
+  const auto read = [&] {
+    if (!is_table(data)) return read_dataset(data).test;
+    Table table = read_table(data, flags, known, TableUse::answers_wanted);
+    check_inputs(data, table.cols, inputs);
+    DataFormat format = known;
+    // A model that names nothing has numbered its classes as it found them in whole labels.
+    if (format.classes.empty() && format.targets.empty()) format = format_of(table, known);
+    return dataset_of(std::move(table), format);
+  };
+  Dataset samples = read();
+  check_inputs(data, samples.features(), inputs);
+  samples.set_scaling(known.feature_scaling, known.target_scaling);
+  return samples;
+}
+
+template <class T>
+std::vector<T> read_inputs(const std::string& path, const TableFlags& flags,
+                           const DataFormat& known, index_t inputs) {
+  Table table = read_table(path, flags, known, TableUse::inputs_only);
+  check_inputs(path, table.cols, inputs);
+  const auto take = [&]<class Read>(std::vector<Read>& values) -> std::vector<T> {
+    const Scaling& scaling = known.feature_scaling;
+    if (!scaling.empty()) {
+      std::vector<double> scaled(values.begin(), values.end());  // rounded once, after it is scaled
+      scaling.apply<double>(scaled);
+      return {scaled.begin(), scaled.end()};
+    }
+    if constexpr (std::is_same_v<T, Read>) return std::move(values);
+    return {values.begin(), values.end()};
+  };
+  return std::visit(take, table.values);
+}
+
+template std::vector<float> read_inputs(const std::string&, const TableFlags&, const DataFormat&,
+                                        index_t);
+template std::vector<double> read_inputs(const std::string&, const TableFlags&, const DataFormat&,
+                                         index_t);
+
+}  // namespace idl::cli

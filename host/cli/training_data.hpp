@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "host/cli/table.hpp"
+#include "host/cli/train_settings.hpp"
+#include "idl/data.hpp"
+#include "idl/data_format.hpp"
+
+namespace idl::cli {
+
+/// What is trained on, scaled as was asked for.
+struct TrainingData {
+  Dataset train;
+  std::optional<Dataset> test;
+  std::string name;
+  DataFormat format;
+  std::vector<std::string> remarks;  ///< what people should know of it
+};
+
+/// Reads a folder or tables, splits off the validation set and finds the scalings.
+/// @param known  of the model with which the training begins: it says how columns, classes and
+///               scalings are; empty: the data say so
+/// @throws IoError, InvalidArgument as read_table; a label that `known` or the training data do not
+///         have, one class, a constant target, features that are all constant, a share that leaves
+///         no samples
+TrainingData read_training_data(const TrainSettings& settings, const DataFormat& known);
+
+/// The test set of a folder, or the samples of a table with their answers, as the model takes them.
+/// @throws as read_training_data; InvalidArgument where they do not fit `inputs`
+Dataset read_evaluation_data(const std::string& data, const TableFlags& flags,
+                             const DataFormat& known, index_t inputs);
+
+/// The samples of a table as columns of `inputs` numbers, as the model takes them.
+/// @throws as read_table; InvalidArgument where the table has another number of columns
+template <class T>
+std::vector<T> read_inputs(const std::string& path, const TableFlags& flags,
+                           const DataFormat& known, index_t inputs);
+
+}  // namespace idl::cli
