@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The program idl: train, evaluate, predict, sparsify, info.
+// The program idl: train, evaluate, predict, sparsify, plot, info.
 #include <csignal>
 #include <exception>
 #include <iostream>
@@ -51,6 +51,7 @@ int run(const std::vector<std::string>& arguments) {
   add_evaluate(app, status);
   add_predict(app, status);
   add_sparsify(app, status);
+  add_plot(app, status);
   add_info(app, status);
   check_arguments(app, arguments);
   try {

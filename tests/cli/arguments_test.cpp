@@ -88,7 +88,8 @@ TEST(Arguments, ANumberIsOfBaseTenAndWithinItsRange) {
 TEST(Arguments, TheHelpOfEveryCommandFitsIntoEightyColumns) {
   for (const std::string& command :
        {std::string("--help"), std::string("train"), std::string("evaluate"),
-        std::string("predict"), std::string("info")}) {
+        std::string("predict"), std::string("sparsify"), std::string("plot"),
+        std::string("info")}) {
     const ProgramResult help = run_program({command, "--help"});
     EXPECT_EQ(help.status, 0);
     EXPECT_TRUE(help.err.empty()) << help.err;

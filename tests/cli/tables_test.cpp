@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: MIT
+// From a table of one's own to predictions by name, as a user of the program goes.
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "idl/io.hpp"
+#include "idl/model_description.hpp"
+#include "tests/cli/program.hpp"
+#include "tests/host/random_values.hpp"
+
+namespace idl::test {
+namespace {
+
+class Tables : public testing::Test {
+ protected:
+  /// Three kinds around centres of their own; the unit of `weight` is a thousand times that of
+  /// `length`, and `zero` is constant.
+  void SetUp() override {
+    RandomValues random(1);
+    std::string text = "length,weight,zero,kind\n";
+    std::string measured = "length,price,weight\n";
+    for (int k = 0; k < 90; ++k) {
+      const std::array names = {"oak", "elm, young", "ash"};
+      const double length = k % 3 + random.uniform(-0.3, 0.3);
+      const double weight = 1000 * ((k % 3 == 1 ? 2 : 0) + random.uniform(-0.3, 0.3));
+      std::ostringstream line;
+      line << length << "," << weight << ",0,\"" << names[static_cast<std::size_t>(k % 3)]
+           << "\"\n";
+      text += line.str();
+      std::ostringstream row;
+      row << length << "," << 50 + 7 * length - 0.004 * weight << "," << weight << "\n";
+      measured += row.str();
+    }
+    folder_.file("trees.csv", text);
+    folder_.file("prices.csv", measured);
+  }
+
+  std::string path(const std::string& name) const { return (folder_ / name).string(); }
+  ProgramResult train(const std::string& table, const std::string& out,
+                      const std::vector<std::string>& more) const {
+    std::vector<std::string> arguments = {"train",    "--data", path(table), "--out", path(out),
+                                          "--device", "cpu",    "--hidden",  "8",     "--batch",
+                                          "16",       "--lr",   "0.03"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return run_program(arguments);
+  }
+  ProgramResult apply(const std::string& command, const std::string& model,
+                      const std::string& table, const std::vector<std::string>& more) const {
+    std::vector<std::string> arguments = {command,     "--model",  path(model), "--data",
+                                          path(table), "--device", "cpu"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return run_program(arguments);
+  }
+
+  TemporaryFolder folder_;
+};
+
+TEST_F(Tables, ClassesAreLearntAndToldByName) {
+  const ProgramResult trained =
+      train("trees.csv", "run",
+            {"--label-column", "kind", "--standardise", "--validation", "0.2", "--epochs", "15"});
+  ASSERT_EQ(trained.status, 0) << trained.err;
+  for (const char* part : {"on trees.csv (72 + 18 samples)", "classes: 'ash', 'elm, young', 'oak'",
+                           "1 of 3 features are the same", "'zero'"})
+    EXPECT_NE(trained.out.find(part), std::string::npos) << part << trained.out;
+  const nlohmann::json info = nlohmann::json::parse(
+      run_program({"info", "--model", path("run/best.safetensors"), "--json"}).out);
+  EXPECT_EQ(info["classes"], (std::vector<std::string>{"ash", "elm, young", "oak"}));
+  EXPECT_EQ(info["features"], (std::vector<std::string>{"length", "weight", "zero"}));
+  EXPECT_TRUE(info["scaled"].get<bool>());
+
+  // The model knows which column is what.
+  const ProgramResult evaluated =
+      apply("evaluate", "run/best.safetensors", "trees.csv", {"--json"});
+  ASSERT_EQ(evaluated.status, 0) << evaluated.err;
+  EXPECT_GT(nlohmann::json::parse(evaluated.out)["accuracy"].get<double>(), 0.95);
+  folder_.file("new.csv", "weight;length;zero\n2000;1;0\n0;2;0\n0;0;0\n");
+  const ProgramResult predicted =
+      apply("predict", "run/best.safetensors", "new.csv", {"--output", path("kinds.csv")});
+  ASSERT_EQ(predicted.status, 0) << predicted.err;
+  EXPECT_EQ(read_text(folder_ / "kinds.csv"), "kind\n\"elm, young\"\nash\noak\n");
+  // A sparse model knows it too.
+  ASSERT_EQ(run_program({"sparsify", "--model", path("run/best.safetensors"), "--output",
+                         path("sparse.safetensors"), "--density", "0.8", "--device", "cpu"})
+                .status,
+            0);
+  EXPECT_EQ(apply("evaluate", "sparse.safetensors", "trees.csv", {}).status, 0);
+
+  folder_.file("other.csv", "length,weight,zero,kind\n1,2,0,oak\n1,2,0,fir\n");
+  expect_refusal(apply("evaluate", "run/best.safetensors", "other.csv", {}),
+                 {"line 3", "'fir'", "'ash'"});
+  folder_.file("narrow.csv", "1,2\n");
+  expect_refusal(
+      apply("predict", "run/best.safetensors", "narrow.csv", {"--output", path("n.csv")}),
+      {"narrow.csv", "2 values", "3 inputs"});
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "n.csv"));
+}
+
+TEST_F(Tables, TargetsAreLearntAndPredictedInTheirOwnUnit) {
+  const ProgramResult trained = train(
+      "prices.csv", "run",
+      {"--target-columns", "price", "--standardise", "--validation", "0.3", "--epochs", "20"});
+  ASSERT_EQ(trained.status, 0) << trained.err;
+  for (const char* part : {"targets: 'price'", "R2 0.", "RMSE"})
+    EXPECT_NE(trained.out.find(part), std::string::npos) << part << trained.out;
+  const ProgramResult evaluated =
+      apply("evaluate", "run/best.safetensors", "prices.csv", {"--json"});
+  ASSERT_EQ(evaluated.status, 0) << evaluated.err;
+  const nlohmann::json figures = nlohmann::json::parse(evaluated.out);
+  EXPECT_GT(figures["r2"].get<double>(), 0.9);
+  EXPECT_FALSE(figures.contains("accuracy"));
+
+  ASSERT_EQ(
+      apply("predict", "run/best.safetensors", "prices.csv", {"--output", path("Y.csv")}).status,
+      0);
+  ASSERT_EQ(
+      apply("predict", "run/best.safetensors", "prices.csv", {"--output", path("Y.npy")}).status,
+      0);
+  std::istringstream predictions(read_text(folder_ / "Y.csv"));
+  std::istringstream table(read_text(folder_ / "prices.csv"));
+  std::string line;
+  std::getline(predictions, line);
+  EXPECT_EQ(line, "price");
+  std::getline(table, line);
+  const std::vector<float> array = io::read_npy(folder_ / "Y.npy").as<float>();
+  double squares = 0;
+  for (const float value : array) {
+    std::getline(predictions, line);
+    EXPECT_EQ(std::stof(line), value);
+    std::getline(table, line);
+    const double price = std::stod(line.substr(line.find(',') + 1));
+    squares += (price - static_cast<double>(value)) * (price - static_cast<double>(value));
+  }
+  ASSERT_EQ(array.size(), 90U);
+  // Single precision has seven digits of prices of about 50.
+  EXPECT_NEAR(figures["rmse"].get<double>(), std::sqrt(squares / 90), 1e-3);
+  EXPECT_TRUE(std::filesystem::exists(folder_ / "run/training_curves.png"));
+}
+
+TEST_F(Tables, PicturesAreMadeAgainByteForByte) {
+  ASSERT_EQ(train("trees.csv", "run", {"--label-column", "kind", "--epochs", "2"}).status, 0);
+  const auto picture = [&](const char* name) { return folder_ / "run" / name; };
+  std::vector<std::string> before;
+  for (const char* name : {"training_curves.png", "spy.png"}) {
+    before.push_back(read_text(picture(name)));
+    std::filesystem::remove(picture(name));
+  }
+  const ProgramResult result = run_program({"plot", "--run", path("run")});
+  ASSERT_EQ(result.status, 0) << result.err;
+  EXPECT_EQ(read_text(picture("training_curves.png")), before[0]);
+  EXPECT_EQ(read_text(picture("spy.png")), before[1]);
+  ASSERT_EQ(
+      run_program({"plot", "--model", path("run/last.safetensors"), "--output", path("again.png")})
+          .status,
+      0);
+  EXPECT_EQ(read_text(folder_ / "again.png"), before[1]);
+  expect_refusal(run_program({"plot"}), {"--run", "--model"});
+  expect_refusal(run_program({"plot", "--run", folder_.path().string()}), {"no run"});
+  expect_refusal(run_program({"plot", "--run", path("run"), "--output", "a.png"}), {"--output"});
+}
+
+TEST_F(Tables, ResumedTrainingsEndWithTheSameBits) {
+  const std::vector<std::string> flags = {"--target-columns", "price", "--standardise",
+                                          "--validation", "0.2"};
+  auto with_epochs = [&](const char* epochs) {
+    std::vector<std::string> all = flags;
+    all.insert(all.end(), {"--epochs", epochs});
+    return all;
+  };
+  ASSERT_EQ(train("prices.csv", "whole", with_epochs("4")).status, 0);
+  ASSERT_EQ(train("prices.csv", "longer", with_epochs("2")).status, 0);
+  const std::vector<std::string> resume = {"train", "--resume",     "--epochs", "4",
+                                           "--out", path("longer"), "--device", "cpu"};
+  const std::string table = read_text(folder_ / "prices.csv");
+  folder_.file("prices.csv", table.substr(0, table.rfind("\n", table.size() - 2)) + "\n9,9,9\n");
+  expect_refusal(run_program(resume), {"other data"});
+  folder_.file("prices.csv", table);
+  const ProgramResult resumed = run_program(resume);
+  ASSERT_EQ(resumed.status, 0) << resumed.err;
+  for (const char* name : {"last.safetensors", "best.safetensors"})
+    EXPECT_EQ(read_text(folder_ / "whole" / name), read_text(folder_ / "longer" / name));
+}
+
+TEST_F(Tables, GoOnFromAModelWithItsNamesAndScalings) {
+  ASSERT_EQ(
+      train("trees.csv", "first", {"--label-column", "kind", "--standardise", "--epochs", "1"})
+          .status,
+      0);
+  folder_.file("few.csv", "kind,zero,weight,length\noak,0,10,0\nash,0,-10,2\n");
+  const ProgramResult second =
+      train("few.csv", "second", {"--init", path("first/last.safetensors"), "--epochs", "1"});
+  ASSERT_EQ(second.status, 0) << second.err;
+  const auto data_of = [&](const char* run) {
+    return examine_model(folder_ / run / "last.safetensors").description.data;
+  };
+  EXPECT_EQ(data_of("first"), data_of("second"));
+  expect_refusal(
+      train("few.csv", "third", {"--init", path("first/last.safetensors"), "--standardise"}),
+      {"first/last.safetensors", "scaled"});
+}
+
+TEST_F(Tables, AreStandardisedAnewWhereTheModelBeforeWasNot) {
+  ASSERT_EQ(train("trees.csv", "first", {"--label-column", "kind", "--epochs", "1"}).status, 0);
+  const auto second = [&](const char* epochs) {
+    return std::vector<std::string>{"--init", path("first/last.safetensors"), "--standardise",
+                                    "--epochs", epochs};
+  };
+  ASSERT_EQ(train("trees.csv", "whole", second("3")).status, 0);
+  ASSERT_EQ(train("trees.csv", "longer", second("1")).status, 0);
+  const ProgramResult resumed = run_program(
+      {"train", "--resume", "--epochs", "3", "--out", path("longer"), "--device", "cpu"});
+  ASSERT_EQ(resumed.status, 0) << resumed.err;
+  EXPECT_EQ(read_text(folder_ / "whole/last.safetensors"),
+            read_text(folder_ / "longer/last.safetensors"));
+}
+
+TEST_F(Tables, ThatCannotBeTrainedOnAreRefused) {
+  const std::vector<std::string> kind = {"--label-column", "kind"};
+  const auto with = [](std::vector<std::string> all, const std::vector<std::string>& more) {
+    all.insert(all.end(), more.begin(), more.end());
+    return all;
+  };
+  const auto refused = [&](const std::vector<std::string>& flags,
+                           const std::vector<std::string>& parts) {
+    expect_refusal(train("trees.csv", "run", flags), parts);
+  };
+  refused({}, {"--label-column", "'length', 'weight', 'zero', 'kind'"});
+  refused({"--target-columns", "zero", "--ignore-columns", "kind"}, {"'zero'", "nothing to learn"});
+  refused(with(kind, {"--ignore-columns", "length,weight", "--standardise"}), {"every feature"});
+  refused(with(kind, {"--validation", "0.001"}), {"--validation 0.001", "0 to validate"});
+  refused(with(kind, {"--validation", "1"}), {"--validation is 1", "(0, 1)"});
+  refused(with(kind, {"--normalise", "1"}), {"--normalise is '1'", "MEAN,STD"});
+  refused(with(kind, {"--normalise", "0,1", "--standardise"}), {"both"});
+  refused(with(kind, {"--loss", "squared_error", "--labels", "y.npy"}), {".npy files"});
+  refused({"--target-columns", "zero,length", "--ignore-columns", "kind", "--loss",
+           "softmax_cross_entropy"},
+          {"zero"});
+  folder_.file("prices_too.csv", "length,price\n1,2\n2,3\n");
+  refused(with(kind, {"--test-data", path("prices_too.csv")}), {"names 'kind'"});
+  write_tiny_mnist(folder_);
+  expect_refusal(run_program({"train", "--data", folder_.path().string(), "--label-column", "1",
+                              "--out", path("run")}),
+                 {"is a folder"});
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "run"));
+}
+
+TEST_F(Tables, OfNumPyAreTrainedOnWithValuesNormalised) {
+  RandomValues random(2);
+  std::vector<double> X;
+  std::vector<std::int64_t> y;
+  for (int k = 0; k < 40; ++k) {
+    X.insert(X.end(), {k % 2 == 0 ? 30.0 : -10.0, random.uniform(-1.0, 1.0)});
+    y.push_back(k % 2 == 0 ? 5 : -5);
+  }
+  io::write_npy(folder_ / "X.npy", io::Array::from<double>({40, 2}, X));
+  io::write_npy(folder_ / "y.npy", io::Array::from<std::int64_t>({40}, y));
+  const ProgramResult trained =
+      train("X.npy", "run",
+            {"--labels", path("y.npy"), "--test-data", path("X.npy"), "--test-labels",
+             path("y.npy"), "--normalise", "10,20", "--epochs", "10", "--precision", "f64"});
+  ASSERT_EQ(trained.status, 0) << trained.err;
+  EXPECT_NE(trained.out.find("classes: '-5', '5'"), std::string::npos) << trained.out;
+  const ProgramResult predicted =
+      apply("predict", "run/best.safetensors", "X.npy", {"--output", path("classes.csv")});
+  ASSERT_EQ(predicted.status, 0) << predicted.err;
+  EXPECT_EQ(read_text(folder_ / "classes.csv").substr(0, 13), "class\n5\n-5\n5");
+  const ProgramResult evaluated =
+      apply("evaluate", "run/best.safetensors", "X.npy", {"--labels", path("y.npy")});
+  EXPECT_NE(evaluated.out.find("test accuracy 100.00 %"), std::string::npos) << evaluated.out;
+}
+
+}  // namespace
+}  // namespace idl::test
