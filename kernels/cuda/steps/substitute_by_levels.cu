@@ -14,7 +14,7 @@
 namespace idl::cuda {
 namespace {
 
-constexpr int k_threads = 256;
+constexpr int k_most_threads = 256;
 constexpr int k_columns = 4;
 constexpr int k_few_lanes = 4;
 constexpr index_t k_short_row = 8;
@@ -42,8 +42,8 @@ __global__ void substitute_by_levels_kernel(ConstCsrView<T> A, RowLevels levels,
                                             int block_columns, SubstitutedColumns<T> u, Rows f) {
   using Norm = typename Rows::Norm;
   using Join = typename Rows::Join;
-  __shared__ SharedArray<Norm, k_threads / k_few_lanes * k_columns> norms;
-  const int groups = k_threads / lanes;
+  __shared__ SharedArray<Norm, k_most_threads / k_few_lanes * k_columns> norms;
+  const int groups = static_cast<int>(blockDim.x) / lanes;
   const int group = static_cast<int>(threadIdx.x) / lanes;
   const int lane = static_cast<int>(threadIdx.x) % lanes;
   const index_t first = static_cast<index_t>(blockIdx.x) * block_columns;
@@ -95,8 +95,13 @@ void substitute_by_levels(const SubstituteByLevels<T>& s, CUstream_st* stream) {
     const int block_columns = m <= k_enough_blocks ? 1 : k_columns;
     const auto blocks = static_cast<unsigned>((m + block_columns - 1) / block_columns);
     const int lanes = s.A.nnz <= s.A.rows * k_short_row ? k_few_lanes : k_warp;
-    launch(substitute_by_levels_kernel<T, Rows>, {.grid = dim3(blocks), .block = dim3(k_threads)},
-           stream, s.A, s.levels, lanes, block_columns, columns, f);
+    // No more than there are rows for, in whole warps.
+    const index_t useful = (s.A.rows * lanes + k_warp - 1) / k_warp * k_warp;
+    const int threads = static_cast<int>(
+        useful < k_warp ? k_warp : (useful < k_most_threads ? useful : k_most_threads));
+    launch(substitute_by_levels_kernel<T, Rows>,
+           {.grid = dim3(blocks), .block = dim3(static_cast<unsigned>(threads))}, stream, s.A,
+           s.levels, lanes, block_columns, columns, f);
   });
 }
 
