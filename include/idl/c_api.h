@@ -14,7 +14,7 @@
  * Matrices are column-major with one column per sample: a p×m matrix U is byte for byte the
  * batch-first, row-major array of shape (m, p), as NumPy and PyTorch hold it. Their elements are of
  * the model's precision, and all arrays of a call lie where its `memory` says; on the CPU both
- * places are the same. Functions whose names end in _with take structs that may grow (c_types.h).
+ * places are the same. Structs that begin with struct_size may grow (c_types.h).
  */
 
 #include "idl/c_types.h"
