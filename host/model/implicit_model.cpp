@@ -107,9 +107,9 @@ template <class T>
 ImplicitModel<T> ImplicitModel<T>::borrow(MatrixView<T> M, ModelShape shape, ModelOptions options) {
   validate(shape);
   validate(options);
-  IDL_CHECK(!options.rank, "borrow: the rank is " + std::to_string(*options.rank) +
-                               ", but M holds a dense A");
-  auto structure = make_structure<T>(shape, options);
+  IDL_CHECK(!options.rank,
+            "borrow: the rank is " + std::to_string(*options.rank) + ", but M holds a dense A");
+  auto structure = make_dense_structure<T>(shape, options);
   const ParameterLayout& layout = structure->layout();
   IDL_CHECK(M.rows == layout.rows && M.cols == layout.cols && M.ld >= M.rows,
             "borrow: M is " + std::to_string(M.rows) + "x" + std::to_string(M.cols) + " with ld " +

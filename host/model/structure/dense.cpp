@@ -31,6 +31,15 @@ ParameterLayout layout_of(const ModelShape& shape, const ModelOptions& options) 
 }
 
 template <class T>
+std::shared_ptr<const Structure<T>> make_dense_structure(const ModelShape& shape,
+                                                         const ModelOptions& options) {
+  ParameterLayout layout = layout_of(shape, options);
+  if (options.well_posedness.kind == WellPosednessKind::strictly_upper_triangular)
+    return std::make_shared<StrictlyUpperStructure<T>>(std::move(layout));
+  return std::make_shared<DenseStructure<T>>(std::move(layout));
+}
+
+template <class T>
 std::shared_ptr<const Structure<T>> make_structure(Context& context, const ModelShape& shape,
                                                    const ModelOptions& options) {
   if (options.rank) {
@@ -39,10 +48,7 @@ std::shared_ptr<const Structure<T>> make_structure(Context& context, const Model
       tensors.push_back({.rows = size.rows, .cols = size.cols, .rank = size.rank});
     return std::make_shared<LowRankStructure<T>>(context, std::move(tensors));
   }
-  ParameterLayout layout = layout_of(shape, options);
-  if (options.well_posedness.kind == WellPosednessKind::strictly_upper_triangular)
-    return std::make_shared<StrictlyUpperStructure<T>>(std::move(layout));
-  return std::make_shared<DenseStructure<T>>(std::move(layout));
+  return make_dense_structure<T>(shape, options);
 }
 
 template <class T>
@@ -118,6 +124,10 @@ std::optional<ParameterTensor> DenseStructure<T>::unused() const {
   return ParameterTensor{"D", states(), states(), outputs(), input_rows()};
 }
 
+template std::shared_ptr<const Structure<float>> make_dense_structure(const ModelShape&,
+                                                                      const ModelOptions&);
+template std::shared_ptr<const Structure<double>> make_dense_structure(const ModelShape&,
+                                                                       const ModelOptions&);
 template std::shared_ptr<const Structure<float>> make_structure(Context&, const ModelShape&,
                                                                 const ModelOptions&);
 template std::shared_ptr<const Structure<double>> make_structure(Context&, const ModelShape&,

@@ -92,6 +92,10 @@ class Structure {
 /// rank M is one column.
 ParameterLayout layout_of(const ModelShape& shape, const ModelOptions& options);
 
+/// The structure of a model all of whose entries are stored, A as its constraint says.
+template <class T>
+std::shared_ptr<const Structure<T>> make_dense_structure(const ModelShape& shape,
+                                                         const ModelOptions& options);
 /// The structure of a model none of whose matrices is in compressed rows, A as its rank and its
 /// constraint say.
 template <class T>

@@ -29,6 +29,7 @@ template <class T>
 void execute(const SampleSpmm<T>& spmm, Scratch& scratch);
 template <class T>
 void execute(const SampleUpdate<T>& update, Scratch& scratch);
+template <class T>
 void execute(const SubstituteByLevels<T>& substitute, Scratch& scratch);
 template <class T>
 void execute(const ResetStatus<T>& reset, Scratch& scratch);
