@@ -60,6 +60,6 @@ int main() {
   const Values A = idl::download(context, model.A());
   std::printf("zeros in A: %ld of %zu\n", std::count(A.begin(), A.end(), 0.0F), A.size());
   const Values dU = idl::download(context, pass.dU());
-  for (std::size_t k = 0; k < U.size(); ++k) U[k] += std::copysign(0.1F, dU[k]);
+  for (std::size_t k = 0; k < U.size(); ++k) U[k] += std::copysign(0.2F, dU[k]);
   std::printf("accuracy under attack: %.3f\n", accuracy_and_gradients(U).first);
 }

@@ -29,8 +29,11 @@ class Parser {
   /// One line with its end. @returns the rows that end on it
   std::vector<CsvRow> parse(std::string_view line) {
     ++line_;
-    if (row_.fields.empty() && !inside_) row_.line = line_;
-    inside_ = true;
+    // Of blank lines between rows the parser says nothing.
+    if (!inside_ && line.find_first_not_of(" \r\n") != std::string_view::npos) {
+      row_.line = line_;
+      inside_ = true;
+    }
     if (csv_parse(&parser_, line.data(), line.size(), &Parser::take_field, &Parser::take_row,
                   this) != line.size())
       fail();

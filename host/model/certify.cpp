@@ -17,9 +17,9 @@
 namespace idl {
 namespace {
 
-constexpr double k_infinity = std::numeric_limits<double>::infinity();
+constexpr double k_unbounded = std::numeric_limits<double>::infinity();
 
-double up(double value) { return std::nextafter(value, k_infinity); }
+double up(double value) { return std::nextafter(value, k_unbounded); }
 
 /// One application of the map: the plain iteration, ended after its first step.
 SolverOptions one_application(SolverOptions options) {
@@ -62,7 +62,7 @@ bool accepts(const Tolerance& tolerance, double step, double size, double contra
 ///   ‖X − X*‖   <= change + ‖F(X) − X*‖
 void step_back(SolveReport& report, std::size_t j, double change) {
   if (std::isnan(change)) {
-    report.residual[j] = report.error_bound[j] = k_infinity;
+    report.residual[j] = report.error_bound[j] = k_unbounded;
   } else {
     const double error = change > 0.0 ? up(change + report.error_bound[j]) : report.error_bound[j];
     // By substitution it is X* that was computed, and ‖F(X) − X‖ <= (1 + κ)‖X − X*‖.
@@ -118,7 +118,7 @@ SolveReport certify(Context& context, const ImplicitModel<T>& model,
 template <class T>
 SolveHistory solve_history(Context& context, const ImplicitModel<T>& model,
                            std::type_identity_t<ConstMatrixView<T>> U, const SolverOptions& options,
-                           std::optional<std::type_identity_t<ConstMatrixView<T>>> X0) {
+                           std::type_identity_t<std::optional<ConstMatrixView<T>>> X0) {
   validate(options);
   IDL_CHECK(U.rows == model.shape().inputs, "solve_history: U has " + std::to_string(U.rows) +
                                                 " rows, the model has " +

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "host/solver/fixed_point_solver.hpp"
 
-#include <algorithm>
 #include <functional>
 #include <limits>
 #include <string>
@@ -143,18 +142,13 @@ void FixedPointSolver<T>::launch_by_iterations(
   inputs_->launch();
   const SolveSteps steps = steps_of(description());
   const auto iteration = backend.compile(steps.iteration);
-  const auto running = [](const IterationRecord& record) {
-    return std::find(record.status.begin(), record.status.end(), SolveStatus::running) !=
-           record.status.end();
-  };
+  const auto any_runs = [&] { return download(*context_, memory_.iteration.active()).front() > 0; };
   backend.run_in_order(steps.start);
-  const IterationRecord* record = &memory_.iteration.latest_record();
-  look(*record);
+  look(memory_.iteration.latest_record());
   // Of no iterations the columns never hear that they have made them.
-  for (std::int32_t k = 0; k < tolerance_.max_iterations && running(*record); ++k) {
+  for (std::int32_t k = 0; k < tolerance_.max_iterations && any_runs(); ++k) {
     iteration->launch();
-    record = &memory_.iteration.latest_record();
-    look(*record);
+    look(memory_.iteration.latest_record());
   }
 }
 

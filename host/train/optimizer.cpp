@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "idl/optimizer.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <limits>
 #include <numbers>
-#include <sstream>
 #include <string>
 #include <vector>
 
@@ -35,8 +35,11 @@ struct Buffers {
 std::vector<ParameterTensor> frozen_tensors(const OptimizerOptions& options,
                                             const ParameterLayout& layout) {
   std::vector<ParameterTensor> tensors;
-  std::istringstream names(options.frozen);
-  for (std::string name; std::getline(names, name, ',');) {
+  if (options.frozen.empty()) return tensors;
+  for (std::size_t begin = 0; begin <= options.frozen.size();) {
+    const std::size_t end = std::min(options.frozen.find(',', begin), options.frozen.size());
+    const std::string name = options.frozen.substr(begin, end - begin);
+    begin = end + 1;
     const std::size_t before = tensors.size();
     for (const ParameterTensor& tensor : layout.tensors)
       if (tensor.name == name || tensor.name == name + ".values") tensors.push_back(tensor);

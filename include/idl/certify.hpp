@@ -44,6 +44,6 @@ template <class T>
 IDL_EXPORT SolveHistory
 solve_history(Context& context, const ImplicitModel<T>& model,
               std::type_identity_t<ConstMatrixView<T>> U, const SolverOptions& options = {},
-              std::optional<std::type_identity_t<ConstMatrixView<T>>> X0 = std::nullopt);
+              std::type_identity_t<std::optional<ConstMatrixView<T>>> X0 = {});
 
 }  // namespace idl

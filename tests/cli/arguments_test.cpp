@@ -18,11 +18,11 @@ TEST(Arguments, AnUnknownCommandIsNamedWithThoseThereAre) {
     std::vector<std::string> arguments = {"frobnicate"};
     arguments.insert(arguments.end(), more.begin(), more.end());
     expect_refusal(run_program(arguments),
-                   {"unknown command 'frobnicate' (train, evaluate, predict, sparsify, info)"});
+                   {"unknown command 'frobnicate' (train, evaluate, predict, sparsify, plot, info)"});
   }
   expect_refusal(run_program({"--help", "frobnicate"}), {"'frobnicate'"});
   expect_refusal(run_program({}),
-                 {"no command was given (train, evaluate, predict, sparsify, info)"});
+                 {"no command was given (train, evaluate, predict, sparsify, plot, info)"});
 }
 
 TEST(Arguments, AnUnknownFlagIsNamedOfWhateverCommand) {

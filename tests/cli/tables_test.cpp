@@ -264,7 +264,7 @@ TEST_F(Tables, OfNumPyAreTrainedOnWithValuesNormalised) {
   const ProgramResult predicted =
       apply("predict", "run/best.safetensors", "X.npy", {"--output", path("classes.csv")});
   ASSERT_EQ(predicted.status, 0) << predicted.err;
-  EXPECT_EQ(read_text(folder_ / "classes.csv").substr(0, 13), "class\n5\n-5\n5");
+  EXPECT_EQ(read_text(folder_ / "classes.csv").substr(0, 12), "class\n5\n-5\n5");
   const ProgramResult evaluated =
       apply("evaluate", "run/best.safetensors", "X.npy", {"--labels", path("y.npy")});
   EXPECT_NE(evaluated.out.find("test accuracy 100.00 %"), std::string::npos) << evaluated.out;

@@ -23,10 +23,10 @@ class CertifyTest : public DeviceTest<C> {
 
   ImplicitModel<Element> model(WellPosedness constraint = WellPosedness::inf_norm_ball(0.9)) {
     ImplicitModel<Element> made(this->context(), k_shape,
-                          {.activation = {.kind = ActivationKind::sigmoid},
-                           .well_posedness = constraint,
-                           .bias = true},
-                          3);
+                                {.activation = {.kind = ActivationKind::sigmoid},
+                                 .well_posedness = constraint,
+                                 .bias = true},
+                                3);
     this->put(made.M(), random_.uniforms(made.M().rows * made.M().cols, -1.5, 1.5));
     made.project(this->context());
     return made;
@@ -88,7 +88,7 @@ TYPED_TEST(CertifyTest, BoundsThemWhereStatesAreSubstitutedToo) {
         this->column(states, j), answer_of(this->context(), model, this->column(inputs, j)).x);
     const auto k = static_cast<std::size_t>(j);
     EXPECT_GE(report.error_bound[k], error);
-    EXPECT_LE(report.error_bound[k], 1.001 * error);
+    EXPECT_LE(report.error_bound[k], 1.01 * error);
     EXPECT_GE(report.residual[k], error / (1.0 + report.contraction));
   }
 }
@@ -104,7 +104,8 @@ TYPED_TEST(CertifyTest, AcceptsTheLibrarysOwnAnswers) {
     const Prediction<T> answer = model.predict(this->context(), U.view(), options);
     const SolveReport report = certify(this->context(), model, U.view(), answer.X.view(), options);
     EXPECT_TRUE(report.all_converged());
-    for (const double bound : report.error_bound) EXPECT_LT(bound, 1e-4 / (1.0 - 0.9));
+    for (std::size_t j = 0; j < report.error_bound.size(); ++j)
+      EXPECT_LT(report.error_bound[j], 1e-4 / (1.0 - 0.9) + 3.0 * answer.report.error_bound[j]);
   }
 }
 
@@ -148,7 +149,7 @@ TYPED_TEST(CertifyTest, HistoryHasTheStepOfEachIterationOfThatSolve) {
     for (const Acceleration acceleration : {Acceleration::none, Acceleration::anderson})
       for (const bool given : {false, true}) {
         SolverOptions options{.sweep = sweep, .acceleration = acceleration};
-        options.forward.absolute = 1e-4;
+        options.forward.absolute = 1e-6;
         const auto start = given ? std::optional<ConstMatrixView<T>>(X0.view()) : std::nullopt;
         const SolveHistory history =
             solve_history(this->context(), model, U.view(), options, start);
@@ -163,8 +164,10 @@ TYPED_TEST(CertifyTest, HistoryHasTheStepOfEachIterationOfThatSolve) {
         ended.forward.max_iterations = 3;
         const SolveReport third = model.predict(this->context(), U.view(), ended, start).report;
         this->take_warnings();
-        for (std::size_t j = 0; j < 5; ++j)
+        for (std::size_t j = 0; j < 5; ++j) {
+          ASSERT_GE(history.steps[j].size(), 3U);
           EXPECT_NEAR(history.steps[j][2], third.step[j], 1e-5 * history.steps[j][0]);
+        }
       }
   SolverOptions none;
   none.forward.max_iterations = 0;

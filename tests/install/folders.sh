@@ -37,7 +37,7 @@ step "names that shells, globs, regular expressions and linkers read otherwise"
 name='a b+d=e&f{i}~j@k%l!möü§n^o'
 odd="$name,[g]'(h)"
 mkdir -p "$root/$odd/source"
-for part in CMakeLists.txt CHANGELOG.md LICENSE cmake include host kernels; do
+for part in CMakeLists.txt CHANGELOG.md README.md LICENSE cmake docs examples include host kernels; do
   cp -r "$source/$part" "$root/$odd/source"
 done
 install "$root/$odd/source" "$root/$odd/build" "$root/$name"

@@ -28,10 +28,12 @@ if grep -E '\(NEEDED\).*(\[/|libidl_cuda)' <<<"$dynamic" >&2; then
   fault "it needs the libraries above"
 fi
 
-# Classes, and functions of the namespace itself, whose declarations are not indented.
+# Classes, and functions of the namespace itself, whose declarations are not indented; where these
+# are long, the name is on the line after the type.
 declared=$(cat "$include"/idl/*.hpp | grep -E '^[A-Za-z[]' | sed -nE \
   -e 's/^(class|struct) (\[\[nodiscard\]\] )?(IDL_EXPORT )?([A-Za-z_0-9]+).*/\4/p' \
-  -e 's/^(\[\[noreturn\]\] )?IDL_EXPORT [^(]*\b([A-Za-z_0-9]+)\(.*/\2/p' | sort -u)
+  -e 's/^(\[\[noreturn\]\] )?IDL_EXPORT [^(]*\b([A-Za-z_0-9]+)\(.*/\2/p' \
+  -e 's/^([a-z_0-9]+)\(Context&.*/\1/p' | sort -u)
 in_c=$(grep -oE '\bidl_[a-z_]+\(' "$include/idl/c_api.h" | tr -d '(' | sort -u)
 exported=$(nm -D --defined-only --with-symbol-versions "$library" | awk '$2 != "A" {print $2, $3}')
 [[ -n $exported ]] || fault "nothing is exported"

@@ -7,12 +7,12 @@
 namespace idl {
 namespace {
 
-constexpr std::array<const char*, 4> k_names = {"A", "B", "C", "D"};
+constexpr std::array<const char*, 4> k_matrices = {"A", "B", "C", "D"};
 
 std::vector<TensorSize> sizes_of(const std::vector<TensorStorage>& tensors) {
   std::vector<TensorSize> sizes;
   for (const TensorStorage& storage : tensors) {
-    sizes.push_back({.name = k_names[sizes.size()],
+    sizes.push_back({.name = k_matrices[sizes.size()],
                      .rows = storage.rows,
                      .cols = storage.cols,
                      .rank = storage.rank});
@@ -160,7 +160,7 @@ Projection<T> CsrStructure<T>::projection(const WellPosedness& constraint, Matri
 template <class T>
 const SparsePattern* CsrStructure<T>::pattern(std::string_view tensor) const {
   for (std::size_t k = 0; k < tensors_.size(); ++k)
-    if (tensor == k_names[k] && tensors_[k].pattern) return &*tensors_[k].pattern;
+    if (tensor == k_matrices[k] && tensors_[k].pattern) return &*tensors_[k].pattern;
   return nullptr;
 }
 

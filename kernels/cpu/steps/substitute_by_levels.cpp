@@ -19,10 +19,10 @@ namespace {
 /// Cache lines in a row of a panel, at most: two share the reading of A.
 constexpr index_t k_lines = 2;
 template <class T>
-constexpr index_t k_lanes = k_lines* k_line_lanes<T>;
+constexpr index_t k_level_lanes = k_lines* k_line_lanes<T>;
 
 /// Rows of a level that are neighbours are multiplied together, as many at most.
-constexpr index_t k_together = 32;
+constexpr index_t k_level_columns = 32;
 
 /// S, then X; and what else f is made of, the last of it twice where it is one.
 template <class T>
@@ -34,12 +34,13 @@ struct Panels {
 };
 
 /// Up to so many columns are not worth the packing.
-constexpr index_t k_few = 3;
+constexpr index_t k_few_samples = 3;
 
 /// Neighbours in a list of rows, from place `at` on.
 index_t neighbours(const std::int32_t* rows, std::int64_t at, std::int64_t end) {
   index_t count = 1;
-  while (count < k_together && at + count < end && rows[at + count] == rows[at] + count) ++count;
+  while (count < k_level_columns && at + count < end && rows[at + count] == rows[at] + count)
+    ++count;
   return count;
 }
 
@@ -68,7 +69,7 @@ void solve_column(const SubstituteByLevels<T>& s, Update u, const Rows& f, index
   const T* S = column(product_of(u));
   const T* forcing = column(*constants.front());
   const T* slopes = column(*constants.back());
-  T sums[k_together];
+  T sums[k_level_columns];
   T norm = T(0);
   for_neighbours(s.levels, [&](index_t first, index_t count) {
     multiply_rows<T>({s.A, first, count}, x, sums);
@@ -102,7 +103,7 @@ __attribute__((always_inline)) inline void apply_to_line(const Rows& f, T* x, co
 template <class T, class Rows>
 void solve_rows(const SubstituteByLevels<T>& s, const Rows& rows, const Panels<T>& panels,
                 T* norms) {
-  alignas(64) T sums[k_together * k_lanes<T>];
+  alignas(64) T sums[k_level_columns * k_level_lanes<T>];
   const index_t lanes = panels.lanes;
   const auto apply = [&](index_t first, index_t count) {
     with_widest_vectors([&](auto) __attribute__((always_inline)) {
@@ -126,8 +127,8 @@ void solve_rows(const SubstituteByLevels<T>& s, const Rows& rows, const Panels<T
 template <class T, class Rows, class Update>
 void store_columns(const Update& u, const MatrixView<T>& X, index_t first, index_t count,
                    SamplePanel<const T> panel, const T* norms) {
-  std::array<index_t, k_lanes<T>> lanes;
-  std::array<T*, k_lanes<T>> columns;
+  std::array<index_t, k_level_lanes<T>> lanes;
+  std::array<T*, k_level_lanes<T>> columns;
   std::size_t running = 0;
   for (index_t l = 0; l < count; ++l) {
     const index_t j = first + l;
@@ -143,11 +144,11 @@ template <class T, class Update, class Rows>
 void substitute(const SubstituteByLevels<T>& s, Update u, const Rows& rows, index_t work,
                 Scratch& scratch) {
   const MatrixView<T> X = state_of(u);
-  if (X.cols <= k_few)
+  if (X.cols <= k_few_samples)
     return parallel_for(X.cols, s.A.nnz + X.rows * work,
                         [&](index_t j) { solve_column(s, u, rows, j); });
   const auto constants = constants_of(u);
-  const index_t lanes = X.cols <= k_line_lanes<T> ? k_line_lanes<T> : k_lanes<T>;
+  const index_t lanes = X.cols <= k_line_lanes<T> ? k_line_lanes<T> : k_level_lanes<T>;
   const index_t panel = X.rows * lanes;
   const index_t panels = 1 + static_cast<index_t>(constants.size());
   const index_t groups = (X.cols + lanes - 1) / lanes;
@@ -164,7 +165,7 @@ void substitute(const SubstituteByLevels<T>& s, Update u, const Rows& rows, inde
     load(product_of(u), at.state);
     for (std::size_t k = 0; k < constants.size(); ++k)
       load(*constants[k], own + (static_cast<index_t>(k) + 1) * panel);
-    alignas(64) T norms[k_lanes<T>] = {};
+    alignas(64) T norms[k_level_lanes<T>] = {};
     solve_rows(s, rows, at, norms);
     store_columns<T, Rows>(u, X, first, count, {at.state, lanes}, norms);
   });

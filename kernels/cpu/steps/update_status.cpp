@@ -26,10 +26,11 @@ void execute(const ResetStatus<T>& reset, Scratch&) {
 
 namespace {
 
-constexpr index_t k_together = 16;
+constexpr index_t k_decided_together = 16;
 
-// Columns [j, j + k_together), if of each that runs next_column_state says what it says of most in
-// most iterations: the step became smaller, and that is all. A comparison with NaN is false.
+// Columns [j, j + k_decided_together), if of each that runs next_column_state says what it says of
+// most in most iterations: the step became smaller, and that is all. A comparison with NaN is
+// false.
 template <class T>
 __attribute__((always_inline)) inline bool all_go_on(const UpdateStatus<T>& u,
                                                      const StoppingRule<T>& rule, index_t j) {
@@ -40,7 +41,7 @@ __attribute__((always_inline)) inline bool all_go_on(const UpdateStatus<T>& u,
   const T* steps = u.step_norms.data + j;
   const T* norms = u.state_norms.data + j;
   std::int32_t others = 0;
-  for (index_t k = 0; k < k_together; ++k) {
+  for (index_t k = 0; k < k_decided_together; ++k) {
     const int is_smaller = steps[k] < best_steps[k] ? 1 : 0;
     const int is_finite = norms[k] < std::numeric_limits<T>::infinity() ? 1 : 0;
     const int is_large = rule.factor * steps[k] > rule.absolute + rule.relative * norms[k] ? 1 : 0;
@@ -50,7 +51,7 @@ __attribute__((always_inline)) inline bool all_go_on(const UpdateStatus<T>& u,
     others |= runs & (1 - (is_smaller & is_finite & is_large & (1 - is_zero) & (1 - is_last)));
   }
   if (others != 0) return false;
-  for (index_t k = 0; k < k_together; ++k) {
+  for (index_t k = 0; k < k_decided_together; ++k) {
     const bool runs = status[k] == k_running;
     iterations[k] += runs ? 1 : 0;
     stalled[k] = runs ? 0 : stalled[k];
@@ -89,10 +90,10 @@ void execute(const UpdateStatus<T>& u, Scratch&) {
                              .max_iterations = u.max_iterations};
   const index_t count = u.columns.status.size;
   std::int32_t stopped = 0;
-  for (index_t first = 0; first < count; first += k_together) {
-    const index_t end = std::min(count, first + k_together);
+  for (index_t first = 0; first < count; first += k_decided_together) {
+    const index_t end = std::min(count, first + k_decided_together);
     bool go_on = false;
-    if (end - first == k_together)
+    if (end - first == k_decided_together)
       with_widest_vectors([&](auto) __attribute__((always_inline)) {
         go_on = all_go_on(u, rule, first);
       });
