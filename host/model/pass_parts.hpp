@@ -23,9 +23,9 @@ struct detail::Inside<BatchPass<T>> {
   /// forward() without its warning, for callers that warn once for many passes.
   static void forward_unannounced(BatchPass<T>& pass, SolveReport& report);
   /// The forward solve, whose iterations `look` sees one after the other, and its certificate.
-  static void solve_by_iterations(
-      BatchPass<T>& pass, const std::function<void(const solver::IterationRecord&)>& look,
-      SolveReport& report);
+  static void solve_by_iterations(BatchPass<T>& pass,
+                                  const std::function<void(const solver::IterationRecord&)>& look,
+                                  SolveReport& report);
   /// What forward_async() and backward_async() launch, in this order, until start_from() is called.
   static Programs forward(const BatchPass<T>& pass);
   static Programs backward(const BatchPass<T>& pass);

@@ -17,8 +17,9 @@ TEST(Arguments, AnUnknownCommandIsNamedWithThoseThereAre) {
        std::vector<std::vector<std::string>>{{}, {"--help"}, {"train"}, {"--version"}}) {
     std::vector<std::string> arguments = {"frobnicate"};
     arguments.insert(arguments.end(), more.begin(), more.end());
-    expect_refusal(run_program(arguments),
-                   {"unknown command 'frobnicate' (train, evaluate, predict, sparsify, plot, info)"});
+    expect_refusal(
+        run_program(arguments),
+        {"unknown command 'frobnicate' (train, evaluate, predict, sparsify, plot, info)"});
   }
   expect_refusal(run_program({"--help", "frobnicate"}), {"'frobnicate'"});
   expect_refusal(run_program({}),

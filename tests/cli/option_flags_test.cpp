@@ -120,15 +120,16 @@ TEST(OptionFlags, StandInAConfigurationInTheOrderThatTheyHaveAlwaysHad) {
   const ordered_json settings = cli::to_json(cli::TrainSettings{});
   std::string names;
   for (const auto& [name, value] : settings.items()) names += name + " ";
-  EXPECT_EQ(names,
-            "data hidden rank epochs batch lr kappa activation alpha well-posedness bias no-D "
-            "allow-unproven device threads precision init prefix override-metadata project "
-            "no-shuffle seed loss optimizer weight-decay momentum prox freeze schedule schedule-period "
-            "schedule-gamma tolerance relative-tolerance max-iterations certified sweep "
-            "acceleration arithmetic batch-invariant sparsify gradual sparsify-interval "
-            "sparsify-target checkpoint-interval limit label-column target-columns ignore-columns "
-            "header labels targets test-data test-labels test-targets validation standardise "
-            "normalise ");
+  EXPECT_EQ(
+      names,
+      "data hidden rank epochs batch lr kappa activation alpha well-posedness bias no-D "
+      "allow-unproven device threads precision init prefix override-metadata project "
+      "no-shuffle seed loss optimizer weight-decay momentum prox freeze schedule schedule-period "
+      "schedule-gamma tolerance relative-tolerance max-iterations certified sweep "
+      "acceleration arithmetic batch-invariant sparsify gradual sparsify-interval "
+      "sparsify-target checkpoint-interval limit label-column target-columns ignore-columns "
+      "header labels targets test-data test-labels test-targets validation standardise "
+      "normalise ");
 }
 
 }  // namespace

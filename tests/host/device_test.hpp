@@ -64,9 +64,10 @@ class DeviceTest : public testing::Test {
   ContextOptions options() {
     return {.device = device(),
             .stream = nullptr,
-            .log = [this](Severity severity, std::string_view text) {
-              if (severity != Severity::info) warnings_.emplace_back(text);
-            },
+            .log =
+                [this](Severity severity, std::string_view text) {
+                  if (severity != Severity::info) warnings_.emplace_back(text);
+                },
             .every_solve_warning = true};
   }
   /// The warnings so far, which are then forgotten.
