@@ -32,7 +32,8 @@ void make_context(const idl_context_settings* given, idl_context** context) {
           .device = parse_device(settings.device == nullptr ? "auto" : settings.device),
           .stream = static_cast<CUstream_st*>(settings.stream),
           .log = sink_of(settings),
-          .threads = settings.threads}),
+          .threads = settings.threads,
+          .every_solve_warning = settings.every_solve_warning != 0}),
       settings.batch_invariant != 0};
 }
 

@@ -54,9 +54,9 @@ std::string thousands(double value) {
   return format("%.1fM", value / 1e6);
 }
 
-/// "R2 0.931 RMSE 12.3".
-std::string score_text(const RegressionScore& score) {
-  return format("R2 %.4f RMSE %.4g", score.r2, score.rmse);
+/// "R2 0.9310 RMSE 12.3", or the first half.
+std::string score_text(const RegressionScore& score, bool with_rmse) {
+  return format("R2 %.4f", score.r2) + (with_rmse ? format(" RMSE %.4g", score.rmse) : "");
 }
 
 }  // namespace
@@ -129,14 +129,16 @@ void ProgressBar::clear() {
 void ProgressBar::epoch(const EpochMetrics& metrics) {
   clear();
   if (quiet_) return;
-  std::string line = format("epoch %ld/%ld  loss %.4f", static_cast<long>(metrics.epoch),
-                            static_cast<long>(epochs_), metrics.train_loss);
-  line += metrics.regression ? "  " + score_text(*metrics.regression)
-                             : format("  acc %.2f%%", 100.0 * metrics.train_accuracy);
+  std::string line =
+      format("epoch %ld/%ld", static_cast<long>(metrics.epoch), static_cast<long>(epochs_));
+  // Of a regression the loss is what R² and RMSE are made of: a line has 80 columns.
+  line += metrics.regression ? "  " + score_text(*metrics.regression, !metrics.test)
+                             : format("  loss %.4f  acc %.2f%%", metrics.train_loss,
+                                      100.0 * metrics.train_accuracy);
   if (metrics.test)
-    line += format("  test %.4f ", metrics.test->loss) +
-            (metrics.test->regression ? score_text(*metrics.test->regression)
-                                      : format("%.2f%%", 100.0 * metrics.test->accuracy)) +
+    line += (metrics.test->regression ? "  test " + score_text(*metrics.test->regression, true)
+                                      : format("  test %.4f %.2f%%", metrics.test->loss,
+                                               100.0 * metrics.test->accuracy)) +
             (metrics.best ? "*" : " ");
   line += format("  it %.1f+%.1f", metrics.forward_iterations, metrics.adjoint_iterations) + "  " +
           thousands(metrics.samples_per_second) + "/s";

@@ -31,7 +31,7 @@ class IDL_EXPORT NotSupported : public Error {
   using Error::Error;
 };
 
-/// A call into CUDA or cuBLASLt failed, or that library could not be loaded.
+/// A call into CUDA, cuBLASLt or cuSPARSE failed, or cuBLASLt could not be loaded.
 class IDL_EXPORT DeviceError : public Error {
  public:
   /// @param library  "CUDA", "cuBLASLt", ...
