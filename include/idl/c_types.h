@@ -140,7 +140,7 @@ typedef struct idl_context_settings {
   int32_t threads;         /**< on the CPU at most, the caller's among them; <= 256; 0: by itself */
   int32_t batch_invariant; /**< nonzero: for all solves with this context, whatever their options */
   /** nonzero: every solve that does not converge is warned of, not the 1st, 10th, 100th, ... */
-  int32_t every_solve_warning;
+  int64_t every_solve_warning;
 } idl_context_settings;
 
 /** What a model is beside its parameters. */

@@ -48,7 +48,8 @@ module idl_cuda_types
     type(c_ptr) :: device = c_null_ptr, stream = c_null_ptr
     type(c_funptr) :: log = c_null_funptr
     type(c_ptr) :: log_data = c_null_ptr
-    integer(c_int32_t) :: threads = 0, batch_invariant = 0, every_solve_warning = 0
+    integer(c_int32_t) :: threads = 0, batch_invariant = 0
+    integer(c_int64_t) :: every_solve_warning = 0
   end type
 
   type, bind(c) :: idl_model_settings

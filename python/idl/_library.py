@@ -72,7 +72,7 @@ class LoadOptions(ctypes.Structure):
 class ContextSettings(Sized):
     _fields_ = [("struct_size", c_size_t), ("device", c_char_p), ("stream", c_void_p),
                 ("log", LogCallback), ("log_data", c_void_p), ("threads", c_int32),
-                ("batch_invariant", c_int32), ("every_solve_warning", c_int32)]
+                ("batch_invariant", c_int32), ("every_solve_warning", c_int64)]
 
 
 class ModelSettings(Sized):
