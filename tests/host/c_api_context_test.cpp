@@ -23,25 +23,29 @@ Handle<idl_context> context_with(const idl_context_settings* settings) {
   return Handle<idl_context>(context);
 }
 
-TEST(CApiContext, HandsWarningsToTheSink) {
-  Messages messages;
-  auto settings = sized<idl_context_settings>();
-  settings.device = "cpu";
-  settings.log = keep;
-  settings.log_data = &messages;
-  const auto context = context_with(&settings);
-  idl_model* made = nullptr;
-  ASSERT_EQ(idl_model_create(context.get(), IDL_FLOAT64, 2, 1, 1, "relu", 0.9, 0, 1, &made),
-            IDL_STATUS_OK);
-  const Handle<idl_model> model(made);
-  const double U = std::numeric_limits<double>::quiet_NaN();
-  double Y = 0;
-  EXPECT_EQ(idl_model_predict(context.get(), model.get(), 1, &U, 1, &Y, 1, nullptr, 0,
-                              IDL_MEMORY_HOST, nullptr, nullptr),
-            IDL_STATUS_NOT_CONVERGED);
-  ASSERT_EQ(messages.size(), 1U);
-  EXPECT_EQ(messages[0].first, IDL_SEVERITY_WARNING);
-  EXPECT_TRUE(holds(messages[0].second, {"1 of 1 columns did not converge"}));
+TEST(CApiContext, HandsTheFirstWarningOrEveryOneToTheSink) {
+  for (const int every : {0, 1}) {
+    Messages messages;
+    auto settings = sized<idl_context_settings>();
+    settings.device = "cpu";
+    settings.log = keep;
+    settings.log_data = &messages;
+    settings.every_solve_warning = every;
+    const auto context = context_with(&settings);
+    idl_model* made = nullptr;
+    ASSERT_EQ(idl_model_create(context.get(), IDL_FLOAT64, 2, 1, 1, "relu", 0.9, 0, 1, &made),
+              IDL_STATUS_OK);
+    const Handle<idl_model> model(made);
+    const double U = std::numeric_limits<double>::quiet_NaN();
+    double Y = 0;
+    for (int call = 0; call < 3; ++call)
+      EXPECT_EQ(idl_model_predict(context.get(), model.get(), 1, &U, 1, &Y, 1, nullptr, 0,
+                                  IDL_MEMORY_HOST, nullptr, nullptr),
+                IDL_STATUS_NOT_CONVERGED);
+    ASSERT_EQ(messages.size(), every == 1 ? 3U : 1U);
+    EXPECT_EQ(messages[0].first, IDL_SEVERITY_WARNING);
+    EXPECT_TRUE(holds(messages[0].second, {"1 of 1 columns did not converge"}));
+  }
 }
 
 TEST(CApiContext, IsBatchInvariantInAllSolvesWhereThatIsAskedFor) {
@@ -139,7 +143,7 @@ TEST(CApiStructs, HaveNoPaddingAtTheirEnds) {
     return offset + size == whole;
   };
   EXPECT_TRUE(
-      ends(offsetof(idl_context_settings, batch_invariant), 4, sizeof(idl_context_settings)));
+      ends(offsetof(idl_context_settings, every_solve_warning), 8, sizeof(idl_context_settings)));
   EXPECT_TRUE(ends(offsetof(idl_model_settings, allow_unproven), 4, sizeof(idl_model_settings)));
   EXPECT_TRUE(ends(offsetof(idl_matrix, col_indices), 8, sizeof(idl_matrix)));
   EXPECT_TRUE(ends(offsetof(idl_tensor, reserved), 4, sizeof(idl_tensor)));
