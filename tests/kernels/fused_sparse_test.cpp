@@ -59,52 +59,20 @@ TYPED_TEST(FusedSparseTest, RowsMayBeOfAnyLengths) {
 TYPED_TEST(FusedSparseTest, CountsAsTheGenericLoopDoesFromEveryStart) {
   for (const bool adjoint : {false, true})
     for (const SolveStart start : {SolveStart::zero, SolveStart::given, SolveStart::running})
-      for (const std::int32_t most : {1, 30}) {
-        const Problem p = {.n = 70,
-                           .m = 5,
-                           .density = 0.2,
-                           .adjoint = adjoint,
-                           .start = start,
-                           .most = most,
-                           .certified = start == SolveStart::given};
-        SCOPED_TRACE(described(p));
-        const auto numbers = this->numbers_of(p);
-        const std::vector<std::size_t> stopped = {1, 4};
-        const auto fused = this->run(p, numbers, LoopStrategy::fused, stopped);
-        const auto generic = this->run(p, numbers, LoopStrategy::conditional_node, stopped);
-        EXPECT_EQ(fused.status, generic.status);
-        EXPECT_EQ(fused.iterations, generic.iterations);
-        EXPECT_EQ(fused.active, generic.active);
-        EXPECT_LT(max_difference(fused.X, generic.X), 8.0 * 78 * this->unit());
-        if (start != SolveStart::running) continue;
-        for (const std::size_t j : stopped)
-          for (std::size_t i = 0; i < 70; ++i)
-            EXPECT_EQ(fused.X[i + j * 70], numbers.start[i + j * 70]);
-      }
+      for (const std::int32_t most : {1, 30})
+        this->compare_with_generic({.n = 70,
+                                    .m = 5,
+                                    .density = 0.2,
+                                    .adjoint = adjoint,
+                                    .start = start,
+                                    .most = most,
+                                    .certified = start == SolveStart::given},
+                                   LoopStrategy::fused, LoopStrategy::conditional_node);
 }
 
 TYPED_TEST(FusedSparseTest, PsiIsMadeWhereADerivativeMakesIt) {
-  for (const SolveStart start : {SolveStart::zero, SolveStart::given}) {
-    const Problem p = {.adjoint = true, .start = start};
-    auto numbers = this->numbers_of(p);
-    const auto S = this->view(p.n, p.m, numbers.held);
-    const auto Z = this->view(p.n, p.m, numbers.slopes);
-    auto solve = this->describe(p, numbers);
-    auto& map = std::get<AdjointMap<typename TypeParam::Scalar>>(solve.f);
-    map.derivative = {.S = S,
-                      .Z = Z,
-                      .Psi = MatrixView(this->view(p.n, p.m)),
-                      .activation = {.kind = ActivationKind::tanh}};
-    map.Psi = map.derivative->Psi;
-    this->compile(solve, LoopStrategy::fused)->launch();
-    const auto got = this->answer_of(solve);
-    for (std::size_t k = 0; k < numbers.slopes.size(); ++k) {
-      const double x = std::tanh(numbers.held[k] + numbers.slopes[k]);
-      numbers.slopes[k] = 1 - x * x;
-    }
-    EXPECT_LT(max_difference(got.X, this->naive(p, numbers, got.iterations)),
-              8.0 * 48 * this->unit());
-  }
+  for (const SolveStart start : {SolveStart::zero, SolveStart::given})
+    this->compare_adjoint_with_derivative(start, LoopStrategy::fused);
 }
 
 TYPED_TEST(FusedSparseTest, ValuesAreThoseOfTheLaunch) {
@@ -130,20 +98,8 @@ TYPED_TEST(FusedSparseTest, ValuesAreThoseOfTheLaunch) {
 }
 
 TYPED_TEST(FusedSparseTest, AColumnWithNaNHarmsNoOther) {
-  for (const bool adjoint : {false, true}) {
-    const Problem p = {.n = 45, .m = 5, .density = 0.2, .adjoint = adjoint};
-    auto numbers = this->numbers_of(p);
-    const auto clean = this->run(p, numbers, LoopStrategy::fused);
-    numbers.held[4 * 45 + 7] = k_nan;
-    const auto got = this->run(p, numbers, LoopStrategy::fused);
-    EXPECT_EQ(got.status[4], static_cast<std::uint8_t>(SolveStatus::diverged));
-    for (std::size_t j = 0; j < 5; ++j) {
-      if (j == 4) continue;
-      EXPECT_EQ(got.iterations[j], clean.iterations[j]);
-      EXPECT_EQ(got.status[j], clean.status[j]);
-      for (std::size_t i = 0; i < 45; ++i) EXPECT_EQ(got.X[i + j * 45], clean.X[i + j * 45]);
-    }
-  }
+  for (const bool adjoint : {false, true})
+    this->expect_nan_to_harm_no_other_column(adjoint, LoopStrategy::fused);
 }
 
 TYPED_TEST(FusedSparseTest, ANaNInADivergesWhatReadsIt) {
@@ -156,26 +112,10 @@ TYPED_TEST(FusedSparseTest, ANaNInADivergesWhatReadsIt) {
 }
 
 TYPED_TEST(FusedSparseTest, ColumnsHaveTheSameBitsInAnyBatchIfTheyAreToHave) {
-  for (const bool adjoint : {false, true}) {
-    const Problem p = {
-        .n = 90, .m = 9, .density = 0.1, .adjoint = adjoint, .most = 2, .batch_invariant = true};
-    const auto numbers = this->numbers_of(p);
-    const auto batch = this->run(p, numbers, LoopStrategy::fused);
-    for (const std::size_t j : {0U, 8U}) {
-      Problem one = p;
-      one.m = 1;
-      auto own = numbers;
-      for (auto* all : {&own.start, &own.held, &own.slopes}) {
-        const auto first = all->begin() + static_cast<std::ptrdiff_t>(j * 90);
-        *all = std::vector<double>(first, first + 90);
-      }
-      const auto alone = this->run(one, own, LoopStrategy::fused);
-      const auto first = batch.X.begin() + static_cast<std::ptrdiff_t>(j * 90);
-      EXPECT_EQ(alone.X, std::vector<double>(first, first + 90)) << j;
-      EXPECT_EQ(alone.steps[0], batch.steps[j]);
-      EXPECT_EQ(alone.iterations[0], batch.iterations[j]);
-    }
-  }
+  for (const bool adjoint : {false, true})
+    this->expect_bits_of_columns_alone(
+        {.n = 90, .m = 9, .density = 0.1, .adjoint = adjoint, .most = 2, .batch_invariant = true},
+        LoopStrategy::fused);
 }
 
 TYPED_TEST(FusedSparseTest, WhatIsNoSuchLoopRunsOtherwiseOrIsRefused) {

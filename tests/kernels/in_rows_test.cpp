@@ -42,28 +42,15 @@ TYPED_TEST(InRowsTest, CountsAsTheGenericLoopDoesFromEveryStart) {
   for (const LoopStrategy way : k_ways)
     for (const bool adjoint : {false, true})
       for (const SolveStart start : {SolveStart::zero, SolveStart::given, SolveStart::running})
-        for (const std::int32_t most : {1, 2, 30}) {
-          const Problem p = {.n = 70,
-                             .m = 5,
-                             .density = 0.2,
-                             .adjoint = adjoint,
-                             .start = start,
-                             .most = most,
-                             .certified = start == SolveStart::given};
-          SCOPED_TRACE(described(p) + ", " + std::string(to_string(way)));
-          const auto numbers = this->numbers_of(p);
-          const std::vector<std::size_t> stopped = {1, 4};
-          const auto got = this->run(p, numbers, way, stopped);
-          const auto generic = this->run(p, numbers, this->k_generic, stopped);
-          EXPECT_EQ(got.status, generic.status);
-          EXPECT_EQ(got.iterations, generic.iterations);
-          EXPECT_EQ(got.active, generic.active);
-          EXPECT_LT(max_difference(got.X, generic.X), 8.0 * 78 * this->unit());
-          if (start != SolveStart::running) continue;
-          for (const std::size_t j : stopped)
-            for (std::size_t i = 0; i < 70; ++i)
-              EXPECT_EQ(got.X[i + j * 70], numbers.start[i + j * 70]);
-        }
+        for (const std::int32_t most : {1, 2, 30})
+          this->compare_with_generic({.n = 70,
+                                      .m = 5,
+                                      .density = 0.2,
+                                      .adjoint = adjoint,
+                                      .start = start,
+                                      .most = most,
+                                      .certified = start == SolveStart::given},
+                                     way, this->k_generic);
 }
 
 /// Multiples of 1/4 stay exact for two iterations: every order of summation has the same bits.
@@ -96,27 +83,8 @@ TYPED_TEST(InRowsTest, NumbersThatNeedNoRoundingHaveTheBitsOfTheGenericLoop) {
 
 TYPED_TEST(InRowsTest, PsiIsMadeWhereADerivativeMakesIt) {
   for (const LoopStrategy way : k_ways)
-    for (const SolveStart start : {SolveStart::zero, SolveStart::given}) {
-      const Problem p = {.adjoint = true, .start = start};
-      auto numbers = this->numbers_of(p);
-      const auto S = this->view(p.n, p.m, numbers.held);
-      const auto Z = this->view(p.n, p.m, numbers.slopes);
-      auto solve = this->describe(p, numbers);
-      auto& map = std::get<AdjointMap<typename TypeParam::Scalar>>(solve.f);
-      map.derivative = {.S = S,
-                        .Z = Z,
-                        .Psi = MatrixView(this->view(p.n, p.m)),
-                        .activation = {.kind = ActivationKind::tanh}};
-      map.Psi = map.derivative->Psi;
-      this->compile(solve, way)->launch();
-      const auto got = this->answer_of(solve);
-      for (std::size_t k = 0; k < numbers.slopes.size(); ++k) {
-        const double x = std::tanh(numbers.held[k] + numbers.slopes[k]);
-        numbers.slopes[k] = 1 - x * x;
-      }
-      EXPECT_LT(max_difference(got.X, this->naive(p, numbers, got.iterations)),
-                8.0 * 48 * this->unit());
-    }
+    for (const SolveStart start : {SolveStart::zero, SolveStart::given})
+      this->compare_adjoint_with_derivative(start, way);
 }
 
 TYPED_TEST(InRowsTest, ProgramsTakeTheNumbersOfTheLaunchAndRepeatTheirBits) {
@@ -150,42 +118,14 @@ TYPED_TEST(InRowsTest, ProgramsTakeTheNumbersOfTheLaunchAndRepeatTheirBits) {
 
 TYPED_TEST(InRowsTest, AColumnWithNaNHarmsNoOther) {
   for (const LoopStrategy way : k_ways)
-    for (const bool adjoint : {false, true}) {
-      const Problem p = {.n = 45, .m = 5, .density = 0.2, .adjoint = adjoint};
-      auto numbers = this->numbers_of(p);
-      const auto clean = this->run(p, numbers, way);
-      numbers.held[4 * 45 + 7] = k_nan;
-      const auto got = this->run(p, numbers, way);
-      EXPECT_EQ(got.status[4], static_cast<std::uint8_t>(SolveStatus::diverged));
-      for (std::size_t j = 0; j < 4; ++j) {
-        EXPECT_EQ(got.iterations[j], clean.iterations[j]);
-        EXPECT_EQ(got.status[j], clean.status[j]);
-        for (std::size_t i = 0; i < 45; ++i) EXPECT_EQ(got.X[i + j * 45], clean.X[i + j * 45]);
-      }
-    }
+    for (const bool adjoint : {false, true}) this->expect_nan_to_harm_no_other_column(adjoint, way);
 }
 
 TYPED_TEST(InRowsTest, ColumnsOfRowSplitSolvesHaveTheSameBitsInAnyBatch) {
-  for (const bool adjoint : {false, true}) {
-    const Problem p = {
-        .n = 90, .m = 70, .density = 0.1, .adjoint = adjoint, .most = 2, .batch_invariant = true};
-    const auto numbers = this->numbers_of(p);
-    const auto batch = this->run(p, numbers, LoopStrategy::row_split);
-    for (const std::size_t j : {0U, 69U}) {
-      Problem one = p;
-      one.m = 1;
-      auto own = numbers;
-      for (auto* all : {&own.start, &own.held, &own.slopes}) {
-        const auto first = all->begin() + static_cast<std::ptrdiff_t>(j * 90);
-        *all = std::vector<double>(first, first + 90);
-      }
-      const auto alone = this->run(one, own, LoopStrategy::row_split);
-      const auto first = batch.X.begin() + static_cast<std::ptrdiff_t>(j * 90);
-      EXPECT_EQ(alone.X, std::vector<double>(first, first + 90)) << j;
-      EXPECT_EQ(alone.steps[0], batch.steps[j]);
-      EXPECT_EQ(alone.iterations[0], batch.iterations[j]);
-    }
-  }
+  for (const bool adjoint : {false, true})
+    this->expect_bits_of_columns_alone(
+        {.n = 90, .m = 70, .density = 0.1, .adjoint = adjoint, .most = 2, .batch_invariant = true},
+        LoopStrategy::row_split);
 }
 
 TYPED_TEST(InRowsTest, WhatIsNoSuchLoopRunsOtherwise) {

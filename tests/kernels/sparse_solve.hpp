@@ -5,7 +5,7 @@
 #include <cmath>
 #include <string>
 
-#include "tests/kernels/sparse.hpp"
+#include "tests/kernels/solve_test.hpp"
 
 /// Solves with a sparse A by a given strategy, and by naive loops in double.
 namespace idl::test {
@@ -32,15 +32,11 @@ inline std::string described(const Problem& p) {
 }
 
 template <class C>
-class SparseSolveTest : public SparseTest<C> {
+class SparseSolveTest : public SolveTest<C> {
  protected:
   using Element = typename C::Scalar;
 
-  struct Answer {
-    std::vector<double> X, steps, norms;
-    std::vector<std::uint8_t> status;
-    std::vector<std::int32_t> iterations, active;
-  };
+  using typename SolveTest<C>::Answer;
 
   /// The numbers of a problem.
   struct Numbers {
@@ -85,7 +81,6 @@ class SparseSolveTest : public SparseTest<C> {
   /// Columns in `stopped` have stopped before a start that takes notice of it.
   FixedPoint<Element> describe(const Problem& p, const Numbers& numbers,
                                const std::vector<std::size_t>& stopped = {}) {
-    const auto count = static_cast<std::size_t>(p.m);
     FixedPoint<Element> solve;
     A_ = this->to_csr(p.n, p.n, p.adjoint ? transposed(p.n, numbers.A) : numbers.A);
     CsrMap<Element> map;
@@ -104,14 +99,7 @@ class SparseSolveTest : public SparseTest<C> {
     } else {
       solve.f = PicardMap<Element>{.Z = held, .activation = {.kind = ActivationKind::tanh}};
     }
-    solve.columns = {.status = this->statuses(p.m, stopped),
-                     .iterations = this->vector(std::vector<std::int32_t>(count, 0)),
-                     .best_steps = this->reals(p.m, 1e30),
-                     .stalled = this->vector(std::vector<std::int32_t>(count, 0)),
-                     .active = this->vector(std::vector<std::int32_t>{
-                         static_cast<std::int32_t>(count - stopped.size())})};
-    solve.step_norms = this->reals(p.m, 0.0);
-    solve.state_norms = this->reals(p.m, 0.0);
+    this->set_columns(solve, p.m, 0, stopped);
     solve.decision = {.absolute = Element(k_tolerance), .max_iterations = p.most};
     if (p.certified) {
       const auto contraction = this->reals(1, k_contraction);
@@ -122,31 +110,13 @@ class SparseSolveTest : public SparseTest<C> {
     return solve;
   }
 
-  Answer answer_of(const FixedPoint<Element>& solve) {
-    EXPECT_TRUE(this->frames_untouched());
-    return {this->fetch_double(solve.X),
-            this->fetch_reals(solve.step_norms),
-            this->fetch_reals(solve.state_norms),
-            this->fetch_vector(solve.columns.status),
-            this->fetch_vector(solve.columns.iterations),
-            this->fetch_vector(solve.columns.active)};
-  }
-
-  std::unique_ptr<Program> compile(const FixedPoint<Element>& solve, LoopStrategy strategy) {
-    Backend& backend = *backend_of(this->context());
-    backend.choose_loop_strategy(strategy);
-    auto program = backend.compile(solve);
-    backend.choose_loop_strategy(LoopStrategy::automatic);
-    return program;
-  }
-
   Answer run(const Problem& p, const Numbers& numbers, LoopStrategy strategy,
              const std::vector<std::size_t>& stopped = {}) {
     const auto solve = describe(p, numbers, stopped);
-    const auto program = compile(solve, strategy);
+    const auto program = this->compile(solve, strategy);
     EXPECT_EQ(program->strategy(), strategy);
     program->launch();
-    return answer_of(solve);
+    return this->answer_of(solve);
   }
 
   /// X after `iterations[j]` applications to column j, in double.
@@ -186,6 +156,81 @@ class SparseSolveTest : public SparseTest<C> {
       EXPECT_NEAR(got.norms[j], norm, p.adjoint ? norm * tolerance : 0.0);
       EXPECT_EQ(got.steps[j] <= static_cast<double>(static_cast<Element>(k_tolerance)),
                 got.status[j] == static_cast<std::uint8_t>(SolveStatus::converged));
+    }
+  }
+
+  /// With two columns that have stopped before, of the start `running`.
+  void compare_with_generic(const Problem& p, LoopStrategy strategy, LoopStrategy generic_loop) {
+    SCOPED_TRACE(described(p) + ", " + std::string(to_string(strategy)));
+    const auto numbers = numbers_of(p);
+    const std::vector<std::size_t> stopped = {1, 4};
+    const auto got = run(p, numbers, strategy, stopped);
+    const auto generic = run(p, numbers, generic_loop, stopped);
+    EXPECT_EQ(got.status, generic.status);
+    EXPECT_EQ(got.iterations, generic.iterations);
+    EXPECT_EQ(got.active, generic.active);
+    const auto size = static_cast<std::size_t>(p.n);
+    EXPECT_LT(max_difference(got.X, generic.X),
+              8.0 * (static_cast<double>(p.n) + 8) * this->unit());
+    if (p.start != SolveStart::running) return;
+    for (const std::size_t j : stopped)
+      for (std::size_t i = 0; i < size; ++i)
+        EXPECT_EQ(got.X[i + j * size], numbers.start[i + j * size]);
+  }
+
+  /// Where a derivative makes Psi.
+  void compare_adjoint_with_derivative(SolveStart start, LoopStrategy strategy) {
+    const Problem p = {.adjoint = true, .start = start};
+    auto numbers = numbers_of(p);
+    const auto S = this->view(p.n, p.m, numbers.held);
+    const auto Z = this->view(p.n, p.m, numbers.slopes);
+    auto solve = describe(p, numbers);
+    auto& map = std::get<AdjointMap<Element>>(solve.f);
+    map.derivative = {.S = S,
+                      .Z = Z,
+                      .Psi = MatrixView(this->view(p.n, p.m)),
+                      .activation = {.kind = ActivationKind::tanh}};
+    map.Psi = map.derivative->Psi;
+    this->compile(solve, strategy)->launch();
+    const auto got = this->answer_of(solve);
+    for (std::size_t k = 0; k < numbers.slopes.size(); ++k) {
+      const double x = std::tanh(numbers.held[k] + numbers.slopes[k]);
+      numbers.slopes[k] = 1 - x * x;
+    }
+    EXPECT_LT(max_difference(got.X, naive(p, numbers, got.iterations)), 8.0 * 48 * this->unit());
+  }
+
+  void expect_nan_to_harm_no_other_column(bool adjoint, LoopStrategy strategy) {
+    const Problem p = {.n = 45, .m = 5, .density = 0.2, .adjoint = adjoint};
+    auto numbers = numbers_of(p);
+    const auto clean = run(p, numbers, strategy);
+    numbers.held[4 * 45 + 7] = k_nan;
+    const auto got = run(p, numbers, strategy);
+    EXPECT_EQ(got.status[4], static_cast<std::uint8_t>(SolveStatus::diverged));
+    for (std::size_t j = 0; j < 4; ++j) {
+      EXPECT_EQ(got.iterations[j], clean.iterations[j]);
+      EXPECT_EQ(got.status[j], clean.status[j]);
+      for (std::size_t i = 0; i < 45; ++i) EXPECT_EQ(got.X[i + j * 45], clean.X[i + j * 45]);
+    }
+  }
+
+  /// Of the first and the last column of p.
+  void expect_bits_of_columns_alone(const Problem& p, LoopStrategy strategy) {
+    const auto numbers = numbers_of(p);
+    const auto batch = run(p, numbers, strategy);
+    const auto column_of = [&](const std::vector<double>& all, std::size_t j) {
+      const auto first = all.begin() + static_cast<std::ptrdiff_t>(j) * p.n;
+      return std::vector<double>(first, first + p.n);
+    };
+    for (const std::size_t j : {std::size_t{0}, static_cast<std::size_t>(p.m - 1)}) {
+      Problem one = p;
+      one.m = 1;
+      auto own = numbers;
+      for (auto* all : {&own.start, &own.held, &own.slopes}) *all = column_of(*all, j);
+      const auto alone = run(one, own, strategy);
+      EXPECT_EQ(alone.X, column_of(batch.X, j)) << j;
+      EXPECT_EQ(alone.steps[0], batch.steps[j]);
+      EXPECT_EQ(alone.iterations[0], batch.iterations[j]);
     }
   }
 

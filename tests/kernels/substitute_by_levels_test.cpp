@@ -1,31 +1,22 @@
 // SPDX-License-Identifier: MIT
 // Rows of compressed matrices one level after the other, against a naive substitution in double.
 // Whole solves are in substitution_test.cpp.
-#include "kernels/loop_updates.hpp"
-#include "tests/kernels/solve_test.hpp"
+#include "tests/kernels/substitution_rows.hpp"
 
 namespace idl::test {
 namespace {
 
 template <class C>
-class SubstituteByLevelsTest : public SolveTest<C> {
+class SubstituteByLevelsTest : public SubstitutionRowsTest<C> {
  protected:
   using Element = typename C::Scalar;
 
-  struct Operands {
-    index_t n, m;
-    std::vector<double> A, S, forcing, Psi;
-  };
-  struct Result {
-    std::vector<double> X, steps, norms;
-  };
+  using typename SubstitutionRowsTest<C>::Operands;
+  using typename SubstitutionRowsTest<C>::Result;
 
   /// Strictly upper triangular, of which about one entry in `every` is stored.
   Operands operands(index_t n, index_t m, index_t every) {
-    const auto numbers = [&](index_t count) {
-      return this->rounded(this->random_.uniforms(count, -1, 1));
-    };
-    Operands o = {n, m, numbers(n * n), numbers(n * m), numbers(n * m), numbers(n * m)};
+    Operands o = this->random_operands(n, m);
     for (index_t j = 0; j < n; ++j)
       for (index_t i = 0; i < n; ++i)
         if (i >= j || (5 * i + 3 * j) % every != 0) o.A[static_cast<std::size_t>(i + j * n)] = 0.0;
@@ -34,49 +25,15 @@ class SubstituteByLevelsTest : public SolveTest<C> {
 
   SubstituteByLevels<Element> primitive(const Operands& o, bool adjoint,
                                         const std::vector<std::size_t>& stopped, bool join) {
-    const auto view = [&](const std::vector<double>& values) {
-      return this->view(o.n, o.m, values);
-    };
-    const auto X = this->view(o.n, o.m, k_before);
-    const auto steps = this->reals(o.m, k_before);
-    const auto norms = this->reals(o.m, k_before);
-    const auto status = this->statuses(o.m, stopped);
     const CsrMap<Element> map = this->compressed(o.n, o.n, o.A);
-    SubstituteByLevels<Element> s = {.A = adjoint ? map.transposed : map.A,
-                                     .levels = adjoint ? map.transposed_levels : map.levels,
-                                     .update = {}};
-    if (adjoint)
-      s.update = AdjointUpdate<Element>{.W = view(o.S),
-                                        .G = view(o.forcing),
-                                        .Psi = view(o.Psi),
-                                        .V = X,
-                                        .step_norms = steps,
-                                        .state_norms = norms,
-                                        .status = status,
-                                        .join = join};
-    else
-      s.update = PicardUpdate<Element>{.S = view(o.S),
-                                       .Z = view(o.forcing),
-                                       .X = X,
-                                       .activation = k_softplus,
-                                       .step_norms = steps,
-                                       .state_norms = norms,
-                                       .status = status,
-                                       .join = join};
-    return s;
+    return {.A = adjoint ? map.transposed : map.A,
+            .levels = adjoint ? map.transposed_levels : map.levels,
+            .update = this->update_of(o, adjoint, stopped, join)};
   }
 
   Result solve(const Operands& o, bool adjoint, const std::vector<std::size_t>& stopped = {},
                bool join = false) {
-    const auto s = primitive(o, adjoint, stopped, join);
-    this->run(s);
-    EXPECT_TRUE(this->frames_untouched());
-    return std::visit(
-        [&](auto update) -> Result {
-          return {this->fetch_double(state_of(update)), this->fetch_reals(update.step_norms),
-                  this->fetch_reals(update.state_norms)};
-        },
-        s.update);
+    return this->result_of(primitive(o, adjoint, stopped, join));
   }
 
   /// Column j, and beside it how large its rounding may be: that of a row's own sum, of up to n + 3
@@ -100,9 +57,6 @@ class SubstituteByLevelsTest : public SolveTest<C> {
     }
     return {x, rounding};
   }
-
-  static constexpr double k_before = 5.0;
-  static constexpr Activation k_softplus{.kind = ActivationKind::softplus};  // φ(0) is not 0
 };
 TYPED_TEST_SUITE(SubstituteByLevelsTest, AllCases, CaseNames);
 

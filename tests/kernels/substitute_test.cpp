@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "kernels/loop_updates.hpp"
-#include "tests/kernels/kernel_test.hpp"
+#include "tests/kernels/substitution_rows.hpp"
 
 namespace idl::test {
 namespace {
@@ -8,23 +7,15 @@ namespace {
 constexpr index_t k_shapes[][2] = {{0, 3}, {1, 0}, {1, 1}, {2, 17}, {31, 33}, {33, 5}, {64, 40}};
 
 template <class C>
-class SubstituteTest : public KernelTest<C> {
+class SubstituteTest : public SubstitutionRowsTest<C> {
  protected:
   using Element = typename C::Scalar;
 
-  struct Operands {
-    index_t n, m;
-    std::vector<double> A, S, forcing, Psi;
-  };
-  struct Result {
-    std::vector<double> X, steps, norms;
-  };
+  using typename SubstitutionRowsTest<C>::Operands;
+  using typename SubstitutionRowsTest<C>::Result;
 
   Operands operands(index_t n, index_t m) {
-    const auto numbers = [&](index_t count) {
-      return this->rounded(this->random_.uniforms(count, -1, 1));
-    };
-    Operands o = {n, m, numbers(n * n), numbers(n * m), numbers(n * m), numbers(n * m)};
+    Operands o = this->random_operands(n, m);
     // What lies on and below the diagonal must not matter.
     for (index_t j = 0; j < n; ++j)
       for (index_t i = j; i < n; ++i) o.A[static_cast<std::size_t>(i + j * n)] = k_nan;
@@ -33,46 +24,14 @@ class SubstituteTest : public KernelTest<C> {
 
   Substitute<Element> primitive(const Operands& o, bool adjoint, bool transpose,
                                 const std::vector<std::size_t>& stopped, bool join) {
-    const auto view = [&](const std::vector<double>& values) {
-      return this->view(o.n, o.m, values);
-    };
-    const auto X = this->view(o.n, o.m, k_before);
-    const auto steps = this->reals(o.m, k_before);
-    const auto norms = this->reals(o.m, k_before);
-    const auto status = this->statuses(o.m, stopped);
-    Substitute<Element> s = {.A = this->view(o.n, o.n, o.A), .transpose = transpose, .update = {}};
-    if (adjoint)
-      s.update = AdjointUpdate<Element>{.W = view(o.S),
-                                        .G = view(o.forcing),
-                                        .Psi = view(o.Psi),
-                                        .V = X,
-                                        .step_norms = steps,
-                                        .state_norms = norms,
-                                        .status = status,
-                                        .join = join};
-    else
-      s.update = PicardUpdate<Element>{.S = view(o.S),
-                                       .Z = view(o.forcing),
-                                       .X = X,
-                                       .activation = k_softplus,
-                                       .step_norms = steps,
-                                       .state_norms = norms,
-                                       .status = status,
-                                       .join = join};
-    return s;
+    return {.A = this->view(o.n, o.n, o.A),
+            .transpose = transpose,
+            .update = this->update_of(o, adjoint, stopped, join)};
   }
 
   Result solve(const Operands& o, bool adjoint, bool transpose,
                const std::vector<std::size_t>& stopped = {}, bool join = false) {
-    const auto s = primitive(o, adjoint, transpose, stopped, join);
-    this->run(s);
-    EXPECT_TRUE(this->frames_untouched());
-    return std::visit(
-        [&](auto update) -> Result {
-          return {this->fetch_double(state_of(update)), this->fetch_reals(update.step_norms),
-                  this->fetch_reals(update.state_norms)};
-        },
-        s.update);
+    return this->result_of(primitive(o, adjoint, transpose, stopped, join));
   }
 
   /// Column j of the answer, by a loop of its own.
@@ -90,9 +49,6 @@ class SubstituteTest : public KernelTest<C> {
     }
     return x;
   }
-
-  static constexpr double k_before = 5.0;
-  static constexpr Activation k_softplus{.kind = ActivationKind::softplus};  // φ(0) is not 0
 };
 TYPED_TEST_SUITE(SubstituteTest, AllCases, CaseNames);
 
