@@ -88,6 +88,27 @@ idl_model_settings describe(const ImplicitModel<T>& model) {
   return told;
 }
 
+/// *model <- make(settings, options), a model in the precision of the settings.
+template <class Make>
+void make_model(idl_context* context, const idl_model_settings* settings, idl_model** model,
+                const Make& make) {
+  require(context, "context");
+  require(settings, "settings");
+  require(model, "model");
+  *model = nullptr;
+  const auto given = read_struct(settings, "idl_model_settings");
+  const ModelOptions options = model_options(given);
+  *model = handle_of(given.precision,
+                     [&]<class T>() { return make.template operator()<T>(given, options); });
+}
+
+/// *model <- one with random parameters.
+void create_model(idl_context* context, const idl_model_settings* settings, idl_model** model) {
+  make_model(context, settings, model, [&]<class T>(const auto& given, const auto& options) {
+    return ImplicitModel<T>(context->context, shape_of(given), options, given.seed);
+  });
+}
+
 }  // namespace
 }  // namespace idl::c_api
 
@@ -99,57 +120,43 @@ idl_status idl_model_create(idl_context* context, idl_precision precision, int64
                             int64_t inputs, int64_t outputs, const char* activation, double kappa,
                             int32_t bias, uint64_t seed, idl_model** model) {
   return guarded([&] {
-    require(context, "context");
     require(activation, "activation");
-    require(model, "model");
-    *model = nullptr;
-    const idl::ModelOptions options{
-        .activation = idl::parse_activation(activation),
-        .well_posedness =
-            kappa == 0.0 ? idl::WellPosedness::none() : idl::WellPosedness::inf_norm_ball(kappa),
-        .bias = bias != 0};
-    *model = idl::c_api::handle_of(precision, [&]<class T>() {
-      return idl::ImplicitModel<T>(context->context, {states, inputs, outputs}, options, seed);
-    });
+    idl_model_settings settings = {};
+    settings.struct_size = sizeof(settings);
+    settings.states = states;
+    settings.inputs = inputs;
+    settings.outputs = outputs;
+    settings.activation = activation;
+    settings.well_posedness = kappa == 0.0 ? "none" : "inf_norm_ball";
+    settings.kappa = kappa;
+    settings.seed = seed;
+    settings.precision = precision;
+    settings.bias = bias;
+    idl::c_api::create_model(context, &settings, model);
   });
 }
 
 idl_status idl_model_create_with(idl_context* context, const idl_model_settings* settings,
                                  idl_model** model) {
-  return guarded([&] {
-    require(context, "context");
-    require(settings, "settings");
-    require(model, "model");
-    *model = nullptr;
-    const auto given = read_struct(settings, "idl_model_settings");
-    const idl::ModelOptions options = idl::c_api::model_options(given);
-    *model = idl::c_api::handle_of(given.precision, [&]<class T>() {
-      return idl::ImplicitModel<T>(context->context, idl::c_api::shape_of(given), options,
-                                   given.seed);
-    });
-  });
+  return guarded([&] { idl::c_api::create_model(context, settings, model); });
 }
 
 idl_status idl_model_borrow(idl_context* context, const idl_model_settings* settings, void* M,
                             int64_t ld, idl_memory memory, idl_model** model) {
   return guarded([&] {
-    require(context, "context");
-    require(settings, "settings");
-    require(model, "model");
-    *model = nullptr;
-    const auto given = read_struct(settings, "idl_model_settings");
-    const idl::ModelOptions options = idl::c_api::model_options(given);
-    const idl::ModelShape shape = idl::c_api::shape_of(given);
-    idl::validate(shape);
-    const idl::c_api::Arrays arrays(context->context, memory);
-    IDL_CHECK(arrays.on_device(), "M is on " + to_string(arrays.place()) + ", the context on " +
-                                      to_string(context->context.device()));
-    *model = idl::c_api::handle_of(given.precision, [&]<class T>() {
-      const idl::index_t rows = shape.states + shape.outputs;
-      const idl::index_t cols = shape.states + shape.inputs + (options.bias ? 1 : 0);
-      return idl::ImplicitModel<T>::borrow(arrays.out<T>({"M", "ld"}, M, rows, cols, ld), shape,
-                                           options);
-    });
+    idl::c_api::make_model(
+        context, settings, model, [&]<class T>(const auto& given, const auto& options) {
+          const idl::ModelShape shape = idl::c_api::shape_of(given);
+          idl::validate(shape);
+          const idl::c_api::Arrays arrays(context->context, memory);
+          IDL_CHECK(arrays.on_device(), "M is on " + to_string(arrays.place()) +
+                                            ", the context on " +
+                                            to_string(context->context.device()));
+          const idl::index_t rows = shape.states + shape.outputs;
+          const idl::index_t cols = shape.states + shape.inputs + (options.bias ? 1 : 0);
+          return idl::ImplicitModel<T>::borrow(arrays.out<T>({"M", "ld"}, M, rows, cols, ld), shape,
+                                               options);
+        });
   });
 }
 
@@ -157,22 +164,17 @@ idl_status idl_model_create_of(idl_context* context, const idl_model_settings* s
                                const idl_matrix* A, const idl_matrix* B, const idl_matrix* C,
                                const idl_matrix* D, idl_model** model) {
   return guarded([&] {
-    require(context, "context");
-    require(settings, "settings");
-    require(model, "model");
-    *model = nullptr;
-    const auto given = read_struct(settings, "idl_model_settings");
-    const idl::ModelOptions options = idl::c_api::model_options(given);
-    *model = idl::c_api::handle_of(given.precision, [&]<class T>() {
-      using idl::c_api::matrix_of;
-      idl::ModelMatrices<T> matrices = {.A = matrix_of<T>(context->context, A, "A"),
-                                        .B = matrix_of<T>(context->context, B, "B"),
-                                        .C = matrix_of<T>(context->context, C, "C")};
-      if (D != nullptr) matrices.D = matrix_of<T>(context->context, D, "D");
-      idl::ImplicitModel<T> made(context->context, matrices, options);
-      idl::c_api::check_sizes(given, made.shape());
-      return made;
-    });
+    idl::c_api::make_model(
+        context, settings, model, [&]<class T>(const auto& given, const auto& options) {
+          using idl::c_api::matrix_of;
+          idl::ModelMatrices<T> matrices = {.A = matrix_of<T>(context->context, A, "A"),
+                                            .B = matrix_of<T>(context->context, B, "B"),
+                                            .C = matrix_of<T>(context->context, C, "C")};
+          if (D != nullptr) matrices.D = matrix_of<T>(context->context, D, "D");
+          idl::ImplicitModel<T> made(context->context, matrices, options);
+          idl::c_api::check_sizes(given, made.shape());
+          return made;
+        });
   });
 }
 
