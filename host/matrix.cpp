@@ -5,6 +5,7 @@
 #include <string>
 
 #include "host/backend_of.hpp"
+#include "host/transfer.hpp"
 #include "idl/context.hpp"
 #include "kernels/backend.hpp"
 #include "kernels/operand_checks.hpp"
@@ -48,21 +49,10 @@ void check_vector(const char* what, const View& view) {
                 (view.data == nullptr ? " and no data" : ""));
 }
 
-// Contiguous on the host, `ld` apart on the device.
-template <class T>
-Transfer to_device(const T* values, const MatrixView<T>& view) {
-  const auto rows = static_cast<std::size_t>(view.rows);
-  const auto ld = static_cast<std::size_t>(view.ld);
-  return {view.data,        ld * sizeof(T),   values,
-          rows * sizeof(T), rows * sizeof(T), static_cast<std::size_t>(view.cols)};
-}
-
+// Contiguous on the host.
 template <class T>
 Transfer to_host(const ConstMatrixView<T>& view, T* values) {
-  const auto rows = static_cast<std::size_t>(view.rows);
-  const auto ld = static_cast<std::size_t>(view.ld);
-  return {values,         rows * sizeof(T), view.data,
-          ld * sizeof(T), rows * sizeof(T), static_cast<std::size_t>(view.cols)};
+  return transfer_of<T>(view, {values, view.rows, view.cols, view.rows, Device::cpu()});
 }
 
 // Pitches are not used for one piece.
@@ -131,7 +121,7 @@ Matrix<T> Matrix<T>::clone(Context& context) const {
   }
   std::vector<T> host(byte_count(rows_, cols_, sizeof(T), "clone") / sizeof(T));
   backend_of(memory_)->download(to_host(view(), host.data()));
-  target.upload(to_device<T>(host.data(), result.view()));
+  target.upload(transfer_of<T>(host.data(), result.view()));
   return result;
 }
 
@@ -185,7 +175,7 @@ void upload(Context& context, std::type_identity_t<std::span<const T>> values,
   IDL_CHECK(values.size() == expected, "upload: " + std::to_string(values.size()) +
                                            " values were given for a matrix of " +
                                            shape(destination.rows, destination.cols));
-  if (expected > 0) backend_of(context)->upload(to_device(values.data(), destination));
+  if (expected > 0) backend_of(context)->upload(transfer_of<T>(values.data(), destination));
 }
 
 template <class T>

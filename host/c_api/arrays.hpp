@@ -7,6 +7,7 @@
 
 #include "host/backend_of.hpp"
 #include "host/c_api/handles.hpp"
+#include "host/transfer.hpp"
 #include "idl/matrix.hpp"
 #include "kernels/backend.hpp"
 
@@ -52,7 +53,7 @@ class Arrays {
     if (on_device())
       copy<T>(context_, callers, ours);
     else if (callers.rows > 0 && callers.cols > 0)
-      backend_of(context_)->upload(transfer(callers, ours));
+      backend_of(context_)->upload(transfer_of(callers, ours));
   }
   /// Back again. What goes to the host is there on return.
   template <class T>
@@ -60,20 +61,10 @@ class Arrays {
     if (on_device())
       copy<T>(context_, ours, callers);
     else if (callers.rows > 0 && callers.cols > 0)
-      backend_of(context_)->download(transfer(ours, callers));
+      backend_of(context_)->download(transfer_of(ours, callers));
   }
 
  private:
-  template <class T>
-  static Transfer transfer(ConstMatrixView<T> from, MatrixView<T> to) {
-    return {.destination = to.data,
-            .destination_pitch = static_cast<std::size_t>(to.ld) * sizeof(T),
-            .source = from.data,
-            .source_pitch = static_cast<std::size_t>(from.ld) * sizeof(T),
-            .width = static_cast<std::size_t>(from.rows) * sizeof(T),
-            .height = static_cast<std::size_t>(from.cols)};
-  }
-
   template <class T>
   static void check(Name name, const void* data, index_t rows, index_t cols, index_t ld) {
     require(data, name.matrix);

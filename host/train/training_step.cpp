@@ -10,6 +10,7 @@
 #include "host/model/solve_warning.hpp"
 #include "host/train/loss_steps.hpp"
 #include "host/train/optimizer_program.hpp"
+#include "host/transfer.hpp"
 
 namespace idl {
 namespace {
@@ -109,18 +110,10 @@ void TrainingStep<T>::take_labels(const std::int32_t* labels) {
 template <class T>
 void TrainingStep<T>::launch(const HostBatch<T>& batch) {
   Backend& backend = *backend_of(*context_);
-  const auto transfer = [&](MatrixView<T> to, const T* from) {
-    const auto width = static_cast<std::size_t>(to.rows) * sizeof(T);
-    backend.upload_async({.destination = to.data,
-                          .destination_pitch = static_cast<std::size_t>(to.ld) * sizeof(T),
-                          .source = from,
-                          .source_pitch = width,
-                          .width = width,
-                          .height = static_cast<std::size_t>(to.cols)});
-  };
-  transfer(U(), batch.U);
+  backend.upload_async(transfer_of<T>(batch.U, U()));
   if (labelled_) take_labels(batch.labels);
-  if (loss_ == LossKind::squared_error) transfer(target_.view(), batch.target);
+  if (loss_ == LossKind::squared_error)
+    backend.upload_async(transfer_of<T>(batch.target, target_.view()));
   launch();
 }
 
