@@ -90,8 +90,7 @@ struct BatchPass<T>::State {
 
   /// dM, and dU where it is asked for.
   Sequence gradient_sequence() {
-    Sequence sequence = structure->gradient(VdY, XU, dM);
-    append(sequence, structure->factor_gradient(model->M(), VdY, XU, dM, inner));
+    Sequence sequence = structure->gradient(model->M(), VdY, XU, dM, inner);
     if (options.input_gradient)
       append(sequence, structure->input_gradient(model->M(), transposes, VdY, dU,
                                                  options.solver.batch_invariant));

@@ -126,8 +126,8 @@ Sequence CsrStructure<T>::transpose_steps(ConstMatrixView<T> M, VectorView<T> tr
 }
 
 template <class T>
-Sequence CsrStructure<T>::gradient(ConstMatrixView<T> VdY, ConstMatrixView<T> XU,
-                                   MatrixView<T> dM) const {
+Sequence CsrStructure<T>::gradient(ConstMatrixView<T>, ConstMatrixView<T> VdY,
+                                   ConstMatrixView<T> XU, MatrixView<T> dM, MatrixView<T>) const {
   return gradient_from(0, VdY, XU, dM);
 }
 

@@ -54,7 +54,8 @@ class CsrStructure : public Structure<T> {
   }
   Sequence transpose_steps(ConstMatrixView<T> M, VectorView<T> transposes) const override;
   /// On the pattern: dA_ij = Σ_k V_ik X_jk for the stored (i, j) alone, and so on.
-  Sequence gradient(ConstMatrixView<T> VdY, ConstMatrixView<T> XU, MatrixView<T> dM) const override;
+  Sequence gradient(ConstMatrixView<T> M, ConstMatrixView<T> VdY, ConstMatrixView<T> XU,
+                    MatrixView<T> dM, MatrixView<T> inner) const override;
   Projection<T> projection(const WellPosedness& constraint, MatrixView<T> M) const override;
   const SparsePattern* pattern(std::string_view tensor) const override;
 

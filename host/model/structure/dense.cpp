@@ -92,8 +92,8 @@ Sequence DenseStructure<T>::output(ConstMatrixView<T> M, ConstMatrixView<T> XU, 
 }
 
 template <class T>
-Sequence DenseStructure<T>::gradient(ConstMatrixView<T> VdY, ConstMatrixView<T> XU,
-                                     MatrixView<T> dM) const {
+Sequence DenseStructure<T>::gradient(ConstMatrixView<T>, ConstMatrixView<T> VdY,
+                                     ConstMatrixView<T> XU, MatrixView<T> dM, MatrixView<T>) const {
   Sequence sequence = {Gemm<T>{.A = VdY, .B = XU, .C = dM, .transpose_B = true}};
   append(sequence, this->clear_unused(dM));
   return sequence;

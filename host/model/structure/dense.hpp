@@ -23,7 +23,8 @@ class DenseStructure : public Structure<T> {
   Sequence output(ConstMatrixView<T> M, ConstMatrixView<T> XU, MatrixView<T> Y,
                   bool batch_invariant) const override;
   /// dM = [V; dY][X; U]ᵀ.
-  Sequence gradient(ConstMatrixView<T> VdY, ConstMatrixView<T> XU, MatrixView<T> dM) const override;
+  Sequence gradient(ConstMatrixView<T> M, ConstMatrixView<T> VdY, ConstMatrixView<T> XU,
+                    MatrixView<T> dM, MatrixView<T> inner) const override;
   /// dU = [B; D]ᵀ[V; dY].
   Sequence input_gradient(ConstMatrixView<T> M, VectorView<T> transposes, ConstMatrixView<T> VdY,
                           MatrixView<T> dU, bool batch_invariant) const override;

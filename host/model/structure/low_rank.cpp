@@ -47,23 +47,19 @@ LinearMap<T> LowRankStructure<T>::state_map(ConstMatrixView<T> M, VectorView<T>)
 }
 
 template <class T>
-Sequence LowRankStructure<T>::gradient(ConstMatrixView<T> VdY, ConstMatrixView<T> XU,
-                                       MatrixView<T> dM) const {
-  return this->gradient_from(1, VdY, XU, dM);
-}
-
-template <class T>
-Sequence LowRankStructure<T>::factor_gradient(ConstMatrixView<T> M, ConstMatrixView<T> VdY,
-                                              ConstMatrixView<T> XU, MatrixView<T> dM,
-                                              MatrixView<T> inner) const {
+Sequence LowRankStructure<T>::gradient(ConstMatrixView<T> M, ConstMatrixView<T> VdY,
+                                       ConstMatrixView<T> XU, MatrixView<T> dM,
+                                       MatrixView<T> inner) const {
   const ParameterTensor& L = this->layout().at("L");
   const ParameterTensor& R = this->layout().at("R");
   const ConstMatrixView<T> V = VdY.row_range(0, L.rows);
   const ConstMatrixView<T> X = XU.row_range(0, R.rows);
-  return {Gemm<T>{.A = R.of(M), .B = X, .C = inner, .transpose_A = true},
-          Gemm<T>{.A = V, .B = inner, .C = L.of(dM), .transpose_B = true},
-          Gemm<T>{.A = L.of(M), .B = V, .C = inner, .transpose_A = true},
-          Gemm<T>{.A = X, .B = inner, .C = R.of(dM), .transpose_B = true}};
+  Sequence sequence = this->gradient_from(1, VdY, XU, dM);
+  append(sequence, {Gemm<T>{.A = R.of(M), .B = X, .C = inner, .transpose_A = true},
+                    Gemm<T>{.A = V, .B = inner, .C = L.of(dM), .transpose_B = true},
+                    Gemm<T>{.A = L.of(M), .B = V, .C = inner, .transpose_A = true},
+                    Gemm<T>{.A = X, .B = inner, .C = R.of(dM), .transpose_B = true}});
+  return sequence;
 }
 
 template <class T>

@@ -25,11 +25,9 @@ class LowRankStructure final : public CsrStructure<T> {
     return std::make_shared<LowRankStructure>(context, this->storage_on(context));
   }
   Sequence random_parameters(MatrixView<T> M, std::uint64_t seed) const override;
-  /// Of B, C and D.
-  Sequence gradient(ConstMatrixView<T> VdY, ConstMatrixView<T> XU, MatrixView<T> dM) const override;
-  /// dL = V(RᵀX)ᵀ, dR = X(LᵀV)ᵀ.
-  Sequence factor_gradient(ConstMatrixView<T> M, ConstMatrixView<T> VdY, ConstMatrixView<T> XU,
-                           MatrixView<T> dM, MatrixView<T> inner) const override;
+  /// dL = V(RᵀX)ᵀ, dR = X(LᵀV)ᵀ, and those of B, C and D.
+  Sequence gradient(ConstMatrixView<T> M, ConstMatrixView<T> VdY, ConstMatrixView<T> XU,
+                    MatrixView<T> dM, MatrixView<T> inner) const override;
   /// The columns of R, each of which lies together.
   Projection<T> projection(const WellPosedness& constraint, MatrixView<T> M) const override;
   /// The rows of L.

@@ -11,9 +11,10 @@ ModelMaps<T> StrictlyUpperStructure<T>::maps(ConstMatrixView<T> M, VectorView<T>
 }
 
 template <class T>
-Sequence StrictlyUpperStructure<T>::gradient(ConstMatrixView<T> VdY, ConstMatrixView<T> XU,
-                                             MatrixView<T> dM) const {
-  Sequence sequence = DenseStructure<T>::gradient(VdY, XU, dM);
+Sequence StrictlyUpperStructure<T>::gradient(ConstMatrixView<T> M, ConstMatrixView<T> VdY,
+                                             ConstMatrixView<T> XU, MatrixView<T> dM,
+                                             MatrixView<T> inner) const {
+  Sequence sequence = DenseStructure<T>::gradient(M, VdY, XU, dM, inner);
   sequence.push_back(MaskStrictlyUpper<T>{.A = this->layout().at("A").of(dM)});
   return sequence;
 }

@@ -17,7 +17,8 @@ class StrictlyUpperStructure final : public DenseStructure<T> {
     return std::make_shared<StrictlyUpperStructure>(this->layout());
   }
   ModelMaps<T> maps(ConstMatrixView<T> M, VectorView<T> transposes) const override;
-  Sequence gradient(ConstMatrixView<T> VdY, ConstMatrixView<T> XU, MatrixView<T> dM) const override;
+  Sequence gradient(ConstMatrixView<T> M, ConstMatrixView<T> VdY, ConstMatrixView<T> XU,
+                    MatrixView<T> dM, MatrixView<T> inner) const override;
 };
 
 }  // namespace idl

@@ -57,15 +57,10 @@ class Structure {
   /// Y <- CX + DU; [X; U] has one column a sample.
   virtual Sequence output(ConstMatrixView<T> M, ConstMatrixView<T> XU, MatrixView<T> Y,
                           bool batch_invariant) const;
-  /// dM <- the gradient by [V; dY] and [X; U], but that of factors.
-  virtual Sequence gradient(ConstMatrixView<T> VdY, ConstMatrixView<T> XU,
-                            MatrixView<T> dM) const = 0;
-  /// The gradient of the factors of A, where it is a product, which is by M too. `inner` has
-  /// inner_rows(A) rows and a column a sample; what it holds is lost.
-  virtual Sequence factor_gradient(ConstMatrixView<T>, ConstMatrixView<T>, ConstMatrixView<T>,
-                                   MatrixView<T>, MatrixView<T>) const {
-    return {};
-  }
+  /// dM <- the gradient by [V; dY] and [X; U], and by M where A is a product of factors. `inner`
+  /// has inner_rows(A) rows and a column a sample; what it holds is lost.
+  virtual Sequence gradient(ConstMatrixView<T> M, ConstMatrixView<T> VdY, ConstMatrixView<T> XU,
+                            MatrixView<T> dM, MatrixView<T> inner) const = 0;
   /// dU <- BᵀV + DᵀdY, of which dU has the first rows.
   virtual Sequence input_gradient(ConstMatrixView<T> M, VectorView<T> transposes,
                                   ConstMatrixView<T> VdY, MatrixView<T> dU,
