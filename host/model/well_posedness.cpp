@@ -80,21 +80,26 @@ double inf_norm(const CsrArrays<double>& A) {
   return norm;
 }
 
+/// What follows from the norm and the Perron root of `report`, where φ has the constant L.
+WellPosednessReport proved(WellPosednessReport report, double L, bool triangular) {
+  report.contraction = L * report.inf_norm;
+  if (report.contraction < 1.0)
+    report.proof = WellPosednessProof::norm;
+  else if (triangular)
+    report.proof = WellPosednessProof::triangular;
+  else if (L * report.perron_root < 1.0)
+    report.proof = WellPosednessProof::perron;
+  return report;
+}
+
 WellPosednessReport report_of(const CsrArrays<double>& A, const Activation& activation) {
   WellPosednessReport report;
   report.inf_norm = inf_norm(A);
   const double size = static_cast<double>(A.rows) * static_cast<double>(A.cols);
   report.density = A.rows == 0 ? 0.0 : static_cast<double>(A.values.size()) / size;
-  const double L = lipschitz_constant(activation);
-  report.contraction = L * report.inf_norm;
   report.perron_root = perron_root(A);
-  if (report.contraction < 1.0)
-    report.proof = WellPosednessProof::norm;
-  else if (!first_on_or_below(A.row_offsets, A.col_indices))
-    report.proof = WellPosednessProof::triangular;
-  else if (L * report.perron_root < 1.0)
-    report.proof = WellPosednessProof::perron;
-  return report;
+  return proved(report, lipschitz_constant(activation),
+                !first_on_or_below(A.row_offsets, A.col_indices));
 }
 
 /// The entries (i, j) of `rows`×`cols` numbers, column by column, as their magnitudes.
@@ -187,13 +192,7 @@ WellPosednessReport examine_well_posedness(Context& context, ConstMatrixView<T> 
   const double stored = 2.0 * static_cast<double>(L.rows) * static_cast<double>(L.cols);
   report.density =
       stored > 0 ? static_cast<double>(left.nonzeros() + right.nonzeros()) / stored : 0.0;
-  const double factor = lipschitz_constant(activation);
-  report.contraction = factor * report.inf_norm;
-  if (report.contraction < 1.0)
-    report.proof = WellPosednessProof::norm;
-  else if (factor * report.perron_root < 1.0)
-    report.proof = WellPosednessProof::perron;
-  return report;
+  return proved(report, lipschitz_constant(activation), false);
 }
 
 template void project(Context&, const WellPosedness&, MatrixView<float>);
