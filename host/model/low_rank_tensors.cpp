@@ -8,19 +8,16 @@
 namespace idl {
 
 std::optional<index_t> rank_of(const io::Safetensors& file, const std::string& prefix) {
-  const auto has = [&](const std::string& name) {
-    return file.tensors.contains(name) || file.unread.contains(name);
-  };
   const std::string A = prefix + "A";
   const std::string L = prefix + "L";
   const std::string R = prefix + "R";
-  if (!has(L) && !has(R)) return std::nullopt;
-  const std::string there = has(L) ? L : R;
-  if (has(A) || is_sparse(file, A))
+  if (!file.contains(L) && !file.contains(R)) return std::nullopt;
+  const std::string there = file.contains(L) ? L : R;
+  if (has_matrix(file, A))
     throw IoError(file.path, A + " is there twice: as itself, and as L R^T by '" + there + "'");
-  if (!has(L) || !has(R))
-    throw IoError(file.path,
-                  A + " is L R^T by '" + there + "', but there is no '" + (has(L) ? R : L) + "'");
+  if (!file.contains(L) || !file.contains(R))
+    throw IoError(file.path, A + " is L R^T by '" + there + "', but there is no '" +
+                                 (file.contains(L) ? R : L) + "'");
   return parameter_matrix(file, L).shape[1];
 }
 

@@ -222,8 +222,7 @@ std::int64_t stored_entries(const io::Safetensors& file, const std::string& matr
 /// Without the bias. Compressed rows do not tell their columns.
 index_t inputs_of(const io::Safetensors& file, const std::string& prefix, bool bias) {
   for (const char* matrix : {"B", "D"})
-    if (const std::string name = prefix + matrix;
-        (file.tensors.contains(name) || file.unread.contains(name)) && !is_sparse(file, name))
+    if (const std::string name = prefix + matrix; file.contains(name) && !is_sparse(file, name))
       return parameter_matrix(file, name).shape[1] - (bias ? 1 : 0);
   const std::optional<std::int64_t> inputs = said<std::int64_t>(file, k_inputs_key);
   if (!inputs)
@@ -261,8 +260,7 @@ bool no_D_of(const io::Safetensors& file, const LoadOptions& given, const std::s
              const Statements& statements) {
   const std::string name = prefix + "D";
   const bool no_D = statements.of("no_D", given.no_D).value_or(false);
-  const bool missing =
-      !file.tensors.contains(name) && !file.unread.contains(name) && !is_sparse(file, name);
+  const bool missing = !has_matrix(file, name);
   if (no_D && !missing)
     throw IoError(file.path, "no_D is said to be true, but there is " + tensor_list(file, name));
   if (missing && !no_D)

@@ -15,10 +15,6 @@ namespace {
 
 constexpr std::array k_parts = {".crow_indices", ".col_indices", ".values"};
 
-bool has(const io::Safetensors& file, const std::string& name) {
-  return file.tensors.contains(name) || file.unread.contains(name);
-}
-
 /// One of the parts. @throws IoError where it has more dimensions than one
 const io::Array& part(const io::Safetensors& file, const std::string& name) {
   const io::Array& array = file.at(name);
@@ -40,13 +36,14 @@ const io::Array& index_part(const io::Safetensors& file, const std::string& name
 bool is_sparse(const io::Safetensors& file, const std::string& matrix) {
   std::string lacks;
   for (const char* suffix : k_parts)
-    if (!has(file, matrix + suffix)) lacks += (lacks.empty() ? "'" : ", '") + matrix + suffix + "'";
-  const bool none = !has(file, matrix + k_parts[0]) && !has(file, matrix + k_parts[1]) &&
-                    !has(file, matrix + k_parts[2]);
+    if (!file.contains(matrix + suffix))
+      lacks += (lacks.empty() ? "'" : ", '") + matrix + suffix + "'";
+  const bool none = !file.contains(matrix + k_parts[0]) && !file.contains(matrix + k_parts[1]) &&
+                    !file.contains(matrix + k_parts[2]);
   if (none) return false;
   if (!lacks.empty())
     throw IoError(file.path, matrix + " is in compressed rows, but there is no " + lacks);
-  if (has(file, matrix))
+  if (file.contains(matrix))
     throw IoError(file.path, matrix + " is there twice: with all entries as '" + matrix +
                                  "', and in compressed rows as '" + matrix + ".values'");
   return true;

@@ -14,6 +14,11 @@ namespace idl {
 /// @throws IoError where it is there with all entries too, or where some of the three parts lack
 bool is_sparse(const io::Safetensors& file, const std::string& matrix);
 
+/// Whether the matrix is there, with all entries or in compressed rows.
+inline bool has_matrix(const io::Safetensors& file, const std::string& matrix) {
+  return file.contains(matrix) || is_sparse(file, matrix);
+}
+
 /// The number of rows that the offsets tell. @throws IoError
 index_t sparse_rows(const io::Safetensors& file, const std::string& matrix);
 

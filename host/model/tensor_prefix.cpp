@@ -14,11 +14,6 @@ namespace {
 
 constexpr std::array k_blocks = {"A", "B", "C"};
 
-/// With all entries, or in compressed rows.
-bool has_matrix(const io::Safetensors& file, const std::string& name) {
-  return file.tensors.contains(name) || file.unread.contains(name) || is_sparse(file, name);
-}
-
 /// The names of `k_blocks` that the file lacks, each after `prefix`; "" where it has them all, or
 /// L and R in the place of A.
 std::string missing(const io::Safetensors& file, const std::string& prefix) {

@@ -48,6 +48,10 @@ struct Safetensors {
   /// Tensors whose elements no Array can hold (F8_E4M3, I16, ...): name and type. Not written.
   std::map<std::string, std::string> unread;
 
+  /// Whether there is a tensor of this name, read or not.
+  bool contains(const std::string& name) const {
+    return tensors.contains(name) || unread.contains(name);
+  }
   /// @throws IoError naming the file where the tensor is missing or was not read.
   IDL_EXPORT const Array& at(const std::string& name) const;
   std::string path;  ///< where it was read from, for errors
