@@ -40,16 +40,18 @@ void announce(const Context& context, const std::string& path, const ModelDescri
   context.log(Severity::warning, text);
 }
 
-/// Where A is said to be strictly upper triangular. @throws IoError unless its pattern is
-void check_strictly_upper(const io::Safetensors& file, const ModelDescription& model) {
-  if (model.options.well_posedness.kind != WellPosednessKind::strictly_upper_triangular ||
-      !model.stored.contains("A"))
-    return;
-  const index_t n = model.shape.states;
-  const std::string A = model.prefix + "A";
-  const auto arrays = read_sparse<double>(file, A, n, n);
-  if (const auto entry = first_on_or_below(arrays.row_offsets, arrays.col_indices))
-    throw IoError(file.path, not_strictly_upper(A, *entry));
+/// A matrix in compressed rows. @throws IoError where it is A, which is said to be strictly upper
+/// triangular, and is not
+template <class T>
+CsrArrays<T> take_sparse(const io::Safetensors& file, const ModelDescription& model,
+                         const TensorSize& size) {
+  const std::string name = model.prefix + size.name;
+  CsrArrays<T> arrays = read_sparse<T>(file, name, size.rows, size.cols);
+  if (size.name == "A" &&
+      model.options.well_posedness.kind == WellPosednessKind::strictly_upper_triangular)
+    if (const auto entry = first_on_or_below(arrays.row_offsets, arrays.col_indices))
+      throw IoError(file.path, not_strictly_upper(name, *entry));
+  return arrays;
 }
 
 }  // namespace
@@ -64,15 +66,13 @@ ImplicitModel<T> take_model(Context& context, const io::Safetensors& file,
     loaded.project(context);
     return loaded;
   }
-  check_strictly_upper(file, model);
   const auto dense = [&](const std::string& name, index_t rows, index_t cols) {
     return Matrix<T>::from_host(
         context, rows, cols, take_tensors<T>(file, model.prefix, layout_alone(name, rows, cols)));
   };
   const auto matrix = [&](const TensorSize& size) -> ModelMatrix<T> {
     if (model.stored.contains(size.name))
-      return CsrMatrix<T>(context,
-                          read_sparse<T>(file, model.prefix + size.name, size.rows, size.cols));
+      return CsrMatrix<T>(context, take_sparse<T>(file, model, size));
     if (size.rank)
       return LowRankMatrix<T>{dense("L", size.rows, *size.rank), dense("R", size.cols, *size.rank)};
     return dense(size.name, size.rows, size.cols);
