@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include <algorithm>
-#include <cmath>
 #include <numeric>
 #include <utility>
 
+#include "host/data/scaling.hpp"
 #include "idl/data.hpp"
 #include "idl/error.hpp"
 
@@ -33,18 +33,8 @@ index_t count_samples(const Dataset::Targets& targets) {
 }
 
 void check_scaling(const char* what, const Scaling& scaling, index_t size) {
-  if (scaling.mean.empty() && scaling.scale.empty()) return;
-  const auto count = static_cast<std::size_t>(size);
-  IDL_CHECK(scaling.mean.size() == count && scaling.scale.size() == count,
-            std::string("the scaling of ") + what + " has " + std::to_string(scaling.mean.size()) +
-                " means and " + std::to_string(scaling.scale.size()) + " scales, expected " +
-                std::to_string(count));
-  for (std::size_t i = 0; i < count; ++i)
-    IDL_CHECK(
-        std::isfinite(scaling.mean[i]) && scaling.scale[i] > 0.0 && std::isfinite(scaling.scale[i]),
-        std::string("the scaling of ") + what + " " + std::to_string(i) + " has mean " +
-            std::to_string(scaling.mean[i]) + " and scale " + std::to_string(scaling.scale[i]) +
-            ", expected numbers and a positive scale");
+  const std::string found = trouble(scaling, size, what);
+  IDL_CHECK(found.empty(), "the scaling " + found);
 }
 
 /// The parts of `values` that these samples have, `each` long.

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+#include "host/data/scaling.hpp"
+
 #include <cmath>
 #include <functional>
 #include <limits>
@@ -54,6 +56,22 @@ void change_columns(const Scaling& scaling, std::span<T> values, const Change& c
 }
 
 }  // namespace
+
+std::string trouble(const Scaling& scaling, index_t size, const std::string& what) {
+  const auto count = static_cast<std::size_t>(size);
+  if (scaling.mean.empty() && scaling.scale.empty()) return "";
+  if (scaling.mean.size() != count || scaling.scale.size() != count)
+    return "of " + what + "s has " + std::to_string(scaling.mean.size()) + " means and " +
+           std::to_string(scaling.scale.size()) + " scales, expected " + std::to_string(count) +
+           " of each";
+  for (std::size_t i = 0; i < count; ++i)
+    if (!std::isfinite(scaling.mean[i]) || !std::isfinite(scaling.scale[i]) ||
+        scaling.scale[i] <= 0.0)
+      return "of " + what + " " + std::to_string(i) + " has mean " +
+             std::to_string(scaling.mean[i]) + " and scale " + std::to_string(scaling.scale[i]) +
+             ", expected numbers and a positive scale";
+  return "";
+}
 
 template <class T>
 void Scaling::apply(std::span<T> values) const {

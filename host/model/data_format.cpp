@@ -2,10 +2,10 @@
 #include "host/model/data_format.hpp"
 
 #include <array>
-#include <cmath>
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "host/data/scaling.hpp"
 #include "host/io/json_reader.hpp"
 #include "idl/error.hpp"
 
@@ -34,23 +34,6 @@ std::string json_text(const char* key, const Value& value) {
   }
 }
 
-/// What is amiss with the scaling of `size` numbers; "" where nothing is.
-std::string trouble(const Scaling& scaling, index_t size) {
-  const auto count = static_cast<std::size_t>(size);
-  if (scaling.mean.empty() && scaling.scale.empty()) return "";
-  if (scaling.mean.size() != count || scaling.scale.size() != count)
-    return "has " + std::to_string(scaling.mean.size()) + " means and " +
-           std::to_string(scaling.scale.size()) + " scales for " + std::to_string(count) +
-           " numbers";
-  for (std::size_t i = 0; i < count; ++i)
-    if (!std::isfinite(scaling.mean[i]) || !std::isfinite(scaling.scale[i]) ||
-        scaling.scale[i] <= 0.0)
-      return "of number " + std::to_string(i) + " has mean " + std::to_string(scaling.mean[i]) +
-             " and scale " + std::to_string(scaling.scale[i]) +
-             ", expected numbers and a positive scale";
-  return "";
-}
-
 /// What is amiss with a DataFormat; "" where nothing is.
 std::string trouble(const DataFormat& data, const ModelShape& shape) {
   for (const auto& [key, member] : k_names) {
@@ -61,7 +44,7 @@ std::string trouble(const DataFormat& data, const ModelShape& shape) {
   }
   if (!data.classes.empty() && !data.targets.empty()) return "there are both classes and targets";
   for (const auto& [prefix, member] : k_scalings) {
-    const std::string found = trouble(data.*member, size_of(prefix, shape));
+    const std::string found = trouble(data.*member, size_of(prefix, shape), "number");
     if (!found.empty()) return std::string(prefix) + "mean and scale: the scaling " + found;
   }
   return "";
