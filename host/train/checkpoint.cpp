@@ -69,13 +69,7 @@ TrainingPosition position_from(const Json& json, const std::string& path) {
 }
 
 Json parse_metadata(const io::Safetensors& file, const char* key) {
-  const auto found = file.metadata.find(key);
-  if (found == file.metadata.end())
-    throw IoError(file.path, std::string("no metadata ") + key + ": this is no checkpoint");
-  std::optional<Json> json = io::parse_json<Json>(found->second);
-  if (!json || !json->is_object())
-    throw IoError(file.path, std::string("metadata ") + key + " is no JSON object");
-  return std::move(*json);
+  return metadata_object(file, key, "this is no checkpoint");
 }
 
 void check_position(const TrainingPosition& position, const TrainerOptions& options,

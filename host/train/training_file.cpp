@@ -19,8 +19,6 @@
 namespace idl {
 namespace {
 
-using Json = nlohmann::json;
-
 constexpr const char* k_key = "training.optimizer";
 
 /// Everything beside parameters, moments and the learning rate that the bits of a step depend on.
@@ -55,17 +53,6 @@ void check_patterns(Context& context, const io::Safetensors& file, const Implici
   }
 }
 
-Json written_settings(const io::Safetensors& file) {
-  const auto found = file.metadata.find(k_key);
-  if (found == file.metadata.end())
-    throw IoError(file.path,
-                  std::string("no metadata ") + k_key + ": this is not what a trainer has saved");
-  std::optional<Json> json = io::parse_json<Json>(found->second);
-  if (!json || !json->is_object())
-    throw IoError(file.path, std::string("metadata ") + k_key + " is no JSON object");
-  return std::move(*json);
-}
-
 }  // namespace
 
 template <class T>
@@ -92,7 +79,8 @@ template <class T>
 void read_training(Context& context, ImplicitModel<T>& model, Optimizer<T>& optimizer,
                    const std::filesystem::path& path) {
   const io::Safetensors file = io::read_safetensors(path);
-  const Json written = written_settings(file);
+  const nlohmann::json written =
+      metadata_object(file, k_key, "this is not what a trainer has saved");
   check_training_settings(written, settings_of(model, optimizer.options()).text(), file.path);
   check_patterns(context, file, model);
   std::int64_t steps = 0;

@@ -2,9 +2,12 @@
 #include "host/train/training_settings.hpp"
 
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <type_traits>
+#include <utility>
 
 #include "host/io/json_object.hpp"
+#include "host/io/json_reader.hpp"
 #include "host/model/model_file.hpp"
 #include "host/options/option_table.hpp"
 #include "idl/error.hpp"
@@ -64,6 +67,17 @@ std::string training_settings(const ImplicitModel<T>& model, const TrainerOption
   // Only the cosine schedule looks ahead to the end.
   if (options.schedule.kind == ScheduleKind::cosine) settings.add("epochs", options.epochs);
   return settings.text();
+}
+
+nlohmann::json metadata_object(const io::Safetensors& file, const char* key,
+                               const char* otherwise) {
+  const auto found = file.metadata.find(key);
+  if (found == file.metadata.end())
+    throw IoError(file.path, std::string("no metadata ") + key + ": " + otherwise);
+  std::optional<nlohmann::json> json = io::parse_json<nlohmann::json>(found->second);
+  if (!json || !json->is_object())
+    throw IoError(file.path, std::string("metadata ") + key + " is no JSON object");
+  return std::move(*json);
 }
 
 void check_training_settings(const nlohmann::json& written, const std::string& wanted,

@@ -4,6 +4,7 @@
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 
+#include "idl/io.hpp"
 #include "idl/trainer.hpp"
 
 namespace idl {
@@ -12,6 +13,11 @@ namespace idl {
 template <class T>
 std::string training_settings(const ImplicitModel<T>& model, const TrainerOptions& options,
                               const Dataset& train);
+
+/// The JSON object in the metadata of this key.
+/// @param otherwise  what a file without it is told to be
+/// @throws IoError
+nlohmann::json metadata_object(const io::Safetensors& file, const char* key, const char* otherwise);
 
 /// @param written  what training_settings() gave when the checkpoint `path` was written
 /// @param wanted   what it gives now
