@@ -88,10 +88,9 @@ DataFormat known_format(const CLI::App& command, const TrainCall& call, const Ru
                         bool goes_on) {
   const TrainSettings& settings = call.settings;
   if (settings.init.empty()) return {};
-  if (!goes_on) return examine_model(settings.init, init_options(command, call)).description.data;
+  if (!goes_on) return describe_model(settings.init, init_options(command, call)).data;
   DataFormat known =
-      examine_model(folder.path() / "checkpoint.safetensors", {.allow_unproven = true})
-          .description.data;
+      describe_model(folder.path() / "checkpoint.safetensors", {.allow_unproven = true}).data;
   // These are found anew, so that other data are noticed.
   if (settings.standardise || !settings.normalise.empty())
     known.feature_scaling = known.target_scaling = {};

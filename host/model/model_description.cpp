@@ -351,4 +351,8 @@ ModelDescription describe_model(const io::Safetensors& file, const LoadOptions& 
   return model;
 }
 
+ModelDescription describe_model(const std::filesystem::path& path, const LoadOptions& options) {
+  return describe_model(io::read_safetensors(path), options);
+}
+
 }  // namespace idl

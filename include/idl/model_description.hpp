@@ -63,6 +63,11 @@ struct ModelDescription {
   IDL_EXPORT ParameterLayout layout() const;
 };
 
+/// What a model file says, without making the model of it. @throws as load_model, but for an A
+/// outside its constraint
+IDL_EXPORT ModelDescription describe_model(const std::filesystem::path& path,
+                                           const LoadOptions& options = {});
+
 /// load_model, and what was found out on the way. @throws as load_model
 template <class T>
 IDL_EXPORT std::pair<ImplicitModel<T>, ModelDescription> load_described_model(

@@ -286,6 +286,10 @@ TEST_F(DescribedModel, IsExaminedAsItLiesInItsFile) {
   // ‖A‖∞ = 0.75, which no model of kappa = 0.6 may have; the root of |A| is its larger diagonal
   // entry; 3 of the 15 entries of M are zero.
   const ModelExamination model = examine_model(folder_ / "f");
+  const ModelDescription described = describe_model(folder_ / "f");
+  EXPECT_EQ(described.shape, model.description.shape);
+  EXPECT_EQ(described.options, model.description.options);
+  EXPECT_EQ(described.constraint.inf_norm, model.description.constraint.inf_norm);
   EXPECT_EQ(model.description.shape, (ModelShape{2, 3, 1}));
   EXPECT_EQ(model.description.options.activation.kind, ActivationKind::tanh);
   EXPECT_EQ(model.description.step, 7);
