@@ -14,6 +14,7 @@
 #include "kernels/fixed_point.hpp"
 #include "kernels/primitives.hpp"
 #include "kernels/program.hpp"
+#include "kernels/recurrence.hpp"
 
 struct CUstream_st;  // cudaStream_t points to this
 
@@ -107,6 +108,11 @@ class Backend {
   /// tells which. Validates the description.
   virtual std::unique_ptr<Program> compile(const FixedPoint<float>& solve) = 0;
   virtual std::unique_ptr<Program> compile(const FixedPoint<double>& solve) = 0;
+  /// A recurrent pass made ready likewise; step after step unless a backend has a faster way.
+  virtual std::unique_ptr<Program> compile(const Recurrence<float>& pass);
+  virtual std::unique_ptr<Program> compile(const Recurrence<double>& pass);
+  virtual std::unique_ptr<Program> compile(const RecurrenceAdjoint<float>& pass);
+  virtual std::unique_ptr<Program> compile(const RecurrenceAdjoint<double>& pass);
   /// One program whose launch is the launch of `parts` in this order; it keeps them. A GPU is given
   /// as many of them at once as it can take.
   virtual std::unique_ptr<Program> join(Programs parts) {

@@ -64,4 +64,15 @@ void check(const SampleUpdate<T>& u, Device device) {
       u.update);
 }
 
+template <class T>
+void check(const CopyStep<T>& c, Device device) {
+  OperandChecks checks("CopyStep", device);
+  checks.input("X", c.X);
+  checks.output("Y", c.Y);
+  checks.input("lengths", c.lengths);
+  if (c.X.cols > 0) checks.same_shape("X", c.X, "Y", c.Y);
+  checks.per_column("lengths", c.lengths, "Y", c.Y);
+  checks.apart();
+}
+
 }  // namespace idl

@@ -126,12 +126,29 @@ struct ColumnStatus {
 };
 
 /// status <- running, iterations <- 0, best_steps <- +inf, stalled <- 0, fallbacks <- 0,
-/// low_iterations <- 0, active <- m; step_norms <- +inf, state_norms <- 0.
+/// low_iterations <- 0, active <- m; step_norms <- +inf, state_norms <- 0. With lengths, of m
+/// sequences that may have ended, where not lengths_j > step: status <- converged, step_norms <- 0,
+/// and active <- the number of the others.
 template <class T>
 struct ResetStatus {
   ColumnStatus<T> columns;
   VectorView<T> step_norms;
   VectorView<T> state_norms;
+  VectorView<const std::int32_t> lengths{};  ///< optional
+  index_t step = 0;
+};
+
+/// One step of m sequences, all r×m. Where lengths_j > step: Y(:,j) <- X(:,j), or Y(:,j) + X(:,j)
+/// with `add`. Elsewhere the sequence has ended: Y(:,j) <- 0, or stays as it is with `keep`,
+/// whatever X(:,j) holds. X without columns is 0.
+template <class T>
+struct CopyStep {
+  ConstMatrixView<T> X{};
+  MatrixView<T> Y{};
+  VectorView<const std::int32_t> lengths{};
+  index_t step = 0;
+  bool add = false;
+  bool keep = false;
 };
 
 /// Decides, for each running column, whether it goes on. With step = step_norms_j, x =

@@ -318,7 +318,7 @@ struct InBothPrecisions {
 /// one, it does not compile.
 using Primitive = InBothPrecisions<
     Gemm, Spmm, Sddmm, PicardUpdate, ActivationDerivative, AdjointUpdate, Substitute,
-    SubstituteByLevels, SampleSpmm, SampleUpdate, ResetStatus, UpdateStatus, AndersonMix,
+    SubstituteByLevels, SampleSpmm, SampleUpdate, ResetStatus, CopyStep, UpdateStatus, AndersonMix,
     MoveStatus, GatherColumns, ScatterColumns, SoftmaxCrossEntropy, SquaredError, StoreValues,
     AdamUpdate, SgdUpdate, ProjectRowsL1, ProjectCsrRowsL1, MaskStrictlyUpper, UpdateParameters,
     RowAbsSums, CsrRowAbsSums, AbsProduct, GatherElements, ColumnNorms, Reduce, AddScaled,

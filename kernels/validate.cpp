@@ -166,6 +166,10 @@ void check(const ResetStatus<T>& r, Device device) {
   check_columns(checks, r);
   checks.output("step_norms", r.step_norms);
   checks.output("state_norms", r.state_norms);
+  checks.input("lengths", r.lengths);
+  if (r.lengths.size > 0)
+    checks.equal("lengths", r.lengths.size, "elements", "status", r.columns.status.size,
+                 "elements");
   checks.apart();
 }
 

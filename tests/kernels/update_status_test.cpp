@@ -195,5 +195,26 @@ TYPED_TEST(UpdateStatusTest, AColumnAmongManyIsDecidedAboutAsIfItWereAlone) {
   }
 }
 
+TYPED_TEST(UpdateStatusTest, SequencesThatHaveEndedDoNotRun) {
+  using T = typename TypeParam::Scalar;
+  // More than a block of threads.
+  constexpr index_t k_columns = 1000;
+  this->begin(k_columns);
+  std::vector<std::int32_t> lengths;
+  for (std::int32_t j = 0; j < k_columns; ++j) lengths.push_back(1 + j % 4);
+  this->run(ResetStatus<T>{this->columns_, this->steps_, this->norms_, this->vector(lengths),
+                           /*step=*/2});
+  EXPECT_EQ(this->active(), 500);
+  const auto status = this->status();
+  const auto steps = this->fetch_reals(this->steps_);
+  for (std::size_t j = 0; j < k_columns; ++j) {
+    ASSERT_EQ(status[j], j % 4 < 2 ? 1 : 0);
+    ASSERT_EQ(steps[j], j % 4 < 2 ? 0.0 : std::numeric_limits<double>::infinity());
+  }
+  EXPECT_TRUE(holds(this->refusal_of(ResetStatus<T>{this->columns_, this->steps_, this->norms_,
+                                                    this->vector(std::vector<std::int32_t>{1, 2})}),
+                    {"ResetStatus", "lengths has 2", "1000"}));
+}
+
 }  // namespace
 }  // namespace idl::test

@@ -45,6 +45,8 @@ void execute(const ListRunning& list, Scratch& scratch);
 template <class T>
 void execute(const MoveStatus<T>& move, Scratch& scratch);
 template <class T>
+void execute(const CopyStep<T>& copy, Scratch& scratch);
+template <class T>
 void execute(const GatherColumns<T>& gather, Scratch& scratch);
 template <class T>
 void execute(const ScatterColumns<T>& scatter, Scratch& scratch);

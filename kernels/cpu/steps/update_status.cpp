@@ -22,6 +22,12 @@ void execute(const ResetStatus<T>& reset, Scratch&) {
   columns.active.data[0] = static_cast<std::int32_t>(m);
   std::fill_n(reset.step_norms.data, m, k_infinity);
   std::fill_n(reset.state_norms.data, m, T(0));
+  for (index_t j = 0; j < reset.lengths.size; ++j) {
+    if (reset.lengths.data[j] > reset.step) continue;
+    columns.status.data[j] = k_converged;
+    reset.step_norms.data[j] = T(0);
+    --columns.active.data[0];
+  }
 }
 
 namespace {

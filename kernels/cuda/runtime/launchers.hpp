@@ -66,6 +66,8 @@ void list_running(const ListRunning& list, CUstream_st* stream);
 template <class T>
 void move_status(const MoveStatus<T>& move, CUstream_st* stream);
 template <class T>
+void copy_step(const CopyStep<T>& copy, CUstream_st* stream);
+template <class T>
 void gather_columns(const GatherColumns<T>& gather, CUstream_st* stream);
 template <class T>
 void scatter_columns(const ScatterColumns<T>& scatter, CUstream_st* stream);

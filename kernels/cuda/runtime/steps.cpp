@@ -113,6 +113,7 @@ struct Enqueue {
   void operator()(const UpdateRefinement& p) const { update_refinement(p, stream); }
   void operator()(const ListRunning& p) const { list_running(p, stream); }
   template <class T> void operator()(const MoveStatus<T>& p) const { move_status(p, stream); }
+  template <class T> void operator()(const CopyStep<T>& p) const { copy_step(p, stream); }
   template <class T> void operator()(const GatherColumns<T>& p) const { gather_columns(p, stream); }
   template <class T> void operator()(const ScatterColumns<T>& p) const {
     scatter_columns(p, stream);

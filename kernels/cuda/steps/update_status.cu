@@ -60,6 +60,20 @@ __global__ void reset_status_kernel(ResetStatus<T> reset, T infinity) {
   reset.state_norms.data[j] = T(0);
 }
 
+/// After reset_status_kernel: the columns of sequences that have ended.
+template <class T>
+__global__ void end_sequences_kernel(ResetStatus<T> reset) {
+  __shared__ SharedArray<std::int32_t, k_threads / k_warp> shared;
+  const index_t j = static_cast<index_t>(blockIdx.x) * k_threads + threadIdx.x;
+  const bool ended = j < reset.lengths.size && reset.lengths.data[j] <= reset.step;
+  if (ended) {
+    reset.columns.status.data[j] = k_converged;
+    reset.step_norms.data[j] = T(0);
+  }
+  const std::int32_t count = block_reduce<k_threads>(ended ? 1 : 0, Plus{}, shared);
+  if (threadIdx.x == 0 && count > 0) atomicSub(reset.columns.active.data, count);
+}
+
 }  // namespace
 
 template <class T>
@@ -74,6 +88,8 @@ void reset_status(const ResetStatus<T>& reset, CUstream_st* stream) {
   const index_t columns = reset.columns.status.size;
   launch(reset_status_kernel<T>, one_thread_each(columns > 0 ? columns : 1), stream, reset,
          std::numeric_limits<T>::infinity());
+  if (reset.lengths.size > 0)
+    launch(end_sequences_kernel<T>, one_thread_each(columns), stream, reset);
 }
 
 template void update_status(const UpdateStatus<float>&, CUstream_st*);

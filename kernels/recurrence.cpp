@@ -1,0 +1,347 @@
+// SPDX-License-Identifier: MIT
+#include "kernels/recurrence.hpp"
+
+#include <string>
+#include <utility>
+
+#include "kernels/backend.hpp"
+#include "kernels/operand_checks.hpp"
+#include "kernels/validate.hpp"
+
+namespace idl {
+namespace {
+
+template <class T>
+index_t sequences_of(const Recurrence<T>& pass) {
+  return pass.lengths.size;
+}
+template <class T>
+index_t sequences_of(const RecurrenceAdjoint<T>& pass) {
+  return pass.lengths.size;
+}
+
+template <class T>
+MatrixView<T> state_of(const Recurrence<T>& pass) {
+  return pass.X;
+}
+template <class T>
+MatrixView<T> state_of(const RecurrenceAdjoint<T>& pass) {
+  return pass.V;
+}
+
+template <class E>
+VectorView<E> part_of(const VectorView<E>& all, index_t first, index_t count) {
+  return all.size > 0 ? all.range(first, count) : all;
+}
+
+template <class T>
+FixedPoint<T> solve_in(const RecurrentLoop<T>& loop, const LinearMap<T>& A, MatrixView<T> state,
+                       index_t t, index_t m) {
+  FixedPoint<T> solve;
+  solve.A = A;
+  solve.batch_invariant = loop.batch_invariant;
+  solve.X = working_step(state, t, m);
+  solve.product = loop.product;
+  solve.inner = loop.inner.rows > 0 ? loop.inner.row_range(0, inner_rows(A)) : loop.inner;
+  solve.columns = columns_of(loop.columns, t * m, m);
+  solve.step_norms = loop.step_norms.range(t * m, m);
+  solve.state_norms = loop.state_norms.range(t * m, m);
+  solve.decision = loop.decision;
+  solve.sweep = loop.sweep;
+  solve.mix = loop.mix;
+  solve.start = SolveStart::running;
+  solve.low_precision = loop.low_precision;
+  return solve;
+}
+
+/// Where the iteration of a step begins: at `neighbour`, whose columns that have ended count for
+/// nothing; and what it finds there.
+template <class T>
+Sequence start_of(const RecurrentLoop<T>& loop, const FixedPoint<T>& solve,
+                  VectorView<const std::int32_t> lengths, index_t step,
+                  ConstMatrixView<T> neighbour) {
+  if (!loop.warm_start) neighbour = {};
+  Sequence sequence = {
+      CopyStep<T>{.X = neighbour, .Y = solve.X, .lengths = lengths, .step = step},
+      ResetStatus<T>{solve.columns, solve.step_norms, solve.state_norms, lengths, step}};
+  if (solve.mix) sequence.push_back(CopyMatrix<T>{.X = solve.X, .Y = solve.mix->Y});
+  return sequence;
+}
+
+/// Columns of B and D that multiply x alone, if their product is made for all steps together.
+template <class T>
+index_t inputs_beforehand(const Recurrence<T>& pass) {
+  // Of fewer inputs than h has entries the product costs less than another pass over Z.
+  const index_t inputs = pass.x.rows;
+  return entries_of(pass.B) && inputs >= pass.h.rows ? inputs : 0;
+}
+
+}  // namespace
+
+template <class T>
+ColumnStatus<T> columns_of(const ColumnStatus<T>& all, index_t first, index_t count) {
+  return {.status = all.status.range(first, count),
+          .iterations = all.iterations.range(first, count),
+          .best_steps = all.best_steps.range(first, count),
+          .stalled = all.stalled.range(first, count),
+          .active = all.active,
+          .fallbacks = part_of(all.fallbacks, first, count),
+          .low_iterations = part_of(all.low_iterations, first, count)};
+}
+
+template <class T>
+FixedPoint<T> solve_of(const Recurrence<T>& pass, index_t t) {
+  const index_t m = sequences_of(pass);
+  FixedPoint<T> solve = solve_in(pass.loop, pass.A, pass.X, t, m);
+  solve.f = PicardMap<T>{.Z = working_step(pass.Z, t, m), .activation = pass.activation};
+  return solve;
+}
+
+template <class T>
+FixedPoint<T> solve_of(const RecurrenceAdjoint<T>& pass, index_t t) {
+  FixedPoint<T> solve = solve_in(pass.loop, pass.A, pass.V, t, sequences_of(pass));
+  solve.transpose = true;
+  solve.f = AdjointMap<T>{.G = pass.G, .Psi = pass.Psi};
+  return solve;
+}
+
+template <class T>
+Sequence steps_at_first(const Recurrence<T>& pass) {
+  const index_t m = sequences_of(pass);
+  const index_t inputs = pass.x.rows;
+  Sequence sequence;
+  for (index_t t = 0; m > 0 && t < pass.X.cols / m; ++t)
+    sequence.push_back(CopyStep<T>{.X = step_of(pass.x, pass.first + t, m),
+                                   .Y = working_step(pass.U, t, m).row_range(0, inputs),
+                                   .lengths = pass.lengths,
+                                   .step = pass.first + t});
+  if (inputs_beforehand(pass) > 0)
+    append(sequence,
+           product_steps<T>(rows_of(pass.B, 0, inputs, /*transpose=*/true),
+                            pass.U.row_range(0, inputs), pass.Z,
+                            {.batch_invariant = pass.loop.batch_invariant}, pass.loop.inner));
+  return sequence;
+}
+
+template <class T>
+Sequence steps_before(const Recurrence<T>& pass, index_t t) {
+  const index_t m = sequences_of(pass);
+  const index_t step = pass.first + t;
+  const MatrixView<T> U = working_step(pass.U, t, m);
+  const index_t known = inputs_beforehand(pass);
+  Sequence sequence = {CopyStep<T>{.X = pass.h,
+                                   .Y = U.row_range(pass.x.rows, pass.h.rows),
+                                   .lengths = pass.lengths,
+                                   .step = step}};
+  append(sequence,
+         product_steps<T>(
+             known > 0 ? rows_of(pass.B, known, U.rows - known, /*transpose=*/true) : pass.B,
+             U.row_range(known, U.rows - known), working_step(pass.Z, t, m),
+             {.accumulate = known > 0, .batch_invariant = pass.loop.batch_invariant},
+             pass.loop.inner));
+  const ConstMatrixView<T> before =
+      t > 0 ? ConstMatrixView<T>(working_step(pass.X, t - 1, m)) : pass.X_before;
+  append(sequence, start_of(pass.loop, solve_of(pass, t), pass.lengths, step, before));
+  return sequence;
+}
+
+template <class T>
+Sequence steps_after(const Recurrence<T>& pass, index_t t) {
+  const index_t m = sequences_of(pass);
+  const index_t step = pass.first + t;
+  const MatrixView<T> H = pass.H.cols > 0 ? step_of(pass.H, step, m) : pass.loop.output;
+  const bool batch_invariant = pass.loop.batch_invariant;
+  Sequence sequence = product_steps<T>(pass.C, working_step(pass.X, t, m), H,
+                                       {.batch_invariant = batch_invariant}, pass.loop.inner);
+  if (pass.D)
+    append(sequence, product_steps<T>(*pass.D, working_step(pass.U, t, m), H,
+                                      {.accumulate = true, .batch_invariant = batch_invariant},
+                                      pass.loop.inner));
+  sequence.push_back(
+      CopyStep<T>{.X = H, .Y = pass.h, .lengths = pass.lengths, .step = step, .keep = true});
+  return sequence;
+}
+
+template <class T>
+Sequence steps_before(const RecurrenceAdjoint<T>& pass, index_t t) {
+  const index_t m = sequences_of(pass);
+  const index_t step = pass.first + t;
+  const ConstMatrixView<T> Z = working_step(pass.Z, t, m);
+  const MatrixView<T> g = working_step(pass.g, t, m);
+  const ProductOptions options = {.batch_invariant = pass.loop.batch_invariant};
+  ProductOptions transposed = options;
+  transposed.transpose = true;
+  Sequence sequence = {CopyStep<T>{.X = pass.dh, .Y = g, .lengths = pass.lengths, .step = step}};
+  if (pass.dH.cols > 0)
+    sequence.push_back(CopyStep<T>{.X = step_of(pass.dH, step, m),
+                                   .Y = g,
+                                   .lengths = pass.lengths,
+                                   .step = step,
+                                   .add = true});
+  append(sequence,
+         product_steps<T>(pass.A, working_step(pass.X, t, m), pass.Psi, options, pass.loop.inner));
+  sequence.push_back(ActivationDerivative<T>{
+      .S = pass.Psi, .Z = Z, .Psi = pass.Psi, .activation = pass.activation});
+  append(sequence, product_steps<T>(pass.C, g, pass.G, transposed, pass.loop.inner));
+  const index_t last = m > 0 ? pass.V.cols / m - 1 : 0;
+  const ConstMatrixView<T> after =
+      t < last ? ConstMatrixView<T>(working_step(pass.V, t + 1, m)) : pass.V_after;
+  append(sequence, start_of(pass.loop, solve_of(pass, t), pass.lengths, step, after));
+  return sequence;
+}
+
+template <class T>
+Sequence steps_after(const RecurrenceAdjoint<T>& pass, index_t t) {
+  const index_t m = sequences_of(pass);
+  const index_t step = pass.first + t;
+  CopyStep<T> carry = {.Y = pass.dh, .lengths = pass.lengths, .step = step, .keep = true};
+  // Gradients end here.
+  if (pass.truncate > 0 && step > 0 && step % pass.truncate == 0) return {carry};
+  const auto of_h = [&](const LinearMap<T>& map) {
+    return rows_of(map, pass.inputs, pass.dh.rows, /*transpose=*/true);
+  };
+  ProductOptions options = {.transpose = true, .batch_invariant = pass.loop.batch_invariant};
+  Sequence sequence = product_steps<T>(of_h(pass.B), working_step(pass.V, t, m), pass.loop.output,
+                                       options, pass.loop.inner);
+  options.accumulate = true;
+  if (pass.D)
+    append(sequence, product_steps<T>(of_h(*pass.D), working_step(pass.g, t, m), pass.loop.output,
+                                      options, pass.loop.inner));
+  carry.X = pass.loop.output;
+  sequence.push_back(carry);
+  return sequence;
+}
+
+namespace {
+
+/// The sizes that a pass and its adjoint have in common.
+struct RecurrentSizes {
+  index_t n;
+  index_t hidden;
+  index_t m;
+  index_t columns;  ///< of the working matrices
+};
+
+template <class Pass>
+RecurrentSizes check_common(const OperandChecks& checks, const Pass& pass) {
+  const RecurrentSizes sizes = {.n = rows(pass.A),
+                                .hidden = rows(pass.C),
+                                .m = sequences_of(pass),
+                                .columns = state_of(pass).cols};
+  checks.equal("A", cols(pass.A), "columns", "A", sizes.n, "rows");
+  checks.equal("B", rows(pass.B), "rows", "A", sizes.n, "rows");
+  checks.equal("C", cols(pass.C), "columns", "A", sizes.n, "rows");
+  if (pass.D) {
+    checks.equal("D", rows(*pass.D), "rows", "C", sizes.hidden, "rows");
+    checks.equal("D", cols(*pass.D), "columns", "B", cols(pass.B), "columns");
+  }
+  if (sizes.m < 1 || sizes.columns < 1 || sizes.columns % sizes.m != 0)
+    checks.fail("the state has " + std::to_string(sizes.columns) + " columns, lengths " +
+                std::to_string(sizes.m) + " elements, of which each has a step or more");
+  if (pass.first < 0) checks.fail("first is " + std::to_string(pass.first) + ", expected >= 0");
+  checks.equal("state", state_of(pass).rows, "rows", "A", sizes.n, "rows");
+  const auto& loop = pass.loop;
+  checks.equal("product", loop.product.rows, "rows", "A", sizes.n, "rows");
+  checks.equal("product", loop.product.cols, "columns", "lengths", sizes.m, "elements");
+  checks.equal("output", loop.output.rows, "rows", "C", sizes.hidden, "rows");
+  checks.equal("output", loop.output.cols, "columns", "lengths", sizes.m, "elements");
+  checks.equal("status", loop.columns.status.size, "elements", "state", sizes.columns, "columns");
+  if (loop.sweep == Sweep::automatic) checks.fail("sweep is automatic, expected one that is not");
+  return sizes;
+}
+
+/// A caller's matrix holds all steps up to the last.
+template <class View>
+void check_callers(const OperandChecks& checks, const char* name, const View& view,
+                   const RecurrentSizes& sizes, index_t first) {
+  const index_t steps = first + sizes.columns / sizes.m;
+  if (view.cols % sizes.m != 0 || view.cols / sizes.m < steps)
+    checks.fail(std::string(name) + " has " + std::to_string(view.cols) + " columns, " +
+                std::to_string(sizes.m) + " sequences of " + std::to_string(steps) +
+                " steps or more have others");
+}
+
+}  // namespace
+
+template <class T>
+void validate(const Recurrence<T>& pass, Device device) {
+  const OperandChecks checks("Recurrence", device);
+  const RecurrentSizes sizes = check_common(checks, pass);
+  checks.equal("U", pass.U.rows, "rows", "B", cols(pass.B), "columns");
+  checks.equal("U", pass.U.cols, "columns", "X", sizes.columns, "columns");
+  checks.same_shape("Z", pass.Z, "X", pass.X);
+  checks.equal("h", pass.h.rows, "rows", "C", sizes.hidden, "rows");
+  checks.equal("h", pass.h.cols, "columns", "lengths", sizes.m, "elements");
+  if (pass.x.rows + sizes.hidden > pass.U.rows)
+    checks.fail("x has " + std::to_string(pass.x.rows) + " rows and h " +
+                std::to_string(sizes.hidden) + ", more than U with " + std::to_string(pass.U.rows));
+  check_callers(checks, "x", pass.x, sizes, pass.first);
+  if (pass.H.cols > 0) {
+    checks.equal("H", pass.H.rows, "rows", "C", sizes.hidden, "rows");
+    check_callers(checks, "H", pass.H, sizes, pass.first);
+  }
+}
+
+template <class T>
+void validate(const RecurrenceAdjoint<T>& pass, Device device) {
+  const OperandChecks checks("RecurrenceAdjoint", device);
+  const RecurrentSizes sizes = check_common(checks, pass);
+  checks.same_shape("X", pass.X, "V", pass.V);
+  checks.same_shape("Z", pass.Z, "V", pass.V);
+  checks.equal("g", pass.g.rows, "rows", "C", sizes.hidden, "rows");
+  checks.equal("g", pass.g.cols, "columns", "V", sizes.columns, "columns");
+  checks.equal("dh", pass.dh.rows, "rows", "C", sizes.hidden, "rows");
+  checks.equal("dh", pass.dh.cols, "columns", "lengths", sizes.m, "elements");
+  checks.same_shape("Psi", pass.Psi, "product", pass.loop.product);
+  checks.same_shape("G", pass.G, "product", pass.loop.product);
+  if (pass.inputs < 0 || pass.inputs + sizes.hidden > cols(pass.B))
+    checks.fail("inputs is " + std::to_string(pass.inputs) + ", h has " +
+                std::to_string(sizes.hidden) + " rows, B " + std::to_string(cols(pass.B)) +
+                " columns");
+  if (pass.truncate < 0)
+    checks.fail("truncate is " + std::to_string(pass.truncate) + ", expected >= 0");
+  if (pass.dH.cols > 0) {
+    checks.equal("dH", pass.dH.rows, "rows", "C", sizes.hidden, "rows");
+    check_callers(checks, "dH", pass.dH, sizes, pass.first);
+  }
+}
+
+std::unique_ptr<Program> Backend::compile(const Recurrence<float>& pass) {
+  validate(pass, device());
+  return compile_steps(*this, pass);
+}
+std::unique_ptr<Program> Backend::compile(const Recurrence<double>& pass) {
+  validate(pass, device());
+  return compile_steps(*this, pass);
+}
+std::unique_ptr<Program> Backend::compile(const RecurrenceAdjoint<float>& pass) {
+  validate(pass, device());
+  return compile_steps(*this, pass);
+}
+std::unique_ptr<Program> Backend::compile(const RecurrenceAdjoint<double>& pass) {
+  validate(pass, device());
+  return compile_steps(*this, pass);
+}
+
+template FixedPoint<float> solve_of(const Recurrence<float>&, index_t);
+template FixedPoint<double> solve_of(const Recurrence<double>&, index_t);
+template FixedPoint<float> solve_of(const RecurrenceAdjoint<float>&, index_t);
+template FixedPoint<double> solve_of(const RecurrenceAdjoint<double>&, index_t);
+template Sequence steps_at_first(const Recurrence<float>&);
+template Sequence steps_at_first(const Recurrence<double>&);
+template Sequence steps_before(const Recurrence<float>&, index_t);
+template Sequence steps_before(const Recurrence<double>&, index_t);
+template Sequence steps_before(const RecurrenceAdjoint<float>&, index_t);
+template Sequence steps_before(const RecurrenceAdjoint<double>&, index_t);
+template Sequence steps_after(const Recurrence<float>&, index_t);
+template Sequence steps_after(const Recurrence<double>&, index_t);
+template Sequence steps_after(const RecurrenceAdjoint<float>&, index_t);
+template Sequence steps_after(const RecurrenceAdjoint<double>&, index_t);
+template ColumnStatus<float> columns_of(const ColumnStatus<float>&, index_t, index_t);
+template ColumnStatus<double> columns_of(const ColumnStatus<double>&, index_t, index_t);
+template void validate(const Recurrence<float>&, Device);
+template void validate(const Recurrence<double>&, Device);
+template void validate(const RecurrenceAdjoint<float>&, Device);
+template void validate(const RecurrenceAdjoint<double>&, Device);
+
+}  // namespace idl
