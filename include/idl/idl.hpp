@@ -20,6 +20,7 @@
 #include "idl/model_description.hpp"
 #include "idl/optimizer.hpp"
 #include "idl/parameters.hpp"
+#include "idl/recurrent.hpp"
 #include "idl/shortfall.hpp"
 #include "idl/solver.hpp"
 #include "idl/sparsify.hpp"
