@@ -11,22 +11,6 @@
 #include "idl/error.hpp"
 
 namespace idl::solver {
-namespace {
-
-template <class T>
-Decision<T> decision_of(const Tolerance& tolerance, index_t terms,
-                        const IterationState<T>& iteration) {
-  return {.contraction = iteration.contraction(),
-          .absolute = static_cast<T>(tolerance.absolute),
-          .relative = static_cast<T>(tolerance.relative),
-          // Below this, relative to the state, steps are noise: γ_{n+4} bounds one application's
-          // rounding.
-          .rounding = static_cast<T>(terms + 4) * std::numeric_limits<T>::epsilon() / T(2),
-          .certified = tolerance.rule == StopRule::certified_bound,
-          .max_iterations = tolerance.max_iterations};
-}
-
-}  // namespace
 
 template <class T>
 template <class Problem>
@@ -74,13 +58,8 @@ Sequence FixedPointSolver<T>::inputs() {
   Sequence sequence = std::visit(
       [&](const auto& problem) { return problem.inputs(memory_, options_.batch_invariant); },
       problem_);
-  if (tolerance_.rule == StopRule::certified_bound) {
-    append(sequence, row_abs_sum_steps<T>(A(), memory_.A_row_sums, memory_.partial_sums));
-    sequence.push_back(Reduce<T>{.x = memory_.A_row_sums,
-                                 .result = memory_.iteration.contraction(),
-                                 .kind = ReduceKind::max,
-                                 .scale = static_cast<T>(lipschitz_constant(activation()))});
-  }
+  append(sequence, contraction_steps<T>(tolerance_, A(), activation(), memory_.A_row_sums,
+                                        memory_.partial_sums, memory_.iteration));
   if (X0_.rows() > 0) sequence.push_back(CopyMatrix<T>{.X = X0_, .Y = X()});
   return sequence;
 }

@@ -28,6 +28,32 @@ Sequence norm_of_A(const LinearMap<T>& A, SolverMemory<T>& memory) {
 }  // namespace
 
 template <class T>
+Decision<T> decision_of(const Tolerance& tolerance, index_t terms,
+                        const IterationState<T>& iteration) {
+  return {.contraction = iteration.contraction(),
+          .absolute = static_cast<T>(tolerance.absolute),
+          .relative = static_cast<T>(tolerance.relative),
+          // Below this, relative to the state, steps are noise: γ_{n+4} bounds one application's
+          // rounding.
+          .rounding = static_cast<T>(terms + 4) * std::numeric_limits<T>::epsilon() / T(2),
+          .certified = tolerance.rule == StopRule::certified_bound,
+          .max_iterations = tolerance.max_iterations};
+}
+
+template <class T>
+Sequence contraction_steps(const Tolerance& tolerance, const LinearMap<T>& A,
+                           const Activation& activation, VectorView<T> row_sums,
+                           VectorView<T> partial_sums, const IterationState<T>& iteration) {
+  if (tolerance.rule != StopRule::certified_bound) return {};
+  Sequence sequence = row_abs_sum_steps<T>(A, row_sums, partial_sums);
+  sequence.push_back(Reduce<T>{.x = row_sums,
+                               .result = iteration.contraction(),
+                               .kind = ReduceKind::max,
+                               .scale = static_cast<T>(lipschitz_constant(activation))});
+  return sequence;
+}
+
+template <class T>
 SolverMemory<T> EquilibriumProblem<T>::make_memory(Context& context) const {
   return SolverMemory<T>(context, X.rows, X.cols, A, B);
 }
@@ -104,6 +130,14 @@ void AdjointProblem<T>::certify(const IterationRecord& record, const GainFallbac
   certify_adjoint(record, arithmetic_of(A, 0, activation), fallback, report);
 }
 
+template Decision<float> decision_of(const Tolerance&, index_t, const IterationState<float>&);
+template Decision<double> decision_of(const Tolerance&, index_t, const IterationState<double>&);
+template Sequence contraction_steps(const Tolerance&, const LinearMap<float>&, const Activation&,
+                                    VectorView<float>, VectorView<float>,
+                                    const IterationState<float>&);
+template Sequence contraction_steps(const Tolerance&, const LinearMap<double>&, const Activation&,
+                                    VectorView<double>, VectorView<double>,
+                                    const IterationState<double>&);
 template struct EquilibriumProblem<float>;
 template struct EquilibriumProblem<double>;
 template struct AdjointProblem<float>;

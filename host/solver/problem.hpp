@@ -50,6 +50,18 @@ Arithmetic arithmetic_of(const LinearMap<T>& A, index_t inputs, const Activation
           .activation = activation};
 }
 
+/// When a column of a loop with such sums stops.
+template <class T>
+Decision<T> decision_of(const Tolerance& tolerance, index_t terms,
+                        const IterationState<T>& iteration);
+
+/// The steps of κ = L_φ‖A‖∞ into `iteration`, where the rule of `tolerance` asks for it; the sums
+/// are working memory.
+template <class T>
+Sequence contraction_steps(const Tolerance& tolerance, const LinearMap<T>& A,
+                           const Activation& activation, VectorView<T> row_sums,
+                           VectorView<T> partial_sums, const IterationState<T>& iteration);
+
 /// The equilibrium X = φ(AX + BU): A n×n, B n×p', U p'×m (with the row of ones where there is a
 /// bias), X n×m, the result. It contracts in ℓ∞ per column by κ = L_φ‖A‖∞.
 /// Source: El Ghaoui et al. 2021, section 2.4.
