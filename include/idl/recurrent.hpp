@@ -99,8 +99,8 @@ struct [[nodiscard]] RecurrentReport {
   /// Upper bound of ‖h_t − h_t*‖∞, entry b·T + t; h* is the exact trajectory from the same x and
   /// h_0 with the same parameters. With β_t the error bound of solve t,
   ///   e_t = |C|1·β_t + ρ_t + S e_{t−1},  S = |C|(I − L_φ|A|)⁻¹L_φ|B_h| + |D_h|,  e_0 = 0,
-  /// where ρ_t bounds the rounding of h_t = C X_t + D u_t. +inf from where a solve has no bound.
-  /// After the end of a sequence that of its last step.
+  /// where ρ_t bounds the rounding of h_t = C X_t + D u_t. +inf from where a solve has no bound,
+  /// 0 after the end of a sequence.
   std::vector<double> output_error_bound;
   /// λ_pf(S), rounded up. Below 1 a change of h dies out with the steps, whatever x is; +inf where
   /// no bound of (I − L_φ|A|)⁻¹ is known.

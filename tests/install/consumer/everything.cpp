@@ -76,6 +76,22 @@ void name_models() {
 }
 
 template <class T>
+void name_recurrent_models() {
+  using namespace idl;
+  using Pass = RecurrentPass<T>;
+  using Solve = RecurrentReport (Pass::*)();
+  using SolveInto = void (Pass::*)(RecurrentReport&);
+  using SolveBack = SolveReport (Pass::*)();
+  using SolveBackInto = void (Pass::*)(SolveReport&);
+  name(static_cast<Solve>(&Pass::forward), static_cast<SolveInto>(&Pass::forward),
+       static_cast<SolveBack>(&Pass::backward), static_cast<SolveBackInto>(&Pass::backward));
+  name(&Pass::sequences, &Pass::steps, &Pass::x, &Pass::h0, &Pass::set_lengths,
+       &Pass::forward_async, &Pass::outputs, &Pass::last, &Pass::Y, &Pass::d_outputs,
+       &Pass::d_last, &Pass::dY, &Pass::backward_async, &Pass::dM, &Pass::d_head, &Pass::dx,
+       &Pass::dh0, &ImplicitRnn<T>::clone);
+}
+
+template <class T>
 void name_integers() {
   using namespace idl;
   name(&Vector<T>::from_host, &Vector<T>::clone,
@@ -116,7 +132,7 @@ void name_devices_and_texts() {
        &SolveReport::all_converged, &SolveReport::count, &SolveReport::max_iterations_used,
        &SolveReport::mean_iterations, &SolveReport::worst_error_bound,
        &SolveReport::total_fallbacks, &SolveReport::total_low_precision_iterations,
-       &Schedule::factor);
+       &Schedule::factor, &RecurrentReport::stability);
   name(static_cast<Dataset (*)(std::vector<float>, std::vector<std::int32_t>, index_t, index_t)>(
            &Dataset::from_values),
        static_cast<Dataset (*)(std::vector<float>, Dataset::Targets, index_t)>(
@@ -138,7 +154,9 @@ int main() {
   name_matrices<float>();
   name_matrices<double>();
   name_models<float>();
+  name_recurrent_models<float>();
   name_models<double>();
+  name_recurrent_models<double>();
   name_integers<std::int32_t>();
   name_integers<std::int64_t>();
   name_integers<std::uint8_t>();
