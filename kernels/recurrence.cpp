@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "kernels/backend.hpp"
+#include "kernels/loop/recurrent.hpp"
 #include "kernels/operand_checks.hpp"
 #include "kernels/validate.hpp"
 
@@ -68,15 +69,14 @@ Sequence start_of(const RecurrentLoop<T>& loop, const FixedPoint<T>& solve,
   return sequence;
 }
 
-/// Columns of B and D that multiply x alone, if their product is made for all steps together.
+}  // namespace
+
 template <class T>
 index_t inputs_beforehand(const Recurrence<T>& pass) {
   // Of fewer inputs than h has entries the product costs less than another pass over Z.
   const index_t inputs = pass.x.rows;
   return entries_of(pass.B) && inputs >= pass.h.rows ? inputs : 0;
 }
-
-}  // namespace
 
 template <class T>
 ColumnStatus<T> columns_of(const ColumnStatus<T>& all, index_t first, index_t count) {
@@ -327,6 +327,8 @@ template FixedPoint<float> solve_of(const Recurrence<float>&, index_t);
 template FixedPoint<double> solve_of(const Recurrence<double>&, index_t);
 template FixedPoint<float> solve_of(const RecurrenceAdjoint<float>&, index_t);
 template FixedPoint<double> solve_of(const RecurrenceAdjoint<double>&, index_t);
+template index_t inputs_beforehand(const Recurrence<float>&);
+template index_t inputs_beforehand(const Recurrence<double>&);
 template Sequence steps_at_first(const Recurrence<float>&);
 template Sequence steps_at_first(const Recurrence<double>&);
 template Sequence steps_before(const Recurrence<float>&, index_t);
