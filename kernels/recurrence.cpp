@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "kernels/backend.hpp"
-#include "kernels/loop/recurrent.hpp"
 #include "kernels/operand_checks.hpp"
 #include "kernels/validate.hpp"
 
@@ -69,14 +68,15 @@ Sequence start_of(const RecurrentLoop<T>& loop, const FixedPoint<T>& solve,
   return sequence;
 }
 
-}  // namespace
-
+/// Columns of B and D that multiply x alone, if their product is made for all steps together.
 template <class T>
 index_t inputs_beforehand(const Recurrence<T>& pass) {
   // Of fewer inputs than h has entries the product costs less than another pass over Z.
   const index_t inputs = pass.x.rows;
   return entries_of(pass.B) && inputs >= pass.h.rows ? inputs : 0;
 }
+
+}  // namespace
 
 template <class T>
 ColumnStatus<T> columns_of(const ColumnStatus<T>& all, index_t first, index_t count) {
@@ -327,8 +327,6 @@ template FixedPoint<float> solve_of(const Recurrence<float>&, index_t);
 template FixedPoint<double> solve_of(const Recurrence<double>&, index_t);
 template FixedPoint<float> solve_of(const RecurrenceAdjoint<float>&, index_t);
 template FixedPoint<double> solve_of(const RecurrenceAdjoint<double>&, index_t);
-template index_t inputs_beforehand(const Recurrence<float>&);
-template index_t inputs_beforehand(const Recurrence<double>&);
 template Sequence steps_at_first(const Recurrence<float>&);
 template Sequence steps_at_first(const Recurrence<double>&);
 template Sequence steps_before(const Recurrence<float>&, index_t);

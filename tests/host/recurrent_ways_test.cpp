@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The ways in which the CPU runs a recurrent pass: the bits are those of step after step.
+// The ways in which the CPU runs the solves of a recurrent pass: bits are those of steps over all
+// columns.
 #include <gtest/gtest.h>
 
 #include <cstddef>
@@ -67,60 +68,50 @@ using CpuCases = testing::Types<Case<DeviceKind::cpu, float>, Case<DeviceKind::c
 TYPED_TEST_SUITE(RecurrentWaysTest, CpuCases, CaseNames);
 
 TYPED_TEST(RecurrentWaysTest, HaveTheSameBits) {
-  for (const index_t inputs : {2, 9}) {
-    RecurrentShape shape = this->k_sizes;
-    shape.inputs = inputs;
-    const auto data = this->data_of(shape);
-    for (const WellPosedness& constraint :
-         {WellPosedness::inf_norm_ball(0.95), WellPosedness::none()}) {
-      auto model_options = this->smooth();
-      model_options.well_posedness = constraint;
-      model_options.no_D = inputs == 9;
-      const auto model = this->model_of(CellKind::dense, model_options, shape);
-      for (const bool warm : {true, false})
-        for (const index_t kept : {0, 2}) {
-          const RecurrentPassOptions options = {.input_gradient = true,
-                                                .warm_start = warm,
-                                                .truncate = kept == 0 ? 0 : 3,
-                                                .recompute = kept};
-          const auto sequences = this->answer_by(LoopStrategy::automatic, model, data, options);
-          const auto steps = this->answer_by(LoopStrategy::column_by_column, model, data, options);
-          EXPECT_EQ(sequences.way, LoopStrategy::fused);
-          EXPECT_EQ(steps.way, LoopStrategy::column_by_column);
-          this->expect_same(sequences, steps);
-        }
-    }
-  }
+  for (const CellKind kind : k_cell_kinds)
+    for (const bool warm : {true, false})
+      for (const index_t kept : {0, 2}) {
+        const auto data = this->data_of();
+        const auto model = this->model_of(kind);
+        const RecurrentPassOptions options = {.solver = {.batch_invariant = true},
+                                              .input_gradient = true,
+                                              .warm_start = warm,
+                                              .truncate = kept == 0 ? 0 : 3,
+                                              .recompute = kept};
+        const auto columns = this->answer_by(LoopStrategy::automatic, model, data, options);
+        const auto steps = this->answer_by(LoopStrategy::step_by_step, model, data, options);
+        EXPECT_EQ(columns.way, kind == CellKind::strictly_upper ? LoopStrategy::substitution
+                                                                : LoopStrategy::column_by_column);
+        EXPECT_EQ(steps.way, LoopStrategy::step_by_step);
+        if (kind != CellKind::strictly_upper) this->expect_same(columns, steps);
+      }
 }
 
-TYPED_TEST(RecurrentWaysTest, HaveTheSameBitsWithNaN) {
-  auto data = this->data_of();
-  const auto model = this->model_of(CellKind::dense);
-  data.x[5 * 2 + 2] = std::numeric_limits<double>::quiet_NaN();  // sequence 1, step 1, its last
-  const auto sequences =
-      this->answer_by(LoopStrategy::automatic, model, data, {.input_gradient = true});
-  const auto steps =
-      this->answer_by(LoopStrategy::step_by_step, model, data, {.input_gradient = true});
-  EXPECT_EQ(steps.way, LoopStrategy::step_by_step);
-  EXPECT_EQ(sequences.forward.status, steps.forward.status);
-  EXPECT_EQ(sequences.forward.status[6], SolveStatus::diverged);
-  // The first of five steps of sequence 0 and all of sequence 2.
-  for (std::size_t k = 0; k < 5 * 4; ++k) EXPECT_EQ(sequences.outputs[k], steps.outputs[k]);
-  for (std::size_t k = 10 * 4; k < 15 * 4; ++k) EXPECT_EQ(sequences.outputs[k], steps.outputs[k]);
-}
-
-TYPED_TEST(RecurrentWaysTest, OtherMatricesThanDenseOnesGoStepAfterStep) {
-  for (const CellKind kind : {CellKind::compressed_rows, CellKind::low_rank}) {
-    const auto model = this->model_of(kind);
-    const auto answer =
-        this->answer_by(LoopStrategy::automatic, model, this->data_of(), {.input_gradient = true});
-    EXPECT_EQ(answer.way, LoopStrategy::column_by_column);
-  }
-  const auto upper = this->model_of(CellKind::strictly_upper);
-  EXPECT_EQ(
-      this->answer_by(LoopStrategy::automatic, upper, this->data_of(), {.input_gradient = true})
-          .way,
-      LoopStrategy::substitution);
+TYPED_TEST(RecurrentWaysTest, ProductsWithAllInputsAreMadeBeforehandWhereTheyAreMany) {
+  // As many inputs as entries of h, and one less: with zeros for the last one the same numbers.
+  RecurrentShape more = this->k_sizes;
+  more.inputs = more.hidden;
+  RecurrentShape fewer = more;
+  --fewer.inputs;
+  const auto model = this->model_of(CellKind::dense, this->smooth(), more);
+  auto data = this->data_of(more);
+  for (std::size_t k = 3; k < data.x.size(); k += 4) data.x[k] = 0.0;
+  const auto together = this->answer_by(LoopStrategy::automatic, model, data, this->exact());
+  auto without = this->model_of(CellKind::dense, this->smooth(), fewer);
+  std::vector<typename TypeParam::Scalar> M = download(this->context(), model.cell().M());
+  // Column 6 + 3 of M is that of the last input.
+  const auto rows = static_cast<std::ptrdiff_t>(model.cell().M().rows);
+  M.erase(M.begin() + 9 * rows, M.begin() + 10 * rows);
+  upload<typename TypeParam::Scalar>(this->context(), M, without.cell().M());
+  auto thinner = data;
+  thinner.x.clear();
+  for (std::size_t k = 0; k < data.x.size(); ++k)
+    if (k % 4 != 3) thinner.x.push_back(data.x[k]);
+  const auto each = this->answer_by(LoopStrategy::automatic, without, thinner, this->exact());
+  this->expect_near({each.outputs.begin(), each.outputs.end()},
+                    {together.outputs.begin(), together.outputs.end()}, this->close(), "outputs");
+  this->expect_near({each.dh0.begin(), each.dh0.end()}, {together.dh0.begin(), together.dh0.end()},
+                    this->close(), "dh0");
 }
 
 }  // namespace

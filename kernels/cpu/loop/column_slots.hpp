@@ -7,7 +7,6 @@
 #include <type_traits>
 #include <vector>
 
-#include "kernels/cpu/loop/column_chain.hpp"
 #include "kernels/cpu/loop/column_steps.hpp"
 #include "kernels/cpu/loop/packed_products.hpp"
 #include "kernels/cpu/runtime/execute.hpp"
@@ -23,12 +22,10 @@ namespace idl::cpu {
 template <class T, class Update>
 class alignas(k_cache_line) ColumnSlots {
  public:
-  /// `product` has packed A by the time of run(). With a chain the queue numbers chains.
-  ColumnSlots(const ColumnSteps<T, Update>& loop, const PackedProducts<T>& product, index_t slots,
-              ColumnChain* chain = nullptr)
+  /// `product` has packed A by the time of run().
+  ColumnSlots(const ColumnSteps<T, Update>& loop, const PackedProducts<T>& product, index_t slots)
       : loop_(loop),
         product_(product),
-        chain_(chain),
         work_(loop),
         slots_(slots),
         vectors_(static_cast<std::size_t>(slots)) {
@@ -69,22 +66,15 @@ class alignas(k_cache_line) ColumnSlots {
     const auto s = static_cast<std::size_t>(slot);
     while (!is_at_work(s)) {
       if (column_[s]) put_back(slot);
-      column_[s] = next_column(column_[s], queue);
-      if (!column_[s]) return;
+      const IndexRange next = queue.take(thread_);
+      if (next.empty()) {
+        column_[s].reset();
+        return;
+      }
+      column_[s] = next.begin;
       take(slot);
     }
     (loop_.from_zero && vectors_.iterations[s] == 0 ? fresh_ : running_).push_back(slot);
-  }
-
-  /// That which follows in its chain, or else the next of the queue; none where that is empty.
-  std::optional<index_t> next_column(const std::optional<index_t>& before, WorkQueue& queue) {
-    index_t next = chain_ != nullptr && before ? chain_->follow(*before, thread_) : -1;
-    while (next < 0) {
-      const IndexRange of_queue = queue.take(thread_);
-      if (of_queue.empty()) return std::nullopt;
-      next = chain_ != nullptr ? chain_->begin(of_queue.begin, thread_) : of_queue.begin;
-    }
-    return next;
   }
 
   /// One iteration of all slots. Those at a state of zero have a product of zero. Of the others a
@@ -140,11 +130,11 @@ class alignas(k_cache_line) ColumnSlots {
     return columns;
   }
 
-  /// Puts the column into its slot; where it starts by itself, it is started.
+  /// Puts the column into its slot; from zero it is started.
   void take(index_t slot) {
     const auto s = static_cast<std::size_t>(slot);
     const index_t j = *column_[s];
-    if (loop_.starts_itself()) {
+    if (loop_.from_zero) {
       start(slot, j);
       return;
     }
@@ -170,23 +160,17 @@ class alignas(k_cache_line) ColumnSlots {
       execute(derivative, scratch_);
     }
     vectors_.start(static_cast<std::size_t>(slot));
+    clear_column(state_of(work_.update), slot);
     clear_column(sums_, slot);
-    const auto begin = [&](const MatrixView<T>& state) {
-      loop_.from_zero ? clear_column(state, slot)
-                      : copy_column(state_of(loop_.update), j, state, slot);
-    };
-    begin(state_of(work_.update));
-    if (work_.mix) begin(work_.mix->Y);
+    if (work_.mix) clear_column(work_.mix->Y, slot);
     take_given(slot, j);
   }
 
   void take_given(index_t slot, index_t j) {
     const auto from = constants_of(loop_.update);
     const auto to = constants_of(work_.update);
-    // Of what has fewer columns, those of one step serve all.
     for (std::size_t g = 0; g < to.size(); ++g)
-      std::copy_n(from[g]->data + j % from[g]->cols * from[g]->ld, from[g]->rows,
-                  given_[g] + slot * to[g]->ld);
+      std::copy_n(from[g]->data + j * from[g]->ld, from[g]->rows, given_[g] + slot * to[g]->ld);
   }
 
   static void copy_column(const MatrixView<T>& from, index_t i, const MatrixView<T>& to,
@@ -245,7 +229,6 @@ class alignas(k_cache_line) ColumnSlots {
 
   ColumnSteps<T, Update> loop_;  ///< on the batch
   const PackedProducts<T>& product_;
-  ColumnChain* chain_;           ///< nullptr: columns are independent
   ColumnSteps<T, Update> work_;  ///< on the slots
   MatrixView<T> sums_;           ///< products, in the slots
   MatrixView<T> inner_{};        ///< between the two products of A = LRᵀ, in the slots

@@ -22,15 +22,11 @@ namespace idl::cpu {
 template <class T, class Update>
 struct ColumnSteps {
   bool from_zero = false;
-  bool from_given = false;  ///< each column starts at the X that is there, whatever its status is
   std::optional<ActivationDerivative<T>> derivative{};  ///< before the first iteration, from zero
   Update update{};
   UpdateStatus<T> decision{};
   std::optional<AndersonMix<T>> mix{};
   std::vector<RowBlock> blocks{};
-
-  /// Whether columns are set running when they are taken.
-  bool starts_itself() const { return from_zero || from_given; }
 };
 
 template <class T, class Update>
@@ -130,8 +126,8 @@ class ColumnVectors {
     to.iterations.data[j] = iterations[place];
     to.best_steps.data[j] = best_steps[place];
     to.stalled.data[j] = stalled[place];
-    if (batch.starts_itself() && to.fallbacks.size > 0) to.fallbacks.data[j] = 0;
-    if (batch.starts_itself() && to.low_iterations.size > 0) to.low_iterations.data[j] = 0;
+    if (batch.from_zero && to.fallbacks.size > 0) to.fallbacks.data[j] = 0;
+    if (batch.from_zero && to.low_iterations.size > 0) to.low_iterations.data[j] = 0;
     if (batch.mix) batch.mix->fallbacks.data[j] = fallbacks[place];
     batch.update.step_norms.data[j] = step_norms[place];
     batch.update.state_norms.data[j] = state_norms[place];

@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "kernels/cpu/loop/column_loop.hpp"
-#include "kernels/cpu/loop/sequence_loop.hpp"
 #include "kernels/cpu/runtime/execute.hpp"
 #include "kernels/cpu/runtime/flush_subnormals.hpp"
 #include "kernels/cpu/runtime/memory.hpp"
@@ -83,23 +82,18 @@ class WhileProgram final : public Program {
 
 class ColumnProgram final : public Program {
  public:
-  ColumnProgram(CpuBackend& backend, Sequence iteration, std::unique_ptr<ColumnLoop> columns,
-                LoopStrategy strategy = LoopStrategy::column_by_column)
-      : Program(std::move(iteration)),
-        backend_(backend),
-        columns_(std::move(columns)),
-        strategy_(strategy) {}
+  ColumnProgram(CpuBackend& backend, Sequence iteration, std::unique_ptr<ColumnLoop> columns)
+      : Program(std::move(iteration)), backend_(backend), columns_(std::move(columns)) {}
 
   void launch() override {
     const ThreadShare share = backend_.share_threads();
     columns_->run();
   }
-  LoopStrategy strategy() const override { return strategy_; }
+  LoopStrategy strategy() const override { return LoopStrategy::column_by_column; }
 
  private:
   CpuBackend& backend_;
   std::unique_ptr<ColumnLoop> columns_;
-  LoopStrategy strategy_;
 };
 
 }  // namespace
@@ -221,30 +215,6 @@ std::unique_ptr<Program> CpuBackend::compile(const FixedPoint<float>& solve) {
 }
 std::unique_ptr<Program> CpuBackend::compile(const FixedPoint<double>& solve) {
   return compile_solve(solve);
-}
-
-template <class Pass>
-std::unique_ptr<Program> CpuBackend::compile_recurrence(const Pass& pass, Sequence start) {
-  validate(pass, Device::cpu());
-  if (strategy_ == LoopStrategy::automatic || strategy_ == LoopStrategy::fused)
-    if (auto sequences = make_sequence_loop(pass, threads_))
-      return start_with(*this, std::move(start),
-                        std::make_unique<ColumnProgram>(*this, Sequence{}, std::move(sequences),
-                                                        LoopStrategy::fused));
-  return compile_steps(*this, pass);
-}
-
-std::unique_ptr<Program> CpuBackend::compile(const Recurrence<float>& pass) {
-  return compile_recurrence(pass, steps_at_first(pass));
-}
-std::unique_ptr<Program> CpuBackend::compile(const Recurrence<double>& pass) {
-  return compile_recurrence(pass, steps_at_first(pass));
-}
-std::unique_ptr<Program> CpuBackend::compile(const RecurrenceAdjoint<float>& pass) {
-  return compile_recurrence(pass, {});
-}
-std::unique_ptr<Program> CpuBackend::compile(const RecurrenceAdjoint<double>& pass) {
-  return compile_recurrence(pass, {});
 }
 
 std::shared_ptr<Backend> make_cpu_backend(int threads) {
