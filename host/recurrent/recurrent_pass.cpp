@@ -54,8 +54,19 @@ struct RecurrentPass<T>::State {
     return context;
   }
   void prepare_backward() {
-    backward_parts = programs.backward_parts();
-    all_backward = backend_of(*context)->join(backward_parts);
+    Programs parts = programs.backward_parts();
+    all_backward = backend_of(*context)->join(parts);
+    backward_parts = std::move(parts);
+  }
+  /// From then on the backward pass reads d_outputs; where it cannot be made, all is as before.
+  void add_d_outputs() {
+    programs.make_d_outputs();
+    try {
+      prepare_backward();
+    } catch (...) {
+      programs.d_outputs = {};
+      throw;
+    }
   }
   void use_lengths(std::vector<std::int32_t> values) {
     upload<std::int32_t>(*context, values, programs.lengths);
@@ -166,10 +177,7 @@ template <class T>
 MatrixView<T> RecurrentPass<T>::d_outputs() {
   state_->require_backward();
   state_->require_outputs();
-  if (state_->programs.d_outputs.view().cols == 0) {
-    state_->programs.make_d_outputs();
-    state_->prepare_backward();
-  }
+  if (state_->programs.d_outputs.view().cols == 0) state_->add_d_outputs();
   return state_->programs.d_outputs.view();
 }
 template <class T>

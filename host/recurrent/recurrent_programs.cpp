@@ -106,8 +106,7 @@ void RecurrentPrograms<T>::prepare_backward() {
 
 template <class T>
 void RecurrentPrograms<T>::make_d_outputs() {
-  if (d_outputs.view().cols == 0)
-    d_outputs = ContiguousMatrix<T>(*context, shape.hidden, steps * m);
+  d_outputs = ContiguousMatrix<T>(*context, shape.hidden, steps * m);
 }
 
 template <class T>

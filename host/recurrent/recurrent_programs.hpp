@@ -53,7 +53,7 @@ class RecurrentPrograms {
   Sequence backward_norms();
   /// All that follows from the lengths, after they have changed.
   void use_lengths();
-  /// Makes d_outputs, if there is none.
+  /// Makes d_outputs, which later backward_parts() read.
   void make_d_outputs();
 
   ModelMaps<T> maps() const { return structure->maps(model->cell().M()); }

@@ -116,8 +116,8 @@ struct [[nodiscard]] RecurrentReport {
 };
 
 /// The forward and backward pass of one recurrent model over sequences of one number and one
-/// greatest length T, with all buffers and programs made once: running it again allocates nothing,
-/// and the host waits for no step.
+/// greatest length T, with all buffers and programs made once: forward_async() and backward_async()
+/// allocate nothing when they run again, and the host waits for no step.
 ///
 ///   forward:   for t = 1, ..., T:  solve for X_t at u_t = [x_t; h_{t−1}];  h_t = C X_t + D u_t
 ///   backward:  for t = T, ..., 1:  g_t = ∂ℓ/∂h_t + B_hᵀV_{t+1} + D_hᵀg_{t+1};

@@ -170,6 +170,16 @@ TYPED_TEST(NoAllocation, OfAPassThatRunsAgain) {
   }
 }
 
+TYPED_TEST(NoAllocation, OfARecurrentPassThatRunsAgain) {
+  using T = typename TypeParam::Scalar;
+  const ImplicitRnn<T> model(this->context(), {.inputs = 2, .states = 5, .hidden = 3});
+  for (const index_t kept : {0, 2}) {
+    RecurrentPass<T> pass(this->context(), model, 40, 4, {.recompute = kept});
+    EXPECT_EQ(this->allocations_of([&] { pass.forward_async(); }), 0);
+    EXPECT_EQ(this->allocations_of([&] { pass.backward_async(); }), 0);
+  }
+}
+
 TYPED_TEST(NoAllocation, OfAPredictionOfAShapeThatIsKnown) {
   using T = typename TypeParam::Scalar;
   const ImplicitModel<T> model = this->model();

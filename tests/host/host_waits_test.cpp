@@ -92,6 +92,17 @@ TEST_F(HostWaits, ThereAreNoneInASolveThatTheDeviceEnds) {
   }
 }
 
+TEST_F(HostWaits, ThereAreNoneBetweenTheStepsOfARecurrentPass) {
+  const ImplicitRnn<float> model(context(), {.inputs = 3, .states = 60, .hidden = 7});
+  RecurrentPass<float> pass(context(), model, 64, 5, {});
+  context().synchronize();
+  const int before = waits;
+  pass.forward_async();
+  pass.backward_async();
+  EXPECT_EQ(waits.load(), before);
+  EXPECT_TRUE(pass.forward().solves.all_converged());
+}
+
 TEST_F(HostWaits, ReplayedBlocksAreAskedForButNotWaitedFor) {
   EXPECT_GT(waits_in_a_solve(60, LoopStrategy::block_replay), 0);
 }

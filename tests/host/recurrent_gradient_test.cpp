@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "tests/host/recurrent_fixture.hpp"
@@ -157,24 +158,27 @@ TYPED_TEST(RecurrentGradientTest, ChunksGoOnWhereTheOneBeforeHasEnded) {
 
 TYPED_TEST(RecurrentGradientTest, StatesThatAreSolvedForAgainGiveTheSameGradients) {
   using T = typename TypeParam::Scalar;
-  for (const CellKind kind : k_cell_kinds) {
+  const std::pair<CellKind, index_t> cases[] = {{CellKind::dense, 1},
+                                                {CellKind::dense, 2},
+                                                {CellKind::compressed_rows, 3},
+                                                {CellKind::low_rank, 2},
+                                                {CellKind::strictly_upper, 9}};
+  for (const auto& [kind, kept] : cases) {
     const ImplicitRnn<T> model = this->model_of(kind);
     const auto data = this->data_of();
     RecurrentPass<T> all(this->context(), model, 3, 5, this->exact());
     const auto expected = this->gradients_of(all, data);
-    for (const index_t kept : {1, 2, 3, 5, 9}) {
-      auto options = this->exact();
-      options.recompute = kept;
-      RecurrentPass<T> pass(this->context(), model, 3, 5, options);
-      this->expect_same(this->gradients_of(pass, data), expected, this->close());
-      this->expect_near(this->fetch_double(pass.outputs()), this->fetch_double(all.outputs()),
-                        this->close(), "outputs");
-      // Another backward pass of the same states, and its certificate.
-      const SolveReport report = pass.backward();
-      EXPECT_TRUE(this->ended(report));
-      EXPECT_LT(report.worst_error_bound(), 1e-2);
-      this->expect_near(this->fetch_double(pass.dM()), expected.dM, this->close(), "dM");
-    }
+    auto options = this->exact();
+    options.recompute = kept;
+    RecurrentPass<T> pass(this->context(), model, 3, 5, options);
+    this->expect_same(this->gradients_of(pass, data), expected, this->close());
+    this->expect_near(this->fetch_double(pass.outputs()), this->fetch_double(all.outputs()),
+                      this->close(), "outputs");
+    // Another backward pass of the same states, and its certificate.
+    const SolveReport report = pass.backward();
+    EXPECT_TRUE(this->ended(report));
+    EXPECT_LT(report.worst_error_bound(), 1e-2);
+    this->expect_near(this->fetch_double(pass.dM()), expected.dM, this->close(), "dM");
   }
 }
 
