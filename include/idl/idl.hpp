@@ -5,6 +5,7 @@
 #include "idl/activation.hpp"
 #include "idl/batch_pass.hpp"
 #include "idl/certify.hpp"
+#include "idl/composition.hpp"
 #include "idl/context.hpp"
 #include "idl/csr_matrix.hpp"
 #include "idl/data.hpp"
