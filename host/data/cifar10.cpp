@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -84,9 +85,15 @@ Dataset read_cifar10_file(const std::filesystem::path& path) {
 }
 
 Dataset read_cifar10(const std::filesystem::path& folder, bool train) {
-  check_data_folder(folder);
-  if (!train) return read_cifar10_file(folder / k_test_file);
-  return read_files(folder, k_train_files);
+  check_data_folder(folder, k_cifar10_files);
+  const auto names = train ? std::span<const char* const>(k_train_files)
+                           : std::span<const char* const>(&k_test_file, 1);
+  std::error_code error;
+  for (const char* name : names)
+    if (!std::filesystem::exists(folder / name, error))
+      throw IoError((folder / name).string(),
+                    std::string("does not exist, expected ") + k_cifar10_files);
+  return read_files(folder, names);
 }
 
 DatasetPair read_cifar10(const std::filesystem::path& folder) {

@@ -9,9 +9,10 @@
 
 namespace idl {
 
-void check_data_folder(const std::filesystem::path& folder) {
+void check_data_folder(const std::filesystem::path& folder, const std::string& files) {
   std::error_code error;
-  if (!std::filesystem::is_directory(folder, error)) throw IoError(folder.string(), "is no folder");
+  if (!std::filesystem::is_directory(folder, error))
+    throw IoError(folder.string(), "is no folder, expected one with " + files);
 }
 
 std::string data_folder_name(const std::filesystem::path& folder) {
@@ -37,6 +38,12 @@ bool is_data_set(const std::filesystem::path& folder) {
   return is_cifar10(folder) || find_idx_file(folder, "train-images-idx3-ubyte").has_value();
 }
 
+bool holds_part_of_mnist(const std::filesystem::path& folder) {
+  return find_idx_file(folder, "train-labels-idx1-ubyte").has_value() ||
+         find_idx_file(folder, "t10k-images-idx3-ubyte").has_value() ||
+         find_idx_file(folder, "t10k-labels-idx1-ubyte").has_value();
+}
+
 /// `folder`, or the folder below it in which torchvision or the archive of CIFAR-10 put the files.
 /// @throws IoError where several of these are there
 std::filesystem::path find_data_set(const std::filesystem::path& folder) {
@@ -55,7 +62,8 @@ std::filesystem::path find_data_set(const std::filesystem::path& folder) {
 }  // namespace
 
 DatasetPair read_dataset(const std::filesystem::path& folder) {
-  check_data_folder(folder);
+  const std::string either = std::string(k_mnist_files) + " or " + k_cifar10_files;
+  check_data_folder(folder, either);
   const std::filesystem::path found = find_data_set(folder);
   if (is_cifar10(found)) return read_cifar10(found);
   if (!is_data_set(found) && holds(found, {"data_batch_1", "test_batch", "cifar-10-batches-py"}))
@@ -63,6 +71,8 @@ DatasetPair read_dataset(const std::filesystem::path& folder) {
         found.string(),
         "holds the Python version of CIFAR-10, whose files are pickles; the binary version "
         "(cifar-10-binary.tar.gz, folder cifar-10-batches-bin) is read");
+  if (!is_data_set(found) && !holds_part_of_mnist(found))
+    throw IoError(found.string(), "holds no data set, expected " + either);
   return read_mnist(found);
 }
 

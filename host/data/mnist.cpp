@@ -19,7 +19,8 @@ constexpr index_t k_mnist_classes = 10;
 std::filesystem::path find_file(const std::filesystem::path& folder, const std::string& name) {
   const std::optional<std::filesystem::path> found = find_idx_file(folder, name);
   if (found) return *found;
-  throw IoError((folder / name).string(), "does not exist, nor does it with .gz");
+  throw IoError((folder / name).string(),
+                std::string("does not exist, nor does it with .gz; expected ") + k_mnist_files);
 }
 
 io::Array read(const std::filesystem::path& path, std::size_t dimensions) {
@@ -74,7 +75,7 @@ std::optional<std::filesystem::path> find_idx_file(const std::filesystem::path& 
 }
 
 DatasetPair read_mnist(const std::filesystem::path& folder) {
-  check_data_folder(folder);
+  check_data_folder(folder, k_mnist_files);
   DatasetPair pair{read_part(folder, "train"), read_part(folder, "t10k"), data_folder_name(folder)};
   if (pair.train.features() != pair.test.features())
     throw IoError(folder.string(),

@@ -43,13 +43,42 @@ if "$examples/predict" "$folder/U.npy" "$folder/U.npy" 2>"$folder/err"; then
 fi
 grep -q "^predict: $folder/U.npy: " "$folder/err" || fail "predict: no clear error"
 
-echo "== train_fashion_mnist"
-"$examples/train_fashion_mnist" "$folder" "$folder/run" 3 20 | tee "$folder/out"
+echo "== train_mnist"
+"$examples/train_mnist" "$folder" "$folder/run" 3 20 | tee "$folder/out"
 [[ $(grep -cE '^epoch [123]: loss ' "$folder/out") -eq 3 ]] || fail "train: expected three epochs"
 grep -q 'well posed: true$' "$folder/out" || fail "train: the model is not well posed"
 for file in metrics.jsonl best.safetensors last.safetensors checkpoint.safetensors; do
   [[ -s $folder/run/$file ]] || fail "train: $file was not written"
 done
+
+if "$examples/train_mnist" "$folder/run" "$folder/none" 2>"$folder/err"; then
+  fail "train_mnist: trained without data"
+fi
+grep -qF "$folder/run/train-images-idx3-ubyte: does not exist" "$folder/err" ||
+  fail "train_mnist: no word of what is missing"
+
+echo "== train_cifar10"
+cifar=$folder/cifar-10-batches-bin
+"$examples/train_cifar10" "$cifar" "$folder/colour" 1 12 | tee "$folder/out"
+grep -qE '^epoch 1: 1 steps, loss [0-9.]+, test accuracy ' "$folder/out" || fail "cifar: no epoch"
+"$examples/train_cifar10" "$cifar" "$folder/grey" --grey --flip 2 12 | tee "$folder/out"
+grep -qE '^epoch 2: 4 steps, loss [0-9.]+, test accuracy ' "$folder/out" ||
+  fail "train_cifar10: pictures and mirror images are two steps an epoch"
+(($(stat -c %s "$folder/colour/last.safetensors") > 2 * $(stat -c %s "$folder/grey/last.safetensors"))) ||
+  fail "train_cifar10: grey pictures have as many inputs as coloured ones"
+if "$examples/train_cifar10" "$folder/nowhere" "$folder/none" 2>"$folder/err"; then
+  fail "train_cifar10: trained without data"
+fi
+grep -qE 'nowhere: .*data_batch_1.bin to data_batch_5.bin, test_batch.bin' "$folder/err" ||
+  fail "train_cifar10: no word of what is missing"
+
+echo "== stacking"
+"$examples/stacking" 12 | tee "$folder/out"
+for what in 'cascade: 60' 'sum: 40'; do
+  grep -qE "^$what states, .*, well posed: yes, " "$folder/out" || fail "stacking: no $what states"
+done
+awk '/^(in sequence|cascade)/ { sub(/.*accuracy /, ""); if ($1 + 0 < 0.6) bad = 1 } END { exit bad }' \
+  "$folder/out" || fail "stacking: it has not learned"
 
 echo "== sparse_fashion_mnist"
 "$examples/sparse_fashion_mnist" "$folder" "$folder/sparse" 4 20 0.2 | tee "$folder/out"

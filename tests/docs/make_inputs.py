@@ -8,6 +8,7 @@ model.safetensors: A, B, C, D in float32, as the original PyTorch package names 
 |A|_inf <= 0.9, as it would leave A after a forward pass.
 U.npy: an array of shape (5, INPUTS). train-images-idx3-ubyte and kin: 200 and 100 samples of
 4×4 pixels in ten classes, told apart by which rows of the picture are bright.
+cifar-10-batches-bin: 100 and 20 pictures of noise in the binary version of CIFAR-10.
 """
 import json
 import math
@@ -57,6 +58,13 @@ def write_idx(folder, part, samples, generator):
         struct.pack(">4BI", 0, 0, 8, 1, samples) + labels)
 
 
+def write_cifar10(folder, generator):
+    folder.mkdir(exist_ok=True)
+    for name in [f"data_batch_{k}" for k in range(1, 6)] + ["test_batch"]:
+        (folder / f"{name}.bin").write_bytes(
+            b"".join(bytes([k % 10]) + generator.randbytes(3072) for k in range(20)))
+
+
 def main():
     folder = pathlib.Path(sys.argv[1])
     n, p, q = map(int, sys.argv[2:5]) if len(sys.argv) > 2 else (16, 8, 3)
@@ -66,6 +74,7 @@ def main():
     write_npy(folder / "U.npy", 5, p, generator)
     write_idx(folder, "train", 200, generator)
     write_idx(folder, "t10k", 100, generator)
+    write_cifar10(folder / "cifar-10-batches-bin", generator)
 
 
 if __name__ == "__main__":

@@ -90,10 +90,12 @@ TEST(Cifar10, NamesTheFileThatIsMissing) {
   fill(folder);
   for (const std::string name : {"data_batch_1.bin", "data_batch_5.bin", "test_batch.bin"}) {
     std::filesystem::remove(folder / name);
-    expect_error([&] { read_cifar10(folder.path()); }, {name});
+    expect_error([&] { read_cifar10(folder.path()); },
+                 {(folder / name).string() + ": does not exist", "data_batch_1.bin to"});
     fill(folder);
   }
-  expect_error([&] { read_cifar10(folder / "none"); }, {"none", "no folder"});
+  expect_error([&] { read_cifar10(folder / "none"); },
+               {"none", "no folder", "data_batch_1.bin to data_batch_5.bin, test_batch.bin"});
 }
 
 TEST(ReadDataset, TellsTheDataSetsApartByTheirFiles) {
@@ -112,8 +114,11 @@ TEST(ReadDataset, TellsTheDataSetsApartByTheirFiles) {
   EXPECT_EQ(read_dataset(mnist.path()).train.features(), 2);
 
   const TemporaryFolder empty;
-  expect_error([&] { read_dataset(empty.path()); }, {"train-images-idx3-ubyte"});
-  expect_error([&] { read_dataset(empty / "none"); }, {"none", "no folder"});
+  for (const auto& [folder, trouble] :
+       {std::pair(empty.path(), "holds no data set"), std::pair(empty / "none", "is no folder")})
+    expect_error([&] { read_dataset(folder); },
+                 {folder.string(), trouble, "train-images-idx3-ubyte", "t10k-labels-idx1-ubyte",
+                  "data_batch_1.bin to data_batch_5.bin, test_batch.bin"});
 }
 
 }  // namespace

@@ -311,7 +311,7 @@ TEST(Mnist, SaysWhatIsWrongWithAFolder) {
     expect_error([&] { read_mnist(folder.path()); }, parts);
     fill(folder);
   };
-  refuse({"train-images-idx3-ubyte", "does not exist"});
+  refuse({"/train-images-idx3-ubyte: does not exist", "t10k-labels-idx1-ubyte"});
   folder.file("t10k-labels-idx1-ubyte", labels("\1\2\3"));
   refuse({"t10k-labels-idx1-ubyte", "3 labels", "t10k-images-idx3-ubyte has 2 images"});
   folder.file("train-labels-idx1-ubyte", labels("\1\x0a\3"));
