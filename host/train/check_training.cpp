@@ -2,6 +2,8 @@
 #include "host/train/check_training.hpp"
 
 #include <limits>
+#include <type_traits>
+#include <variant>
 
 #include "host/model/data_format.hpp"
 #include "host/options/validate.hpp"
@@ -12,10 +14,22 @@
 namespace idl {
 namespace {
 
-void check(const ModelShape& shape, const Dataset& data, const char* which, LossKind loss) {
+void check(const ModelShape& shape, const Dataset& data, const char* which,
+           std::optional<LossKind> loss) {
   const std::string what = std::string("Trainer: the ") + which + " data";
   IDL_CHECK(data.size() >= 1, what + " are empty");
   check_data(what, data, shape, loss);
+}
+
+template <class T>
+void check_custom_loss(const TrainerOptions& options) {
+  if (options.custom_loss.index() == 0) return;
+  const auto* const loss = std::get_if<CustomLoss<T>>(&options.custom_loss);
+  constexpr bool k_is_float = std::is_same_v<T, float>;
+  IDL_CHECK(loss != nullptr,
+            std::string("Trainer: custom_loss is one of ") +
+                (k_is_float ? "double, the model is of float" : "float, the model is of double"));
+  IDL_CHECK(*loss != nullptr, "Trainer: custom_loss is an empty function");
 }
 
 /// Pruning ends before the training does.
@@ -37,22 +51,26 @@ void check_steps(const TrainerOptions& options, index_t samples) {
 }  // namespace
 
 void check_data(const std::string& what, const Dataset& data, const ModelShape& shape,
-                LossKind loss) {
+                std::optional<LossKind> loss) {
   const char* outputs = data.has_targets() ? " targets" : " classes";
   IDL_CHECK(data.features() == shape.inputs && data.outputs() == shape.outputs,
             what + " have " + std::to_string(data.features()) + " features and " +
                 std::to_string(data.outputs()) + outputs + ", the model " +
                 std::to_string(shape.inputs) + " inputs and " + std::to_string(shape.outputs) +
                 " outputs");
-  IDL_CHECK(!data.has_targets() || loss == LossKind::squared_error,
+  IDL_CHECK(!loss || !data.has_targets() || *loss == LossKind::squared_error,
             what + " have targets, whose loss is squared_error; it is " +
-                std::string(to_string(loss)) + ", which is for labels");
+                std::string(to_string(loss.value_or(LossKind{}))) + ", which is for labels");
 }
 
+template <class T>
 void check_training(const ModelShape& shape, const ModelOptions& model, const Dataset& train,
                     const Dataset* test, const TrainerOptions& options) {
-  check(shape, train, "training", options.loss);
-  if (test != nullptr) check(shape, *test, "test", options.loss);
+  check_custom_loss<T>(options);
+  const std::optional<LossKind> loss =
+      options.custom_loss.index() == 0 ? std::optional(options.loss) : std::nullopt;
+  check(shape, train, "training", loss);
+  if (test != nullptr) check(shape, *test, "test", loss);
   IDL_CHECK(test == nullptr || test->has_targets() == train.has_targets(),
             "Trainer: the training data and the test data must both have labels or both targets");
   validate(options);
@@ -60,5 +78,10 @@ void check_training(const ModelShape& shape, const ModelOptions& model, const Da
   check_steps(options, train.size());
   check_pruning(options, model);
 }
+
+template void check_training<float>(const ModelShape&, const ModelOptions&, const Dataset&,
+                                    const Dataset*, const TrainerOptions&);
+template void check_training<double>(const ModelShape&, const ModelOptions&, const Dataset&,
+                                     const Dataset*, const TrainerOptions&);
 
 }  // namespace idl

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "idl/data.hpp"
@@ -10,11 +11,13 @@
 namespace idl {
 
 /// @param what  "evaluate: the data"
+/// @param loss  none: one of the caller's, which takes any data
 /// @throws InvalidArgument where the data do not fit the model's sizes, or the loss the data
 void check_data(const std::string& what, const Dataset& data, const ModelShape& shape,
-                LossKind loss);
+                std::optional<LossKind> loss);
 
 /// Looks at all that a Trainer is given. @throws InvalidArgument as its constructor
+template <class T>
 void check_training(const ModelShape& shape, const ModelOptions& model, const Dataset& train,
                     const Dataset* test, const TrainerOptions& options);
 

@@ -95,8 +95,10 @@ void check_position(const TrainingPosition& position, const TrainerOptions& opti
   check("forward_iterations", position.forward_iterations, ranges::k_not_negative);
   check("adjoint_iterations", position.adjoint_iterations, ranges::k_not_negative);
   check("best_accuracy", position.best_accuracy, {.lowest = -1, .highest = 1});
+  // The library's own losses are not negative; of others nothing is known.
   if (position.best_loss != TrainingPosition{}.best_loss)
-    check("best_loss", position.best_loss, ranges::k_not_negative);
+    check("best_loss", position.best_loss,
+          options.custom_loss.index() == 0 ? ranges::k_not_negative : NumberRange{});
 }
 
 }  // namespace

@@ -8,22 +8,26 @@
 #include "host/train/check_training.hpp"
 #include "host/train/score.hpp"
 #include "host/train/training_step.hpp"
+#include "idl/error.hpp"
 #include "idl/trainer.hpp"
 
 namespace idl {
+namespace {
 
+/// By `custom`, or where that is empty by `loss`.
 template <class T>
-Evaluation evaluate(Context& context, const ImplicitModel<T>& model, const Dataset& data,
-                    LossKind loss, index_t batch_size, const SolverOptions& solver) {
+Evaluation evaluate_by(Context& context, const ImplicitModel<T>& model, const Dataset& data,
+                       LossKind loss, const CustomLoss<T>& custom, index_t batch_size,
+                       const SolverOptions& solver) {
   check_number("evaluate: batch_size", batch_size, ranges::k_positive_count);
   validate(solver);
-  check_data("evaluate: the data", data, model.shape(), loss);
   Evaluation evaluation;
   evaluation.samples = data.size();
   if (data.size() == 0) return evaluation;
 
   const index_t size = std::min(batch_size, data.size());
-  Prefetcher<T> prefetcher(context, data, size, loss == LossKind::squared_error);
+  Prefetcher<T> prefetcher(context, data, size,
+                           custom ? data.has_targets() : loss == LossKind::squared_error);
   std::vector<std::int32_t> order(static_cast<std::size_t>(data.size()));
   std::iota(order.begin(), order.end(), 0);
   prefetcher.start(std::move(order), 0);
@@ -56,7 +60,7 @@ Evaluation evaluate(Context& context, const ImplicitModel<T>& model, const Datas
     if (!step || step->samples() != batch.samples) {
       collect();
       step.reset();
-      step.emplace(context, model, batch.samples, loss, solver, false, !data.has_targets());
+      step.emplace(context, model, batch.samples, loss, solver, false, !data.has_targets(), custom);
     }
     step->launch(batch);
     auto next = step->fetch();
@@ -68,11 +72,33 @@ Evaluation evaluate(Context& context, const ImplicitModel<T>& model, const Datas
   const auto samples = static_cast<double>(data.size());
   evaluation.loss = loss_sum / samples;
   evaluation.accuracy = correct / samples;
-  evaluation.regression = score_of(data, data.target_variance(), evaluation.loss);
+  if (!custom) evaluation.regression = score_of(data, data.target_variance(), evaluation.loss);
   evaluation.mean_iterations = iterations / samples;
   return evaluation;
 }
 
+}  // namespace
+
+template <class T>
+Evaluation evaluate(Context& context, const ImplicitModel<T>& model, const Dataset& data,
+                    LossKind loss, index_t batch_size, const SolverOptions& solver) {
+  check_data("evaluate: the data", data, model.shape(), loss);
+  return evaluate_by<T>(context, model, data, loss, {}, batch_size, solver);
+}
+
+template <class T>
+Evaluation evaluate(Context& context, const ImplicitModel<T>& model, const Dataset& data,
+                    const std::type_identity_t<CustomLoss<T>>& loss, index_t batch_size,
+                    const SolverOptions& solver) {
+  IDL_CHECK(loss != nullptr, "evaluate: the loss is an empty function");
+  check_data("evaluate: the data", data, model.shape(), std::nullopt);
+  return evaluate_by<T>(context, model, data, {}, loss, batch_size, solver);
+}
+
+template Evaluation evaluate(Context&, const ImplicitModel<float>&, const Dataset&,
+                             const CustomLoss<float>&, index_t, const SolverOptions&);
+template Evaluation evaluate(Context&, const ImplicitModel<double>&, const Dataset&,
+                             const CustomLoss<double>&, index_t, const SolverOptions&);
 template Evaluation evaluate(Context&, const ImplicitModel<float>&, const Dataset&, LossKind,
                              index_t, const SolverOptions&);
 template Evaluation evaluate(Context&, const ImplicitModel<double>&, const Dataset&, LossKind,

@@ -43,6 +43,13 @@ std::string untouched(std::int64_t saved_steps) {
                          : "; the files of step " + std::to_string(saved_steps) + " are untouched";
 }
 
+/// That of the options in T; empty where they have none.
+template <class T>
+CustomLoss<T> own_loss(const TrainerOptions& options) {
+  const auto* const loss = std::get_if<CustomLoss<T>>(&options.custom_loss);
+  return loss == nullptr ? CustomLoss<T>() : *loss;
+}
+
 bool is_finite(const EpochMetrics& metrics) {
   return std::isfinite(metrics.train_loss) && (!metrics.test || std::isfinite(metrics.test->loss));
 }
@@ -59,10 +66,13 @@ struct Trainer<T>::State {
         test_(test),
         variance_(train.target_variance()),
         options_(std::move(options)),
+        custom_loss_(own_loss<T>(options_)),
         optimizer_(context, model, options_.optimizer),
         batch_size_(std::min(options_.batch_size, train.size())),
         batches_(batches_of(train.size(), batch_size_)),
-        prefetcher_(context, train, batch_size_, options_.loss == LossKind::squared_error) {}
+        prefetcher_(context, train, batch_size_,
+                    custom_loss_ ? train.has_targets() : options_.loss == LossKind::squared_error) {
+  }
 
   TrainingEnd fit();
   void resume();
@@ -83,6 +93,10 @@ struct Trainer<T>::State {
   [[noreturn]] void fail(const StepMetrics& step, index_t batch, const BatchFigures& figures);
   void require_finite();
   void save(const char* name);
+  /// What a mean loss is worth as a squared error; nothing where it is another loss.
+  std::optional<RegressionScore> score(double loss) const {
+    return custom_loss_ ? std::nullopt : score_of(train_, variance_, loss);
+  }
   void note_best(EpochMetrics& metrics);
   void finish_epoch(Clock::time_point start, std::int64_t samples_before);
   void checkpoint();
@@ -93,6 +107,7 @@ struct Trainer<T>::State {
   const Dataset* test_;
   double variance_;  ///< of the targets of train_
   TrainerOptions options_;
+  CustomLoss<T> custom_loss_;  ///< empty: options_.loss
   Optimizer<T> optimizer_;
   index_t batch_size_;
   index_t batches_;
@@ -111,7 +126,7 @@ TrainingStep<T>& Trainer<T>::State::step_for(index_t samples) {
   std::optional<TrainingStep<T>>& step = samples == batch_size_ ? whole_step_ : last_step_;
   if (!step)
     step.emplace(context_, model_, samples, options_.loss, options_.solver, optimizer_,
-                 !train_.has_targets());
+                 !train_.has_targets(), custom_loss_);
   return *step;
 }
 
@@ -155,7 +170,7 @@ void Trainer<T>::State::collect() {
   position_.not_converged += figures.not_converged;
   metrics.loss = figures.loss_sum / samples;
   metrics.accuracy = figures.correct / samples;
-  metrics.regression = score_of(train_, variance_, metrics.loss);
+  metrics.regression = score(metrics.loss);
   metrics.forward_iterations = figures.forward_iterations / samples;
   metrics.adjoint_iterations = figures.adjoint_iterations / samples;
   metrics.not_converged = figures.not_converged;
@@ -290,7 +305,7 @@ void Trainer<T>::State::finish_epoch(Clock::time_point start, std::int64_t sampl
       .step = position_.steps,
       .train_loss = position_.loss_sum / samples,
       .train_accuracy = position_.correct / samples,
-      .regression = score_of(train_, variance_, position_.loss_sum / samples),
+      .regression = score(position_.loss_sum / samples),
       .test = std::nullopt,
       .learning_rate = options_.optimizer.learning_rate *
                        options_.schedule.factor(position_.epoch, position_.steps - 1,
@@ -301,7 +316,10 @@ void Trainer<T>::State::finish_epoch(Clock::time_point start, std::int64_t sampl
       .seconds = seconds,
       .samples_per_second = static_cast<double>(position_.samples - samples_before) / seconds};
   if (test_ != nullptr)
-    metrics.test = evaluate(context_, model_, *test_, options_.loss, batch_size_, options_.solver);
+    metrics.test =
+        custom_loss_
+            ? evaluate(context_, model_, *test_, custom_loss_, batch_size_, options_.solver)
+            : evaluate(context_, model_, *test_, options_.loss, batch_size_, options_.solver);
   note_best(metrics);
   if (metrics.test && metrics.test->not_finite > 0)
     context_.log(Severity::warning, "epoch " + std::to_string(metrics.epoch) + ": the loss of " +
@@ -329,6 +347,10 @@ void Trainer<T>::State::resume() {
   IDL_CHECK(!options_.folder.empty(), "Trainer: there is no folder to resume from");
   position_ = read_checkpoint(context_, model_, optimizer_, options_, train_);
   saved_steps_ = position_.steps;
+  if (custom_loss_)
+    context_.log(Severity::info,
+                 "training goes on with a loss of the caller's own; whether it is that of the "
+                 "checkpoint is not known");
 }
 
 template <class T>
@@ -349,7 +371,7 @@ Trainer<T>::Trainer(Context& context, ImplicitModel<T>& model, const Dataset& tr
                     const Dataset* test, TrainerOptions options) {
   options.data_format.feature_scaling = train.feature_scaling();
   options.data_format.target_scaling = train.target_scaling();
-  check_training(model.shape(), model.options(), train, test, options);
+  check_training<T>(model.shape(), model.options(), train, test, options);
   state_ = std::make_unique<State>(context, model, train, test, std::move(options));
 }
 template <class T>

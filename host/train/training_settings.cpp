@@ -49,7 +49,10 @@ std::string training_settings(const ImplicitModel<T>& model, const TrainerOption
   settings.add("states", model.shape().states);
   for_each_option<TrainerOptions>([&](const auto& option) {
     // Bits do not depend on when it ends and when it is saved.
-    if (option.key != "epochs" && option.key != "checkpoint_interval")
+    if (option.key == "epochs" || option.key == "checkpoint_interval") return;
+    if (option.key == "loss" && options.custom_loss.index() > 0)
+      settings.add(option.key, "custom");
+    else
       settings.add(option.key, plain(options.*option.member));
   });
   add_options(settings, options.optimizer, "optimizer");

@@ -50,39 +50,55 @@ LossFigures add_up(const T* outcomes, index_t samples, bool labelled) {
   return figures;
 }
 
+/// A loss of the caller's, called in its place among the programs of a step.
+template <class T>
+class CustomLossCall final : public Program {
+ public:
+  CustomLossCall(Context& context, CustomLoss<T> loss, LossBatch<T> batch)
+      : Program(Sequence()), context_(context), loss_(std::move(loss)), batch_(batch) {}
+  void launch() override { loss_(context_, batch_); }
+
+ private:
+  Context& context_;
+  CustomLoss<T> loss_;
+  LossBatch<T> batch_;
+};
+
 }  // namespace
 
 template <class T>
 TrainingStep<T>::TrainingStep(const ImplicitModel<T>& model, index_t samples, LossKind loss,
                               const SolverOptions& solver, Context& context, bool backward,
-                              bool labelled)
+                              bool labelled, CustomLoss<T> custom)
     : context_(&context),
       loss_(loss),
       backward_(backward),
       labelled_(labelled),
+      custom_(std::move(custom)),
       pass_(context, model, samples, {.solver = solver, .backward = backward}),
       no_gradient_(context, model.shape().outputs, 0),
       labels_(context, labelled ? samples : 0),
       outcomes_(context, labelled ? 2 * samples : samples) {
-  if (loss == LossKind::squared_error) {
-    target_ = Matrix<T>(context, model.shape().outputs, samples);
-    if (labelled) entropies_ = Vector<T>(context, samples);
-  }
+  const index_t q = model.shape().outputs;
+  if (takes_targets()) target_ = Matrix<T>(context, q, samples);
+  if (labelled && (custom_ || loss == LossKind::squared_error))
+    entropies_ = Vector<T>(context, samples);
+  if (custom_ && !backward) unused_gradient_ = Matrix<T>(context, q, samples);
 }
 
 template <class T>
 TrainingStep<T>::TrainingStep(Context& context, const ImplicitModel<T>& model, index_t samples,
                               LossKind loss, const SolverOptions& solver, bool backward,
-                              bool labelled)
-    : TrainingStep(model, samples, loss, solver, context, backward, labelled) {
+                              bool labelled, CustomLoss<T> custom)
+    : TrainingStep(model, samples, loss, solver, context, backward, labelled, std::move(custom)) {
   program_ = backend_of(context)->join(parts());
 }
 
 template <class T>
 TrainingStep<T>::TrainingStep(Context& context, ImplicitModel<T>& model, index_t samples,
                               LossKind loss, const SolverOptions& solver, Optimizer<T>& optimizer,
-                              bool labelled)
-    : TrainingStep(model, samples, loss, solver, context, true, labelled) {
+                              bool labelled, CustomLoss<T> custom)
+    : TrainingStep(model, samples, loss, solver, context, true, labelled, std::move(custom)) {
   Programs all = parts();
   all.push_back(OptimizerProgram<T>::compile(optimizer, context, model, dM()));
   program_ = backend_of(context)->join(std::move(all));
@@ -92,7 +108,7 @@ TrainingStep<T>::TrainingStep(Context& context, ImplicitModel<T>& model, index_t
 template <class T>
 Programs TrainingStep<T>::parts() {
   Programs all = PassParts<T>::forward(pass_);
-  all.push_back(backend_of(*context_)->compile(loss_sequence()));
+  append(all, loss_programs());
   if (backward_) append(all, PassParts<T>::backward(pass_));
   return all;
 }
@@ -112,24 +128,37 @@ void TrainingStep<T>::launch(const HostBatch<T>& batch) {
   Backend& backend = *backend_of(*context_);
   backend.upload_async(transfer_of<T>(batch.U, U()));
   if (labelled_) take_labels(batch.labels);
-  if (loss_ == LossKind::squared_error)
-    backend.upload_async(transfer_of<T>(batch.target, target_.view()));
+  if (takes_targets()) backend.upload_async(transfer_of<T>(batch.target, target_.view()));
   launch();
 }
 
 template <class T>
+Programs TrainingStep<T>::loss_programs() {
+  Programs programs;
+  if (custom_) {
+    const MatrixView<T> dY = backward_ ? PassParts<T>::stacked_dY(pass_) : unused_gradient_.view();
+    programs.push_back(std::make_shared<CustomLossCall<T>>(
+        *context_, custom_, LossBatch<T>{pass_.Y(), labels_.view(), target_.view(), dY, losses()}));
+  }
+  if (Sequence sequence = loss_sequence(); !sequence.empty())
+    programs.push_back(backend_of(*context_)->compile(std::move(sequence)));
+  return programs;
+}
+
+/// The library's own part of it: losses and dY unless the caller has them, and the count of what is
+/// right.
+template <class T>
 Sequence TrainingStep<T>::loss_sequence() {
   const MatrixView<T> gradient = backward_ ? PassParts<T>::stacked_dY(pass_) : no_gradient_.view();
-  Sequence sequence;
-  if (loss_ == LossKind::softmax_cross_entropy) {
-    sequence = {
+  if (!custom_ && loss_ == LossKind::softmax_cross_entropy)
+    return {
         softmax_cross_entropy_step<T>(pass_.Y(), labels_.view(), gradient, losses(), correct())};
-  } else {
-    sequence = {squared_error_step<T>(pass_.Y(), target_.view(), gradient, losses())};
-    if (labelled_)
-      sequence.push_back(softmax_cross_entropy_step<T>(
-          pass_.Y(), labels_.view(), no_gradient_.view(), entropies_.view(), correct()));
-  }
+  Sequence sequence;
+  if (!custom_)
+    sequence.push_back(squared_error_step<T>(pass_.Y(), target_.view(), gradient, losses()));
+  if (labelled_)
+    sequence.push_back(softmax_cross_entropy_step<T>(pass_.Y(), labels_.view(), no_gradient_.view(),
+                                                     entropies_.view(), correct()));
   return sequence;
 }
 

@@ -39,16 +39,19 @@ class TrainingStep {
  public:
   /// A whole step. Each launch needs optimizer.prepare_step() before.
   /// @param labelled  whether samples have labels, which are counted; else the loss is the squared
-  ///                  error, and batches have targets
+  ///                  error or `custom`, and batches have targets
+  /// @param custom    the caller's loss in the place of `loss`; none where it is empty
   TrainingStep(Context& context, ImplicitModel<T>& model, index_t samples, LossKind loss,
-               const SolverOptions& solver, Optimizer<T>& optimizer, bool labelled = true);
+               const SolverOptions& solver, Optimizer<T>& optimizer, bool labelled = true,
+               CustomLoss<T> custom = {});
   /// Ends with dM (`backward`) or with the losses; the parameters stay what they are.
   TrainingStep(Context& context, const ImplicitModel<T>& model, index_t samples, LossKind loss,
-               const SolverOptions& solver, bool backward, bool labelled = true);
+               const SolverOptions& solver, bool backward, bool labelled = true,
+               CustomLoss<T> custom = {});
 
   index_t samples() const { return pass_.samples(); }
   MatrixView<T> U() { return PassParts<T>::stacked_U(pass_); }  ///< p×m, not contiguous
-  MatrixView<T> target() { return target_.view(); }  ///< q×m; 0×0 without the squared error
+  MatrixView<T> target() { return target_.view(); }  ///< q×m; 0×0 where the loss takes none
   VectorView<std::int32_t> labels() { return labels_.view(); }  ///< in [0, q)
   /// labels() <- as many from the device's memory, or from pinned memory of the host's, in order
   /// with the work before and after.
@@ -89,7 +92,10 @@ class TrainingStep {
  private:
   /// The program is made by the public constructors.
   TrainingStep(const ImplicitModel<T>& model, index_t samples, LossKind loss,
-               const SolverOptions& solver, Context& context, bool backward, bool labelled);
+               const SolverOptions& solver, Context& context, bool backward, bool labelled,
+               CustomLoss<T> custom);
+  bool takes_targets() const { return custom_ ? !labelled_ : loss_ == LossKind::squared_error; }
+  Programs loss_programs();
   Sequence loss_sequence();
   VectorView<T> losses() { return outcomes_.view().range(0, samples()); }
   VectorView<T> correct() { return outcomes_.view().range(samples(), samples()); }
@@ -99,9 +105,11 @@ class TrainingStep {
   LossKind loss_;
   bool backward_;
   bool labelled_;
+  CustomLoss<T> custom_;
   BatchPass<T> pass_;
   Matrix<T> target_;
   Matrix<T> no_gradient_;
+  Matrix<T> unused_gradient_;  ///< that a custom loss fills where there is no backward pass
   Vector<std::int32_t> labels_;
   Vector<T> outcomes_;   ///< the samples' losses, then whether each is right: one copy fetches both
   Vector<T> entropies_;  ///< where the loss is another one: a by-product of counting

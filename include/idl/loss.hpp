@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string_view>
 #include <type_traits>
 
@@ -56,5 +57,31 @@ void squared_error(Context& context, const Matrix<T>& Y,
                    std::type_identity_t<VectorView<T>> losses) {
   squared_error<T>(context, Y.view(), target, dY, losses);
 }
+
+/// One batch for a loss of the caller's own: m samples, a column each. All of it lies on one
+/// device.
+template <class T>
+struct LossBatch {
+  ConstMatrixView<T> Y;                   ///< q×m, the model's outputs
+  VectorView<const std::int32_t> labels;  ///< m, in [0, q); none where the data have targets
+  ConstMatrixView<T> targets;             ///< q×m; 0×0 where the data have labels
+  /// q×m, to be filled with the gradient of the mean loss: (1/m)·∂losses_j/∂Y_ij. An evaluation
+  /// does not look at it.
+  MatrixView<T> dY;
+  VectorView<T> losses;  ///< m, to be filled with the loss of each sample
+};
+
+/// Fills dY and losses of a batch on the model's device, in order with the context's work: on a GPU
+/// by kernels on context.stream(), on the CPU by loops over the views, whose ld may exceed their
+/// rows. Called once a step, on the thread that trains; what it throws comes out of fit() and
+/// evaluate().
+template <class T>
+using CustomLoss = std::function<void(Context& context, const LossBatch<T>& batch)>;
+
+/// A loss that is computed on the host wherever the model is: on a GPU every step then waits for
+/// the outputs, which are copied to the host, and copies dY and losses back.
+/// @throws InvalidArgument (an empty function)
+template <class T>
+IDL_EXPORT CustomLoss<T> on_host(std::function<void(const LossBatch<T>& batch)> loss);
 
 }  // namespace idl

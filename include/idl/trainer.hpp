@@ -6,6 +6,8 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <type_traits>
+#include <variant>
 
 #include "idl/batch_pass.hpp"
 #include "idl/context.hpp"
@@ -51,6 +53,11 @@ struct Evaluation {
 template <class T>
 IDL_EXPORT Evaluation evaluate(Context& context, const ImplicitModel<T>& model, const Dataset& data,
                                LossKind loss, index_t batch_size, const SolverOptions& solver = {});
+/// The same by a loss of the caller's own, of labels or targets; there is no regression score.
+template <class T>
+IDL_EXPORT Evaluation evaluate(Context& context, const ImplicitModel<T>& model, const Dataset& data,
+                               const std::type_identity_t<CustomLoss<T>>& loss, index_t batch_size,
+                               const SolverOptions& solver = {});
 
 /// One optimiser step's figures, delivered one or more steps late so that the device never waits.
 struct StepMetrics {
@@ -93,9 +100,13 @@ struct TrainerOptions {
   /// Samples of an optimiser step, >= 1; the last batch of an epoch may be smaller.
   index_t batch_size = 100;
   LossKind loss = LossKind::softmax_cross_entropy;  ///< what is made small
-  OptimizerOptions optimizer{};                     ///< the rule of a step
-  Schedule schedule{};                              ///< the learning rate over time
-  SolverOptions solver{};                           ///< stopping rules of both solves
+  /// A loss of the caller's own in the place of `loss`, in the element type of the model: of labels
+  /// or targets. Accuracies are counted all the same, a regression score is not given. Checkpoints
+  /// note that there is one; that resume() goes on with the same is up to the caller.
+  std::variant<std::monostate, CustomLoss<float>, CustomLoss<double>> custom_loss{};
+  OptimizerOptions optimizer{};  ///< the rule of a step
+  Schedule schedule{};           ///< the learning rate over time
+  SolverOptions solver{};        ///< stopping rules of both solves
   /// The model becomes a sparse one where entries are pruned: views of its parameters that were
   /// taken before are then void.
   PruningOptions pruning{};
@@ -130,8 +141,9 @@ class IDL_EXPORT Trainer {
  public:
   /// Refers to context, model and data, which must outlive it.
   /// @throws InvalidArgument (model's p or q do not fit the data; another loss than squared_error
-  /// for targets; labels to train on and targets to test on, or the other way round; a number of
-  /// the options that is not finite or out of its range; more than 2⁶³−1 steps)
+  /// for targets; a custom loss that is empty or of another element type; labels to train on and
+  /// targets to test on, or the other way round; a number of the options that is not finite or out
+  /// of its range; more than 2⁶³−1 steps)
   Trainer(Context& context, ImplicitModel<T>& model, const Dataset& train, const Dataset* test,
           TrainerOptions options);
   ~Trainer();

@@ -62,9 +62,14 @@ void name_models() {
   using Pass = BatchPass<T>;
   name(&ImplicitModel<T>::layout, &ImplicitModel<T>::project, &ImplicitModel<T>::predict,
        &ImplicitModel<T>::predict_into, &ImplicitModel<T>::clone, &ImplicitModel<T>::borrow,
-       &ImplicitModel<T>::set_kappa, &save_model<T>, &load_model<T>, &evaluate<T>,
-       &cascade<T>, &parallel_sum<T>, &rescaled<T>,
-       &Optimizer<T>::step, &Optimizer<T>::take_left_out, &Trainer<T>::resume, &Trainer<T>::fit);
+       &ImplicitModel<T>::set_kappa, &save_model<T>, &load_model<T>,
+       static_cast<Evaluation (*)(Context&, const ImplicitModel<T>&, const Dataset&, LossKind,
+                                  index_t, const SolverOptions&)>(&evaluate<T>),
+       static_cast<Evaluation (*)(Context&, const ImplicitModel<T>&, const Dataset&,
+                                  const CustomLoss<T>&, index_t, const SolverOptions&)>(
+           &evaluate<T>),
+       &on_host<T>, &cascade<T>, &parallel_sum<T>, &rescaled<T>, &Optimizer<T>::step,
+       &Optimizer<T>::take_left_out, &Trainer<T>::resume, &Trainer<T>::fit);
   name(&ImplicitModel<T>::csr, &ImplicitModel<T>::is_sparse, &sparsify<T>, &compact<T>,
        &pruning_bound<T>, &remove_dead<T>);
   using Solve = SolveReport (Pass::*)();

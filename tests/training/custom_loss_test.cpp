@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: MIT
+// Losses of the caller's own, from the batch to the checkpoint.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <stdexcept>
+
+#include "idl/trainer.hpp"
+#include "tests/host/device_test.hpp"
+#include "tests/io/files.hpp"
+#include "tests/training/synthetic_data.hpp"
+
+namespace idl::test {
+namespace {
+
+constexpr ModelShape k_shape{.states = 10, .inputs = 6, .outputs = 3};
+
+/// losses_j = Σ_{i≠label} max(0, 1 + Y_ij − Y_label,j), on the host.
+template <class T>
+void hinge(const LossBatch<T>& batch) {
+  const T share = T(1) / static_cast<T>(batch.Y.cols);
+  for (index_t j = 0; j < batch.Y.cols; ++j) {
+    const T* y = batch.Y.data + j * batch.Y.ld;
+    T* dy = batch.dY.data + j * batch.dY.ld;
+    std::fill_n(dy, batch.Y.rows, T(0));
+    T loss = 0;
+    for (index_t i = 0; i < batch.Y.rows; ++i) {
+      const T margin = T(1) + y[i] - y[batch.labels.data[j]];
+      if (i == batch.labels.data[j] || margin <= T(0)) continue;
+      loss += margin;
+      dy[i] += share;
+      dy[batch.labels.data[j]] -= share;
+    }
+    batch.losses.data[j] = loss;
+  }
+}
+
+/// losses_j = Σ_i |Y_ij − target_ij| − 5, on the host: a loss that is negative where it is good.
+template <class T>
+void absolute_error(const LossBatch<T>& batch) {
+  for (index_t j = 0; j < batch.Y.cols; ++j) {
+    T sum = T(-5);
+    for (index_t i = 0; i < batch.Y.rows; ++i) {
+      const T difference =
+          batch.Y.data[i + j * batch.Y.ld] - batch.targets.data[i + j * batch.targets.ld];
+      sum += std::abs(difference);
+      batch.dY.data[i + j * batch.dY.ld] =
+          std::copysign(T(1), difference) / static_cast<T>(batch.Y.cols);
+    }
+    batch.losses.data[j] = sum;
+  }
+}
+
+template <class C>
+class CustomLossTest : public DeviceTest<C> {
+ protected:
+  using Element = typename C::Scalar;
+
+  // 70 samples in batches of 32: the last batch of an epoch has six.
+  Dataset train_ = make_dataset(70, k_shape.inputs, k_shape.outputs, 1);
+  Dataset test_ = make_dataset(40, k_shape.inputs, k_shape.outputs, 2);
+  TemporaryFolder temporary_;
+
+  TrainerOptions options(const std::string& folder, std::int64_t epochs) const {
+    TrainerOptions options;
+    options.epochs = epochs;
+    options.batch_size = 32;
+    options.custom_loss = on_host<Element>(hinge<Element>);
+    options.optimizer.learning_rate = 2e-2;
+    options.shuffle = false;
+    if (!folder.empty()) options.folder = temporary_.path() / folder;
+    return options;
+  }
+  ImplicitModel<Element> model(std::uint64_t seed = 3) {
+    return ImplicitModel<Element>(this->context(), k_shape, {}, seed);
+  }
+  void fit(ImplicitModel<Element>& model, TrainerOptions options, bool resume = false) {
+    Trainer<Element> trainer(this->context(), model, train_, &test_, std::move(options));
+    if (resume) trainer.resume();
+    trainer.fit();
+  }
+  std::vector<Element> parameters(const ImplicitModel<Element>& model) {
+    return this->fetch(model.M());
+  }
+  /// Samples [first, first + count) of the training data, column by column.
+  std::vector<Element> inputs(index_t first, index_t count) const {
+    std::vector<Element> U(static_cast<std::size_t>(count * k_shape.inputs));
+    for (index_t j = 0; j < count; ++j)
+      train_.copy_sample<Element>(first + j,
+                                  std::span(U).subspan(static_cast<std::size_t>(6 * j), 6));
+    return U;
+  }
+};
+TYPED_TEST_SUITE(CustomLossTest, AllCases, CaseNames);
+
+TYPED_TEST(CustomLossTest, TrainsAsTheSameStepsTakenByHand) {
+  using T = typename TypeParam::Scalar;
+  Context& context = this->context();
+  auto trained = this->model();
+  std::vector<EpochMetrics> epochs;
+  TrainerOptions options = this->options("", 3);
+  options.on_epoch = [&](const EpochMetrics& metrics) { epochs.push_back(metrics); };
+  this->fit(trained, options);
+
+  auto expected = this->model();
+  Optimizer<T> optimizer(context, expected, options.optimizer);
+  for (const EpochMetrics& epoch : epochs) {
+    double loss_sum = 0.0;
+    double right = 0.0;
+    for (const auto& [first, count] : {std::pair<index_t, index_t>{0, 32}, {32, 32}, {64, 6}}) {
+      BatchPass<T> pass(context, expected, count);
+      upload<T>(context, this->inputs(first, count), pass.U());
+      static_cast<void>(pass.forward());
+      const std::vector<T> Y = this->fetch(pass.Y());
+      std::vector<T> dY(Y.size());
+      std::vector<T> losses(static_cast<std::size_t>(count));
+      const Device host = Device::cpu();
+      const std::int32_t* labels = this->train_.labels().data() + first;
+      hinge<T>({.Y = {Y.data(), 3, count, 3, host},
+                .labels = {labels, count, host},
+                .targets = {},
+                .dY = {dY.data(), 3, count, 3, host},
+                .losses = {losses.data(), count, host}});
+      upload<T>(context, dY, pass.dY());
+      static_cast<void>(pass.backward());
+      optimizer.step(context, expected, pass.dM());
+      for (index_t j = 0; j < count; ++j) {
+        const T* y = Y.data() + 3 * j;
+        loss_sum += static_cast<double>(losses[static_cast<std::size_t>(j)]);
+        right += std::max_element(y, y + 3) == y + labels[j] ? 1.0 : 0.0;
+      }
+    }
+    EXPECT_NEAR(epoch.train_loss, loss_sum / 70.0, 1e-13 * loss_sum);
+    EXPECT_EQ(epoch.train_accuracy, right / 70.0);
+  }
+  EXPECT_TRUE(same_bits(this->parameters(trained), this->parameters(expected)));
+  EXPECT_LT(epochs.back().train_loss, epochs.front().train_loss);
+}
+
+TYPED_TEST(CustomLossTest, ATestSetIsEvaluatedByIt) {
+  using T = typename TypeParam::Scalar;
+  auto model = this->model();
+  TrainerOptions options = this->options("run", 12);
+  Evaluation last;
+  options.on_epoch = [&](const EpochMetrics& metrics) { last = metrics.test.value(); };
+  this->fit(model, options);
+  const Evaluation again = evaluate(this->context(), model, this->test_, on_host<T>(hinge<T>), 32);
+  EXPECT_EQ(again.loss, last.loss);
+  EXPECT_EQ(again.accuracy, last.accuracy);
+  EXPECT_GT(again.accuracy, 0.7);
+  EXPECT_NE(
+      again.loss,
+      evaluate(this->context(), model, this->test_, LossKind::softmax_cross_entropy, 32).loss);
+}
+
+TYPED_TEST(CustomLossTest, IsToldInCheckpointsAndResumedBitForBit) {
+  auto undisturbed = this->model();
+  this->fit(undisturbed, this->options("undisturbed", 3));
+  auto begun = this->model();
+  this->fit(begun, this->options("resumed", 2));
+  auto resumed = this->model(99);
+  this->fit(resumed, this->options("resumed", 3), true);
+  EXPECT_TRUE(same_bits(this->parameters(undisturbed), this->parameters(resumed)));
+  TrainerOptions without = this->options("resumed", 3);
+  without.custom_loss = {};
+  auto other = this->model();
+  EXPECT_TRUE(holds(text_of<InvalidArgument>([&] { this->fit(other, without, true); }),
+                    {R"(loss was "custom" and is "softmax_cross_entropy")"}));
+}
+
+TYPED_TEST(CustomLossTest, OfTargetsItMayBeNegativeAndHasNoRegressionScore) {
+  using T = typename TypeParam::Scalar;
+  std::vector<double> features;
+  std::vector<double> targets;
+  for (index_t k = 0; k < 70; ++k) {
+    std::vector<double> column(6);
+    this->train_.template copy_sample<double>(k, column);
+    features.insert(features.end(), column.begin(), column.end());
+    for (std::size_t i = 0; i < 3; ++i) targets.push_back(column[i] - column[i + 3]);
+  }
+  const Dataset data = Dataset::from_values(features, Dataset::Targets{targets, 3}, 6);
+  TrainerOptions options = this->options("run", 2);
+  options.custom_loss = on_host<T>(absolute_error<T>);
+  std::vector<EpochMetrics> epochs;
+  options.on_epoch = [&](const EpochMetrics& metrics) { epochs.push_back(metrics); };
+  auto model = this->model();
+  Trainer<T>(this->context(), model, data, &data, options).fit();
+  options.epochs = 8;
+  Trainer<T> trainer(this->context(), model, data, &data, options);
+  trainer.resume();
+  trainer.fit();
+  ASSERT_EQ(epochs.size(), 8U);
+  EXPECT_LT(epochs.back().train_loss, epochs.front().train_loss);
+  EXPECT_LT(epochs.back().train_loss, 0.0);
+  EXPECT_FALSE(epochs.back().regression.has_value());
+  EXPECT_FALSE(epochs.back().test->regression.has_value());
+  EXPECT_EQ(epochs.back().train_accuracy, 0.0);
+}
+
+TYPED_TEST(CustomLossTest, ALossThatIsNotFiniteNamesItsSampleAndWhatItThrowsComesOut) {
+  using T = typename TypeParam::Scalar;
+  auto model = this->model();
+  TrainerOptions options = this->options("", 1);
+  options.custom_loss = on_host<T>([](const LossBatch<T>& batch) {
+    hinge<T>(batch);
+    if (batch.losses.size == 6) batch.losses.data[2] = std::numeric_limits<T>::quiet_NaN();
+  });
+  EXPECT_TRUE(holds(text_of<NotFinite>([&] { this->fit(model, options); }),
+                    {"batch 3 of 3", "the first is sample 66 of the data"}));
+  options.custom_loss =
+      on_host<T>([](const LossBatch<T>&) { throw std::domain_error("no such class"); });
+  EXPECT_EQ(text_of<std::domain_error>([&] { this->fit(model, options); }), "no such class");
+}
+
+TYPED_TEST(CustomLossTest, RefusesALossThatIsNoneOrOfAnotherElementType) {
+  using T = typename TypeParam::Scalar;
+  using Other = std::conditional_t<std::is_same_v<T, float>, double, float>;
+  auto model = this->model();
+  TrainerOptions options = this->options("", 1);
+  options.custom_loss = on_host<Other>(hinge<Other>);
+  EXPECT_TRUE(holds(text_of<InvalidArgument>([&] { this->fit(model, options); }),
+                    {"custom_loss is one of", "the model is of"}));
+  options.custom_loss = CustomLoss<T>();
+  EXPECT_TRUE(holds(text_of<InvalidArgument>([&] { this->fit(model, options); }),
+                    {"custom_loss is an empty function"}));
+  EXPECT_TRUE(holds(text_of<InvalidArgument>([&] { on_host<T>({}); }),
+                    {"on_host: the loss is an empty function"}));
+  EXPECT_TRUE(holds(text_of<InvalidArgument>([&] {
+                      evaluate(this->context(), model, this->test_, CustomLoss<T>(), 32);
+                    }),
+                    {"evaluate: the loss is an empty function"}));
+}
+
+}  // namespace
+}  // namespace idl::test
