@@ -2,6 +2,7 @@
 #include "host/cli/canvas.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <new>
 
 #include "idl/error.hpp"
@@ -98,6 +99,16 @@ void Canvas::text(Point anchor, const std::string& utf8, const TextStyle& style,
   cairo_move_to(cairo_.get(), anchor.x - share * width, anchor.y);
   cairo_show_text(cairo_.get(), utf8.c_str());
   cairo_new_path(cairo_.get());  // which show_text begins after the text
+}
+
+void Canvas::text_upwards(Point anchor, const std::string& utf8, const TextStyle& style) {
+  choose(style);
+  cairo_save(cairo_.get());
+  cairo_move_to(cairo_.get(), anchor.x, anchor.y);
+  cairo_rotate(cairo_.get(), -M_PI / 2);
+  cairo_show_text(cairo_.get(), utf8.c_str());
+  cairo_restore(cairo_.get());
+  cairo_new_path(cairo_.get());
 }
 
 std::vector<std::byte> Canvas::png() const {

@@ -61,6 +61,8 @@ class Canvas {
   /// `anchor` is on the baseline. Texts are UTF-8.
   void text(Point anchor, const std::string& utf8, const TextStyle& style,
             Align align = Align::left);
+  /// The same turned by a quarter: from `anchor` upwards.
+  void text_upwards(Point anchor, const std::string& utf8, const TextStyle& style);
   /// Pixels from left to right.
   double text_width(const std::string& utf8, const TextStyle& style);
 

@@ -8,7 +8,10 @@
 
 #include "host/cli/canvas.hpp"
 #include "host/cli/panel.hpp"
+#include "host/io/binary_file.hpp"
 #include "host/io/json_bytes.hpp"
+#include "host/io/json_reader.hpp"
+#include "idl/error.hpp"
 #include "idl/io.hpp"
 
 namespace idl::cli {
@@ -76,6 +79,18 @@ class Measurement {
   DensityCurveSettings settings_;
 };
 
+/// Calls visit(key, value) for each figure of a point, in the order of density.json.
+template <class Visit>
+void for_each_figure(DensityPoint& point, const Visit& visit) {
+  visit("density", point.density);
+  visit("stored", point.stored);
+  visit("one_shot", point.one_shot);
+  visit("fine_tuned", point.fine_tuned);
+  visit("gradual", point.gradual);
+  visit("random", point.random);
+  visit("iterations", point.iterations);
+}
+
 }  // namespace
 
 template <class T>
@@ -92,10 +107,11 @@ std::vector<DensityPoint> measure_density_curve(
   return points;
 }
 
-void write_density_json(const std::filesystem::path& path, const std::string& model,
-                        const DensityCurveSettings& settings,
-                        const std::vector<DensityPoint>& points) {
-  nlohmann::ordered_json json = {{"model", io::json_of_bytes(model)},
+void write_density_json(const std::filesystem::path& path, const DensityCurveSettings& settings,
+                        const DensityCurve& curve) {
+  nlohmann::ordered_json json = {{"model", io::json_of_bytes(curve.model)},
+                                 {"data", io::json_of_bytes(curve.data)},
+                                 {"states", curve.states},
                                  {"target", to_string(settings.target)},
                                  {"gradual_epochs", settings.gradual_epochs},
                                  {"fine_tune_epochs", settings.fine_tune_epochs},
@@ -103,20 +119,37 @@ void write_density_json(const std::filesystem::path& path, const std::string& mo
                                  {"learning_rate", settings.learning_rate},
                                  {"seed", settings.seed},
                                  {"points", nlohmann::ordered_json::array()}};
-  for (const DensityPoint& point : points)
-    json["points"].push_back({{"density", point.density},
-                              {"stored", point.stored},
-                              {"one_shot", point.one_shot},
-                              {"fine_tuned", point.fine_tuned},
-                              {"gradual", point.gradual},
-                              {"random", point.random},
-                              {"iterations", point.iterations}});
+  for (DensityPoint point : curve.points) {
+    nlohmann::ordered_json& entry = json["points"].emplace_back();
+    for_each_figure(point, [&](const char* key, const auto& value) { entry[key] = value; });
+  }
   const std::string text = json.dump(2) + "\n";
   io::write_file_atomically(path, std::as_bytes(std::span(text)));
 }
 
-void write_density_png(const std::filesystem::path& path, const std::string& title,
-                       const std::vector<DensityPoint>& points) {
+DensityCurve read_density_json(const std::filesystem::path& path) {
+  const std::string name = path.string();
+  const auto json = io::parse_json<nlohmann::json>(io::read_text(path));
+  if (!json || !json->is_object() || !json->contains("points") || !(*json)["points"].is_array())
+    throw IoError(name, "is no JSON object with points, as sparsify --curve writes it");
+  DensityCurve curve;
+  if (json->contains("data")) io::take_member(*json, "data", curve.data, name, "the curve");
+  if (json->contains("states")) io::take_member(*json, "states", curve.states, name, "the curve");
+  for (const nlohmann::json& entry : (*json)["points"]) {
+    const std::string what = "point " + std::to_string(curve.points.size() + 1);
+    if (!entry.is_object()) throw IoError(name, what + " is no JSON object");
+    DensityPoint& point = curve.points.emplace_back();
+    for_each_figure(point, [&](const char* key, auto& value) {
+      io::take_member(entry, key, value, name, what.c_str());
+    });
+    if (!(point.density > 0.0))
+      throw IoError(name,
+                    what + ": density is " + entry["density"].dump() + ", expected one above 0");
+  }
+  return curve;
+}
+
+void write_density_png(const std::filesystem::path& path, const DensityCurve& measured) {
   Panel panel = {.heading = "Test accuracy (%)",
                  .curves = {},
                  .in_percent = true,
@@ -132,12 +165,15 @@ void write_density_png(const std::filesystem::path& path, const std::string& tit
       {"random mask, fine-tuned", &DensityPoint::random}};
   for (const auto& [name, accuracy] : curves) {
     Curve curve{name, {}, {}};
-    for (const DensityPoint& point : points) {
+    for (const DensityPoint& point : measured.points) {
       curve.x.push_back(point.density);
       curve.y.push_back(point.*accuracy);
     }
     panel.curves.push_back(std::move(curve));
   }
+  std::string title = "Accuracy and density";
+  if (!measured.data.empty()) title += " on " + measured.data;
+  if (measured.states > 0) title += ", n = " + std::to_string(measured.states);
   Canvas canvas(panel.left + panel.width + 60, panel.top + panel.height + 70);
   canvas.text({panel.left - 1.0, 44}, title, k_title);
   draw_panel(canvas, std::move(panel));

@@ -45,12 +45,21 @@ std::vector<DensityPoint> measure_density_curve(
     Context& context, const ImplicitModel<T>& model, const DatasetPair& data,
     const DensityCurveSettings& settings, const std::function<void(const DensityPoint&)>& on_point);
 
+/// What was measured.
+struct DensityCurve {
+  std::string model;  ///< its file
+  std::string data;   ///< its name
+  index_t states = 0;
+  std::vector<DensityPoint> points{};
+};
+
 /// density.json. @throws IoError
-void write_density_json(const std::filesystem::path& path, const std::string& model,
-                        const DensityCurveSettings& settings,
-                        const std::vector<DensityPoint>& points);
+void write_density_json(const std::filesystem::path& path, const DensityCurveSettings& settings,
+                        const DensityCurve& curve);
+/// What is needed to draw it again. Where data and states are missing, as earlier versions of the
+/// program left them out, they are empty and 0. @throws IoError
+DensityCurve read_density_json(const std::filesystem::path& path);
 /// The accuracies over the density, on a logarithmic axis. @throws IoError
-void write_density_png(const std::filesystem::path& path, const std::string& title,
-                       const std::vector<DensityPoint>& points);
+void write_density_png(const std::filesystem::path& path, const DensityCurve& curve);
 
 }  // namespace idl::cli

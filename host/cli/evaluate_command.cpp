@@ -6,6 +6,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "host/cli/answer_pictures.hpp"
 #include "host/cli/arguments.hpp"
 #include "host/cli/command.hpp"
 #include "host/cli/model_flags.hpp"
@@ -25,6 +26,7 @@ struct EvaluateSettings {
   std::string precision = "f32";
   std::int64_t batch = 500;
   bool json = false;
+  std::string plot;
   bool allow_unconverged = false;
   SolverOptions solver;
 };
@@ -80,6 +82,13 @@ int evaluate_model(const EvaluateSettings& settings) {
               << evaluation.not_converged << " not converged, " << std::setprecision(2) << seconds
               << " s on " << to_string(context.device()) << ")\n";
   }
+  if (!settings.plot.empty()) {
+    const auto files = write_answer_pictures(context, model, data, description.data.classes,
+                                             settings.batch, settings.solver, settings.plot);
+    if (!settings.json)
+      for (const std::filesystem::path& file : files)
+        std::cout << "wrote " << file.string() << "\n";
+  }
   flush_answer();
   return status_of({.samples = evaluation.samples,
                     .not_converged = evaluation.not_converged,
@@ -108,6 +117,9 @@ void add_evaluate(CLI::App& app, int& status) {
   add_threads_flag(*command, settings->threads);
   add_precision_flag(*command, settings->precision);
   command->add_flag("--json", settings->json, "Print JSON");
+  command->add_option("--plot", settings->plot,
+                      "Folder for pictures of a second pass over the data: iterations.png, and of "
+                      "classes confusion.png");
   add_allow_unconverged_flag(*command, settings->allow_unconverged);
   command->callback([settings, &status] {
     settings->model.load.allow_unproven = true;

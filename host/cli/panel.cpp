@@ -32,17 +32,20 @@ bool is_drawn(const Curve& curve, std::size_t i) {
   return std::abs(curve.x[i]) <= k_largest && std::abs(curve.y[i]) <= k_largest;  // NaN is not
 }
 
-/// The least and the largest value that is drawn; nothing where there is none.
+/// The least and the largest value that is drawn, bars with all of their area; nothing where there
+/// is none.
 bool find_range(const std::vector<Curve>& curves, std::vector<double> Curve::*values, double& low,
                 double& high) {
   low = std::numeric_limits<double>::infinity();
   high = -low;
   for (const Curve& curve : curves) {
+    const double half = values == &Curve::x ? curve.bar_width / 2 : 0;
     for (std::size_t i = 0; i < curve.x.size(); ++i) {
       if (!is_drawn(curve, i)) continue;
-      low = std::min(low, (curve.*values)[i]);
-      high = std::max(high, (curve.*values)[i]);
+      low = std::min(low, (curve.*values)[i] - half);
+      high = std::max(high, (curve.*values)[i] + half);
     }
+    if (values == &Curve::y && curve.bar_width > 0) low = std::min(low, 0.0);
   }
   return low <= high;
 }
@@ -125,8 +128,28 @@ void draw_axes(Canvas& canvas, const Panel& panel, const Axis& x, const Axis& y)
               k_axis_label, Align::centre);
 }
 
+void draw_bars(Canvas& canvas, const Panel& panel, const Curve& curve, const Axis& x, const Axis& y,
+               Colour colour) {
+  constexpr int k_widest_without_gap = 4;
+  const auto column = [&](double value) {
+    return panel.left + static_cast<int>(std::lround(panel.width * x.share(value)));
+  };
+  const auto row = [&](double value) {
+    return panel.top + static_cast<int>(std::lround(panel.height * (1 - y.share(value))));
+  };
+  for (std::size_t i = 0; i < curve.x.size(); ++i) {
+    if (!is_drawn(curve, i)) continue;
+    const int from = column(curve.x[i] - curve.bar_width / 2);
+    const int width = column(curve.x[i] + curve.bar_width / 2) - from;
+    const int top = row(curve.y[i]);
+    canvas.fill(from, top, std::max(width > k_widest_without_gap ? width - 1 : width, 1),
+                row(0) - top, colour);
+  }
+}
+
 void draw_curve(Canvas& canvas, const Panel& panel, const Curve& curve, const Axis& x,
                 const Axis& y, Colour colour) {
+  if (curve.bar_width > 0) return draw_bars(canvas, panel, curve, x, y, colour);
   constexpr std::size_t k_most_markers = 60;
   std::vector<Polyline> lines(1);
   std::vector<Polyline> markers;
@@ -141,7 +164,10 @@ void draw_curve(Canvas& canvas, const Panel& panel, const Curve& curve, const Ax
     markers.push_back({point});
   }
   canvas.stroke(lines, 2.2, colour);
-  if (curve.x.size() <= k_most_markers) {
+  // Over bars a line is a level, of which no point matters.
+  const bool over_bars =
+      std::ranges::any_of(panel.curves, [](const Curve& other) { return other.bar_width > 0; });
+  if (curve.x.size() <= k_most_markers && !over_bars) {
     canvas.stroke(markers, 9, k_white);
     canvas.stroke(markers, 6.5, colour);
   }

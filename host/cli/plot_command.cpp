@@ -4,6 +4,7 @@
 #include <string>
 
 #include "host/cli/command.hpp"
+#include "host/cli/density_curve.hpp"
 #include "host/cli/run_folder.hpp"
 #include "idl/error.hpp"
 #include "idl/model.hpp"
@@ -15,27 +16,45 @@ struct PlotSettings {
   std::string run;
   std::string model;
   std::string output = "spy.png";
+  std::string row_sums;
 };
 
 /// Pictures show what is there: nothing is refused for where A lies or what is proved of it.
 const LoadOptions k_as_it_is = {.allow_unproven = true};
 
-int plot(const PlotSettings& settings, bool output_given) {
+void told(const std::filesystem::path& file) { std::cout << "wrote " << file.string() << "\n"; }
+
+/// Of a training, or of what sparsify --curve has measured, or of both.
+void plot_folder(Context& context, const std::filesystem::path& path) {
+  const RunFolder folder(path);
+  std::error_code error;
+  const bool has_curve = std::filesystem::exists(path / "density.json", error);
+  IDL_CHECK(folder.has_run() || has_curve,
+            path.string() + " holds no run, and no density.json of sparsify --curve");
+  if (folder.has_run()) {
+    const auto model = load_model<double>(context, path / "last.safetensors", k_as_it_is);
+    folder.write_pictures(context, model);
+    for (const char* name : {"training_curves.png", "spy.png", "row_sums.png"}) told(path / name);
+  }
+  if (has_curve) {
+    write_density_png(path / "density.png", read_density_json(path / "density.json"));
+    told(path / "density.png");
+  }
+}
+
+int plot(const PlotSettings& settings, bool file_given) {
   IDL_CHECK(settings.run.empty() != settings.model.empty(),
             "one of --run, the folder of a training, and --model, a model file, is needed");
-  IDL_CHECK(settings.run.empty() || !output_given, "--output is for --model; --run has its folder");
+  IDL_CHECK(settings.run.empty() || !file_given,
+            "--output and --row-sums are for --model; --run has its folder");
   Context context(Device::cpu());
   if (settings.run.empty()) {
-    write_spy_png(context, load_model<double>(context, settings.model, k_as_it_is),
-                  settings.output);
-    std::cout << "wrote " << settings.output << "\n";
+    write_model_pictures(context, load_model<double>(context, settings.model, k_as_it_is),
+                         settings.output, settings.row_sums);
+    if (!settings.output.empty()) told(settings.output);
+    if (!settings.row_sums.empty()) told(settings.row_sums);
   } else {
-    const RunFolder folder(settings.run);
-    IDL_CHECK(folder.has_run(), settings.run + " holds no run");
-    const auto model = load_model<double>(context, folder.path() / "last.safetensors", k_as_it_is);
-    folder.write_pictures(context, model);
-    std::cout << "wrote " << (folder.path() / "training_curves.png").string() << " and "
-              << (folder.path() / "spy.png").string() << "\n";
+    plot_folder(context, settings.run);
   }
   flush_answer();
   return k_success;
@@ -47,12 +66,16 @@ void add_plot(CLI::App& app, int& status) {
   auto settings = std::make_shared<PlotSettings>();
   CLI::App* command = app.add_subcommand("plot", "Make the pictures of a run or a model again");
   command->add_option("--run", settings->run,
-                      "Folder of a training: writes training_curves.png and spy.png into it");
+                      "Folder of a training: writes training_curves.png, spy.png and row_sums.png "
+                      "into it; of sparsify --curve: density.png");
   command->add_option("--model", settings->model, "Model file (safetensors): writes --output");
   command->add_option("--output", settings->output, "With --model: the picture of M = [A B; C D]")
       ->capture_default_str();
-  command->callback(
-      [command, settings, &status] { status = plot(*settings, command->count("--output") > 0); });
+  command->add_option("--row-sums", settings->row_sums,
+                      "With --model: the picture of the row sums of A, and of kappa, to write too");
+  command->callback([command, settings, &status] {
+    status = plot(*settings, command->count("--output") + command->count("--row-sums") > 0);
+  });
 }
 
 }  // namespace idl::cli

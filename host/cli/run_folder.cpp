@@ -39,6 +39,7 @@ constexpr std::array k_files = {"checkpoint.safetensors",
                                 "weights.mat",
                                 "training_curves.png",
                                 "spy.png",
+                                "row_sums.png",
                                 "config.json"};
 
 bool is_there(const std::filesystem::path& path) {
@@ -206,20 +207,25 @@ void RunFolder::write_pictures(Context& context, const ImplicitModel<T>& model) 
   write_training_curves_png(
       path_ / "training_curves.png",
       training_curves("Training, " + activation + ", " + sizes_of(model), epochs));
-  write_spy_png(context, model, path_ / "spy.png");
+  write_model_pictures(context, model, path_ / "spy.png", path_ / "row_sums.png");
 }
 
 template <class T>
-void write_spy_png(Context& context, const ImplicitModel<T>& model,
-                   const std::filesystem::path& path) {
-  picture_of(context, model, "M = [A B; C D], " + sizes_of(model)).write_png(path);
+void write_model_pictures(Context& context, const ImplicitModel<T>& model,
+                          const std::filesystem::path& spy, const std::filesystem::path& row_sums) {
+  SpyPlot picture = picture_of(context, model, "M = [A B; C D], " + sizes_of(model));
+  if (!spy.empty()) picture.write_png(spy);
+  if (!row_sums.empty())
+    write_row_sums_png(row_sums, picture.matrix("A").row_sums(), model.options().well_posedness);
 }
 
 template void RunFolder::write_results(Context&, const ImplicitModel<float>&) const;
 template void RunFolder::write_results(Context&, const ImplicitModel<double>&) const;
 template void RunFolder::write_pictures(Context&, const ImplicitModel<float>&) const;
 template void RunFolder::write_pictures(Context&, const ImplicitModel<double>&) const;
-template void write_spy_png(Context&, const ImplicitModel<float>&, const std::filesystem::path&);
-template void write_spy_png(Context&, const ImplicitModel<double>&, const std::filesystem::path&);
+template void write_model_pictures(Context&, const ImplicitModel<float>&,
+                                   const std::filesystem::path&, const std::filesystem::path&);
+template void write_model_pictures(Context&, const ImplicitModel<double>&,
+                                   const std::filesystem::path&, const std::filesystem::path&);
 
 }  // namespace idl::cli

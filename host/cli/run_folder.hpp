@@ -13,7 +13,7 @@
 namespace idl::cli {
 
 /// What a training leaves behind: config.json, metrics.jsonl, best.safetensors, last.safetensors,
-/// checkpoint.safetensors, weights.mat, training_curves.png, spy.png.
+/// checkpoint.safetensors, weights.mat, training_curves.png, spy.png, row_sums.png.
 class RunFolder {
  public:
   /// @param path  empty: a new folder runs/DATE-TIME, made now, with "-2", "-3", ... after it
@@ -43,10 +43,10 @@ class RunFolder {
   /// resumed or removed, never a checkpoint that a later run could take for its own.
   void remove_run() const;
 
-  /// weights.mat and both pictures.
+  /// weights.mat and the pictures.
   template <class T>
   void write_results(Context& context, const ImplicitModel<T>& model) const;
-  /// Both pictures: of metrics.jsonl, and of the model.
+  /// The pictures: of metrics.jsonl, and of the model.
   template <class T>
   void write_pictures(Context& context, const ImplicitModel<T>& model) const;
 
@@ -59,9 +59,10 @@ class RunFolder {
   int lock_ = -1;
 };
 
-/// A picture of M = [A B; C D]. @throws IoError
+/// The picture of M = [A B; C D], and that of the row sums of A; an empty path: not this one.
+/// @throws IoError
 template <class T>
-void write_spy_png(Context& context, const ImplicitModel<T>& model,
-                   const std::filesystem::path& path);
+void write_model_pictures(Context& context, const ImplicitModel<T>& model,
+                          const std::filesystem::path& spy, const std::filesystem::path& row_sums);
 
 }  // namespace idl::cli

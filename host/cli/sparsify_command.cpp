@@ -145,10 +145,9 @@ void measure_curve(Context& context, const ImplicitModel<T>& model, const Datase
         percent(point.random, 8);
         std::cout << std::setw(12) << std::setprecision(1) << point.iterations << std::endl;
       });
-  const std::string title =
-      "Accuracy and density on " + data.name + ", n = " + std::to_string(model.shape().states);
-  write_density_json(folder / "density.json", settings.model.path, measured, points);
-  write_density_png(folder / "density.png", title, points);
+  const DensityCurve curve = {settings.model.path, data.name, model.shape().states, points};
+  write_density_json(folder / "density.json", measured, curve);
+  write_density_png(folder / "density.png", curve);
 }
 
 template <class T>

@@ -181,7 +181,8 @@ std::string footnote(const std::array<SpyMatrix, 4>& matrices, index_t not_finit
 SpyMatrix::SpyMatrix(SpyScale rows, SpyScale cols)
     : rows_(rows),
       cols_(cols),
-      sums_(static_cast<std::size_t>(rows.cells()) * static_cast<std::size_t>(cols.cells())) {}
+      sums_(static_cast<std::size_t>(rows.cells()) * static_cast<std::size_t>(cols.cells())),
+      row_sums_(static_cast<std::size_t>(rows.count)) {}
 
 double SpyMatrix::mean(index_t row_cell, index_t col_cell) const {
   const auto entries_of = [](const SpyScale& scale, index_t cell) {

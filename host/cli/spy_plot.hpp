@@ -34,14 +34,18 @@ class SpyMatrix {
     ++nonzero_;
     const bool finite = std::isfinite(value);
     if (!finite) ++not_finite_;
+    const double magnitude = finite ? std::abs(static_cast<double>(value)) : NAN;
     sums_[static_cast<std::size_t>(col / cols_.entries * rows_.cells() + row / rows_.entries)] +=
-        finite ? std::abs(static_cast<double>(value)) : NAN;
+        magnitude;
+    row_sums_[static_cast<std::size_t>(row)] += magnitude;
   }
 
   const SpyScale& rows() const { return rows_; }
   const SpyScale& cols() const { return cols_; }
   index_t nonzero() const { return nonzero_; }
   index_t not_finite() const { return not_finite_; }
+  /// Of the magnitudes of each row; NaN where one of them is not finite.
+  const std::vector<double>& row_sums() const { return row_sums_; }
   /// The mean magnitude of the entries that share a cell of the picture; NaN where one of them is
   /// not finite.
   double mean(index_t row_cell, index_t col_cell) const;
@@ -50,12 +54,14 @@ class SpyMatrix {
   SpyScale rows_;
   SpyScale cols_;
   std::vector<double> sums_;  ///< of the magnitudes, column by column of cells
+  std::vector<double> row_sums_;
   index_t nonzero_ = 0;
   index_t not_finite_ = 0;
 };
 
 /// A picture of the matrices A (n×n), B (n×p), C (q×n) and D (q×p) side by side; p counts the
-/// column of the bias, where there is one. Its memory is that of its pixels, whatever n is.
+/// column of the bias, where there is one. Its memory is that of its pixels and of a
+/// number a row, whatever else n is.
 class SpyPlot {
  public:
   /// @param title  UTF-8

@@ -163,7 +163,7 @@ TEST_F(Program, TrainsEvaluatesExplainsAndPredicts) {
   EXPECT_EQ(trained.out.find('\r'), std::string::npos) << "a progress bar in a pipe";
   for (const char* name :
        {"config.json", "metrics.jsonl", "best.safetensors", "last.safetensors",
-        "checkpoint.safetensors", "weights.mat", "training_curves.png", "spy.png"})
+        "checkpoint.safetensors", "weights.mat", "training_curves.png", "spy.png", "row_sums.png"})
     EXPECT_TRUE(std::filesystem::exists(folder_ / "run" / name)) << name;
 
   const std::string model = path("run/best.safetensors");

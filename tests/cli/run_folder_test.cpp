@@ -79,7 +79,7 @@ TEST_F(Runs, OnAMachineWithoutFontsWriteInTheirPicturesAllTheSame) {
   EXPECT_EQ(result.out + result.err, "");
   const auto is_ink = [](Pixel pixel) { return pixel[0] < 127; };
   // The titles are above the row 50.
-  for (const char* name : {"run/spy.png", "run/training_curves.png"})
+  for (const char* name : {"run/spy.png", "run/training_curves.png", "run/row_sums.png"})
     EXPECT_GT(Png(read_text(folder_ / name)).count_if(0, 400, 20, 50, is_ink), 200) << name;
 }
 

@@ -142,7 +142,7 @@ TEST_F(Tables, PicturesAreMadeAgainByteForByte) {
   ASSERT_EQ(train("trees.csv", "run", {"--label-column", "kind", "--epochs", "2"}).status, 0);
   const auto picture = [&](const char* name) { return folder_ / "run" / name; };
   std::vector<std::string> before;
-  for (const char* name : {"training_curves.png", "spy.png"}) {
+  for (const char* name : {"training_curves.png", "spy.png", "row_sums.png"}) {
     before.push_back(read_text(picture(name)));
     std::filesystem::remove(picture(name));
   }
@@ -150,6 +150,7 @@ TEST_F(Tables, PicturesAreMadeAgainByteForByte) {
   ASSERT_EQ(result.status, 0) << result.err;
   EXPECT_EQ(read_text(picture("training_curves.png")), before[0]);
   EXPECT_EQ(read_text(picture("spy.png")), before[1]);
+  EXPECT_EQ(read_text(picture("row_sums.png")), before[2]);
   ASSERT_EQ(
       run_program({"plot", "--model", path("run/last.safetensors"), "--output", path("again.png")})
           .status,

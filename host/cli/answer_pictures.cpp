@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: MIT
+#include "host/cli/answer_pictures.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <optional>
+#include <span>
+#include <system_error>
+
+#include "host/cli/picture.hpp"
+#include "idl/error.hpp"
+
+namespace idl::cli {
+namespace {
+
+/// The place of the largest output, the first where there are several; -1 where one is not finite.
+template <class T>
+std::int32_t largest_of(std::span<const T> outputs) {
+  if (!std::ranges::all_of(outputs, [](T value) { return std::isfinite(value); })) return -1;
+  return static_cast<std::int32_t>(std::ranges::max_element(outputs) - outputs.begin());
+}
+
+template <class T>
+Matrix<T> inputs_of(Context& context, const Dataset& data, index_t first, index_t count) {
+  const auto p = static_cast<std::size_t>(data.features());
+  std::vector<T> U(p * static_cast<std::size_t>(count));
+  for (index_t j = 0; j < count; ++j)
+    data.copy_sample<T>(first + j, std::span(U).subspan(static_cast<std::size_t>(j) * p, p));
+  return Matrix<T>::from_host(context, data.features(), count, U);
+}
+
+}  // namespace
+
+template <class T>
+std::vector<std::filesystem::path> write_answer_pictures(
+    Context& context, const ImplicitModel<T>& model, const Dataset& data,
+    const std::vector<std::string>& class_names, index_t batch_size, const SolverOptions& solver,
+    const std::filesystem::path& folder) {
+  std::error_code error;
+  std::filesystem::create_directories(folder, error);
+  if (error) throw IoError(folder.string(), "cannot be made: " + error.message());
+  std::vector<std::int32_t> iterations;
+  std::vector<bool> converged;
+  std::optional<Confusion> confusion;
+  if (!data.has_targets() && data.classes() <= k_most_confused_classes)
+    confusion.emplace(data.classes(), class_names);
+  const auto q = static_cast<std::size_t>(model.shape().outputs);
+  for (index_t first = 0; first < data.size(); first += batch_size) {
+    const index_t count = std::min(batch_size, data.size() - first);
+    const Prediction<T> answers =
+        model.predict(context, inputs_of<T>(context, data, first, count), solver);
+    for (const std::int32_t taken : answers.report.iterations) iterations.push_back(taken);
+    for (const SolveStatus status : answers.report.status)
+      converged.push_back(status == SolveStatus::converged);
+    if (!confusion) continue;
+    const std::vector<T> Y = download(context, answers.Y);
+    for (std::size_t j = 0; j < static_cast<std::size_t>(count); ++j)
+      confusion->add(data.labels()[static_cast<std::size_t>(first) + j],
+                     largest_of(std::span(Y).subspan(j * q, q)));
+  }
+  std::vector<std::filesystem::path> files = {folder / "iterations.png"};
+  write_iterations_png(files[0], iterations, converged);
+  if (confusion) {
+    files.push_back(folder / "confusion.png");
+    write_confusion_png(files[1], *confusion);
+  }
+  return files;
+}
+
+template std::vector<std::filesystem::path> write_answer_pictures(
+    Context&, const ImplicitModel<float>&, const Dataset&, const std::vector<std::string>&, index_t,
+    const SolverOptions&, const std::filesystem::path&);
+template std::vector<std::filesystem::path> write_answer_pictures(
+    Context&, const ImplicitModel<double>&, const Dataset&, const std::vector<std::string>&,
+    index_t, const SolverOptions&, const std::filesystem::path&);
+
+}  // namespace idl::cli

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: MIT
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstdio>
+
+#include "host/cli/canvas.hpp"
+#include "host/cli/picture.hpp"
+#include "idl/error.hpp"
+#include "idl/io.hpp"
+
+namespace idl::cli {
+namespace {
+
+constexpr TextStyle k_class_name{12, k_ink};
+constexpr TextStyle k_side_note{12, k_grey};
+
+constexpr int k_margin = 36;
+constexpr int k_title_space = 70;
+constexpr double k_longest_name = 150;  // in pixels; longer names are cut
+
+/// A cell's colour by its share of the row: from white to a dark blue, faster at first, since the
+/// shares that are looked for are the small ones.
+Colour colour_of_share(double share) {
+  constexpr Colour k_all{8, 48, 107};
+  const double t = std::sqrt(std::clamp(share, 0.0, 1.0));
+  const auto mix = [&](std::uint8_t end) {
+    return static_cast<std::uint8_t>(std::lround(255 + t * (end - 255)));
+  };
+  return {mix(k_all.red), mix(k_all.green), mix(k_all.blue)};
+}
+
+std::string shortened(Canvas& canvas, std::string name) {
+  if (canvas.text_width(name, k_class_name) <= k_longest_name) return name;
+  const auto with_dots = [&] { return name + "\u2026"; };
+  while (!name.empty() && canvas.text_width(with_dots(), k_class_name) > k_longest_name) {
+    while ((static_cast<unsigned char>(name.back()) & 0xC0U) == 0x80U) name.pop_back();
+    name.pop_back();  // of a character of several bytes the first
+  }
+  return with_dots();
+}
+
+/// Where things are.
+struct Grid {
+  int cell;
+  int left;
+  int top;
+  bool named;
+  bool upright;  ///< names of columns, that have room so
+};
+
+Grid lay_out(Canvas& measure, const std::vector<std::string>& names) {
+  constexpr int k_room = 620;
+  const int classes = static_cast<int>(names.size());
+  const int cell = std::clamp(k_room / classes, 2, 54);
+  double longest = 0;
+  for (const std::string& name : names)
+    longest = std::max(longest, measure.text_width(shortened(measure, name), k_class_name));
+  constexpr int k_line = 22;
+  const bool named = cell >= k_class_name.size;
+  const bool upright = longest <= cell - 4;
+  const int label = named ? static_cast<int>(longest) + 10 : 0;
+  const int above = named && upright ? k_line : label;
+  return {cell, k_margin + 24 + label, k_title_space + 20 + above, named, upright};
+}
+
+void draw_row(Canvas& canvas, const Grid& grid, const Confusion& confusion, std::size_t i) {
+  const std::size_t classes = confusion.names.size();
+  const std::int64_t* const counts = confusion.counts.data() + i * classes;
+  std::int64_t sum = 0;
+  for (std::size_t j = 0; j < classes; ++j) sum += counts[j];
+  const int y = grid.top + static_cast<int>(i) * grid.cell;
+  for (std::size_t j = 0; j < classes; ++j) {
+    const int x = grid.left + static_cast<int>(j) * grid.cell;
+    const double share = sum > 0 ? static_cast<double>(counts[j]) / static_cast<double>(sum) : 0;
+    canvas.fill(x, y, grid.cell, grid.cell, colour_of_share(share));
+    constexpr double k_dark = 0.3;  // on which white is read more easily
+    const TextStyle style{11.5, share > k_dark ? k_white : k_ink, i == j};
+    const std::string text = std::to_string(counts[j]);
+    if (counts[j] > 0 && canvas.text_width(text, style) < grid.cell - 3)
+      canvas.text({x + grid.cell / 2.0, y + grid.cell / 2.0 + style.capitals() / 2}, text, style,
+                  Align::centre);
+  }
+  if (!grid.named) return;
+  const double baseline = y + grid.cell / 2.0 + k_class_name.capitals() / 2;
+  canvas.text({grid.left - 8.0, baseline}, shortened(canvas, confusion.names[i]), k_class_name,
+              Align::right);
+  if (sum == 0) return;
+  std::array<char, 32> recall{};
+  std::snprintf(recall.data(), recall.size(), "%.1f %%",
+                100.0 * static_cast<double>(counts[i]) / static_cast<double>(sum));
+  canvas.text({grid.left + static_cast<int>(classes) * grid.cell + 8.0, baseline}, recall.data(),
+              k_side_note);
+}
+
+void draw_column_names(Canvas& canvas, const Grid& grid, const std::vector<std::string>& names) {
+  double middle = grid.left + grid.cell / 2.0;
+  for (const std::string& name : names) {
+    const std::string text = shortened(canvas, name);
+    if (grid.upright)
+      canvas.text({middle, grid.top - 8.0}, text, k_class_name, Align::centre);
+    else
+      canvas.text_upwards({middle + k_class_name.capitals() / 2, grid.top - 8.0}, text,
+                          k_class_name);
+    middle += grid.cell;
+  }
+}
+
+std::string title_of(const Confusion& confusion) {
+  std::int64_t samples = confusion.not_finite;
+  for (const std::int64_t count : confusion.counts) samples += count;
+  std::array<char, 64> text{};
+  std::snprintf(text.data(), text.size(), "Accuracy %.2f %% on ", 100.0 * confusion.accuracy());
+  std::string title = text.data() + std::to_string(samples) + " samples";
+  if (confusion.not_finite > 0)
+    title += ", " + std::to_string(confusion.not_finite) + " without finite outputs";
+  return title;
+}
+
+}  // namespace
+
+Confusion::Confusion(index_t classes, const std::vector<std::string>& class_names)
+    : names(class_names), counts(static_cast<std::size_t>(classes * classes)) {
+  for (index_t k = static_cast<index_t>(names.size()); k < classes; ++k)
+    names.push_back(std::to_string(k));
+}
+
+void Confusion::add(std::int32_t label, std::int32_t predicted) {
+  if (predicted < 0)
+    ++not_finite;
+  else
+    ++counts[static_cast<std::size_t>(label) * names.size() + static_cast<std::size_t>(predicted)];
+}
+
+double Confusion::accuracy() const {
+  std::int64_t right = 0;
+  std::int64_t all = not_finite;
+  for (std::size_t k = 0; k < counts.size(); ++k) {
+    all += counts[k];
+    if (k % (names.size() + 1) == 0) right += counts[k];
+  }
+  return all > 0 ? static_cast<double>(right) / static_cast<double>(all) : 0.0;
+}
+
+void write_confusion_png(const std::filesystem::path& path, const Confusion& confusion) {
+  const auto classes = static_cast<int>(confusion.names.size());
+  IDL_CHECK(classes >= 1 && classes <= k_most_confused_classes,
+            "a confusion matrix of " + std::to_string(classes) +
+                " classes has no picture, at most " + std::to_string(k_most_confused_classes) +
+                " are possible");
+  Canvas measure(1, 1);
+  const Grid grid = lay_out(measure, confusion.names);
+  const std::string title = title_of(confusion);
+  const int side = classes * grid.cell;
+  const int recall_space = grid.named ? 80 : k_margin;
+  const int width = std::max(grid.left + side + recall_space,
+                             static_cast<int>(measure.text_width(title, k_title)) + 2 * k_margin);
+  Canvas canvas(width, grid.top + side + k_margin);
+  canvas.text({k_margin - 1.0, 44}, title, k_title);
+  for (std::size_t i = 0; i < confusion.names.size(); ++i) draw_row(canvas, grid, confusion, i);
+  canvas.frame(grid.left, grid.top, side, side, k_grey);
+  if (grid.named) draw_column_names(canvas, grid, confusion.names);
+  canvas.text({grid.left + side / 2.0, k_title_space + 6.0}, "predicted class", k_side_note,
+              Align::centre);
+  const double half = canvas.text_width("true class", k_side_note) / 2;
+  canvas.text_upwards({k_margin + 4.0, grid.top + side / 2.0 + half}, "true class", k_side_note);
+  io::write_file_atomically(path, canvas.png());
+}
+
+}  // namespace idl::cli
