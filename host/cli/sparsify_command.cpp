@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <span>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,7 @@
 #include "host/cli/command.hpp"
 #include "host/cli/density_curve.hpp"
 #include "host/cli/model_flags.hpp"
+#include "host/cli/training_data.hpp"
 #include "host/io/json_bytes.hpp"
 #include "idl/io.hpp"
 #include "idl/model_description.hpp"
@@ -28,6 +30,7 @@ struct SparsifySettings {
   std::string output;
   SparsifyOptions how;
   std::string data;
+  TableFlags table;
   std::int64_t calibration = 1000;
   bool remove_dead = false;
   std::string report;
@@ -59,17 +62,21 @@ template <class T>
 void print_accuracies(Context& context, const ImplicitModel<T>& before,
                       const ImplicitModel<T>& after, const DatasetPair& data) {
   constexpr index_t k_batch = 500;
-  const auto accuracy = [&](const ImplicitModel<T>& model) {
-    const Evaluation evaluation =
-        evaluate(context, model, data.test, LossKind::softmax_cross_entropy, k_batch);
-    return 100.0 * evaluation.accuracy;
+  const bool targets = data.test.has_targets();
+  const auto told = [&](const ImplicitModel<T>& model) {
+    const LossKind loss = targets ? LossKind::squared_error : LossKind::softmax_cross_entropy;
+    const Evaluation evaluation = evaluate(context, model, data.test, loss, k_batch);
+    std::ostringstream text;
+    text << std::fixed << std::setprecision(targets ? 4 : 2)
+         << (targets ? evaluation.regression->r2 : 100.0 * evaluation.accuracy)
+         << (targets ? "" : " %");
+    return text.str();
   };
-  std::cout << "test accuracy " << std::fixed << std::setprecision(2) << accuracy(before)
-            << " % before, " << accuracy(after) << " % after, on " << data.test.size()
-            << " samples\n";
+  std::cout << (targets ? "test R2 " : "test accuracy ") << told(before) << " before, "
+            << told(after) << " after, on " << data.test.size() << " samples\n";
 }
 
-/// By how much the answers to the first training samples may change.
+/// By how much the answers to the first samples may change.
 template <class T>
 PruningBound bound_of(Context& context, const ImplicitModel<T>& before,
                       const ImplicitModel<T>& after, const Dataset& all, index_t most) {
@@ -81,7 +88,7 @@ PruningBound bound_of(Context& context, const ImplicitModel<T>& before,
         j, std::span(values).subspan(static_cast<std::size_t>(j * p), static_cast<std::size_t>(p)));
   const auto U = Matrix<T>::from_host(context, p, samples.size(), values);
   PruningBound bound = pruning_bound<T>(context, before, after, U.view());
-  std::cout << "over " << samples.size() << " training samples no state moves by more than "
+  std::cout << "over " << samples.size() << " samples no state moves by more than "
             << std::defaultfloat << std::setprecision(4) << bound.worst_state
             << ", no output by more than " << bound.worst_output << "\n";
   return bound;
@@ -163,7 +170,8 @@ int sparsify_model(const SparsifySettings& settings) {
       load_described_model<T>(context, settings.model.path, settings.model.load);
   DataFormat format = description.data;
   std::optional<DatasetPair> data;
-  if (!settings.data.empty()) data = read_dataset(settings.data);
+  if (!settings.data.empty())
+    data = read_calibration_data(settings.data, settings.table, format, model.shape().inputs);
   if (!settings.curve.empty()) {
     measure_curve(context, model, *data, settings);
     flush_answer();
@@ -203,10 +211,13 @@ void add_sparsify(CLI::App& app, int& status) {
     add_setting(*command, name, value, help, range);
   });
   command->add_option("--data", settings->data,
-                      "Folder with (Fashion-)MNIST (IDX) or CIFAR-10 (binary): tells the accuracy "
-                      "before and after, and bounds by how much answers change");
+                      "A table, .npy or CSV, or a folder with (Fashion-)MNIST (IDX) or CIFAR-10 "
+                      "(binary): tells the accuracy before and after, and bounds by how much "
+                      "answers change");
+  add_answer_flags(*command, settings->table);
   add_number(*command, "--calibration", settings->calibration, ranges::k_positive_count,
-             "With --data: training samples over which the change is bounded");
+             "With --data: samples, of a folder from the training set, over which the change is "
+             "bounded");
   command->add_flag("--remove-dead", settings->remove_dead,
                     "Leave out states and inputs on which no output depends");
   command->add_option("--report", settings->report,
@@ -235,6 +246,9 @@ void add_sparsify(CLI::App& app, int& status) {
               "nothing to do: --output names the model to write, --curve a folder for what is "
               "measured");
     IDL_CHECK(settings->curve.empty() || !settings->data.empty(), "--curve needs --data");
+    IDL_CHECK(settings->curve.empty() || !std::filesystem::is_regular_file(settings->data),
+              "--curve trains and tests: " + settings->data +
+                  " is one table, a folder with a training set and a test set is needed");
     settings->model.load.allow_unproven = true;
     status = with_precision(settings->precision,
                             [&]<class T>() { return sparsify_model<T>(*settings); });

@@ -239,6 +239,19 @@ Dataset read_evaluation_data(const std::string& data, const TableFlags& flags,
   return samples;
 }
 
+DatasetPair read_calibration_data(const std::string& data, const TableFlags& flags,
+                                  const DataFormat& known, index_t inputs) {
+  if (is_table(data)) {
+    Dataset samples = read_evaluation_data(data, flags, known, inputs);
+    return {samples, samples, std::filesystem::path(data).filename().string()};
+  }
+  DatasetPair pair = read_dataset(data);
+  check_inputs(data, pair.train.features(), inputs);
+  for (Dataset* part : {&pair.train, &pair.test})
+    part->set_scaling(known.feature_scaling, known.target_scaling);
+  return pair;
+}
+
 template <class T>
 std::vector<T> read_inputs(const std::string& path, const TableFlags& flags,
                            const DataFormat& known, index_t inputs) {

@@ -34,6 +34,12 @@ TrainingData read_training_data(const TrainSettings& settings, const DataFormat&
 Dataset read_evaluation_data(const std::string& data, const TableFlags& flags,
                              const DataFormat& known, index_t inputs);
 
+/// Samples on which a model is compared with another one, and a test set: those of a folder, or
+/// twice the samples of a table with their answers; as the model takes them.
+/// @throws as read_evaluation_data
+DatasetPair read_calibration_data(const std::string& data, const TableFlags& flags,
+                                  const DataFormat& known, index_t inputs);
+
 /// The samples of a table as columns of `inputs` numbers, as the model takes them.
 /// @throws as read_table; InvalidArgument where the table has another number of columns
 template <class T>

@@ -148,6 +148,9 @@ TEST_F(Program, RefusesToSparsifyWithoutKnowingWhatFor) {
   };
   EXPECT_NE(refusal({}).find("--output"), std::string::npos);
   EXPECT_NE(refusal({"--curve", path("c")}).find("--data"), std::string::npos);
+  folder_.file("table.csv", "a,b\n1,2\n");
+  EXPECT_NE(refusal({"--curve", path("c"), "--data", path("table.csv")}).find("is one table"),
+            std::string::npos);
   EXPECT_NE(refusal({"--output", path("s"), "--by", "threshold"}).find("--threshold"),
             std::string::npos);
   EXPECT_NE(refusal({"--output", path("s"), "--by", "size"}).find("magnitude"), std::string::npos);
