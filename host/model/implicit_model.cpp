@@ -60,6 +60,17 @@ void clear(SolveReport& report) {
   report.contraction = 0;
 }
 
+/// Of a model on this device none of whose matrices is in compressed rows.
+template <class T>
+std::shared_ptr<const Structure<T>> structure_on(Device device, const ModelShape& shape,
+                                                 const ModelOptions& options) {
+  if (!options.rank) return make_dense_structure<T>(shape, options);
+  Context there(device);
+  auto structure = make_structure<T>(there, shape, options);
+  there.synchronize();
+  return structure;
+}
+
 /// One column of `rows` entries for each sample.
 template <class View>
 void check_columns(const char* name, const View& view, index_t rows, index_t samples) {
@@ -107,9 +118,7 @@ template <class T>
 ImplicitModel<T> ImplicitModel<T>::borrow(MatrixView<T> M, ModelShape shape, ModelOptions options) {
   validate(shape);
   validate(options);
-  IDL_CHECK(!options.rank,
-            "borrow: the rank is " + std::to_string(*options.rank) + ", but M holds a dense A");
-  auto structure = make_dense_structure<T>(shape, options);
+  auto structure = structure_on<T>(M.device, shape, options);
   const ParameterLayout& layout = structure->layout();
   IDL_CHECK(M.rows == layout.rows && M.cols == layout.cols && M.ld >= M.rows,
             "borrow: M is " + std::to_string(M.rows) + "x" + std::to_string(M.cols) + " with ld " +

@@ -108,13 +108,13 @@ class IDL_EXPORT ImplicitModel {
   /// of a sparse A stored on or below the diagonal where A is to be strictly upper triangular;
   /// LRᵀ in the place of B, C or D; another options.rank), OutOfMemory
   ImplicitModel(Context& context, const ModelMatrices<T>& matrices, ModelOptions options = {});
-  /// Dense, with the caller's memory for its parameters: M is (n+q)×(n+p'). Nothing is copied and
-  /// nothing projected; with no_D the block of D counts for nothing. The memory outlives the model
-  /// and what was made of it. Its values may change in place, as every call reads them anew;
-  /// whoever changes them calls project() afterwards, and on a GPU orders the change with the
-  /// Context. Copies by clone() own their memory.
-  /// @throws InvalidArgument (sizes < 1; κ outside (0,1); L_φκ >= 1 unless allowed; a rank; M of
-  /// another shape, without data or not aligned as T)
+  /// Of the caller's memory for M: dense, or with options.rank one column of L, R, B, C and D, each
+  /// column-major. Nothing is copied or projected; with no_D the block of a dense D counts for
+  /// nothing. The memory outlives the model and what was made of it. Values may change in place, as
+  /// every call reads them anew; whoever changes them calls project() afterwards, and on a GPU
+  /// orders the change with the Context. Copies by clone() own their memory.
+  /// @throws InvalidArgument (sizes < 1; κ outside (0,1); L_φκ >= 1 unless allowed; M of another
+  /// shape, without data or not aligned as T)
   static ImplicitModel borrow(MatrixView<T> M, ModelShape shape, ModelOptions options = {});
 
   /// n, p, q.

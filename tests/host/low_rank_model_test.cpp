@@ -218,6 +218,25 @@ TYPED_TEST(LowRankModelTest, RandomFactorsFillTheirBudgetsAndAFreeAIsLeftAlone) 
   EXPECT_EQ(this->fetch(std::as_const(free).R()), std::vector<T>(66, T(7)));
 }
 
+TYPED_TEST(LowRankModelTest, BorrowsItsParametersAsOneColumn) {
+  using T = typename TypeParam::Scalar;
+  const auto owner = this->model({.bias = true, .rank = 4});
+  Matrix<T> memory(this->context(), owner.M().rows, 1);
+  copy<T>(this->context(), owner.M(), memory);
+  this->context().synchronize();  // the model has work of its own to do there
+  auto borrowed = ImplicitModel<T>::borrow(memory, k_shape, owner.options());
+  const auto U = this->inputs();
+  EXPECT_EQ(this->fetch(borrowed.predict(this->context(), U).Y),
+            this->fetch(owner.predict(this->context(), U).Y));
+  this->put(memory, std::vector<double>(static_cast<std::size_t>(memory.rows()), 0.5));
+  borrowed.project(this->context());
+  const auto L = this->fetch_double(memory.view().block(0, 0, 4 * 33, 1));
+  for (const double entry : L) EXPECT_NEAR(entry, std::sqrt(0.95) / 4, 10 * this->u());
+  EXPECT_TRUE(holds(
+      text_of<InvalidArgument>([&] { ImplicitModel<T>::borrow(memory, k_shape, {.rank = 4}); }),
+      {"borrow: M is ", "expected "}));
+}
+
 TYPED_TEST(LowRankModelTest, RefusesMatricesThatDoNotFitByNameAndSizes) {
   using T = typename TypeParam::Scalar;
   const auto zeros = [&](index_t rows, index_t cols) {
