@@ -9,6 +9,7 @@
 #include <span>
 #include <sstream>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "host/cli/arguments.hpp"
@@ -29,6 +30,7 @@ struct SparsifySettings {
   ModelFlags model;
   std::string output;
   SparsifyOptions how;
+  std::optional<index_t> rank;
   std::string data;
   TableFlags table;
   std::int64_t calibration = 1000;
@@ -56,6 +58,16 @@ void print_entries(const ImplicitModel<T>& model) {
   print("B", shape.states, model.input_rows());
   print("C", shape.outputs, shape.states);
   if (!model.options().no_D) print("D", shape.outputs, model.input_rows());
+}
+
+/// The model with LRᵀ in the place of A; tells by how much these differ.
+template <class T>
+ImplicitModel<T> of_low_rank(Context& context, const ImplicitModel<T>& model, index_t rank) {
+  LowRankApproximation<T> found = low_rank_approximation(context, model, rank);
+  std::cout << "A is L R^T of rank " << rank << ", " << 2 * rank * model.shape().states
+            << " numbers\n|A - L R^T|_inf <= " << std::setprecision(4) << found.error
+            << ", by the rank alone " << found.truncation << "\n";
+  return std::move(found.model);
 }
 
 template <class T>
@@ -178,13 +190,13 @@ int sparsify_model(const SparsifySettings& settings) {
     if (warnings > 1) std::cerr << "idl: " << warnings - 1 << " more warnings" << std::endl;
   }
   if (settings.output.empty()) return k_success;
-  const ImplicitModel<T> sparse = sparsify(context, model, settings.how);
-  print_entries(sparse);
+  const ImplicitModel<T> sparse = settings.rank ? of_low_rank(context, model, *settings.rank)
+                                                : sparsify(context, model, settings.how);
+  if (!settings.rank) print_entries(sparse);
+  if (data) print_accuracies(context, model, sparse, *data);
   std::optional<PruningBound> bound;
-  if (data) {
-    print_accuracies(context, model, sparse, *data);
+  if (data && !settings.rank)
     bound = bound_of(context, model, sparse, data->train, settings.calibration);
-  }
   std::optional<ReducedModel<T>> reduced;
   if (settings.remove_dead) {
     reduced = remove_dead(context, sparse);
@@ -210,6 +222,8 @@ void add_sparsify(CLI::App& app, int& status) {
                                       const NumberRange& range) {
     add_setting(*command, name, value, help, range);
   });
+  add_number(*command, "--rank", settings->rank, ranges::k_rank,
+             "Prune nothing: in the place of A comes L R^T of this rank, which is nearest to it");
   command->add_option("--data", settings->data,
                       "A table, .npy or CSV, or a folder with (Fashion-)MNIST (IDX) or CIFAR-10 "
                       "(binary): tells the accuracy before and after, and bounds by how much "
@@ -242,6 +256,12 @@ void add_sparsify(CLI::App& app, int& status) {
   command->callback([settings, command, &status] {
     IDL_CHECK(settings->how.by != SparsifyRule::threshold || command->count("--threshold") > 0,
               "--by threshold needs --threshold");
+    if (settings->rank)
+      for (const char* flag :
+           {"--target", "--by", "--density", "--threshold", "--seed", "--remove-dead", "--report"})
+        IDL_CHECK(command->count(flag) == 0, std::string(flag) + " is of pruning, --rank is " +
+                                                 std::to_string(*settings->rank) +
+                                                 ", with which nothing is pruned");
     IDL_CHECK(!settings->output.empty() || !settings->curve.empty(),
               "nothing to do: --output names the model to write, --curve a folder for what is "
               "measured");

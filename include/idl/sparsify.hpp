@@ -122,4 +122,28 @@ struct ReducedModel {
 template <class T>
 IDL_EXPORT ReducedModel<T> remove_dead(Context& context, const ImplicitModel<T>& model);
 
+/// A model with A = LRᵀ in the place of another A, and by how much these differ.
+template <class T>
+struct LowRankApproximation {
+  ImplicitModel<T> model;  ///< with the B, C and D of the other
+  double truncation = 0;   ///< upper bound of ‖A − A_r‖∞, rounding included
+  double error = 0;        ///< upper bound of ‖A − LRᵀ‖∞, rounding included
+};
+
+/// The model with LRᵀ in the place of A, L and R n×r. First A becomes A_r, a best approximation of
+/// rank r in the spectral and the Frobenius norm up to what the iteration leaves: its truncated
+/// singular value decomposition, by subspace iteration from a random start, in double and on the
+/// host, in some 40·(r + 10) operations for each stored entry of A. Of A_r = LRᵀ every column of R
+/// is given the ℓ1 norm √κ, the most that the constraint allows, so that L is as small as it can
+/// be. Where ‖|L||R|ᵀ‖∞ <= κ that is the answer; elsewhere the rows of L are projected, and `error`
+/// tells what is lost by both. Without a constraint nothing is projected. A rank that A does not
+/// have adds columns of zeros.
+/// Source: Halko, Martinsson, Tropp, "Finding structure with randomness", SIAM Review 53(2), 2011.
+/// @throws InvalidArgument (a rank < 0; an A that is LRᵀ or strictly upper triangular), NotFinite
+/// (an entry of A is NaN or infinite), OutOfMemory
+template <class T>
+IDL_EXPORT LowRankApproximation<T> low_rank_approximation(Context& context,
+                                                          const ImplicitModel<T>& model,
+                                                          index_t rank);
+
 }  // namespace idl

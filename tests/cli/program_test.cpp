@@ -110,6 +110,25 @@ TEST_F(Program, TrainsALowRankModelThatAllCommandsThenTake) {
   EXPECT_NE(sparsified.err.find("A is L R^T of rank 3"), std::string::npos) << sparsified.err;
 }
 
+TEST_F(Program, PutsFactorsInThePlaceOfAThatTrainingGoesOnWith) {
+  ASSERT_EQ(run_program(train("run", "2")).status, 0);
+  const std::string model = path("run/last.safetensors"), factors = path("factors.safetensors");
+  const ProgramResult made =
+      run_program({"sparsify", "--model", model, "--output", factors, "--rank", "3", "--data",
+                   data_.path().string(), "--device", "cpu"});
+  ASSERT_EQ(made.status, 0) << made.err;
+  EXPECT_NE(made.out.find("rank 3, 72 numbers"), std::string::npos) << made.out;
+  EXPECT_NE(made.out.find("by the rank alone"), std::string::npos) << made.out;
+  EXPECT_NE(made.out.find("% after"), std::string::npos) << made.out;
+  EXPECT_EQ(run_program(train("again", "1", {"--init", factors})).status, 0);
+  Context context(Device::cpu());
+  EXPECT_EQ(load_model<float>(context, folder_ / "again" / "last.safetensors").options().rank, 3);
+  const ProgramResult both = run_program(
+      {"sparsify", "--model", model, "--output", path("both"), "--rank", "3", "--density", "0.5"});
+  EXPECT_EQ(both.status, 2);
+  EXPECT_NE(both.err.find("--density is of pruning"), std::string::npos) << both.err;
+}
+
 TEST_F(Program, PrunesWhileItTrains) {
   const ProgramResult trained = run_program(train(
       "run", "4",

@@ -71,7 +71,7 @@ void name_models() {
        &on_host<T>, &cascade<T>, &parallel_sum<T>, &rescaled<T>, &Optimizer<T>::step,
        &Optimizer<T>::take_left_out, &Trainer<T>::resume, &Trainer<T>::fit);
   name(&ImplicitModel<T>::csr, &ImplicitModel<T>::is_sparse, &sparsify<T>, &compact<T>,
-       &pruning_bound<T>, &remove_dead<T>);
+       &pruning_bound<T>, &remove_dead<T>, &low_rank_approximation<T>);
   using Solve = SolveReport (Pass::*)();
   using SolveInto = void (Pass::*)(SolveReport&);
   name(static_cast<Solve>(&Pass::forward), static_cast<SolveInto>(&Pass::forward),
