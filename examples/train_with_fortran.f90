@@ -1,6 +1,6 @@
 ! SPDX-License-Identifier: MIT
-! Learns y = sin(u1) + u2^2 from 200 points by squared error, saves the model, loads it, and
-! predicts with the certificate of each sample.
+! Learns y = sin(u1) + u2^2 from 200 points by squared error, saves the model, loads it, predicts
+! with the certificate of each sample, and leaves out the smaller half of its entries.
 !
 !   gfortran idl_cuda_types.f90 idl_cuda.f90 train_with_fortran.f90 -lidl_cuda
 program train_with_fortran
@@ -8,16 +8,17 @@ program train_with_fortran
   implicit none
   integer(c_int64_t), parameter :: states = 20, inputs = 2, outputs = 1, samples = 200
   character(*, c_char), parameter :: path = "fortran_model.safetensors" // c_null_char
-  type(c_ptr) :: context, model, trainer
+  type(c_ptr) :: context, model, trainer, sparse
   type(idl_context_settings) :: context_settings
   type(idl_model_settings) :: settings
   type(idl_trainer_settings) :: trainer_settings
+  type(idl_sparsify_settings) :: sparsify_settings
   type(idl_sample_report) :: reports(samples)
   character(kind=c_char), target :: activation(5) = ["t", "a", "n", "h", c_null_char]
-  real(c_double), target :: learning_rate = 0.02d0
+  real(c_double), target :: learning_rate = 0.02d0, density = 0.5d0
   ! Column-major, one sample a column.
   real(c_double) :: U(inputs, samples), target(outputs, samples), Y(outputs, samples)
-  real(c_double) :: loss, first_loss
+  real(c_double) :: loss, first_loss, moves(samples)
   integer :: step
 
   call random_seed(put=spread(1, 1, 64))
@@ -58,6 +59,14 @@ program train_with_fortran
   print "(a, i0, a, i0, a, es9.2)", "converged: ", count(reports%status == idl_solve_converged), &
       " of ", samples, ", |x - x*| <= ", maxval(reports%error_bound)
   if (maxval(abs(Y - target)) > 0.5d0 .or. loss > 0.05d0*first_loss) error stop "it has not learnt"
+
+  sparsify_settings%struct_size = c_sizeof(sparsify_settings)
+  sparsify_settings%density = c_loc(density)
+  call check(idl_model_sparsify(context, model, sparsify_settings, sparse))
+  call check(idl_model_pruning_bound(context, model, sparse, samples, U, inputs, idl_memory_host, &
+      output=moves))
+  print "(a, es9.2)", "with half of its entries no output moves by more than", maxval(moves)
+  call idl_model_destroy(sparse)
   call idl_model_destroy(model)
   call idl_context_destroy(context)
 

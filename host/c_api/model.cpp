@@ -7,6 +7,7 @@
 #include "host/c_api/arrays.hpp"
 #include "host/c_api/handles.hpp"
 #include "host/c_api/structs.hpp"
+#include "host/model/structure/structure.hpp"
 #include "host/options/validate.hpp"
 
 namespace idl::c_api {
@@ -24,32 +25,58 @@ ModelShape shape_of(const idl_model_settings& settings) {
   return {settings.states, settings.inputs, settings.outputs};
 }
 
-/// A dense matrix, or one in compressed rows, of copies of the caller's arrays.
-template <class T>
-ModelMatrix<T> matrix_of(Context& context, const idl_matrix* given, const char* name) {
+/// "A.ld".
+std::string member(const std::string& matrix, const std::string& name) {
+  return matrix + "." + name;
+}
+
+/// What is given, its sizes checked.
+idl_matrix read_matrix(const idl_matrix* given, const char* name) {
   require(given, name);
   const auto matrix = read_struct(given, "idl_matrix");
-  const auto entry = [&](const std::string& member) { return name + ("." + member); };
-  check_number(entry("rows"), matrix.rows, ranges::k_not_negative);
-  check_number(entry("cols"), matrix.cols, ranges::k_not_negative);
-  const auto rows = static_cast<std::size_t>(matrix.rows);
-  if (matrix.row_offsets == nullptr) {
-    IDL_CHECK(matrix.col_indices == nullptr,
-              entry("col_indices") + " are there, but no row_offsets");
-    const index_t ld = matrix.ld == 0 ? matrix.rows : matrix.ld;
-    const std::string entry_ld = entry("ld");
-    const Arrays host(context, IDL_MEMORY_HOST);
-    Matrix<T> dense(context, matrix.rows, matrix.cols);
-    host.put(host.in<T>({name, entry_ld.c_str()}, matrix.values, matrix.rows, matrix.cols, ld),
-             dense.view());
-    context.synchronize();
-    return dense;
+  check_number(member(name, "rows"), matrix.rows, ranges::k_not_negative);
+  check_number(member(name, "cols"), matrix.cols, ranges::k_not_negative);
+  return matrix;
+}
+
+/// A copy of a matrix with all of its entries.
+template <class T>
+Matrix<T> dense_of(Context& context, const idl_matrix& matrix, const char* name) {
+  IDL_CHECK(matrix.row_offsets == nullptr,
+            member(name, "row_offsets") + " are there, but a factor has all of its entries");
+  IDL_CHECK(matrix.col_indices == nullptr,
+            member(name, "col_indices") + " are there, but no row_offsets");
+  Matrix<T> dense(context, matrix.rows, matrix.cols);
+  if (matrix.cols == 0) return dense;  // no values to point at
+  const index_t ld = matrix.ld == 0 ? matrix.rows : matrix.ld;
+  const std::string name_of_ld = member(name, "ld");
+  const Arrays host(context, IDL_MEMORY_HOST);
+  host.put(host.in<T>({name, name_of_ld.c_str()}, matrix.values, matrix.rows, matrix.cols, ld),
+           dense.view());
+  context.synchronize();
+  return dense;
+}
+
+/// A dense matrix, one in compressed rows, or LRᵀ, of copies of the caller's arrays.
+template <class T>
+ModelMatrix<T> matrix_of(Context& context, const idl_matrix* given, const char* name) {
+  const idl_matrix matrix = read_matrix(given, name);
+  if (matrix.right != nullptr) {
+    const std::string right_name = member(name, "right");
+    const idl_matrix right = read_matrix(matrix.right, right_name.c_str());
+    IDL_CHECK(right.right == nullptr,
+              member(right_name, "right") + " is there, but " + right_name + " is a factor itself");
+    return LowRankMatrix<T>{dense_of<T>(context, matrix, name),
+                            dense_of<T>(context, right, right_name.c_str())};
   }
+  if (matrix.row_offsets == nullptr) return dense_of<T>(context, matrix, name);
+  const auto rows = static_cast<std::size_t>(matrix.rows);
   const index_t stored = matrix.row_offsets[rows];
-  check_number(entry("row_offsets[" + std::to_string(rows) + "]"), stored, ranges::k_not_negative);
+  check_number(member(name, "row_offsets[" + std::to_string(rows) + "]"), stored,
+               ranges::k_not_negative);
   if (stored > 0) {
-    require(matrix.col_indices, entry("col_indices").c_str());
-    require(matrix.values, entry("values").c_str());
+    require(matrix.col_indices, member(name, "col_indices").c_str());
+    require(matrix.values, member(name, "values").c_str());
   }
   const auto count = static_cast<std::size_t>(stored);
   return CsrMatrix<T>(context, matrix.rows, matrix.cols, std::span(matrix.row_offsets, rows + 1),
@@ -85,6 +112,7 @@ idl_model_settings describe(const ImplicitModel<T>& model) {
   told.bias = options.bias ? 1 : 0;
   told.no_D = options.no_D ? 1 : 0;
   told.allow_unproven = options.allow_unproven ? 1 : 0;
+  told.rank = options.rank ? &*options.rank : nullptr;
   return told;
 }
 
@@ -148,14 +176,14 @@ idl_status idl_model_borrow(idl_context* context, const idl_model_settings* sett
         context, settings, model, [&]<class T>(const auto& given, const auto& options) {
           const idl::ModelShape shape = idl::c_api::shape_of(given);
           idl::validate(shape);
+          idl::validate(options);
           const idl::c_api::Arrays arrays(context->context, memory);
           IDL_CHECK(arrays.on_device(), "M is on " + to_string(arrays.place()) +
                                             ", the context on " +
                                             to_string(context->context.device()));
-          const idl::index_t rows = shape.states + shape.outputs;
-          const idl::index_t cols = shape.states + shape.inputs + (options.bias ? 1 : 0);
-          return idl::ImplicitModel<T>::borrow(arrays.out<T>({"M", "ld"}, M, rows, cols, ld), shape,
-                                               options);
+          const idl::ParameterLayout layout = idl::layout_of(shape, options);
+          return idl::ImplicitModel<T>::borrow(
+              arrays.out<T>({"M", "ld"}, M, layout.rows, layout.cols, ld), shape, options);
         });
   });
 }

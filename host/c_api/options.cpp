@@ -92,6 +92,7 @@ ModelOptions model_options(const idl_model_settings& settings) {
   result.bias = settings.bias != 0;
   result.no_D = settings.no_D != 0;
   result.allow_unproven = settings.allow_unproven != 0;
+  if (settings.rank != nullptr) result.rank = *settings.rank;
   return result;
 }
 

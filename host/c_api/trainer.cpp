@@ -13,10 +13,13 @@
 #include "host/c_api/structs.hpp"
 #include "host/options/named_enums.hpp"
 #include "host/options/validate.hpp"
+#include "host/sparsify/prune.hpp"
+#include "host/sparsify/stored_entries.hpp"
 #include "host/train/optimizer_program.hpp"
 #include "host/train/training_file.hpp"
 #include "host/train/training_step.hpp"
 #include "idl/optimizer.hpp"
+#include "idl/sparsify.hpp"
 
 namespace idl::c_api {
 
@@ -107,6 +110,12 @@ void tell_outcome(Training<T>& training, double* loss, double* accuracy) {
   tell_left_out(training, figures);
 }
 
+/// @throws NotFinite where the last step left something out, and tells of that once
+template <class T>
+void finish_step(Training<T>& training) {
+  if (training.launched) tell_left_out(training, wait_for_figures(training));
+}
+
 template <class T>
 void require_loss(const Training<T>& training, LossKind loss, const char* other) {
   IDL_CHECK(training.loss == loss, "the trainer's loss is " +
@@ -166,6 +175,7 @@ OptimizerOptions optimizer_options(const idl_trainer_settings& settings) {
   options.momentum = settings.momentum;
   options.nesterov = settings.nesterov != 0;
   options.prox = settings.prox;
+  if (settings.frozen != nullptr) options.frozen = settings.frozen;
   return options;
 }
 
@@ -299,6 +309,18 @@ idl_status idl_trainer_set_samples(idl_trainer* trainer, int64_t m) {
   return with_training(trainer, [&](auto& training) {
     idl::check_number("m", m, idl::ranges::k_positive_count);
     training.samples = m;
+  });
+}
+
+idl_status idl_trainer_prune(idl_trainer* trainer, const char* target, double density) {
+  return with_training(trainer, [&](auto& training) {
+    idl::check_number("density", density, idl::ranges::k_share);
+    const idl::SparsifyTarget chosen =
+        target != nullptr ? idl::parse_sparsify_target(target) : idl::SparsifyTarget::all_matrices;
+    idl::check_prunable(training.model.options());
+    idl::c_api::finish_step(training);
+    training.steps.clear();  // they work on memory that goes
+    idl::prune(training.context, training.model, training.optimizer, chosen, density);
   });
 }
 

@@ -90,22 +90,25 @@ IDL_C_EXPORT idl_status idl_model_create_with(idl_context* context,
                                               const idl_model_settings* settings,
                                               idl_model** model);
 /**
- * A dense model whose parameters are the caller's memory: M = [A B; C D], (n+q)×(n+p'), p' = p, or
- * p+1 with bias, column-major; as a row-major array of shape (n+p', n+q) its transpose. Nothing is
- * copied and nothing projected. The memory outlives the model, its passes and trainers. Values may
- * change in place: every call reads them anew. Whoever changed them calls idl_model_project()
- * where A is to stay in its set, and on a GPU orders that work by idl_context_wait_for().
+ * A model whose parameters are the caller's memory. Of a dense model that is M = [A B; C D],
+ * (n+q)×(n+p'), p' = p, or p+1 with bias, column-major; as a row-major array of shape (n+p', n+q)
+ * its transpose. With settings->rank it is one column: L, R, B, C and, unless no_D, D, each
+ * column-major, one after the other. There is none in compressed rows. Nothing is copied and
+ * nothing projected. The memory outlives the model, its passes and trainers. Values may change in
+ * place: every call reads them anew. Whoever changed them calls idl_model_project() where A is to
+ * stay in its set, and on a GPU orders that work by idl_context_wait_for().
  * @param M       on the context's device: IDL_MEMORY_HOST on the CPU, IDL_MEMORY_DEVICE on a GPU
- * @param ld      elements from one column to the next, >= n+q
+ * @param ld      elements from one column to the next, >= the rows of M
  */
 IDL_C_EXPORT idl_status idl_model_borrow(idl_context* context, const idl_model_settings* settings,
                                          void* M, int64_t ld, idl_memory memory, idl_model** model);
 /**
  * A model of copies of the caller's matrices, A projected. Where one of them is in compressed rows
- * the model is sparse: only what is stored is a parameter, also in training.
- * @param settings  states, inputs and outputs have to be those of the matrices, or 0; the seed
- *                  counts for nothing
- * @param A         n×n
+ * the model is sparse: only what is stored is a parameter, also in training. Where A is LRᵀ
+ * (idl_matrix::right) its factors are.
+ * @param settings  states, inputs, outputs and rank have to be those of the matrices, or 0 and
+ *                  NULL; the seed counts for nothing
+ * @param A         n×n, or L, n×r, with R, n×r, on its right
  * @param B         n×p'
  * @param C         q×n
  * @param D         q×p'; NULL with no_D
@@ -140,11 +143,11 @@ IDL_C_EXPORT idl_status idl_model_sizes(const idl_model* model, int64_t* states,
                                         int64_t* outputs, idl_precision* precision);
 /**
  * What the model is, into *settings, whose struct_size the caller sets; the seed is not known and
- * 0, kappa is 0 where the constraint has none. Its texts live as long as the library, alpha as the
- * model.
+ * 0, kappa is 0 where the constraint has none. Its texts live as long as the library, alpha and
+ * rank as the model.
  */
 IDL_C_EXPORT idl_status idl_model_describe(const idl_model* model, idl_model_settings* settings);
-/** The shape of M and dM: (n+q)×(n+p') of a dense model, one column of a sparse one. */
+/** The shape of M and dM: (n+q)×(n+p') of a dense model, one column of any other. */
 IDL_C_EXPORT idl_status idl_model_parameters(const idl_model* model, int64_t* rows, int64_t* cols);
 /** How many named tensors the model has. */
 IDL_C_EXPORT idl_status idl_model_tensor_count(const idl_model* model, int64_t* count);
@@ -177,6 +180,49 @@ IDL_C_EXPORT idl_status idl_model_project(idl_context* context, idl_model* model
  * @param kappa  in (0, 1), and L_φκ < 1 unless allow_unproven
  */
 IDL_C_EXPORT idl_status idl_model_set_kappa(idl_context* context, idl_model* model, double kappa);
+
+/**
+ * *sparse <- a model with the chosen entries of the chosen matrices in compressed rows, the others
+ * as they are (sparsify() of sparsify.hpp). IDL_STATUS_NOT_FINITE where an entry is.
+ * @param settings  NULL: all zeroes
+ */
+IDL_C_EXPORT idl_status idl_model_sparsify(idl_context* context, const idl_model* model,
+                                           const idl_sparsify_settings* settings,
+                                           idl_model** sparse);
+/** *compacted <- the model without the stored entries of compressed rows that are zero. */
+IDL_C_EXPORT idl_status idl_model_compact(idl_context* context, const idl_model* model,
+                                          idl_model** compacted);
+/**
+ * *reduced <- the model without states and inputs on which no output depends (remove_dead() of
+ * sparsify.hpp). Its inputs are the rows kept_inputs of U.
+ * @param kept_states  as many as the reduced model has states, at most those of the model: of each
+ *                     its number in the model, ascending; or NULL
+ * @param kept_inputs  the same of inputs, or NULL
+ */
+IDL_C_EXPORT idl_status idl_model_remove_dead(idl_context* context, const idl_model* model,
+                                              idl_model** reduced, int64_t* kept_states,
+                                              int64_t* kept_inputs);
+/**
+ * Upper bounds of the difference between the exact answers of a model (x, y) and of its pruned
+ * form, of the same precision, to the columns of U (pruning_bound() of sparsify.hpp); +inf where
+ * nothing is known.
+ * @param U       p×m, ldu >= p
+ * @param state   on the host, m bounds of ‖x − x̃‖∞, or NULL
+ * @param output  on the host, m bounds of ‖y − ỹ‖∞, or NULL
+ */
+IDL_C_EXPORT idl_status idl_model_pruning_bound(idl_context* context, const idl_model* model,
+                                                const idl_model* pruned, int64_t m, const void* U,
+                                                int64_t ldu, idl_memory memory, double* state,
+                                                double* output);
+/**
+ * *low_rank <- the model with LRᵀ in the place of A (low_rank_approximation() of sparsify.hpp).
+ * @param rank        r >= 0 of LRᵀ
+ * @param truncation  upper bound of ‖A − A_r‖∞, A_r a best approximation of this rank, or NULL
+ * @param error       upper bound of ‖A − LRᵀ‖∞, the constraint kept, or NULL
+ */
+IDL_C_EXPORT idl_status idl_model_low_rank(idl_context* context, const idl_model* model,
+                                           int64_t rank, idl_model** low_rank, double* truncation,
+                                           double* error);
 
 /**
  * Solves X = φ(AX + BU) for the m columns of U and evaluates Y = CX + DU. Waits for the result.
@@ -284,6 +330,16 @@ IDL_C_EXPORT idl_status idl_trainer_set_learning_rate(idl_trainer* trainer, doub
  * the buffers of a size are made once.
  */
 IDL_C_EXPORT idl_status idl_trainer_set_samples(idl_trainer* trainer, int64_t m);
+/**
+ * Chooses the entries of largest magnitude: the model holds no others in the steps to come, and the
+ * trainer the moments of these alone. Called every few steps with a density that falls it prunes
+ * while it trains. The model's memory is another after it, also of a borrowed one: its passes and
+ * other trainers are destroyed before. IDL_STATUS_NOT_FINITE where an entry is, or where the last
+ * step left gradients out and nobody was told yet: nothing was pruned then.
+ * @param target   as in idl_sparsify_settings
+ * @param density  share of the entries that stays, in [0, 1]
+ */
+IDL_C_EXPORT idl_status idl_trainer_prune(idl_trainer* trainer, const char* target, double density);
 /**
  * Writes parameters, moments and the number of steps as safetensors, atomically: a model file too.
  * IDL_STATUS_NOT_FINITE where one of them is, and what was there before stays.

@@ -159,9 +159,11 @@ typedef struct idl_model_settings {
   int32_t bias;               /**< nonzero: B and D get a last column, the bias */
   int32_t no_D;               /**< nonzero: D is zero and stays zero */
   int32_t allow_unproven;     /**< nonzero: an activation with L_φκ >= 1 is accepted */
+  const int64_t* rank; /**< r >= 0 of A = LRᵀ, whose n×r factors L and R are the parameters; NULL: A
+                            itself is */
 } idl_model_settings;
 
-/** A matrix of the caller's on the host: with all of its entries, or in compressed rows. */
+/** A matrix of the caller's on the host: with all of its entries, in compressed rows, or LRᵀ. */
 typedef struct idl_matrix {
   size_t struct_size; /**< sizeof(idl_matrix) */
   int64_t rows;       /**< >= 0 */
@@ -170,6 +172,9 @@ typedef struct idl_matrix {
   int64_t ld;         /**< elements from one column to the next, >= rows; 0: rows. Not of rows */
   const int64_t* row_offsets; /**< rows+1, from 0 to the number of entries; NULL: all are stored */
   const int32_t* col_indices; /**< one an entry, in [0, cols), ascending within a row */
+  /** R, with as many columns: the matrix is LRᵀ, which A alone may be, and all above is L. NULL:
+      none */
+  const struct idl_matrix* right;
 } idl_matrix;
 
 /** A named tensor of a model, and its place in M and dM. */
@@ -189,6 +194,17 @@ typedef struct idl_save_settings {
   size_t struct_size; /**< sizeof(idl_save_settings) */
   int64_t step;       /**< optimiser steps that made the parameters, >= 0 */
 } idl_save_settings;
+
+/** How a model is made sparse (SparsifyOptions of sparsify.hpp). */
+typedef struct idl_sparsify_settings {
+  size_t struct_size;    /**< sizeof(idl_sparsify_settings) */
+  const char* target;    /**< "A" alone, or "M": A, B, C and D, each by itself; NULL: "M" */
+  const char* by;        /**< "magnitude", "row-topk", "threshold" or "random"; NULL: the first */
+  const double* density; /**< share of the entries that stays, in [0, 1]; NULL: 0.1. Not looked at
+                              by threshold */
+  double threshold;      /**< >= 0: least magnitude that stays, by threshold */
+  uint64_t seed;         /**< by random */
+} idl_sparsify_settings;
 
 /** How a pass is made. */
 typedef struct idl_pass_settings {
@@ -217,6 +233,8 @@ typedef struct idl_trainer_settings {
   double prox;                 /**< >= 0, of the proximal operator of the ℓ1 norm of A */
   int32_t nesterov;            /**< nonzero: sgd looks ahead by its momentum */
   int32_t loss;                /**< idl_loss */
+  const char* frozen; /**< matrices that stay as they are, "A,D" of A (or L, R), B, C and D; NULL:
+                           none */
 } idl_trainer_settings;
 
 /** What one step of training told. */

@@ -22,10 +22,6 @@ module idl_cuda
       import
       integer(c_int32_t) :: value
     end function
-    function idl_last_error() bind(c) result(value)
-      import
-      type(c_ptr) :: value
-    end function
     function idl_context_create(device, stream, context) bind(c) result(status)
       import
       character(kind=c_char), intent(in) :: device(*)
@@ -83,11 +79,10 @@ module idl_cuda
       import
       type(c_ptr), value :: context
       integer(c_int), value :: precision
-      integer(c_int64_t), value :: states, inputs, outputs
+      integer(c_int64_t), value :: states, inputs, outputs, seed
       character(kind=c_char), intent(in) :: activation(*)
       real(c_double), value :: kappa
       integer(c_int32_t), value :: bias
-      integer(c_int64_t), value :: seed
       type(c_ptr), intent(out) :: model
       integer(c_int) :: status
     end function
@@ -125,8 +120,7 @@ module idl_cuda
       type(c_ptr), intent(out) :: model
       integer(c_int) :: status
     end function
-    function idl_model_load_with(context, path, precision, options, model) &
-        bind(c) result(status)
+    function idl_model_load_with(context, path, precision, options, model) bind(c) result(status)
       import
       type(c_ptr), value :: context
       character(kind=c_char), intent(in) :: path(*)
@@ -223,17 +217,54 @@ module idl_cuda
       real(c_double), value :: kappa
       integer(c_int) :: status
     end function
+    function idl_model_sparsify(context, model, settings, sparse) bind(c) result(status)
+      import
+      type(c_ptr), value :: context, model
+      type(idl_sparsify_settings), intent(in), optional :: settings
+      type(c_ptr), intent(out) :: sparse
+      integer(c_int) :: status
+    end function
+    function idl_model_compact(context, model, compacted) bind(c) result(status)
+      import
+      type(c_ptr), value :: context, model
+      type(c_ptr), intent(out) :: compacted
+      integer(c_int) :: status
+    end function
+    function idl_model_remove_dead(context, model, reduced, kept_states, kept_inputs) &
+        bind(c) result(status)
+      import
+      type(c_ptr), value :: context, model
+      type(c_ptr), intent(out) :: reduced
+      integer(c_int64_t), intent(inout), optional :: kept_states(*), kept_inputs(*)
+      integer(c_int) :: status
+    end function
+    function idl_model_pruning_bound(context, model, pruned, m, U, ldu, memory, state, output) &
+        bind(c) result(status)
+      import
+      type(c_ptr), value :: context, model, pruned
+      integer(c_int64_t), value :: m, ldu
+      type(*), intent(in) :: U(*)
+      integer(c_int), value :: memory
+      real(c_double), intent(inout), optional :: state(*), output(*)
+      integer(c_int) :: status
+    end function
+    function idl_model_low_rank(context, model, rank, low_rank, truncation, error) &
+        bind(c) result(status)
+      import
+      type(c_ptr), value :: context, model
+      integer(c_int64_t), value :: rank
+      type(c_ptr), intent(out) :: low_rank
+      real(c_double), intent(out), optional :: truncation, error
+      integer(c_int) :: status
+    end function
     function idl_model_predict(context, model, m, U, ldu, Y, ldy, X, ldx, memory, options, &
         reports) bind(c) result(status)
       import
       type(c_ptr), value :: context, model
-      integer(c_int64_t), value :: m
+      integer(c_int64_t), value :: m, ldu, ldy, ldx
       type(*), intent(in) :: U(*)
-      integer(c_int64_t), value :: ldu
       type(*), intent(inout) :: Y(*)
-      integer(c_int64_t), value :: ldy
       type(*), intent(inout), optional :: X(*)
-      integer(c_int64_t), value :: ldx
       integer(c_int), value :: memory
       type(idl_solver_options), intent(in), optional :: options
       type(idl_sample_report), intent(inout), optional :: reports(*)
@@ -256,13 +287,9 @@ module idl_cuda
       import
       type(c_ptr), value :: pass
       type(*), intent(in) :: U(*)
-      integer(c_int64_t), value :: ldu
       type(*), intent(in), optional :: X0(*)
-      integer(c_int64_t), value :: ldx0
-      type(*), intent(inout), optional :: Y(*)
-      integer(c_int64_t), value :: ldy
-      type(*), intent(inout), optional :: X(*)
-      integer(c_int64_t), value :: ldx
+      type(*), intent(inout), optional :: Y(*), X(*)
+      integer(c_int64_t), value :: ldu, ldx0, ldy, ldx
       integer(c_int), value :: memory
       type(idl_sample_report), intent(inout), optional :: reports(*)
       integer(c_int) :: status
@@ -270,10 +297,8 @@ module idl_cuda
     function idl_pass_restore(pass, U, ldu, X, ldx, memory) bind(c) result(status)
       import
       type(c_ptr), value :: pass
-      type(*), intent(in) :: U(*)
-      integer(c_int64_t), value :: ldu
-      type(*), intent(in) :: X(*)
-      integer(c_int64_t), value :: ldx
+      type(*), intent(in) :: U(*), X(*)
+      integer(c_int64_t), value :: ldu, ldx
       integer(c_int), value :: memory
       integer(c_int) :: status
     end function
@@ -282,11 +307,8 @@ module idl_cuda
       import
       type(c_ptr), value :: pass
       type(*), intent(in) :: dY(*)
-      integer(c_int64_t), value :: lddy
-      type(*), intent(inout), optional :: dM(*)
-      integer(c_int64_t), value :: lddm
-      type(*), intent(inout), optional :: dU(*)
-      integer(c_int64_t), value :: lddu
+      type(*), intent(inout), optional :: dM(*), dU(*)
+      integer(c_int64_t), value :: lddy, lddm, lddu
       integer(c_int), value :: memory
       type(idl_sample_report), intent(inout), optional :: reports(*)
       integer(c_int) :: status
@@ -327,10 +349,8 @@ module idl_cuda
         bind(c) result(status)
       import
       type(c_ptr), value :: trainer
-      type(*), intent(in) :: U(*)
-      integer(c_int64_t), value :: ldu
-      type(*), intent(in) :: target(*)
-      integer(c_int64_t), value :: ldt
+      type(*), intent(in) :: U(*), target(*)
+      integer(c_int64_t), value :: ldu, ldt
       integer(c_int), value :: memory
       real(c_double), intent(out), optional :: loss
       integer(c_int) :: status
@@ -353,6 +373,13 @@ module idl_cuda
       integer(c_int64_t), value :: m
       integer(c_int) :: status
     end function
+    function idl_trainer_prune(trainer, target, density) bind(c) result(status)
+      import
+      type(c_ptr), value :: trainer
+      character(kind=c_char), intent(in), optional :: target(*)
+      real(c_double), value :: density
+      integer(c_int) :: status
+    end function
     function idl_trainer_save(trainer, path) bind(c) result(status)
       import
       type(c_ptr), value :: trainer
@@ -366,35 +393,5 @@ module idl_cuda
       integer(c_int) :: status
     end function
   end interface
-
-contains
-
-  !> The text of the last failure on this thread.
-  function idl_error_text() result(text)
-    character(:), allocatable :: text
-    text = idl_text(idl_last_error())
-  end function
-
-  !> What C's text says.
-  function idl_text(c_text) result(text)
-    type(c_ptr), intent(in) :: c_text
-    character(:), allocatable :: text
-    character(kind=c_char), pointer :: letters(:)
-    integer :: length, i
-    interface
-      function c_strlen(s) bind(c, name="strlen") result(length)
-        import
-        type(c_ptr), value :: s
-        integer(c_size_t) :: length
-      end function
-    end interface
-    length = 0
-    if (c_associated(c_text)) length = int(c_strlen(c_text))
-    allocate (character(length) :: text)
-    if (length > 0) call c_f_pointer(c_text, letters, [length])
-    do i = 1, length
-      text(i:i) = letters(i)
-    end do
-  end function
 
 end module idl_cuda

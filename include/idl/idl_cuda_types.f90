@@ -1,7 +1,8 @@
 ! SPDX-License-Identifier: MIT
 !
-! The types of idl/c_types.h, whose text says what each member means, for idl_cuda.f90. Members are
-! zero unless the program sets them; struct_size is to be c_sizeof of the struct.
+! The types of idl/c_types.h, whose text says what each member means, for idl_cuda.f90, and the
+! library's texts. Members are zero unless the program sets them; struct_size is to be c_sizeof of
+! the struct.
 module idl_cuda_types
   use, intrinsic :: iso_c_binding
   implicit none
@@ -59,6 +60,7 @@ module idl_cuda_types
     real(c_double) :: kappa = 0
     integer(c_int64_t) :: seed = 0
     integer(c_int32_t) :: precision = idl_float32, bias = 0, no_D = 0, allow_unproven = 0
+    type(c_ptr) :: rank = c_null_ptr
   end type
 
   type, bind(c) :: idl_matrix
@@ -66,7 +68,7 @@ module idl_cuda_types
     integer(c_int64_t) :: rows = 0, cols = 0
     type(c_ptr) :: values = c_null_ptr
     integer(c_int64_t) :: ld = 0
-    type(c_ptr) :: row_offsets = c_null_ptr, col_indices = c_null_ptr
+    type(c_ptr) :: row_offsets = c_null_ptr, col_indices = c_null_ptr, right = c_null_ptr
   end type
 
   type, bind(c) :: idl_tensor
@@ -79,6 +81,13 @@ module idl_cuda_types
   type, bind(c) :: idl_save_settings
     integer(c_size_t) :: struct_size = 0
     integer(c_int64_t) :: step = 0
+  end type
+
+  type, bind(c) :: idl_sparsify_settings
+    integer(c_size_t) :: struct_size = 0
+    type(c_ptr) :: target = c_null_ptr, by = c_null_ptr, density = c_null_ptr
+    real(c_double) :: threshold = 0
+    integer(c_int64_t) :: seed = 0
   end type
 
   type, bind(c) :: idl_pass_settings
@@ -94,6 +103,7 @@ module idl_cuda_types
         learning_rate = c_null_ptr, beta1 = c_null_ptr, beta2 = c_null_ptr, epsilon = c_null_ptr
     real(c_double) :: weight_decay = 0, momentum = 0, prox = 0
     integer(c_int32_t) :: nesterov = 0, loss = idl_loss_softmax_cross_entropy
+    type(c_ptr) :: frozen = c_null_ptr
   end type
 
   type, bind(c) :: idl_step_figures
@@ -102,5 +112,42 @@ module idl_cuda_types
     real(c_double) :: loss = 0, accuracy = 0, forward_iterations = 0, adjoint_iterations = 0
     integer(c_int64_t) :: not_converged = 0
   end type
+
+  interface
+    function idl_last_error() bind(c) result(value)
+      import
+      type(c_ptr) :: value
+    end function
+  end interface
+
+contains
+
+  !> The text of the last failure on this thread.
+  function idl_error_text() result(text)
+    character(:), allocatable :: text
+    text = idl_text(idl_last_error())
+  end function
+
+  !> What C's text says.
+  function idl_text(c_text) result(text)
+    type(c_ptr), intent(in) :: c_text
+    character(:), allocatable :: text
+    character(kind=c_char), pointer :: letters(:)
+    integer :: length, i
+    interface
+      function c_strlen(s) bind(c, name="strlen") result(length)
+        import
+        type(c_ptr), value :: s
+        integer(c_size_t) :: length
+      end function
+    end interface
+    length = 0
+    if (c_associated(c_text)) length = int(c_strlen(c_text))
+    allocate (character(length) :: text)
+    if (length > 0) call c_f_pointer(c_text, letters, [length])
+    do i = 1, length
+      text(i:i) = letters(i)
+    end do
+  end function
 
 end module idl_cuda_types

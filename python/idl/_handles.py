@@ -4,7 +4,7 @@ import ctypes
 import logging
 import os
 import weakref
-from ctypes import byref, c_double, c_void_p
+from ctypes import byref, c_double, c_int64, c_void_p
 
 from idl import _library as c
 from idl._library import library
@@ -18,9 +18,9 @@ def _log(_data, severity, text):
     LOG.log(LEVELS.get(severity, logging.ERROR), "%s", text.decode(errors="replace"))
 
 
-def optional(value):
+def optional(value, kind=c_double):
     """A pointer to a number that may be left out."""
-    return None if value is None else ctypes.pointer(c_double(value))
+    return None if value is None else ctypes.pointer(kind(value))
 
 
 def encoded(text):
@@ -28,9 +28,9 @@ def encoded(text):
 
 
 class _Handle:
-    def __init__(self, destroy, create, *arguments):
+    def __init__(self, destroy, create, *arguments, after=()):
         handle = c_void_p()
-        create(*arguments, byref(handle))
+        create(*arguments, byref(handle), *after)
         self.handle = handle.value
         # In front of the interpreter's end too, and those made last are destroyed first.
         weakref.finalize(self, destroy, c_void_p(self.handle))
@@ -50,8 +50,9 @@ class Context(_Handle):
 
 
 def model_settings(n=0, p=0, q=0, *, activation=None, alpha=None, kappa=0.0, well_posedness=None,
-                   bias=False, no_D=False, allow_unproven=False, seed=0, precision=c.FLOAT32):
-    """idl_model_settings. kappa None: A is not constrained."""
+                   bias=False, no_D=False, allow_unproven=False, rank=None, seed=0,
+                   precision=c.FLOAT32):
+    """idl_model_settings. kappa None: A is not constrained. rank None: A is not LRᵀ."""
     if kappa is None:
         kappa, well_posedness = 0.0, well_posedness or "none"
     elif kappa == 0:
@@ -61,24 +62,23 @@ def model_settings(n=0, p=0, q=0, *, activation=None, alpha=None, kappa=0.0, wel
     return c.ModelSettings(states=n, inputs=p, outputs=q, activation=encoded(activation),
                            alpha=optional(alpha), well_posedness=encoded(well_posedness),
                            kappa=kappa, seed=seed, precision=precision, bias=bias, no_D=no_D,
-                           allow_unproven=allow_unproven)
+                           allow_unproven=allow_unproven, rank=optional(rank, c_int64))
 
 
 class ModelHandle(_Handle):
     """A model, of the library's own memory or of the caller's."""
 
-    def __init__(self, context, create, *arguments):
+    def __init__(self, context, create, *arguments, after=()):
         self.context = context
-        super().__init__(library.idl_model_destroy, create, context.handle, *arguments)
+        super().__init__(library.idl_model_destroy, create, context.handle, *arguments, after=after)
 
     @classmethod
     def create(cls, context, settings):
         return cls(context, library.idl_model_create_with, byref(settings))
 
     @classmethod
-    def borrow(cls, context, settings, pointer, memory):
-        return cls(context, library.idl_model_borrow, byref(settings), pointer,
-                   settings.states + settings.outputs, memory)
+    def borrow(cls, context, settings, pointer, ld, memory):
+        return cls(context, library.idl_model_borrow, byref(settings), pointer, ld, memory)
 
     @classmethod
     def load(cls, context, path, precision, options):
@@ -94,7 +94,7 @@ class ModelHandle(_Handle):
 
     def tensors(self):
         """Name -> (rows, columns) of what the model's file has."""
-        count = ctypes.c_int64()
+        count = c_int64()
         library.idl_model_tensor_count(self.handle, byref(count))
         found = {}
         for index in range(count.value):

@@ -80,7 +80,12 @@ class ModelSettings(Sized):
                 ("outputs", c_int64), ("activation", c_char_p), ("alpha", POINTER(c_double)),
                 ("well_posedness", c_char_p), ("kappa", c_double), ("seed", c_uint64),
                 ("precision", c_int32), ("bias", c_int32), ("no_D", c_int32),
-                ("allow_unproven", c_int32)]
+                ("allow_unproven", c_int32), ("rank", POINTER(c_int64))]
+
+
+class SparsifySettings(Sized):
+    _fields_ = [("struct_size", c_size_t), ("target", c_char_p), ("by", c_char_p),
+                ("density", POINTER(c_double)), ("threshold", c_double), ("seed", c_uint64)]
 
 
 class PassSettings(Sized):
@@ -96,7 +101,7 @@ class TrainerSettings(Sized):
                 ("beta1", POINTER(c_double)), ("beta2", POINTER(c_double)),
                 ("epsilon", POINTER(c_double)), ("weight_decay", c_double),
                 ("momentum", c_double), ("prox", c_double), ("nesterov", c_int32),
-                ("loss", c_int32)]
+                ("loss", c_int32), ("frozen", c_char_p)]
 
 
 class Tensor(Sized):
@@ -107,13 +112,14 @@ class Tensor(Sized):
 
 STRUCTS = {"idl_solver_options": SolverOptions, "idl_load_options": LoadOptions,
            "idl_context_settings": ContextSettings, "idl_model_settings": ModelSettings,
-           "idl_pass_settings": PassSettings, "idl_trainer_settings": TrainerSettings,
-           "idl_tensor": Tensor}
+           "idl_sparsify_settings": SparsifySettings, "idl_pass_settings": PassSettings,
+           "idl_trainer_settings": TrainerSettings, "idl_tensor": Tensor}
 
 _handle, _out = c_void_p, POINTER(c_void_p)
 #: Functions that return an idl_status.
 FUNCTIONS = {
     "idl_context_create_with": [POINTER(ContextSettings), _out],
+    "idl_context_synchronize": [_handle],
     "idl_context_wait_for": [_handle, c_void_p],
     "idl_context_record_for": [_handle, c_void_p],
     "idl_model_create_with": [_handle, POINTER(ModelSettings), _out],
@@ -125,7 +131,14 @@ FUNCTIONS = {
     "idl_model_tensor": [_handle, c_int64, POINTER(Tensor)],
     "idl_model_read": [_handle, _handle, c_char_p, c_void_p, c_int64, c_int32],
     "idl_model_write": [_handle, _handle, c_char_p, c_void_p, c_int64, c_int32],
+    "idl_model_read_pattern": [_handle, _handle, c_char_p, POINTER(c_int64), c_void_p, c_void_p],
     "idl_model_project": [_handle, _handle],
+    "idl_model_sparsify": [_handle, _handle, POINTER(SparsifySettings), _out],
+    "idl_model_compact": [_handle, _handle, _out],
+    "idl_model_remove_dead": [_handle, _handle, _out, c_void_p, c_void_p],
+    "idl_model_pruning_bound": [_handle, _handle, _handle, c_int64, c_void_p, c_int64, c_int32,
+                                c_void_p, c_void_p],
+    "idl_model_low_rank": [_handle, _handle, c_int64, _out, POINTER(c_double), POINTER(c_double)],
     "idl_model_predict": [_handle, _handle, c_int64, c_void_p, c_int64, c_void_p, c_int64,
                           c_void_p, c_int64, c_int32, POINTER(SolverOptions), c_void_p],
     "idl_pass_create": [_handle, _handle, c_int64, POINTER(PassSettings), _out],
@@ -140,6 +153,7 @@ FUNCTIONS = {
     "idl_trainer_step_towards": [_handle, c_void_p, c_int64, c_void_p, c_int64, c_int32,
                                  POINTER(c_double)],
     "idl_trainer_set_samples": [_handle, c_int64],
+    "idl_trainer_prune": [_handle, c_char_p, c_double],
 }
 #: Functions that return nothing.
 DESTROY = ["idl_context_destroy", "idl_model_destroy", "idl_pass_destroy", "idl_trainer_destroy"]

@@ -48,7 +48,7 @@ class _BorrowedModel:
         memory = c.DEVICE if M.is_cuda else c.HOST
         self.handle = _handles.ModelHandle.borrow(
             context, _handles.model_settings(**model, precision=PRECISIONS[M.dtype]), M.data_ptr(),
-            memory)
+            M.shape[-1], memory)
         self.memory = memory
         self.passes = collections.OrderedDict()
 
@@ -184,7 +184,7 @@ def _adjoint(M: torch.Tensor, U: torch.Tensor, X: torch.Tensor, report: torch.Te
         certificates = (ctypes.c_char * (m * REPORT.itemsize))()
         library.idl_pass_backward(
             passing.handle, dY.data_ptr(), q, dM.data_ptr() if gradient & OF_PARAMETERS else None,
-            n + q, dU.data_ptr() if gradient & OF_INPUTS else None, p, model.memory, certificates)
+            M.shape[-1], dU.data_ptr() if gradient & OF_INPUTS else None, p, model.memory, certificates)
     return dM, dU
 
 

@@ -4,7 +4,7 @@ import os
 import pathlib
 import tempfile
 import threading
-from ctypes import byref, c_double, pointer
+from ctypes import byref, c_double, c_int64, pointer
 
 import numpy as np
 
@@ -28,16 +28,17 @@ class Model:
     """An implicit model X = φ(AX + BU), Y = CX + DU with n states, p inputs and q outputs.
 
     Parameters are drawn from N(0,1)/n by `seed`, and A is projected onto ‖A‖∞ <= kappa (None: A is
-    not constrained). With `bias` the last column of B and D is a bias. Several threads may use one
-    model; its calls wait for each other.
+    not constrained). With `bias` the last column of B and D is a bias. With `rank` A is LRᵀ, whose
+    factors L and R, (n, rank), are the parameters. Several threads may use one model; its calls wait
+    for each other.
     """
 
     def __init__(self, n, p, q, *, kappa=0.95, activation="relu", alpha=None, bias=False, no_D=False,
-                 well_posedness=None, allow_unproven=False, dtype=np.float32, seed=0, device="auto",
-                 threads=0):
+                 well_posedness=None, allow_unproven=False, rank=None, dtype=np.float32, seed=0,
+                 device="auto", threads=0):
         settings = _handles.model_settings(
             n, p, q, activation=activation, alpha=alpha, kappa=kappa, bias=bias, no_D=no_D,
-            well_posedness=well_posedness, allow_unproven=allow_unproven, seed=seed,
+            well_posedness=well_posedness, allow_unproven=allow_unproven, rank=rank, seed=seed,
             precision=_precision(dtype))
         self._take(_handles.ModelHandle.create(_handles.Context(device, threads), settings),
                    (device, threads))
@@ -48,6 +49,7 @@ class Model:
         self.n, self.p, self.q = settings.states, settings.inputs, settings.outputs
         self.activation, self.bias = settings.activation.decode(), bool(settings.bias)
         self.kappa = settings.kappa or None
+        self.rank = settings.rank[0] if settings.rank else None
         self.dtype = np.dtype(np.float64 if settings.precision == c.FLOAT64 else np.float32)
         self.last_report = None  #: Report of the last prediction
 
@@ -126,7 +128,7 @@ class Model:
 
     def parameters(self):
         """Copies of all named tensors: "A" (n,n), "B" (n,p'), "C" (q,n), "D" (q,p'); of a sparse
-        model those of its file ("A.values", ...)."""
+        model those of its file ("A.values", ...), of one of low rank "L" and "R" for "A"."""
         found = {}
         with self._lock:
             for name, shape in self._handle.tensors().items():
@@ -134,6 +136,18 @@ class Model:
                 library.idl_model_read(self._handle.context.handle, self._handle.handle,
                                        name.encode(), found[name].ctypes.data, shape[0], c.HOST)
         return found
+
+    def pattern(self, matrix):
+        """Which entries of "A", "B", "C" or "D" in compressed rows are stored: row_offsets (rows + 1,)
+        and col_indices, as scipy.sparse.csr_array takes them beside "A.values" of parameters()."""
+        offsets, entries = np.empty((self.q if matrix in "CD" else self.n) + 1, np.int64), c_int64()
+        context, model, name = self._handle.context.handle, self._handle.handle, matrix.encode()
+        with self._lock:
+            library.idl_model_read_pattern(context, model, name, byref(entries), None, None)
+            columns = np.empty(entries.value, np.int32)
+            library.idl_model_read_pattern(context, model, name, None, offsets.ctypes.data,
+                                           columns.ctypes.data)
+        return offsets, columns
 
     def set_parameters(self, **values):
         """Takes the tensors of these names, then projects A. Nothing is taken where a name or a
@@ -153,6 +167,57 @@ class Model:
                 library.idl_model_write(self._handle.context.handle, self._handle.handle,
                                         name.encode(), array.ctypes.data, len(array), c.HOST)
             self._handle.project()
+
+    def sparsify(self, density=0.1, by="magnitude", target="M", threshold=0.0, seed=0):
+        """The model with few entries of its matrices, in compressed rows: of each of A, B, C and D,
+        or with `target` "A" of A alone, a share `density` stays.
+
+        `by` "magnitude" keeps the largest entries, "row-topk" the largest of each row, "threshold"
+        those of magnitude `threshold` or more, "random" any, by `seed`.
+        """
+        settings = c.SparsifySettings(
+            target=_handles.encoded(target), by=_handles.encoded(by), threshold=threshold, seed=seed,
+            density=_handles.optional(density))
+        return self._derived(library.idl_model_sparsify, byref(settings))
+
+    def compact(self):
+        """The model without the stored entries of compressed rows that are zero."""
+        return self._derived(library.idl_model_compact)
+
+    def remove_dead(self):
+        """The model without states and inputs on which no output depends, and two arrays: where its
+        states and its inputs were. It takes the columns U[:, inputs]."""
+        states, inputs = np.empty(self.n, np.int64), np.empty(self.p, np.int64)
+        reduced = self._derived(library.idl_model_remove_dead,
+                                after=(states.ctypes.data, inputs.ctypes.data))
+        return reduced, states[:reduced.n].copy(), inputs[:reduced.p].copy()
+
+    def low_rank(self, rank):
+        """The model with LRᵀ of this rank in the place of A, and an upper bound of ‖A − LRᵀ‖∞."""
+        error = c_double()
+        model = self._derived(library.idl_model_low_rank, rank, after=(None, byref(error)))
+        return model, error.value
+
+    def pruning_bound(self, pruned, U):
+        """By how much the exact states and outputs for U (samples, p) move at most when this model
+        is replaced by `pruned`: two arrays (samples,), inf where nothing is known."""
+        U = self._samples("U", U, self.p)
+        state, output = np.empty(len(U)), np.empty(len(U))
+        with self._lock:
+            library.idl_model_pruning_bound(
+                self._handle.context.handle, self._handle.handle, pruned._handle.handle, len(U),
+                U.ctypes.data, self.p, c.HOST, state.ctypes.data, output.ctypes.data)
+        return state, output
+
+    def _derived(self, create, *arguments, after=()):
+        """What the library makes of this model, in a context of its own."""
+        model = type(self).__new__(type(self))
+        with self._lock:
+            library.idl_context_synchronize(self._handle.context.handle)
+            handle = _handles.ModelHandle(_handles.Context(*self._place), create,
+                                          self._handle.handle, *arguments, after=after)
+        model._take(handle, self._place)
+        return model
 
     def _samples(self, name, array, columns):
         """The array as the library reads it: of the model's type, rows without gaps."""
@@ -187,11 +252,12 @@ class Trainer:
 
     `loss` is "softmax_cross_entropy", whose targets are class numbers (samples,), or
     "squared_error", the mean over all entries, whose targets have the shape of Y. Where it is not
-    said, `labels` decides.
+    said, `labels` decides. `frozen` names matrices that stay as they are, "A,D"; `prox` weighs the
+    ℓ1 norm of A, whose proximal operator follows each step.
     """
 
     def __init__(self, model, *, loss=None, labels=True, optimizer="adam", learning_rate=1e-3,
-                 weight_decay=0.0, momentum=0.0, prox=0.0, solver=None):
+                 weight_decay=0.0, momentum=0.0, prox=0.0, frozen=None, solver=None):
         self.model = model
         self.loss = loss or ("softmax_cross_entropy" if labels else "squared_error")
         if self.loss not in LOSSES:
@@ -199,7 +265,8 @@ class Trainer:
         self._settings = c.TrainerSettings(
             samples=1, solver=pointer((solver or SolverOptions()).to_c()),
             optimizer=_handles.encoded(optimizer), learning_rate=_handles.optional(learning_rate),
-            weight_decay=weight_decay, momentum=momentum, prox=prox, loss=LOSSES[self.loss])
+            weight_decay=weight_decay, momentum=momentum, prox=prox, loss=LOSSES[self.loss],
+            frozen=_handles.encoded(frozen))
         self._handle = None
 
     def targets(self, targets):
@@ -232,10 +299,8 @@ class Trainer:
                                     "many, and at least one")
         loss, accuracy = c_double(), c_double(float("nan"))
         with model._lock:
-            if self._handle is None:
-                self._settings.samples = len(U)
-                self._handle = _handles.Trainer(model._handle, self._settings)
-            elif len(U) != self._settings.samples:
+            self._make(len(U))
+            if len(U) != self._settings.samples:
                 library.idl_trainer_set_samples(self._handle.handle, len(U))
                 self._settings.samples = len(U)
             if self.loss == "squared_error":
@@ -245,6 +310,19 @@ class Trainer:
                 library.idl_trainer_step(self._handle.handle, U.ctypes.data, model.p,
                                          targets.ctypes.data, c.HOST, byref(loss), byref(accuracy))
         return loss.value, accuracy.value
+
+    def prune(self, density, target="M"):
+        """Keeps the largest entries, a share `density`, of each of A, B, C and D, or with `target`
+        "A" of A alone. The model holds no others from now on, and the optimiser their moments. With
+        a density that falls, every few steps, it prunes while it trains."""
+        with self.model._lock:
+            self._make(self._settings.samples)
+            library.idl_trainer_prune(self._handle.handle, _handles.encoded(target), density)
+
+    def _make(self, samples):
+        if self._handle is None:
+            self._settings.samples = samples
+            self._handle = _handles.Trainer(self.model._handle, self._settings)
 
 
 def _numbers(name, array):
@@ -265,8 +343,8 @@ def predict(model, U, **options):
     return (model if isinstance(model, Model) else load(model)).predict(U, **options)
 
 
-def train(U, targets, n=100, *, kappa=0.95, activation="relu", bias=False, dtype=np.float32,
-          device="auto", **options):
+def train(U, targets, n=100, *, kappa=0.95, activation="relu", bias=False, rank=None,
+          dtype=np.float32, device="auto", **options):
     """A new model with n states, trained on these samples by Model.train: class numbers or targets
     say how many outputs it has. Returns the model and its history."""
     U, targets = np.asarray(U), np.asarray(targets)
@@ -276,6 +354,6 @@ def train(U, targets, n=100, *, kappa=0.95, activation="relu", bias=False, dtype
         q = int(targets.max(initial=-1)) + 1
     else:
         q = 1 if targets.ndim == 1 else targets.shape[1]
-    model = Model(n, U.shape[1], q, kappa=kappa, activation=activation, bias=bias, dtype=dtype,
-                  device=device, seed=options.get("seed", 0))
+    model = Model(n, U.shape[1], q, kappa=kappa, activation=activation, bias=bias, rank=rank,
+                  dtype=dtype, device=device, seed=options.get("seed", 0))
     return model, model.train(U, targets, **options)

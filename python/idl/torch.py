@@ -16,7 +16,6 @@ from idl._torch_operators import PRECISIONS, release_memory
 from idl.solver import REPORT, Report, SolverOptions
 
 __all__ = ["ImplicitLayer", "project_", "project_after_step", "release_memory"]
-MATRICES = ("A", "B", "C", "D")
 
 
 class ImplicitLayer(torch.nn.Module):
@@ -28,53 +27,91 @@ class ImplicitLayer(torch.nn.Module):
                  "identity"; alpha is the slope of leaky_relu below zero, the scale of elu
     bias:        the last column of B and D is a bias
     no_D:        D is zero and stays zero
+    rank:        of A = LRᵀ, whose factors L and R, (n, rank), are parameters in the place of A
     solver:      idl.SolverOptions of both fixed-point iterations
 
     All parameters are one, M of shape (n + p', n + q), p' = p, or p + 1 with bias: its memory is that
-    of [A B; C D] column by column. A, B, C and D are views of it, and what state_dict() holds,
-    under the names of the original PyTorch package. Parameters are drawn from N(0,1)/n.
+    of [A B; C D] column by column; with a rank that of L, R, B, C and D one after the other, in one
+    dimension. A (or L and R), B, C and D are views of it, and what state_dict() holds, under the
+    names of the original PyTorch package. Parameters are drawn from N(0,1)/n, L from N(0,1)/rank.
     """
 
     def __init__(self, n, p, q, kappa=0.95, activation="relu", bias=False, *, alpha=None, no_D=False,
-                 well_posedness=None, allow_unproven=False, solver=None, device=None, dtype=None):
+                 well_posedness=None, allow_unproven=False, rank=None, solver=None, device=None,
+                 dtype=None):
         super().__init__()
         self.n, self.p, self.q, self.bias, self.no_D = n, p, q, bias, no_D
-        self.kappa, self.activation = kappa, activation
+        self.kappa, self.activation, self.rank = kappa, activation, rank
         self.settings = json.dumps({
             "n": n, "p": p, "q": q, "activation": activation, "alpha": alpha, "kappa": kappa,
             "well_posedness": well_posedness, "bias": bias, "no_D": no_D,
-            "allow_unproven": allow_unproven,
+            "allow_unproven": allow_unproven, "rank": rank,
             "solver": dataclasses.asdict(solver or SolverOptions())})
-        self.M = torch.nn.Parameter(torch.empty((n + p + bool(bias), n + q), device=device,
-                                                dtype=dtype))
+        shape = (n + p + bool(bias), n + q)
+        if rank is not None:
+            shape = sum(rows * cols for rows, cols in self._sizes().values())
+        self.M = torch.nn.Parameter(torch.empty(shape, device=device, dtype=dtype))
         self._report = None
         self.reset_parameters()
 
     def reset_parameters(self):
-        """Draws M from N(0,1)/n by PyTorch's generator and projects A."""
+        """Draws M from N(0,1)/n, L from N(0,1)/rank, by PyTorch's generator and projects A."""
         if self.M.device.type != "meta":
             torch.nn.init.normal_(self.M, std=1 / self.n)
+            if self.rank:
+                torch.nn.init.normal_(self.L, std=1 / self.rank)
             self.project_()
+
+    def _sizes(self):
+        """Rows and columns of the matrices in M, in their order."""
+        n, p, q = self.n, self.p + bool(self.bias), self.q
+        of_A = {"A": (n, n)} if self.rank is None else {"L": (n, self.rank), "R": (n, self.rank)}
+        of_D = {} if self.no_D else {"D": (q, p)}
+        return {**of_A, "B": (n, p), "C": (q, n), **of_D}
+
+    def _view(self, name):
+        sizes = self._sizes()
+        if name not in sizes and (name != "D" or self.rank is not None):
+            raise AttributeError(name)
+        if self.rank is None:
+            down, right = name in "CD", name in "BD"
+            rows = slice(self.n, None) if right else slice(self.n)
+            return self.M[rows, slice(self.n, None) if down else slice(self.n)].T
+        first = 0
+        for before, (rows, cols) in sizes.items():
+            if before == name:
+                return self.M[first:first + rows * cols].view(cols, rows).T
+            first += rows * cols
 
     @property
     def A(self):
-        """(n, n), a view of M."""
-        return self.M[:self.n, :self.n].T
+        """(n, n), a view of M; none with a rank."""
+        return self._view("A")
+
+    @property
+    def L(self):
+        """(n, rank), a view of M; with a rank alone."""
+        return self._view("L")
+
+    @property
+    def R(self):
+        """(n, rank), a view of M; with a rank alone."""
+        return self._view("R")
 
     @property
     def B(self):
         """(n, p'), a view of M."""
-        return self.M[self.n:, :self.n].T
+        return self._view("B")
 
     @property
     def C(self):
         """(q, n), a view of M."""
-        return self.M[:self.n, self.n:].T
+        return self._view("C")
 
     @property
     def D(self):
         """(q, p'), a view of M."""
-        return self.M[self.n:, self.n:].T
+        return self._view("D")
 
     @property
     def last_report(self):
@@ -116,10 +153,11 @@ class ImplicitLayer(torch.nn.Module):
 
     def extra_repr(self):
         return (f"n={self.n}, p={self.p}, q={self.q}, kappa={self.kappa}, "
-                f"activation='{self.activation}', bias={self.bias}")
+                f"activation='{self.activation}', bias={self.bias}"
+                + ("" if self.rank is None else f", rank={self.rank}"))
 
     def _matrices(self):
-        return {name: getattr(self, name) for name in MATRICES if not (self.no_D and name == "D")}
+        return {name: self._view(name) for name in self._sizes()}
 
     def _save_to_state_dict(self, destination, prefix, keep_vars):
         # Matrices of their own, row by row, as files of tensors want them.
@@ -143,18 +181,23 @@ class ImplicitLayer(torch.nn.Module):
                                       f"{tuple(view.shape)}")
                 else:
                     view.copy_(value)
-        if "A" in given and not error_msgs and not self.M.is_meta:
+        if not error_msgs and not self.M.is_meta and not given.keys().isdisjoint("ALR"):
             self._project_loaded(prefix)
 
     def _project_loaded(self, prefix):
-        before = self.A.detach().clone()
+        before = {name: rows.detach().clone() for name, rows in self._constrained().items()}
         self.project_()
-        moved = (self.A.detach() - before).abs().sum(dim=1).max().item()
-        # The projection moves what is on the edge by roundings of its sums.
-        if moved > 1e-5:
-            norm = before.abs().sum(dim=1).max().item()
-            warnings.warn(f"ImplicitLayer: {prefix}A was loaded with ‖A‖∞ = {norm:.6g}, outside its "
-                          "set, and was projected", stacklevel=2)
+        for name, rows in self._constrained().items():
+            moved = (rows.detach() - before[name]).abs().sum(dim=1)
+            # The projection moves what is on the edge by roundings of its sums.
+            if moved.numel() > 0 and moved.max() > 1e-5:
+                norm = before[name].abs().sum(dim=1).max().item()
+                warnings.warn(f"ImplicitLayer: {prefix}{name[0]} was loaded with ‖{name}‖∞ = "
+                              f"{norm:.6g}, outside its set, and was projected", stacklevel=2)
+
+    def _constrained(self):
+        """What is projected, row by row."""
+        return {"A": self.A} if self.rank is None else {"L": self.L, "Rᵀ": self.R.T}
 
 
 def project_(module):

@@ -123,6 +123,120 @@ class Files(unittest.TestCase):
         np.testing.assert_allclose(after["A"], 0.95 * np.eye(4), rtol=1e-6)  # projected
 
 
+def product_of(parameters):
+    return {**parameters, "A": parameters["L"] @ parameters["R"].T}
+
+
+class LowRank(unittest.TestCase):
+    def test_answers_are_those_of_the_product(self):
+        model = idl.Model(33, 7, 3, rank=4, dtype=np.float64)
+        self.assertEqual((model.rank, idl.Model(3, 2, 1).rank), (4, None))
+        self.assertEqual(list(model.parameters()), ["L", "R", "B", "C", "D"])
+        U = draw(9, 7)
+        expected, _ = solve(product_of(model.parameters()), U, bias=False)
+        np.testing.assert_allclose(model.predict(U), expected, atol=1e-4)
+        self.assertEqual(pickle.loads(pickle.dumps(model)).rank, 4)
+
+    def test_it_learns(self):
+        U = draw(300, 4)
+        labels = (U[:, 0] * U[:, 1] > 0).astype(int)
+        model, history = idl.numpy.train(U, labels, n=30, bias=True, rank=3, epochs=30,
+                                         batch_size=64, learning_rate=1e-2)
+        self.assertEqual(model.rank, 3)
+        self.assertLess(history[-1]["loss"], 0.5 * history[0]["loss"])
+
+    def test_factors_take_the_place_of_A_up_to_a_bound(self):
+        model = idl.Model(20, 4, 2, kappa=None, dtype=np.float64)
+        A = model.parameters()["A"]
+        for rank in (0, 3, 20):
+            low_rank, error = model.low_rank(rank)
+            parameters = product_of(low_rank.parameters())
+            moved = np.abs(A - parameters["A"]).sum(axis=1).max()
+            self.assertLessEqual(moved, error * (1 + 1e-12))
+            self.assertAlmostEqual(moved, error, places=10)
+            best = (np.linalg.svd(A, compute_uv=False)[rank:] ** 2).sum() ** 0.5
+            self.assertLessEqual(np.linalg.norm(A - parameters["A"]), 1.01 * best + 1e-12)
+
+
+class Pruning(unittest.TestCase):
+    def setUp(self):
+        self.model = idl.Model(12, 6, 2, dtype=np.float64)
+        self.U = draw(8, 6)
+
+    def dense(self, model):
+        """Its matrices with their zeros."""
+        found = {}
+        for name, values in model.parameters().items():
+            name = name.removesuffix(".values")
+            offsets, columns = model.pattern(name)
+            found[name] = np.zeros((len(offsets) - 1, {"A": 12, "B": 6, "C": 12, "D": 6}[name]))
+            rows = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
+            found[name][rows, columns] = values[:, 0]
+        return found
+
+    def test_the_largest_entries_stay(self):
+        before = self.model.parameters()
+        for by, options in (("magnitude", {"density": 0.25}), ("threshold", {"threshold": 0.05})):
+            after = self.dense(self.model.sparsify(by=by, **options))
+            for name, matrix in before.items():
+                least = options.get("threshold", np.quantile(np.abs(matrix), 0.75))
+                kept = np.where(np.abs(matrix) >= least, matrix, 0)
+                np.testing.assert_array_equal(after[name], kept, f"{name} by {by}")
+        only_A = self.model.sparsify(0.5, target="A")
+        self.assertEqual(list(only_A.parameters()), ["A.values", "B", "C", "D"])
+        self.assertEqual(len(only_A.parameters()["A.values"]), 72)
+
+    def test_answers_move_by_no_more_than_the_bound(self):
+        pruned = self.model.sparsify(0.3)
+        state, output = self.model.pruning_bound(pruned, self.U)
+        moved = np.abs(solve(self.model.parameters(), self.U, False)[0]
+                       - solve(self.dense(pruned), self.U, False)[0]).max(axis=1)
+        self.assertTrue((moved <= output).all() and (moved > 0).all())
+        self.assertTrue(np.isfinite(state).all())
+
+    def test_what_is_left_over_goes(self):
+        pruned = self.model.sparsify(0.1)
+        reduced, states, inputs = pruned.remove_dead()
+        self.assertLess(reduced.n, 12)
+        self.assertEqual((len(states), len(inputs)), (reduced.n, reduced.p))
+        np.testing.assert_allclose(reduced.predict(self.U[:, inputs]), pruned.predict(self.U),
+                                   atol=1e-6)
+        values = pruned.parameters()["A.values"]
+        values[:3] = 0
+        pruned.set_parameters(**{"A.values": values})
+        self.assertEqual(len(pruned.compact().parameters()["A.values"]), len(values) - 3)
+
+    def test_a_trainer_prunes_and_freezes(self):
+        trainer = idl.numpy.Trainer(self.model, learning_rate=1e-2, frozen="C")
+        labels = np.arange(8) % 2
+        C = self.model.parameters()["C"]
+        for density in (0.8, 0.5, 0.25):
+            trainer.step(self.U, labels)
+            trainer.prune(density, "A")
+        trainer.step(self.U, labels)
+        after = self.model.parameters()
+        self.assertEqual(len(after["A.values"]), 36)
+        np.testing.assert_array_equal(after["C"], C)
+        self.assertTrue(np.isfinite(self.model.predict(self.U)).all())
+
+    def test_each_gets_a_clear_error(self):
+        low_rank = idl.Model(12, 6, 2, rank=2)
+        for text, call in {
+                "density is 1.5": lambda: self.model.sparsify(1.5),
+                "magnitude": lambda: self.model.sparsify(by="size"),
+                "'B'": lambda: self.model.sparsify(target="B"),
+                "A is L R.T of rank 2": low_rank.remove_dead,
+                "of rank 2 already": lambda: low_rank.low_rank(1),
+                "rank is -1": lambda: idl.Model(12, 6, 2, rank=-1),
+                "another precision":
+                    lambda: self.model.pruning_bound(low_rank, self.U),
+                "no 'A' in compressed rows": lambda: self.model.pattern("A"),
+                "'E' of frozen": lambda: self.model.train(self.U, np.arange(8) % 2, frozen="E"),
+                "density is -1": lambda: idl.numpy.Trainer(self.model).prune(-1)}.items():
+            with self.subTest(text), self.assertRaisesRegex(idl.InvalidArgument, text):
+                call()
+
+
 class Training(unittest.TestCase):
     def test_classes_are_learned(self):
         U = draw(300, 4)

@@ -29,7 +29,8 @@ def loop(layer, U):
     """Y by iteration to the last digits, which autograd follows."""
     if layer.bias:
         U = torch.cat([U, torch.ones_like(U[:, :1])], dim=1)
-    A, B, C, D = layer.A, layer.B, layer.C, layer.D
+    B, C, D = layer.B, layer.C, layer.D
+    A = layer.A if layer.rank is None else layer.L @ layer.R.T
     X = torch.zeros(len(U), layer.n, dtype=U.dtype)
     for _ in range(1000):
         before, X = X, ACTIVATIONS[layer.activation](X @ A.T + U @ B.T)
@@ -89,6 +90,39 @@ class Layer(unittest.TestCase):
         with torch.no_grad():
             layer.C[1, 2] = 7
         self.assertEqual(layer.M[2, 4 + 1].item(), 7)
+
+    def test_a_layer_of_low_rank_has_outputs_and_gradients_of_the_loop(self):
+        for bias in (False, True):
+            layer = made(17, 5, 3, activation="tanh", bias=bias, rank=4)
+            self.assertEqual(layer.M.shape, (2 * 17 * 4 + (17 + 3) * (5 + bias) + 3 * 17,))
+            self.assertLessEqual(layer.L.abs().sum(dim=1).max().item(), 0.95 ** 0.5 + 1e-12)
+            self.assertLessEqual(layer.R.abs().sum(dim=0).max().item(), 0.95 ** 0.5 + 1e-12)
+            U = torch.randn(7, 5, dtype=torch.float64, requires_grad=True)
+            weights = torch.randn(7, 3, dtype=torch.float64)
+            expected = torch.autograd.grad((loop(layer, U) * weights).sum(), [layer.M, U])
+            Y = layer(U)
+            torch.testing.assert_close(Y, loop(layer, U), rtol=0, atol=1e-10)
+            found = torch.autograd.grad((Y * weights).sum(), [layer.M, U])
+            torch.testing.assert_close(found, expected, rtol=0, atol=1e-9)
+        self.assertFalse(hasattr(layer, "A") or hasattr(made(6, 4, 2), "L"))
+        empty = made(6, 4, 2, no_D=True, rank=0)
+        self.assertEqual(list(empty.state_dict()), ["L", "R", "B", "C"])
+        torch.testing.assert_close(empty(U[:, :4]), torch.relu(U[:, :4] @ empty.B.T) @ empty.C.T)
+
+    def test_a_layer_of_low_rank_is_copied_and_loaded_by_its_factors(self):
+        layer = made(9, 4, 2, rank=3)
+        self.assertIn("rank=3", repr(layer))
+        U = torch.randn(5, 4, dtype=torch.float64)
+        other = ImplicitLayer(9, 4, 2, rank=3, dtype=torch.float64, solver=TIGHT)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            other.load_state_dict(layer.state_dict())
+        for same in (copy.deepcopy(layer), pickle.loads(pickle.dumps(layer)), other):
+            torch.testing.assert_close(same(U), layer(U), rtol=0, atol=1e-12)
+        state = layer.state_dict()
+        state["R"] = torch.ones(9, 3)
+        with self.assertWarnsRegex(UserWarning, "R was loaded with ‖Rᵀ‖∞ = 9, outside its set"):
+            layer.load_state_dict(state)
 
     def test_the_report_tells_of_each_sample(self):
         layer = made(9, 4, 2, dtype=torch.float32, solver=None)

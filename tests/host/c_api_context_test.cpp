@@ -144,12 +144,13 @@ TEST(CApiStructs, HaveNoPaddingAtTheirEnds) {
   };
   EXPECT_TRUE(
       ends(offsetof(idl_context_settings, every_solve_warning), 8, sizeof(idl_context_settings)));
-  EXPECT_TRUE(ends(offsetof(idl_model_settings, allow_unproven), 4, sizeof(idl_model_settings)));
-  EXPECT_TRUE(ends(offsetof(idl_matrix, col_indices), 8, sizeof(idl_matrix)));
+  EXPECT_TRUE(ends(offsetof(idl_model_settings, rank), 8, sizeof(idl_model_settings)));
+  EXPECT_TRUE(ends(offsetof(idl_matrix, right), 8, sizeof(idl_matrix)));
+  EXPECT_TRUE(ends(offsetof(idl_sparsify_settings, seed), 8, sizeof(idl_sparsify_settings)));
   EXPECT_TRUE(ends(offsetof(idl_tensor, reserved), 4, sizeof(idl_tensor)));
   EXPECT_TRUE(ends(offsetof(idl_save_settings, step), 8, sizeof(idl_save_settings)));
   EXPECT_TRUE(ends(offsetof(idl_pass_settings, input_gradient), 4, sizeof(idl_pass_settings)));
-  EXPECT_TRUE(ends(offsetof(idl_trainer_settings, loss), 4, sizeof(idl_trainer_settings)));
+  EXPECT_TRUE(ends(offsetof(idl_trainer_settings, frozen), 8, sizeof(idl_trainer_settings)));
   EXPECT_TRUE(ends(offsetof(idl_step_figures, not_converged), 8, sizeof(idl_step_figures)));
 }
 

@@ -30,7 +30,7 @@ step "every function of the header, with as many arguments"
 in_c=$(grep -v '^#' "$include/idl/c_api.h" | tr '\n' ' ' |
   grep -oE 'IDL_C_EXPORT [^;]*;' | sed -E 's/^[^(]*\b(idl_[a-z_]+)\((.*)\);/\1 \2/; s/ void$/ /' |
   awk '{name = $1; $1 = ""; print name, ($0 ~ /[a-z]/ ? gsub(",", ",") + 1 : 0)}' | sort)
-in_fortran=$(sed -e ':a' -e '/&$/{N;s/&\n//;ba}' "$include/idl/idl_cuda.f90" |
+in_fortran=$(sed -e ':a' -e '/&$/{N;s/&\n//;ba}' "${sources[@]}" |
   sed -nE 's/^ *(function|subroutine) (idl_[a-z_]+)\(([^)]*)\).*bind\(c\).*/\2 \3/p' |
   awk '{name = $1; $1 = ""; print name, ($0 ~ /[a-zA-Z]/ ? gsub(",", ",") + 1 : 0)}' | sort)
 [[ $(wc -l <<<"$in_c") -gt 40 ]] || fail "only these functions were found: $in_c"
