@@ -31,7 +31,7 @@ bool stays_in_cache(const PackedProducts<T>& products) {
 }
 
 template <class T, class Update>
-class SeparableLoop final : public ColumnLoop {
+class SeparableLoop final : public MovableColumnLoop<T> {
  public:
   SeparableLoop(const ColumnSteps<T, Update>& steps, const FixedPoint<T>& solve, int threads)
       : steps_(steps), product_(solve) {
@@ -40,6 +40,13 @@ class SeparableLoop final : public ColumnLoop {
                                    (product_.columns() + most - 1) / most);
     for (index_t thread = 0; thread < most; ++thread)
       slots_.push_back(std::make_unique<ColumnSlots<T, Update>>(steps, product_, slots));
+  }
+
+  void move_to(const FixedPoint<T>& solve) override {
+    steps_.update = std::get<Update>(update_of(solve));
+    steps_.decision = decision_of(solve);
+    steps_.mix = mix_of(solve);
+    for (auto& slots : slots_) slots->move_to(steps_);
   }
 
   void run() override {
@@ -89,7 +96,7 @@ class SeparableLoop final : public ColumnLoop {
 
 /// Nothing where A or its blocks of rows are none that PackedGemm takes.
 template <class T, class Update>
-std::unique_ptr<ColumnLoop> make_packed_loop(const FixedPoint<T>& solve, int threads) {
+std::unique_ptr<MovableColumnLoop<T>> make_packed_loop(const FixedPoint<T>& solve, int threads) {
   if (std::holds_alternative<BlocksMap<T>>(solve.A)) return nullptr;
   const PackedProducts<T> products(solve);
   const auto steps = column_steps<T, Update>(solve);
@@ -106,17 +113,32 @@ std::unique_ptr<ColumnLoop> make_loop(const FixedPoint<T>& solve, int threads) {
   return make_packed_loop<T, Update>(solve, threads);
 }
 
+template <class T>
+bool has_columns_to_run(const FixedPoint<T>& solve) {
+  return solve.X.cols >= 1 && (solve.start != SolveStart::zero || starts_from_zero(solve));
+}
+
 }  // namespace
 
 template <class T>
+std::unique_ptr<MovableColumnLoop<T>> MovableColumnLoop<T>::make(const FixedPoint<T>& solve,
+                                                                 int threads) {
+  if (!has_columns_to_run(solve) || std::holds_alternative<CsrMap<T>>(solve.A)) return nullptr;
+  return std::holds_alternative<PicardMap<T>>(solve.f)
+             ? make_packed_loop<T, PicardUpdate<T>>(solve, threads)
+             : make_packed_loop<T, AdjointUpdate<T>>(solve, threads);
+}
+
+template <class T>
 std::unique_ptr<ColumnLoop> ColumnLoop::make(const FixedPoint<T>& solve, int threads) {
-  if (solve.X.cols < 1) return nullptr;
-  if (solve.start == SolveStart::zero && !starts_from_zero(solve)) return nullptr;
+  if (!has_columns_to_run(solve)) return nullptr;
   return std::holds_alternative<PicardMap<T>>(solve.f)
              ? make_loop<T, PicardUpdate<T>>(solve, threads)
              : make_loop<T, AdjointUpdate<T>>(solve, threads);
 }
 
+template class MovableColumnLoop<float>;
+template class MovableColumnLoop<double>;
 template std::unique_ptr<ColumnLoop> ColumnLoop::make(const FixedPoint<float>&, int);
 template std::unique_ptr<ColumnLoop> ColumnLoop::make(const FixedPoint<double>&, int);
 

@@ -32,4 +32,16 @@ class ColumnLoop {
   virtual void run() = 0;
 };
 
+/// A loop whose working memory and packed A serve several solves in turn.
+template <class T>
+class MovableColumnLoop : public ColumnLoop {
+ public:
+  /// As ColumnLoop::make; empty too where A is sparse.
+  static std::unique_ptr<MovableColumnLoop> make(const FixedPoint<T>& solve, int threads);
+
+  /// Later runs are of this solve, which differs from the one before in where its columns lie and
+  /// in nothing else.
+  virtual void move_to(const FixedPoint<T>& solve) = 0;
+};
+
 }  // namespace idl::cpu

@@ -15,6 +15,8 @@
 #include "kernels/cpu/runtime/vector_width.hpp"
 #include "kernels/loop/choice.hpp"
 #include "kernels/loop/generic.hpp"
+#include "kernels/loop/recurrent.hpp"
+#include "kernels/loop/substitution.hpp"
 #include "kernels/validate.hpp"
 
 namespace idl::cpu {
@@ -94,6 +96,30 @@ class ColumnProgram final : public Program {
  private:
   CpuBackend& backend_;
   std::unique_ptr<ColumnLoop> columns_;
+};
+
+/// One solve of those that a loop serves in turn.
+template <class T>
+class MovedColumnProgram final : public Program {
+ public:
+  MovedColumnProgram(CpuBackend& backend, const FixedPoint<T>& solve,
+                     std::shared_ptr<MovableColumnLoop<T>> columns)
+      : Program(steps_of(solve).iteration),
+        backend_(backend),
+        solve_(solve),
+        columns_(std::move(columns)) {}
+
+  void launch() override {
+    const ThreadShare share = backend_.share_threads();
+    columns_->move_to(solve_);
+    columns_->run();
+  }
+  LoopStrategy strategy() const override { return LoopStrategy::column_by_column; }
+
+ private:
+  CpuBackend& backend_;
+  FixedPoint<T> solve_;
+  std::shared_ptr<MovableColumnLoop<T>> columns_;
 };
 
 }  // namespace
@@ -215,6 +241,33 @@ std::unique_ptr<Program> CpuBackend::compile(const FixedPoint<float>& solve) {
 }
 std::unique_ptr<Program> CpuBackend::compile(const FixedPoint<double>& solve) {
   return compile_solve(solve);
+}
+
+template <class T, class Pass>
+std::unique_ptr<Program> CpuBackend::compile_recurrence(const Pass& pass) {
+  validate(pass, Device::cpu());
+  const FixedPoint<T> first = solve_of(pass, 0);
+  std::shared_ptr<MovableColumnLoop<T>> columns;
+  if (by_columns() && !can_be_substituted(first))
+    columns = MovableColumnLoop<T>::make(first, threads_);
+  if (!columns) return compile_steps(*this, pass);
+  return compile_steps<T>(*this, pass, [&](const FixedPoint<T>& solve) {
+    validate(solve, Device::cpu());
+    return std::make_unique<MovedColumnProgram<T>>(*this, solve, columns);
+  });
+}
+
+std::unique_ptr<Program> CpuBackend::compile(const Recurrence<float>& pass) {
+  return compile_recurrence<float>(pass);
+}
+std::unique_ptr<Program> CpuBackend::compile(const Recurrence<double>& pass) {
+  return compile_recurrence<double>(pass);
+}
+std::unique_ptr<Program> CpuBackend::compile(const RecurrenceAdjoint<float>& pass) {
+  return compile_recurrence<float>(pass);
+}
+std::unique_ptr<Program> CpuBackend::compile(const RecurrenceAdjoint<double>& pass) {
+  return compile_recurrence<double>(pass);
 }
 
 std::shared_ptr<Backend> make_cpu_backend(int threads) {

@@ -47,6 +47,10 @@ class CpuBackend final : public Backend, public std::enable_shared_from_this<Cpu
                                          std::int32_t max_iterations, std::int32_t until) override;
   std::unique_ptr<Program> compile(const FixedPoint<float>& solve) override;
   std::unique_ptr<Program> compile(const FixedPoint<double>& solve) override;
+  std::unique_ptr<Program> compile(const Recurrence<float>& pass) override;
+  std::unique_ptr<Program> compile(const Recurrence<double>& pass) override;
+  std::unique_ptr<Program> compile(const RecurrenceAdjoint<float>& pass) override;
+  std::unique_ptr<Program> compile(const RecurrenceAdjoint<double>& pass) override;
   void choose_loop_strategy(LoopStrategy strategy) override { strategy_ = strategy; }
 
   /// Runs steps that have been validated.
@@ -57,6 +61,9 @@ class CpuBackend final : public Backend, public std::enable_shared_from_this<Cpu
  private:
   template <class T>
   std::unique_ptr<Program> compile_solve(const FixedPoint<T>& solve);
+  /// Step after step, all solves in one loop's working memory where they can.
+  template <class T, class Pass>
+  std::unique_ptr<Program> compile_recurrence(const Pass& pass);
   void run_valid(const Primitive& step);
   /// Column by column where that is worth it, otherwise step by step over all of them.
   bool by_columns() const {
