@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-// The product P x of fused_loop.cuh's kernel, with P = A or Aᵀ in the registers of a block or of a
+// The product P x of fused_iteration.cuh, with P = A or Aᵀ in the registers of a block or of a
 // cluster's blocks and columns x in shared memory.
 #include <cmath>
 
@@ -10,6 +10,13 @@
 #include "kernels/cuda/device/pack.cuh"
 
 namespace idl::cuda {
+
+/// Where a dense A lies.
+template <class T>
+struct DenseFactor {
+  const T* data;
+  index_t ld;
+};
 
 /// How threads share P. Every group has Rows rows; n <= min(Blocks·Groups·Rows, Lanes·Depth).
 template <int Groups_, int Lanes_, int Rows_, int Depth_, int Pack_, int Blocks_ = 1>
@@ -40,22 +47,23 @@ inline constexpr bool k_looks_ahead = static_cast<int>(sizeof(T)) /
                                           30 <=
                                       65536 / Shape::k_threads;
 
-/// This thread's part of P, zeros beyond n. Loads stand once per entry: with one stride of 1 and
-/// all offsets known to the compiler, each is little more than the load itself.
+/// This thread's part of a P of so many rows and columns, zeros beyond them. Loads stand once per
+/// entry: with one stride of 1 and all offsets known to the compiler, each is little more than the
+/// load itself.
 template <bool Transposed, class Shape, class T>
-__device__ inline void load_part(const T* A, index_t ld, int n, int first_row, int lane,
-                                 T (&p)[Shape::k_rows][Shape::k_depth]) {
-  const index_t along_rows = Transposed ? ld : 1;
-  const index_t along_cols = Transposed ? 1 : ld;
+__device__ inline void load_part(const DenseFactor<T>& A, int rows, int cols, int first_row,
+                                 int lane, T (&p)[Shape::k_rows][Shape::k_depth]) {
+  const index_t along_rows = Transposed ? A.ld : 1;
+  const index_t along_cols = Transposed ? 1 : A.ld;
   const int first_col = lane * Shape::k_pack;
-  const T* from = A + first_row * along_rows + first_col * along_cols;
+  const T* from = A.data + first_row * along_rows + first_col * along_cols;
 #pragma unroll
   for (int d = 0; d < Shape::k_depth; ++d) {
     const int col = d / Shape::k_pack * Shape::k_lanes * Shape::k_pack + d % Shape::k_pack;
-    const bool inside = first_col + col < n;
+    const bool inside = first_col + col < cols;
 #pragma unroll
     for (int r = 0; r < Shape::k_rows; ++r)
-      p[r][d] = inside && first_row + r < n ? from[r * along_rows + col * along_cols] : T(0);
+      p[r][d] = inside && first_row + r < rows ? from[r * along_rows + col * along_cols] : T(0);
   }
 }
 
@@ -82,6 +90,14 @@ __device__ inline void multiply(const T (&p)[Shape::k_rows][Shape::k_depth],
       }
     }
   }
+}
+
+/// The same of copy `copy` of the columns, which follow each other copy by copy.
+template <class Shape, int Columns, class T>
+__device__ inline void multiply_copy(const T (&p)[Shape::k_rows][Shape::k_depth],
+                                     const DynamicShared<Pack<T, Shape::k_pack>>& words, int copy,
+                                     int lane, T (&sums)[Columns][Shape::k_parts]) {
+  multiply<Shape, Columns>(p, words, copy * Columns * Shape::k_words + lane, sums);
 }
 
 /// Makes the compiler compute the sums where this stands, though only one branch after it needs

@@ -22,8 +22,8 @@ struct FusedForm {
   static LaunchShape launch_shape(index_t cols) {
     return {.grid = dim3(static_cast<unsigned>(tiles(cols) * Shape::k_blocks)),
             .block = dim3(static_cast<unsigned>(Shape::k_threads)),
-            .shared_bytes = k_norms_at<T, Shape, Columns> +
-                            sizeof(typename Map::Norm) * 2 * 2 * Columns * Shape::k_shares,
+            .shared_bytes =
+                k_norms_at<T, Shape, Columns> + k_norms_bytes<typename Map::Norm, Shape, Columns>,
             .cluster = static_cast<unsigned>(Shape::k_blocks)};
   }
   /// How often the device takes up tiles until all had their turn; 0 where it cannot run the
