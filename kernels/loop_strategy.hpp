@@ -15,6 +15,7 @@ enum class LoopStrategy : std::uint8_t {
   step_by_step,      ///< on the CPU: each step over all columns, until none runs
   column_by_column,  ///< on the CPU: each thread iterates a few columns at a time
   fused,             ///< on a GPU: the whole solve in one kernel; on the CPU column by column
+  fused_recurrence,  ///< on a GPU: all steps of a recurrent pass in one kernel
   conditional_node,  ///< on a GPU: a WHILE node in a graph, whose condition is taken on the device
   block_replay,      ///< on a GPU: graphs of some iterations, which the host stops late
   compacted,         ///< running columns move together whenever half of them have stopped
@@ -31,6 +32,7 @@ inline constexpr NamedValue<LoopStrategy> k_loop_strategy[] = {
     {LoopStrategy::step_by_step, "step_by_step"},
     {LoopStrategy::column_by_column, "column_by_column"},
     {LoopStrategy::fused, "fused"},
+    {LoopStrategy::fused_recurrence, "fused_recurrence"},
     {LoopStrategy::conditional_node, "conditional_node"},
     {LoopStrategy::block_replay, "block_replay"},
     {LoopStrategy::compacted, "compacted"},

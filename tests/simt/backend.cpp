@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "idl/error.hpp"
+#include "kernels/cuda/loop/compile_recurrence.hpp"
 #include "kernels/cuda/loop/compile_solve.hpp"
 #include "kernels/cuda/loop/loop_control.hpp"
 #include "kernels/cuda/runtime/factory.hpp"
@@ -66,7 +67,7 @@ class FusedProgram final : public Program {
       : Program(std::move(iteration)), backend_(std::move(backend)), loop_(loop) {}
 
   void launch() override { loop_.launch(nullptr); }
-  LoopStrategy strategy() const override { return LoopStrategy::fused; }
+  LoopStrategy strategy() const override { return Loop::k_strategy; }
 
  private:
   std::shared_ptr<SimtBackend> backend_;
@@ -172,6 +173,29 @@ std::unique_ptr<Program> SimtBackend::compile(const FixedPoint<float>& solve) {
 }
 std::unique_ptr<Program> SimtBackend::compile(const FixedPoint<double>& solve) {
   return compile_solve(solve);
+}
+
+template <class Pass>
+std::unique_ptr<Program> SimtBackend::compile_recurrence(const Pass& pass) {
+  const LoopStrategy strategy = strategy_ == LoopStrategy::automatic ? k_automatic : strategy_;
+  return cuda::compile_recurrence(shared_from_this(), strategy, k_multiprocessors, pass,
+                                  [this](Sequence steps, const cuda::FusedRecurrence& loop) {
+                                    return std::make_unique<FusedProgram<cuda::FusedRecurrence>>(
+                                        shared_from_this(), std::move(steps), loop);
+                                  });
+}
+
+std::unique_ptr<Program> SimtBackend::compile(const Recurrence<float>& pass) {
+  return compile_recurrence(pass);
+}
+std::unique_ptr<Program> SimtBackend::compile(const Recurrence<double>& pass) {
+  return compile_recurrence(pass);
+}
+std::unique_ptr<Program> SimtBackend::compile(const RecurrenceAdjoint<float>& pass) {
+  return compile_recurrence(pass);
+}
+std::unique_ptr<Program> SimtBackend::compile(const RecurrenceAdjoint<double>& pass) {
+  return compile_recurrence(pass);
 }
 
 std::unique_ptr<Program> SimtBackend::compile_while(Sequence sequence,

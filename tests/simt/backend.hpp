@@ -47,6 +47,10 @@ class SimtBackend final : public Backend, public std::enable_shared_from_this<Si
                                          std::int32_t max_iterations, std::int32_t until) override;
   std::unique_ptr<Program> compile(const FixedPoint<float>& solve) override;
   std::unique_ptr<Program> compile(const FixedPoint<double>& solve) override;
+  std::unique_ptr<Program> compile(const Recurrence<float>& pass) override;
+  std::unique_ptr<Program> compile(const Recurrence<double>& pass) override;
+  std::unique_ptr<Program> compile(const RecurrenceAdjoint<float>& pass) override;
+  std::unique_ptr<Program> compile(const RecurrenceAdjoint<double>& pass) override;
   void choose_loop_strategy(LoopStrategy strategy) override { strategy_ = strategy; }
 
   cuda::MemoryPool& pool() { return pool_; }
@@ -57,6 +61,8 @@ class SimtBackend final : public Backend, public std::enable_shared_from_this<Si
  private:
   template <class T>
   std::unique_ptr<Program> compile_solve(const FixedPoint<T>& solve);
+  template <class Pass>
+  std::unique_ptr<Program> compile_recurrence(const Pass& pass);
 
   LoopStrategy strategy_ = LoopStrategy::automatic;
   cuda::MemoryPool pool_;

@@ -21,6 +21,8 @@ namespace idl::cuda {
 /// Source of the idea: Diamos et al., "Persistent RNNs", ICML 2016.
 class FusedLoop {
  public:
+  static constexpr LoopStrategy k_strategy = LoopStrategy::fused;
+
   /// None where A is too large for the current device, of which the number of multiprocessors
   /// decides how many columns share a block, and where the solve is accelerated or swept in blocks
   /// of rows.

@@ -65,6 +65,8 @@ struct SparsePlan {
 /// on their number, unless the solve is batch_invariant.
 class FusedSparseLoop {
  public:
+  static constexpr LoopStrategy k_strategy = LoopStrategy::fused;
+
   /// The loop as it would run, if `strategy` is `fused` or `automatic`. None where the solve is
   /// accelerated or swept in blocks of rows, or P is too large.
   /// @throws NotSupported where the strategy is `fused` and this solve cannot run so,

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "idl/error.hpp"
+#include "kernels/cuda/loop/compile_recurrence.hpp"
 #include "kernels/cuda/loop/compile_solve.hpp"
 #include "kernels/cuda/runtime/device_guard.hpp"
 #include "kernels/cuda/runtime/factory.hpp"
@@ -240,6 +241,28 @@ std::unique_ptr<Program> CudaBackend::compile(const FixedPoint<float>& solve) {
 }
 std::unique_ptr<Program> CudaBackend::compile(const FixedPoint<double>& solve) {
   return compile_solve(solve);
+}
+
+template <class Pass>
+std::unique_ptr<Program> CudaBackend::compile_recurrence(const Pass& pass) {
+  const DeviceGuard guard(device_);
+  return cuda::compile_recurrence(shared_from_this(), loop_strategy_, multiprocessors(), pass,
+                                  [this](Sequence steps, const FusedRecurrence& loop) {
+                                    return compile_fused_loop(home(), std::move(steps), loop);
+                                  });
+}
+
+std::unique_ptr<Program> CudaBackend::compile(const Recurrence<float>& pass) {
+  return compile_recurrence(pass);
+}
+std::unique_ptr<Program> CudaBackend::compile(const Recurrence<double>& pass) {
+  return compile_recurrence(pass);
+}
+std::unique_ptr<Program> CudaBackend::compile(const RecurrenceAdjoint<float>& pass) {
+  return compile_recurrence(pass);
+}
+std::unique_ptr<Program> CudaBackend::compile(const RecurrenceAdjoint<double>& pass) {
+  return compile_recurrence(pass);
 }
 
 std::unique_ptr<Program> CudaBackend::compile_while(Sequence sequence,

@@ -49,6 +49,10 @@ class CudaBackend final : public Backend, public std::enable_shared_from_this<Cu
                                          std::int32_t max_iterations, std::int32_t until) override;
   std::unique_ptr<Program> compile(const FixedPoint<float>& solve) override;
   std::unique_ptr<Program> compile(const FixedPoint<double>& solve) override;
+  std::unique_ptr<Program> compile(const Recurrence<float>& pass) override;
+  std::unique_ptr<Program> compile(const Recurrence<double>& pass) override;
+  std::unique_ptr<Program> compile(const RecurrenceAdjoint<float>& pass) override;
+  std::unique_ptr<Program> compile(const RecurrenceAdjoint<double>& pass) override;
   std::unique_ptr<Program> join(Programs parts) override;
   /// Strategies but `automatic` are taken at their word: NotSupported is thrown where they do not
   /// work.
@@ -59,6 +63,8 @@ class CudaBackend final : public Backend, public std::enable_shared_from_this<Cu
 
   template <class T>
   std::unique_ptr<Program> compile_solve(const FixedPoint<T>& solve);
+  template <class Pass>
+  std::unique_ptr<Program> compile_recurrence(const Pass& pass);
   ProgramEnvironment home();
   bool find_out_conditional_nodes();
   bool use_conditional_nodes();

@@ -150,7 +150,7 @@ class FusedLoopProgram final : public RecordableProgram {
     enqueue(home_.stream);
   }
   void enqueue(cudaStream_t stream) const override { loop_.launch(stream); }
-  LoopStrategy strategy() const override { return LoopStrategy::fused; }
+  LoopStrategy strategy() const override { return Loop::k_strategy; }
 
  private:
   ProgramEnvironment home_;
@@ -277,6 +277,11 @@ std::unique_ptr<Program> compile_fused_loop(const ProgramEnvironment& home, Sequ
 std::unique_ptr<Program> compile_fused_loop(const ProgramEnvironment& home, Sequence iteration,
                                             const FusedSparseLoop& loop) {
   return std::make_unique<FusedLoopProgram<FusedSparseLoop>>(home, std::move(iteration), loop);
+}
+
+std::unique_ptr<Program> compile_fused_loop(const ProgramEnvironment& home, Sequence steps,
+                                            const FusedRecurrence& loop) {
+  return std::make_unique<FusedLoopProgram<FusedRecurrence>>(home, std::move(steps), loop);
 }
 
 std::unique_ptr<Program> compile_conditional_loop(const ProgramEnvironment& home, Sequence sequence,

@@ -7,6 +7,7 @@
 
 #include "kernels/backend.hpp"
 #include "kernels/cuda/loop/fused_loop.hpp"
+#include "kernels/cuda/loop/fused_recurrence.hpp"
 #include "kernels/cuda/loop/fused_sparse.hpp"
 #include "kernels/cuda/runtime/steps.hpp"
 
@@ -41,6 +42,9 @@ std::unique_ptr<Program> compile_fused_loop(const ProgramEnvironment& home, Sequ
                                             const FusedLoop& loop);
 std::unique_ptr<Program> compile_fused_loop(const ProgramEnvironment& home, Sequence iteration,
                                             const FusedSparseLoop& loop);
+/// All steps of a recurrent pass likewise, each of which does those steps.
+std::unique_ptr<Program> compile_fused_loop(const ProgramEnvironment& home, Sequence steps,
+                                            const FusedRecurrence& loop);
 
 /// A loop as a conditional WHILE node. @throws DeviceError, NotSupported where that does not work.
 std::unique_ptr<Program> compile_conditional_loop(const ProgramEnvironment& home, Sequence sequence,
