@@ -5,7 +5,7 @@ that each may take at most. tests/gpu_check demands that every filter finds some
 #: programs of a build, in its folders tests, bench and bin
 TESTS = ("kernels", "host", "golden", "training")
 BENCHES = ("solve", "train_step", "loops", "strategies", "inference", "adjoint", "projection",
-           "sparse_loops")
+           "sparse_loops", "recurrence")
 PROGRAMS = (*(f"tests/idl_test_{name}" for name in TESTS), *(f"bench/bench_{name}" for name in BENCHES),
             "bench/bench_ours", "bin/idl")
 #: trained here; what the trained cases of benches and peers read
@@ -16,7 +16,8 @@ ON_GPU = "*/cuda_*:Cuda*:HostWaits*"
 #: what all others stand on; they run one after the other, before the others
 BASIC_SUITES = (("kernels", "CudaDevices."), ("kernels", "CudaBackendTest."),
                 ("kernels", "CudaLoopTest."), ("kernels", "GemmTest/cuda_f32."),
-                ("kernels", "FusedLoopTest/cuda_f32."), ("kernels", "FusedSparseTest/cuda_f32."))
+                ("kernels", "FusedLoopTest/cuda_f32."), ("kernels", "FusedSparseTest/cuda_f32."),
+                ("kernels", "FusedRecurrenceTest/cuda_f32."))
 BASIC_SECONDS = 20
 SUITE_SECONDS = 60
 ALL_SUITES_SECONDS = 100
@@ -34,9 +35,10 @@ SANITIZER_SECONDS = 35
 SANITIZED = (
     ("memcheck", "PicardUpdate*cuda_f32*:AdjointUpdate*cuda_f32*:ProjectRowsL1*cuda_f32*"
                  ":UpdateParameters*cuda_f32*:FusedLoop*cuda_f32.ClustersTake*:CudaLoopTest.LoopsRun*"
-                 ":FusedSparse*cuda_f32.*:SampleUpdate*cuda_f32.*"),
+                 ":FusedSparse*cuda_f32.*:SampleUpdate*cuda_f32.*:FusedRecurrence*cuda_f32.*"),
     ("racecheck", "FusedLoop*cuda_f32.ClustersTake*:FusedLoop*cuda_f32.ColumnsHave*"
                   ":ProjectRowsL1*cuda_f32*:FusedSparse*cuda_f32.CountsAs*"
+                  ":FusedRecurrence*cuda_f32.SequencesEnd*"
                   ":SampleUpdate*cuda_f32.AgreesWithNaiveLoopsInPacks*"),
 )
 
@@ -44,6 +46,8 @@ TIMED_BENCHES = (
     ("train_step", 25, "f32/(random/n(100|300|1024)_|trained)"),
     ("solve", 45, "^solve/.*/f32/random/n(100|300|1000|1024)_"),
     ("loops", 10, "."),
+    ("recurrence", 10, "n20_h20_m7000_T59/.*/automatic"),
+    ("recurrence", 10, "n(20_h20_m100_|64_)"),
     ("sparse_loops", 30, "n(300|1024|4096|16384)_"),
     ("strategies", 35, "f32"),
     ("inference", 15, "."),

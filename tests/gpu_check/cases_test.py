@@ -86,6 +86,13 @@ class Cases(unittest.TestCase):
             self.assertEqual(figures, {f"{call}/{device}/f32/random/n100_p50_m1": ""
                                        for call in ("predict", "compile", "forward")})
 
+    def test_recurrent_passes_converge_on_both_devices(self):
+        for program, device in (("recurrence", "cpu"), ("simt_recurrence", "cuda:0")):
+            figures = self.figures(program, device, "n3_")
+            self.assertEqual(figures, {f"recurrence/{device}/f32/n3_h2_m2_T3/{way}/{form}": ""
+                                       for way in ("forward", "backward")
+                                       for form in ("automatic", "steps")})
+
     def test_without_a_gpu_every_bench_says_so(self):
         for name in cases.BENCHES:
             answer = run(f"bench/bench_{name}", "--device=cuda:0")
