@@ -209,6 +209,7 @@ Dataset Dataset::select(std::span<const index_t> samples) const {
                        : Dataset(std::move(features),
                                  Labels{gathered(labels_.of_samples, samples, 1), labels_.classes},
                                  features_per_sample_);
+  if (!lengths_.empty()) chosen.lengths_ = gathered(lengths_, samples, 1);
   chosen.feature_scaling_ = feature_scaling_;
   chosen.target_scaling_ = target_scaling_;
   return chosen;
@@ -220,6 +221,17 @@ void Dataset::set_scaling(Scaling features, Scaling targets) {
   check_scaling("target", targets, outputs());
   feature_scaling_ = std::move(features);
   target_scaling_ = std::move(targets);
+}
+
+void Dataset::set_lengths(std::vector<std::int32_t> lengths) {
+  IDL_CHECK(static_cast<index_t>(lengths.size()) == size_,
+            "there are " + std::to_string(lengths.size()) + " lengths for " +
+                std::to_string(size_) + " samples");
+  const auto wrong = std::ranges::find_if(lengths, [](std::int32_t steps) { return steps < 1; });
+  IDL_CHECK(wrong == lengths.end(), "the length of sample " +
+                                        std::to_string(wrong - lengths.begin()) + " is " +
+                                        std::to_string(*wrong) + ", expected 1 or more");
+  lengths_ = std::move(lengths);
 }
 
 Dataset Dataset::scaled(Scaling features, Scaling targets) const {

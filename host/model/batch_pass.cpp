@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "idl/batch_pass.hpp"
 
-#include <algorithm>
-#include <cmath>
 #include <string>
 #include <utility>
 
 #include "host/backend_of.hpp"
+#include "host/model/outcome_of.hpp"
 #include "host/model/pass_parts.hpp"
 #include "host/model/resolve_automatic.hpp"
 #include "host/model/solve_warning.hpp"
@@ -346,25 +345,7 @@ typename BatchPass<T>::Pending& BatchPass<T>::Pending::operator=(Pending&&) noex
 template <class T>
 typename BatchPass<T>::Outcome BatchPass<T>::Pending::get() {
   IDL_CHECK(fetch_ != nullptr, "BatchPass: no outcome is on its way");
-  const solver::IterationRecord record = fetch_->iteration->record(*fetch_->copy);
-  Outcome outcome;
-  double total = 0.0;
-  for (std::size_t j = 0; j < record.status.size(); ++j) {
-    const SolveStatus status = record.status[j];
-    ++outcome.counts[static_cast<std::size_t>(status)];
-    const auto note_first = [j](index_t& first, bool holds) {
-      if (holds && first < 0) first = static_cast<index_t>(j);
-    };
-    note_first(outcome.first_not_converged, status != SolveStatus::converged);
-    note_first(outcome.first_diverged, status == SolveStatus::diverged);
-    outcome.max_iterations_used = std::max(outcome.max_iterations_used, record.iterations[j]);
-    total += record.iterations[j];
-    // A NaN step is the worst, and stays it.
-    if (!std::isnan(outcome.worst_step) && !(record.step_norms[j] <= outcome.worst_step))
-      outcome.worst_step = record.step_norms[j];
-  }
-  outcome.mean_iterations = total / static_cast<double>(record.status.size());
-  return outcome;
+  return outcome_of<T>(fetch_->iteration->record(*fetch_->copy));
 }
 
 template <class T>

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <optional>
+#include <string>
+#include <utility>
+
 #include "idl/io.hpp"
 #include "idl/model_description.hpp"
 
@@ -18,9 +22,23 @@ constexpr const char* k_inputs_key = "inputs";
 /// other)
 ModelDescription describe_model(const io::Safetensors& file, const LoadOptions& given);
 
-/// The model that lies in the file as described, projected.
+/// Of a recurrent model, what its inputs and outputs are; else those of the model.
+ModelShape format_shape(const ModelDescription& model);
+
+/// The sizes of a recurrent model, where the names of the tensors or the metadata say that it is
+/// one. @param cell  the sizes of its cell
+/// @throws IoError where they do not fit each other
+std::optional<RecurrentShape> recurrent_shape_of(const io::Safetensors& file,
+                                                 const std::string& prefix, const ModelShape& cell);
+
+/// The model that lies in the file as described, projected; of a recurrent model its cell.
 template <class T>
 ImplicitModel<T> take_model(Context& context, const io::Safetensors& file,
                             const ModelDescription& model);
+/// The same where A may be loaded; assumptions are told. @throws as load_model
+template <class T>
+std::pair<ImplicitModel<T>, ModelDescription> take_described_model(Context& context,
+                                                                   const io::Safetensors& file,
+                                                                   const LoadOptions& options);
 
 }  // namespace idl

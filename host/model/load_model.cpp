@@ -84,9 +84,9 @@ ImplicitModel<T> take_model(Context& context, const io::Safetensors& file,
 }
 
 template <class T>
-std::pair<ImplicitModel<T>, ModelDescription> load_described_model(
-    Context& context, const std::filesystem::path& path, const LoadOptions& options) {
-  const io::Safetensors file = io::read_safetensors(path);
+std::pair<ImplicitModel<T>, ModelDescription> take_described_model(Context& context,
+                                                                   const io::Safetensors& file,
+                                                                   const LoadOptions& options) {
   ModelDescription model = describe_model(file, options);
   ImplicitModel<T> loaded = take_model<T>(context, file, model);
   ConstraintDistance& constraint = model.constraint;
@@ -103,6 +103,12 @@ std::pair<ImplicitModel<T>, ModelDescription> load_described_model(
 }
 
 template <class T>
+std::pair<ImplicitModel<T>, ModelDescription> load_described_model(
+    Context& context, const std::filesystem::path& path, const LoadOptions& options) {
+  return take_described_model<T>(context, io::read_safetensors(path), options);
+}
+
+template <class T>
 ImplicitModel<T> load_model(Context& context, const std::filesystem::path& path,
                             const LoadOptions& options) {
   return load_described_model<T>(context, path, options).first;
@@ -111,6 +117,10 @@ ImplicitModel<T> load_model(Context& context, const std::filesystem::path& path,
 template ImplicitModel<float> take_model(Context&, const io::Safetensors&, const ModelDescription&);
 template ImplicitModel<double> take_model(Context&, const io::Safetensors&,
                                           const ModelDescription&);
+template std::pair<ImplicitModel<float>, ModelDescription> take_described_model(
+    Context&, const io::Safetensors&, const LoadOptions&);
+template std::pair<ImplicitModel<double>, ModelDescription> take_described_model(
+    Context&, const io::Safetensors&, const LoadOptions&);
 template std::pair<ImplicitModel<float>, ModelDescription> load_described_model(
     Context&, const std::filesystem::path&, const LoadOptions&);
 template std::pair<ImplicitModel<double>, ModelDescription> load_described_model(

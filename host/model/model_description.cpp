@@ -12,6 +12,7 @@
 #include "host/model/data_format.hpp"
 #include "host/model/low_rank_tensors.hpp"
 #include "host/model/model_file.hpp"
+#include "host/model/recurrent_tensors.hpp"
 #include "host/model/sparse_tensors.hpp"
 #include "host/model/structure/csr.hpp"
 #include "host/model/tensor_prefix.hpp"
@@ -22,9 +23,9 @@ namespace idl {
 namespace {
 
 /// Keys of a model file. "format" is PyTorch's own.
-constexpr std::array k_known_keys = {k_version_key,    "format",    "activation", "alpha",
-                                     "well_posedness", "kappa",     "bias",       "no_D",
-                                     "step",           k_inputs_key};
+constexpr std::array k_known_keys = {
+    k_version_key, "format", "activation", "alpha",      "well_posedness", "kappa",
+    "bias",        "no_D",   "step",       k_inputs_key, k_input_size_key, k_hidden_size_key};
 
 /// A training checkpoint is a model file with more metadata, whose keys begin with this.
 constexpr const char* k_training_prefix = "training.";
@@ -336,6 +337,7 @@ ModelDescription describe_model(const io::Safetensors& file, const LoadOptions& 
   const std::optional<bool> bias = statements.of("bias", given.bias);
   model.options.bias = bias.value_or(false);
   model.shape = shape_of(file, model.prefix, model.options);
+  model.recurrent = recurrent_shape_of(file, model.prefix, model.shape);
   const RowsOfA rows = check_matrices(file, model);
   model.options.well_posedness =
       well_posedness_of(file, given, rows, model.shape.states, statements);
@@ -345,7 +347,7 @@ ModelDescription describe_model(const io::Safetensors& file, const LoadOptions& 
   if (!bias) statements.assume("bias", false);
   if (is_ours(file)) {
     model.step = said<std::int64_t>(file, "step").value_or(0);
-    model.data = take_data_format(file, model.shape);
+    model.data = take_data_format(file, format_shape(model));
   }
   model.constraint = distance_in_file(file, model, rows);
   return model;

@@ -125,16 +125,37 @@ std::vector<T> take_tensors(const io::Safetensors& file, const std::string& pref
 }
 
 template <class T>
-void put_patterns(Context& context, io::Safetensors& file, const ImplicitModel<T>& model) {
+void put_patterns(Context& context, io::Safetensors& file, const ImplicitModel<T>& model,
+                  const std::string& prefix) {
   for (const char* matrix : {"A", "B", "C", "D"}) {
     if (!model.is_sparse(matrix)) continue;
     const CsrArrays<T> arrays = download(context, model.csr(matrix));
-    put_pattern(file, matrix, arrays.row_offsets, arrays.col_indices);
+    put_pattern(file, prefix + matrix, arrays.row_offsets, arrays.col_indices);
     file.metadata[k_inputs_key] = std::to_string(model.shape().inputs);
   }
 }
 
-std::map<std::string, std::string> model_metadata(const ModelOptions& options, std::int64_t step) {
+template <class T>
+void check_patterns(Context& context, const io::Safetensors& file, const std::string& prefix,
+                    const ImplicitModel<T>& model) {
+  for (const char* matrix : {"A", "B", "C", "D"}) {
+    const std::string name = prefix + matrix;
+    const bool sparse = is_sparse(file, name);
+    IDL_CHECK(sparse == model.is_sparse(matrix),
+              file.path + ": " + name + (sparse ? " is" : " is not") +
+                  " in compressed rows, unlike that of the model");
+    if (!sparse) continue;
+    const CsrArrays<T> ours = download(context, model.csr(matrix));
+    const CsrArrays<T> theirs = read_sparse<T>(file, name, ours.rows, ours.cols);
+    IDL_CHECK(ours.row_offsets == theirs.row_offsets && ours.col_indices == theirs.col_indices,
+              file.path + ": other entries of " + name + " are stored than in the model");
+  }
+}
+
+template <class T>
+std::map<std::string, std::string> model_metadata(const ImplicitModel<T>& model,
+                                                  std::int64_t step) {
+  const ModelOptions& options = model.options();
   return {{k_version_key, k_version},
           {"format", "pt"},
           {"activation", std::string(to_string(options.activation.kind))},
@@ -144,6 +165,14 @@ std::map<std::string, std::string> model_metadata(const ModelOptions& options, s
           {"bias", options.bias ? "true" : "false"},
           {"no_D", options.no_D ? "true" : "false"},
           {"step", std::to_string(step)}};
+}
+
+template <class T>
+std::map<std::string, std::string> model_metadata(const ImplicitRnn<T>& model, std::int64_t step) {
+  auto metadata = model_metadata(model.cell(), step);
+  metadata[k_input_size_key] = std::to_string(model.shape().inputs);
+  metadata[k_hidden_size_key] = std::to_string(model.shape().hidden);
+  return metadata;
 }
 
 namespace {
@@ -186,17 +215,50 @@ std::vector<T> feasible_parameters(Context& context, const ImplicitModel<T>& mod
 
 }  // namespace
 
+namespace {
+
+/// @throws NotFinite where there is trouble
+void require_finite(const std::filesystem::path& path, const std::string& trouble) {
+  if (!trouble.empty())
+    throw NotFinite(path.string() + " was not written: of the model to save, " + trouble +
+                    " are not finite");
+}
+
+}  // namespace
+
+template <class T>
+void save_model(Context& context, const ImplicitRnn<T>& model, const std::filesystem::path& path,
+                std::int64_t step, const DataFormat& data) {
+  const ImplicitModel<T>& cell = model.cell();
+  const RecurrentShape& shape = model.shape();
+  const std::string prefix = cell_prefix(shape);
+  const ParameterLayout head = head_layout(shape);
+  std::string trouble = non_finite_tensors<T>(context, cell.M(), prefix, cell.layout());
+  if (shape.outputs > 0) {
+    const std::string of_head = non_finite_tensors<T>(context, model.head(), "", head);
+    if (!of_head.empty()) trouble += (trouble.empty() ? "" : ", ") + of_head;
+  }
+  require_finite(path, trouble);
+  io::Safetensors file;
+  file.metadata = model_metadata(model, step);
+  put_data_format(file, data,
+                  {.states = shape.states,
+                   .inputs = shape.inputs,
+                   .outputs = shape.outputs > 0 ? shape.outputs : shape.hidden});
+  put_tensors<T>(file, prefix, feasible_parameters(context, cell), cell.layout());
+  if (shape.outputs > 0) put_tensors<T>(file, "", download(context, model.head()), head);
+  put_patterns(context, file, model);
+  io::write_safetensors(path, file);
+}
+
 template <class T>
 void save_model(Context& context, const ImplicitModel<T>& model, const std::filesystem::path& path,
                 std::int64_t step, const DataFormat& data) {
   const ParameterLayout& layout = model.layout();
-  const std::string trouble = non_finite_tensors<T>(context, model.M(), "", layout);
-  if (!trouble.empty())
-    throw NotFinite(path.string() + " was not written: of the model to save, " + trouble +
-                    " are not finite");
+  require_finite(path, non_finite_tensors<T>(context, model.M(), "", layout));
   const std::vector<T> M = feasible_parameters(context, model);
   io::Safetensors file;
-  file.metadata = model_metadata(model.options(), step);
+  file.metadata = model_metadata(model, step);
   put_data_format(file, data, model.shape());
   put_tensors<T>(file, "", M, layout);
   put_patterns(context, file, model);
@@ -211,11 +273,28 @@ template std::vector<float> take_tensors(const io::Safetensors&, const std::stri
                                          const ParameterLayout&);
 template std::vector<double> take_tensors(const io::Safetensors&, const std::string&,
                                           const ParameterLayout&);
-template void put_patterns(Context&, io::Safetensors&, const ImplicitModel<float>&);
-template void put_patterns(Context&, io::Safetensors&, const ImplicitModel<double>&);
+template void put_patterns(Context&, io::Safetensors&, const ImplicitModel<float>&,
+                           const std::string&);
+template void check_patterns(Context&, const io::Safetensors&, const std::string&,
+                             const ImplicitModel<float>&);
+template std::map<std::string, std::string> model_metadata(const ImplicitModel<float>&,
+                                                           std::int64_t);
+template std::map<std::string, std::string> model_metadata(const ImplicitRnn<float>&, std::int64_t);
 template void save_model(Context&, const ImplicitModel<float>&, const std::filesystem::path&,
                          std::int64_t, const DataFormat&);
+template void save_model(Context&, const ImplicitRnn<float>&, const std::filesystem::path&,
+                         std::int64_t, const DataFormat&);
+template void put_patterns(Context&, io::Safetensors&, const ImplicitModel<double>&,
+                           const std::string&);
+template void check_patterns(Context&, const io::Safetensors&, const std::string&,
+                             const ImplicitModel<double>&);
+template std::map<std::string, std::string> model_metadata(const ImplicitModel<double>&,
+                                                           std::int64_t);
+template std::map<std::string, std::string> model_metadata(const ImplicitRnn<double>&,
+                                                           std::int64_t);
 template void save_model(Context&, const ImplicitModel<double>&, const std::filesystem::path&,
+                         std::int64_t, const DataFormat&);
+template void save_model(Context&, const ImplicitRnn<double>&, const std::filesystem::path&,
                          std::int64_t, const DataFormat&);
 
 }  // namespace idl

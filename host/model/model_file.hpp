@@ -7,9 +7,11 @@
 #include <string>
 #include <vector>
 
+#include "host/model/recurrent_tensors.hpp"
 #include "idl/io.hpp"
 #include "idl/model.hpp"
 #include "idl/parameters.hpp"
+#include "idl/recurrent.hpp"
 
 /// How a model lies in a safetensors file; shared by model files and training checkpoints.
 namespace idl {
@@ -37,10 +39,23 @@ inline ParameterLayout layout_alone(const std::string& name, index_t rows, index
 
 /// Adds the patterns of matrices in compressed rows, and what a reader needs of their sizes.
 template <class T>
-void put_patterns(Context& context, io::Safetensors& file, const ImplicitModel<T>& model);
+void put_patterns(Context& context, io::Safetensors& file, const ImplicitModel<T>& model,
+                  const std::string& prefix = "");
+template <class T>
+void put_patterns(Context& context, io::Safetensors& file, const ImplicitRnn<T>& model) {
+  put_patterns(context, file, model.cell(), cell_prefix(model.shape()));
+}
+
+/// @throws InvalidArgument where the file has other entries of a matrix than the model stores
+template <class T>
+void check_patterns(Context& context, const io::Safetensors& file, const std::string& prefix,
+                    const ImplicitModel<T>& model);
 
 /// The metadata that describe a model.
-std::map<std::string, std::string> model_metadata(const ModelOptions& options, std::int64_t step);
+template <class T>
+std::map<std::string, std::string> model_metadata(const ImplicitModel<T>& model, std::int64_t step);
+template <class T>
+std::map<std::string, std::string> model_metadata(const ImplicitRnn<T>& model, std::int64_t step);
 
 /// "A (3, 3), B (3, 2)": the tensors whose names begin with `prefix`, at most 12 of them.
 std::string tensor_list(const io::Safetensors& file, const std::string& prefix);

@@ -7,6 +7,7 @@
 
 #include "host/model/low_rank_tensors.hpp"
 #include "host/model/model_file.hpp"
+#include "host/model/recurrent_tensors.hpp"
 #include "host/model/sparse_tensors.hpp"
 
 namespace idl {
@@ -57,7 +58,9 @@ std::string tensor_prefix(const io::Safetensors& file, const std::optional<std::
     if (!missing(file, prefix).empty()) refuse(file, prefix);
     return prefix;
   }
-  if (plain_first && missing(file, "").empty()) return "";
+  if (plain_first)
+    for (const char* prefix : {"", k_cell_prefix_with_head, k_cell_prefix})
+      if (missing(file, prefix).empty()) return prefix;
   std::string only;
   std::string candidates;
   std::size_t complete = 0;

@@ -17,6 +17,7 @@
 #include "host/model/model_file.hpp"
 #include "host/model/sparse_tensors.hpp"
 #include "host/options/validate.hpp"
+#include "host/train/check_training.hpp"
 #include "host/train/training_settings.hpp"
 #include "idl/error.hpp"
 #include "idl/io.hpp"
@@ -101,63 +102,79 @@ void check_position(const TrainingPosition& position, const TrainerOptions& opti
           options.custom_loss.index() == 0 ? ranges::k_not_negative : NumberRange{});
 }
 
+/// A model whose pattern may be another one than that with which the training began.
+template <class T>
+void take_patterns(Context& context, const io::Safetensors& file, ImplicitModel<T>& model,
+                   Optimizer<T>& optimizer) {
+  if (std::ranges::none_of(std::array{"A", "B", "C", "D"},
+                           [&](const char* matrix) { return is_sparse(file, matrix); }))
+    return;
+  model = take_model<T>(context, file, describe_model(file, {.allow_unproven = true}));
+  optimizer = Optimizer<T>(context, model, optimizer.options());
+}
+
+/// Of a recurrent model the pattern stays: nothing prunes it.
+template <class T>
+void take_patterns(Context& context, const io::Safetensors& file, const ImplicitRnn<T>& model,
+                   const Optimizer<T>&) {
+  check_patterns(context, file, cell_prefix(model.shape()), model.cell());
+}
+
 }  // namespace
 
-template <class T>
-void put_trained(Context& context, io::Safetensors& file, const ImplicitModel<T>& model,
+template <class Model, class T>
+void put_trained(Context& context, io::Safetensors& file, const Model& model,
                  Optimizer<T>& optimizer) {
-  const ParameterLayout& layout = model.layout();
-  for_each_trained(model, optimizer, [&](const char* prefix, ConstMatrixView<T> matrix) {
-    const std::vector<T> values = download(context, matrix);
-    put_tensors<T>(file, prefix, values, layout);
-  });
+  for_each_trained(
+      model, optimizer,
+      [&](const std::string& prefix, ConstMatrixView<T> matrix, const ParameterLayout& layout) {
+        const std::vector<T> values = download(context, matrix);
+        put_tensors<T>(file, prefix, values, layout);
+      });
   put_patterns(context, file, model);
 }
 
-template <class T>
-void take_trained(Context& context, const io::Safetensors& file, ImplicitModel<T>& model,
+template <class Model, class T>
+void take_trained(Context& context, const io::Safetensors& file, Model& model,
                   Optimizer<T>& optimizer) {
-  const ParameterLayout& layout = model.layout();
   std::vector<std::vector<T>> values;
-  for_each_trained(model, optimizer, [&](const char* prefix, MatrixView<T>) {
-    values.push_back(take_tensors<T>(file, prefix, layout));
-  });
+  for_each_trained(model, optimizer,
+                   [&](const std::string& prefix, MatrixView<T>, const ParameterLayout& layout) {
+                     values.push_back(take_tensors<T>(file, prefix, layout));
+                   });
   auto next = values.begin();
   for_each_trained(model, optimizer,
-                   [&](const char*, MatrixView<T> matrix) { upload<T>(context, *next++, matrix); });
+                   [&](const std::string&, MatrixView<T> matrix, const ParameterLayout&) {
+                     upload<T>(context, *next++, matrix);
+                   });
 }
 
-template <class T>
-void write_checkpoint(Context& context, const ImplicitModel<T>& model, Optimizer<T>& optimizer,
+template <class Model, class T>
+void write_checkpoint(Context& context, const Model& model, Optimizer<T>& optimizer,
                       const TrainerOptions& options, const Dataset& train,
                       const TrainingPosition& position) {
   io::Safetensors file;
-  file.metadata = model_metadata(model.options(), position.steps);
+  file.metadata = model_metadata(model, position.steps);
   file.metadata[k_position_key] = position_text(position);
   file.metadata[k_settings_key] = training_settings(model, options, train);
-  put_data_format(file, options.data_format, model.shape());
+  put_data_format(file, options.data_format, format_shape(model));
   put_trained(context, file, model, optimizer);
   io::write_safetensors(options.folder / k_file_name, file);
 }
 
-template <class T>
-TrainingPosition read_checkpoint(Context& context, ImplicitModel<T>& model, Optimizer<T>& optimizer,
+template <class Model, class T>
+TrainingPosition read_checkpoint(Context& context, Model& model, Optimizer<T>& optimizer,
                                  const TrainerOptions& options, const Dataset& train) {
   const io::Safetensors file = io::read_safetensors(options.folder / k_file_name);
   check_training_settings(parse_metadata(file, k_settings_key),
                           training_settings(model, options, train), file.path);
   const TrainingPosition position = position_from(parse_metadata(file, k_position_key), file.path);
   check_position(position, options, train, file.path);
-  IDL_CHECK(take_data_format(file, model.shape()) == options.data_format,
+  IDL_CHECK(take_data_format(file, format_shape(model)) == options.data_format,
             file.path +
                 " cannot be resumed with other data: names of features, classes or targets, "
                 "or means and scales, are not those that it was trained with");
-  if (std::ranges::any_of(std::array{"A", "B", "C", "D"},
-                          [&](const char* matrix) { return is_sparse(file, matrix); })) {
-    // Its pattern may be another one than that with which the training began.
-    model = take_model<T>(context, file, describe_model(file, {.allow_unproven = true}));
-    optimizer = Optimizer<T>(context, model, options.optimizer);
-  }
+  take_patterns(context, file, model, optimizer);
   take_trained(context, file, model, optimizer);
   optimizer.set_steps(position.steps);
   return position;
@@ -165,19 +182,27 @@ TrainingPosition read_checkpoint(Context& context, ImplicitModel<T>& model, Opti
 
 template void put_trained(Context&, io::Safetensors&, const ImplicitModel<float>&,
                           Optimizer<float>&);
-template void put_trained(Context&, io::Safetensors&, const ImplicitModel<double>&,
-                          Optimizer<double>&);
 template void take_trained(Context&, const io::Safetensors&, ImplicitModel<float>&,
                            Optimizer<float>&);
-template void take_trained(Context&, const io::Safetensors&, ImplicitModel<double>&,
-                           Optimizer<double>&);
 template void write_checkpoint(Context&, const ImplicitModel<float>&, Optimizer<float>&,
-                               const TrainerOptions&, const Dataset&, const TrainingPosition&);
-template void write_checkpoint(Context&, const ImplicitModel<double>&, Optimizer<double>&,
                                const TrainerOptions&, const Dataset&, const TrainingPosition&);
 template TrainingPosition read_checkpoint(Context&, ImplicitModel<float>&, Optimizer<float>&,
                                           const TrainerOptions&, const Dataset&);
+template void put_trained(Context&, io::Safetensors&, const ImplicitModel<double>&,
+                          Optimizer<double>&);
+template void take_trained(Context&, const io::Safetensors&, ImplicitModel<double>&,
+                           Optimizer<double>&);
+template void write_checkpoint(Context&, const ImplicitModel<double>&, Optimizer<double>&,
+                               const TrainerOptions&, const Dataset&, const TrainingPosition&);
 template TrainingPosition read_checkpoint(Context&, ImplicitModel<double>&, Optimizer<double>&,
+                                          const TrainerOptions&, const Dataset&);
+template void write_checkpoint(Context&, const ImplicitRnn<float>&, Optimizer<float>&,
+                               const TrainerOptions&, const Dataset&, const TrainingPosition&);
+template TrainingPosition read_checkpoint(Context&, ImplicitRnn<float>&, Optimizer<float>&,
+                                          const TrainerOptions&, const Dataset&);
+template void write_checkpoint(Context&, const ImplicitRnn<double>&, Optimizer<double>&,
+                               const TrainerOptions&, const Dataset&, const TrainingPosition&);
+template TrainingPosition read_checkpoint(Context&, ImplicitRnn<double>&, Optimizer<double>&,
                                           const TrainerOptions&, const Dataset&);
 
 }  // namespace idl

@@ -4,7 +4,10 @@
 #include <cstdint>
 #include <filesystem>
 #include <limits>
+#include <string>
 
+#include "host/model/non_finite.hpp"
+#include "host/model/recurrent_tensors.hpp"
 #include "idl/io.hpp"
 #include "idl/model.hpp"
 #include "idl/optimizer.hpp"
@@ -36,31 +39,64 @@ constexpr index_t batches_of(index_t samples, index_t batch_size) {
   return (samples - 1) / batch_size + 1;  // unlike samples + batch_size, in 64 bits for any size
 }
 
-/// Visits what training changes, each a matrix of the model's layout: the parameters, then the
-/// moments that the optimiser has, with what precedes the names of their tensors in files.
+/// Visits what training changes, each a matrix and the named tensors in it: the parameters, then
+/// the moments that the optimiser has. visit(prefix, matrix, layout): `prefix` precedes the names
+/// of the tensors in files.
 /// @param model  const or not
 template <class Model, class T, class Visit>
+  requires requires(Model& model) { model.M(); }
 void for_each_trained(Model& model, Optimizer<T>& optimizer, const Visit& visit) {
-  visit("", model.M());
-  visit("first_moment.", optimizer.first_moment());
-  if (optimizer.second_moment().rows > 0) visit("second_moment.", optimizer.second_moment());
+  const ParameterLayout layout = model.layout();
+  visit("", model.M(), layout);
+  visit("first_moment.", optimizer.first_moment(), layout);
+  if (optimizer.second_moment().rows > 0)
+    visit("second_moment.", optimizer.second_moment(), layout);
+}
+
+/// The same of a recurrent model: its cell, then its head, then the moments of both.
+template <class Model, class T, class Visit>
+  requires requires(Model& model) { model.cell(); }
+void for_each_trained(Model& model, Optimizer<T>& optimizer, const Visit& visit) {
+  const ParameterLayout cell = model.cell().layout();
+  const ParameterLayout head = head_layout(model.shape());
+  const std::string prefix = cell_prefix(model.shape());
+  const auto both = [&](const std::string& of, auto cell_values, auto head_values) {
+    if (cell_values.rows > 0) visit(of + prefix, cell_values, cell);
+    if (head_values.rows > 0) visit(of, head_values, head);
+  };
+  both("", model.cell().M(), model.head());
+  both("first_moment.", optimizer.first_moment(), optimizer.head_first_moment());
+  both("second_moment.", optimizer.second_moment(), optimizer.head_second_moment());
+}
+
+/// "3 of 25 entries of A, ...": those of what training changes that are not finite; "" for none.
+template <class Model, class T>
+std::string non_finite_trained(Context& context, const Model& model, Optimizer<T>& optimizer) {
+  std::string trouble;
+  for_each_trained(
+      model, optimizer,
+      [&](const std::string& prefix, ConstMatrixView<T> matrix, const ParameterLayout& layout) {
+        const std::string found = non_finite_tensors<T>(context, matrix, prefix, layout);
+        if (!found.empty()) trouble += (trouble.empty() ? "" : ", ") + found;
+      });
+  return trouble;
 }
 
 /// Adds the tensors of what training changes, and the patterns of those in compressed rows.
-template <class T>
-void put_trained(Context& context, io::Safetensors& file, const ImplicitModel<T>& model,
+template <class Model, class T>
+void put_trained(Context& context, io::Safetensors& file, const Model& model,
                  Optimizer<T>& optimizer);
 /// What put_trained() added, into a model of the same layout and its optimiser; nothing of it where
 /// some is amiss. @throws IoError
-template <class T>
-void take_trained(Context& context, const io::Safetensors& file, ImplicitModel<T>& model,
+template <class Model, class T>
+void take_trained(Context& context, const io::Safetensors& file, Model& model,
                   Optimizer<T>& optimizer);
 
 /// Writes checkpoint.safetensors into options.folder: the model's tensors, those of the moments
 /// ("first_moment.A", ...), and in the metadata the position and the options that change results.
 /// A model file at the same time: load_model reads it. Atomic.
-template <class T>
-void write_checkpoint(Context& context, const ImplicitModel<T>& model, Optimizer<T>& optimizer,
+template <class Model, class T>
+void write_checkpoint(Context& context, const Model& model, Optimizer<T>& optimizer,
                       const TrainerOptions& options, const Dataset& train,
                       const TrainingPosition& position);
 
@@ -68,8 +104,8 @@ void write_checkpoint(Context& context, const ImplicitModel<T>& model, Optimizer
 /// @throws IoError (unreadable, not a checkpoint), InvalidArgument where it was written by a
 ///         training whose results depend on other options, which the text names, or on data with
 ///         other names or scalings
-template <class T>
-TrainingPosition read_checkpoint(Context& context, ImplicitModel<T>& model, Optimizer<T>& optimizer,
+template <class Model, class T>
+TrainingPosition read_checkpoint(Context& context, Model& model, Optimizer<T>& optimizer,
                                  const TrainerOptions& options, const Dataset& train);
 
 }  // namespace idl

@@ -14,13 +14,14 @@
 namespace idl {
 namespace {
 
-/// By `custom`, or where that is empty by `loss`.
-template <class T>
-Evaluation evaluate_by(Context& context, const ImplicitModel<T>& model, const Dataset& data,
-                       LossKind loss, const CustomLoss<T>& custom, index_t batch_size,
+/// Of a model of either kind, by `custom`, or where that is empty by `loss`.
+template <template <class> class Model, class T>
+Evaluation evaluate_by(Context& context, const Model<T>& model, const Dataset& data, LossKind loss,
+                       const CustomLoss<T>& custom, index_t batch_size,
                        const SolverOptions& solver) {
   check_number("evaluate: batch_size", batch_size, ranges::k_positive_count);
   validate(solver);
+  check_data("evaluate: the data", data, model, custom ? std::nullopt : std::optional(loss));
   Evaluation evaluation;
   evaluation.samples = data.size();
   if (data.size() == 0) return evaluation;
@@ -60,7 +61,8 @@ Evaluation evaluate_by(Context& context, const ImplicitModel<T>& model, const Da
     if (!step || step->samples() != batch.samples) {
       collect();
       step.reset();
-      step.emplace(context, model, batch.samples, loss, solver, false, !data.has_targets(), custom);
+      step.emplace(context, model, batch_of(model, batch.samples, data.features()), loss, solver,
+                   false, !data.has_targets(), custom);
     }
     step->launch(batch);
     auto next = step->fetch();
@@ -82,8 +84,12 @@ Evaluation evaluate_by(Context& context, const ImplicitModel<T>& model, const Da
 template <class T>
 Evaluation evaluate(Context& context, const ImplicitModel<T>& model, const Dataset& data,
                     LossKind loss, index_t batch_size, const SolverOptions& solver) {
-  check_data("evaluate: the data", data, model.shape(), loss);
-  return evaluate_by<T>(context, model, data, loss, {}, batch_size, solver);
+  return evaluate_by<ImplicitModel, T>(context, model, data, loss, {}, batch_size, solver);
+}
+template <class T>
+Evaluation evaluate(Context& context, const ImplicitRnn<T>& model, const Dataset& data,
+                    LossKind loss, index_t batch_size, const SolverOptions& solver) {
+  return evaluate_by<ImplicitRnn, T>(context, model, data, loss, {}, batch_size, solver);
 }
 
 template <class T>
@@ -91,17 +97,31 @@ Evaluation evaluate(Context& context, const ImplicitModel<T>& model, const Datas
                     const std::type_identity_t<CustomLoss<T>>& loss, index_t batch_size,
                     const SolverOptions& solver) {
   IDL_CHECK(loss != nullptr, "evaluate: the loss is an empty function");
-  check_data("evaluate: the data", data, model.shape(), std::nullopt);
-  return evaluate_by<T>(context, model, data, {}, loss, batch_size, solver);
+  return evaluate_by(context, model, data, {}, loss, batch_size, solver);
+}
+template <class T>
+Evaluation evaluate(Context& context, const ImplicitRnn<T>& model, const Dataset& data,
+                    const std::type_identity_t<CustomLoss<T>>& loss, index_t batch_size,
+                    const SolverOptions& solver) {
+  IDL_CHECK(loss != nullptr, "evaluate: the loss is an empty function");
+  return evaluate_by(context, model, data, {}, loss, batch_size, solver);
 }
 
 template Evaluation evaluate(Context&, const ImplicitModel<float>&, const Dataset&,
                              const CustomLoss<float>&, index_t, const SolverOptions&);
 template Evaluation evaluate(Context&, const ImplicitModel<double>&, const Dataset&,
                              const CustomLoss<double>&, index_t, const SolverOptions&);
+template Evaluation evaluate(Context&, const ImplicitRnn<float>&, const Dataset&,
+                             const CustomLoss<float>&, index_t, const SolverOptions&);
+template Evaluation evaluate(Context&, const ImplicitRnn<double>&, const Dataset&,
+                             const CustomLoss<double>&, index_t, const SolverOptions&);
 template Evaluation evaluate(Context&, const ImplicitModel<float>&, const Dataset&, LossKind,
                              index_t, const SolverOptions&);
 template Evaluation evaluate(Context&, const ImplicitModel<double>&, const Dataset&, LossKind,
+                             index_t, const SolverOptions&);
+template Evaluation evaluate(Context&, const ImplicitRnn<float>&, const Dataset&, LossKind, index_t,
+                             const SolverOptions&);
+template Evaluation evaluate(Context&, const ImplicitRnn<double>&, const Dataset&, LossKind,
                              index_t, const SolverOptions&);
 
 }  // namespace idl

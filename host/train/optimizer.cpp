@@ -96,43 +96,47 @@ Sequence add_prox(Projection<T>& projection, VectorView<const T> threshold,
       .A = structure.layout().at("A").of(M), .radius = k_every_row, .schedule = threshold}};
 }
 
+/// The rule's step of M by dM.
+template <class T>
+std::variant<AdamUpdate<T>, SgdUpdate<T>> update_of(const OptimizerOptions& options,
+                                                    const Buffers<T>& buffers, MatrixView<T> M,
+                                                    ConstMatrixView<T> dM) {
+  const VectorView<T> schedule = buffers.schedule.range(0, factors_of(options.kind));
+  if (options.kind == OptimizerKind::sgd)
+    return SgdUpdate<T>{.M = M,
+                        .dM = dM,
+                        .velocity = buffers.first,
+                        .momentum = options.momentum,
+                        .weight_decay = options.weight_decay,
+                        .nesterov = options.nesterov,
+                        .schedule = schedule,
+                        .left_out = buffers.left_out};
+  return AdamUpdate<T>{.M = M,
+                       .dM = dM,
+                       .m1 = buffers.first,
+                       .m2 = buffers.second,
+                       .beta1 = options.beta1,
+                       .beta2 = options.beta2,
+                       .epsilon = options.epsilon,
+                       .weight_decay = options.weight_decay,
+                       .decoupled = options.kind == OptimizerKind::adamw,
+                       .schedule = schedule,
+                       .left_out = buffers.left_out};
+}
+
 /// A step, and the model back in its set after it.
 template <class T>
 Sequence update_steps(const OptimizerOptions& options, const Buffers<T>& buffers,
                       ImplicitModel<T>& model, ConstMatrixView<T> dM) {
   const Structure<T>& structure = structure_of(model);
   const WellPosedness& constraint = model.options().well_posedness;
-  UpdateParameters<T> step = {.update = {},
+  UpdateParameters<T> step = {.update = update_of(options, buffers, model.M(), dM),
                               .projection = structure.projection(constraint, model.M())};
   Sequence prox;
-  const index_t factors = factors_of(options.kind);
-  const VectorView<T> threshold = buffers.schedule.range(factors, 1);
+  const VectorView<T> threshold = buffers.schedule.range(factors_of(options.kind), 1);
   if (options.prox > 0)
     prox =
         add_prox<T>(step.projection, {threshold.data, 1, threshold.device}, structure, model.M());
-  const VectorView<T> schedule = buffers.schedule.range(0, factors);
-  if (options.kind == OptimizerKind::sgd) {
-    step.update = SgdUpdate<T>{.M = model.M(),
-                               .dM = dM,
-                               .velocity = buffers.first,
-                               .momentum = options.momentum,
-                               .weight_decay = options.weight_decay,
-                               .nesterov = options.nesterov,
-                               .schedule = schedule,
-                               .left_out = buffers.left_out};
-  } else {
-    step.update = AdamUpdate<T>{.M = model.M(),
-                                .dM = dM,
-                                .m1 = buffers.first,
-                                .m2 = buffers.second,
-                                .beta1 = options.beta1,
-                                .beta2 = options.beta2,
-                                .epsilon = options.epsilon,
-                                .weight_decay = options.weight_decay,
-                                .decoupled = options.kind == OptimizerKind::adamw,
-                                .schedule = schedule,
-                                .left_out = buffers.left_out};
-  }
   Sequence sequence;
   const auto frozen = frozen_tensors(options, structure.layout());
   for (std::size_t k = 0; k < frozen.size(); ++k)
@@ -182,6 +186,16 @@ Optimizer<T>::Optimizer(Context& context, const ImplicitModel<T>& model,
 }
 
 template <class T>
+Optimizer<T>::Optimizer(Context& context, const ImplicitRnn<T>& model,
+                        const OptimizerOptions& options)
+    : Optimizer(context, model.cell(), options) {
+  const ConstMatrixView<T> head = model.head();
+  head_first_ = Matrix<T>::zeros(context, head.rows, head.cols);
+  if (options.kind != OptimizerKind::sgd)
+    head_second_ = Matrix<T>::zeros(context, head.rows, head.cols);
+}
+
+template <class T>
 bool Optimizer<T>::take_left_out(Context& context) {
   if (download(context, left_out_).front() == 0) return false;
   upload<std::int32_t>(context, std::array<std::int32_t, 1>{0}, left_out_.view());
@@ -208,20 +222,42 @@ Sequence detail::Inside<Optimizer<T>>::steps(Optimizer<T>& optimizer, ImplicitMo
 }
 
 template <class T>
-std::shared_ptr<Program> detail::Inside<Optimizer<T>>::compile(Optimizer<T>& optimizer,
-                                                               Context& context,
-                                                               ImplicitModel<T>& model,
-                                                               ConstMatrixView<T> dM) {
-  return backend_of(context)->compile(steps(optimizer, model, dM));
+Sequence detail::Inside<Optimizer<T>>::steps(Optimizer<T>& optimizer, ImplicitRnn<T>& model,
+                                             ConstMatrixView<T> dM, ConstMatrixView<T> d_head) {
+  Sequence sequence = steps(optimizer, model.cell(), dM);
+  if (model.head().rows == 0) return sequence;
+  const Buffers<T> buffers = {.first = optimizer.head_first_,
+                              .second = optimizer.head_second_,
+                              .schedule = optimizer.schedule_,
+                              .left_out = optimizer.left_out_,
+                              .frozen = {}};
+  sequence.push_back(
+      UpdateParameters<T>{.update = update_of(optimizer.options_, buffers, model.head(), d_head)});
+  return sequence;
+}
+
+template <class T>
+void detail::Inside<Optimizer<T>>::run(Optimizer<T>& optimizer, Context& context,
+                                       const Sequence& steps, double learning_rate_factor) {
+  Sequence sequence = {store_schedule<T>(optimizer.options_, optimizer.schedule_,
+                                         optimizer.steps_ + 1, learning_rate_factor)};
+  append(sequence, steps);
+  backend_of(context)->run_in_order(sequence);
+  ++optimizer.steps_;
 }
 
 template <class T>
 void Optimizer<T>::step(Context& context, ImplicitModel<T>& model, ConstMatrixView<T> dM,
                         double learning_rate_factor) {
-  Sequence sequence = {store_schedule<T>(options_, schedule_, steps_ + 1, learning_rate_factor)};
-  append(sequence, OptimizerProgram<T>::steps(*this, model, dM));
-  backend_of(context)->run_in_order(sequence);
-  ++steps_;
+  OptimizerProgram<T>::run(*this, context, OptimizerProgram<T>::steps(*this, model, dM),
+                           learning_rate_factor);
+}
+
+template <class T>
+void Optimizer<T>::step(Context& context, ImplicitRnn<T>& model, ConstMatrixView<T> dM,
+                        ConstMatrixView<T> d_head, double learning_rate_factor) {
+  OptimizerProgram<T>::run(*this, context, OptimizerProgram<T>::steps(*this, model, dM, d_head),
+                           learning_rate_factor);
 }
 
 template class Optimizer<float>;

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <memory>
-
 #include "idl/optimizer.hpp"
 #include "kernels/program.hpp"
 
@@ -11,12 +9,15 @@ namespace idl {
 /// An optimiser's step as a program, for those who launch it with other work.
 template <class T>
 struct detail::Inside<Optimizer<T>> {
-  /// A step by dM with the projection after it, whose launches each need prepare_step() before. It
-  /// works on the optimiser, on M and on dM.
-  static std::shared_ptr<Program> compile(Optimizer<T>& optimizer, Context& context,
-                                          ImplicitModel<T>& model, ConstMatrixView<T> dM);
-  /// The step and the projection.
+  /// A step by dM and the projection after it. What is compiled of them needs prepare_step() before
+  /// each launch. They work on the optimiser, on M and on dM.
   static Sequence steps(Optimizer<T>& optimizer, ImplicitModel<T>& model, ConstMatrixView<T> dM);
+  /// The same of a recurrent model's cell, and of its head.
+  static Sequence steps(Optimizer<T>& optimizer, ImplicitRnn<T>& model, ConstMatrixView<T> dM,
+                        ConstMatrixView<T> d_head);
+  /// Runs these steps, counted as one.
+  static void run(Optimizer<T>& optimizer, Context& context, const Sequence& steps,
+                  double learning_rate_factor);
   /// Counts a step and puts its learning rate and bias corrections on the device. Asynchronous.
   static void prepare_step(Optimizer<T>& optimizer, Context& context, double learning_rate_factor);
 };

@@ -102,6 +102,7 @@ template <class T>
 void Prefetcher<T>::fill(HostBatch<T>& slot, index_t batch) const {
   const index_t first = batch * batch_size_;
   slot.samples = std::min(batch_size_, static_cast<index_t>(order_.size()) - first);
+  if (!data_.lengths().empty()) slot.lengths.resize(static_cast<std::size_t>(slot.samples));
   const auto p = static_cast<std::size_t>(data_.features());
   const auto q = static_cast<std::size_t>(data_.outputs());
   for (index_t j = 0; j < slot.samples; ++j) {
@@ -110,6 +111,8 @@ void Prefetcher<T>::fill(HostBatch<T>& slot, index_t batch) const {
     data_.copy_sample<T>(sample, std::span(slot.U + column * p, p));
     if (slot.labels != nullptr)
       slot.labels[column] = data_.labels()[static_cast<std::size_t>(sample)];
+    if (!slot.lengths.empty())
+      slot.lengths[column] = data_.lengths()[static_cast<std::size_t>(sample)];
     if (with_targets_) data_.copy_target<T>(sample, std::span(slot.target + column * q, q));
   }
 }

@@ -17,13 +17,15 @@
 namespace idl {
 
 /// One batch on the host. U is p×m and contiguous; labels has m entries, or is null where the data
-/// have targets; target is q×m, or null where it was not asked for.
+/// have targets; target is q×m, or null where it was not asked for; lengths has m entries, or none
+/// where the data have none.
 template <class T>
 struct HostBatch {
   T* U = nullptr;
   std::int32_t* labels = nullptr;
   T* target = nullptr;
   index_t samples = 0;
+  std::vector<std::int32_t> lengths{};
 };
 
 /// Gathers the batches of an epoch in a thread of its own, a few ahead of the training, into host

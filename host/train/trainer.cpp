@@ -4,15 +4,17 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <span>
 #include <string>
+#include <type_traits>
 
-#include "host/model/non_finite.hpp"
 #include "host/sparsify/prune.hpp"
 #include "host/train/check_training.hpp"
 #include "host/train/checkpoint.hpp"
 #include "host/train/metrics_log.hpp"
 #include "host/train/optimizer_program.hpp"
 #include "host/train/score.hpp"
+#include "host/train/training_failure.hpp"
 #include "host/train/training_step.hpp"
 #include "idl/error.hpp"
 
@@ -25,16 +27,6 @@ constexpr std::int64_t k_steps_per_metrics_line = 50;
 
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
-}
-
-/// " (its feature 3 is nan)" where the data are to blame, else nothing.
-std::string spoiled_feature(const Dataset& data, index_t sample) {
-  std::vector<double> features(static_cast<std::size_t>(data.features()));
-  data.copy_sample<double>(sample, features);
-  for (std::size_t i = 0; i < features.size(); ++i)
-    if (!std::isfinite(features[i]))
-      return " (its feature " + std::to_string(i) + " is " + std::to_string(features[i]) + ")";
-  return "";
 }
 
 /// What whoever gets an error may rely on.
@@ -58,8 +50,16 @@ bool is_finite(const EpochMetrics& metrics) {
 
 template <class T>
 struct Trainer<T>::State {
-  State(Context& context, ImplicitModel<T>& model, const Dataset& train, const Dataset* test,
-        TrainerOptions options)
+  virtual ~State() = default;
+  virtual TrainingEnd fit() = 0;
+  virtual void resume() = 0;
+};
+
+template <class T>
+template <class Model>
+struct Trainer<T>::StateOf final : State {
+  StateOf(Context& context, Model& model, const Dataset& train, const Dataset* test,
+          TrainerOptions options)
       : context_(context),
         model_(model),
         train_(train),
@@ -74,8 +74,8 @@ struct Trainer<T>::State {
                     custom_loss_ ? train.has_targets() : options_.loss == LossKind::squared_error) {
   }
 
-  TrainingEnd fit();
-  void resume();
+  TrainingEnd fit() override;
+  void resume() override;
 
  private:
   /// One batch whose figures are still on their way.
@@ -102,7 +102,7 @@ struct Trainer<T>::State {
   void checkpoint();
 
   Context& context_;
-  ImplicitModel<T>& model_;
+  Model& model_;
   const Dataset& train_;
   const Dataset* test_;
   double variance_;  ///< of the targets of train_
@@ -122,17 +122,19 @@ struct Trainer<T>::State {
 };
 
 template <class T>
-TrainingStep<T>& Trainer<T>::State::step_for(index_t samples) {
+template <class Model>
+TrainingStep<T>& Trainer<T>::StateOf<Model>::step_for(index_t samples) {
   std::optional<TrainingStep<T>>& step = samples == batch_size_ ? whole_step_ : last_step_;
   if (!step)
-    step.emplace(context_, model_, samples, options_.loss, options_.solver, optimizer_,
-                 !train_.has_targets(), custom_loss_);
+    step.emplace(context_, model_, batch_of(model_, samples, train_.features()), options_.loss,
+                 options_.solver, optimizer_, !train_.has_targets(), custom_loss_);
   return *step;
 }
 
 /// Enqueues batch `batch` of the epoch, and the update of the parameters after it.
 template <class T>
-void Trainer<T>::State::launch_step(index_t batch) {
+template <class Model>
+void Trainer<T>::StateOf<Model>::launch_step(index_t batch) {
   const HostBatch<T>& data = prefetcher_.next();
   TrainingStep<T>& step = step_for(data.samples);
   const double factor =
@@ -153,7 +155,8 @@ void Trainer<T>::State::launch_step(index_t batch) {
 
 /// Waits for the figures of the step before, adds them up and passes them on.
 template <class T>
-void Trainer<T>::State::collect() {
+template <class Model>
+void Trainer<T>::StateOf<Model>::collect() {
   if (!in_flight_) return;
   const BatchFigures figures = in_flight_->pending.get(context_);
   StepMetrics metrics = in_flight_->metrics;
@@ -180,40 +183,22 @@ void Trainer<T>::State::collect() {
   if (options_.on_step) options_.on_step(metrics);
 }
 
-/// Of the batch's samples, names one in which the trouble is.
 template <class T>
-void Trainer<T>::State::fail(const StepMetrics& step, index_t batch, const BatchFigures& figures) {
-  const bool of_loss = figures.not_finite > 0;
-  const index_t column = of_loss ? figures.first_not_finite : figures.first_diverged;
-  std::string text = "training: step " + std::to_string(step.step) + " (epoch " +
-                     std::to_string(step.epoch) + ", batch " + std::to_string(batch + 1) + " of " +
-                     std::to_string(batches_) + "): ";
-  if (column < 0) {
-    text += "the sum of the losses is not finite";
-  } else {
-    const std::vector<std::int32_t> order =
-        epoch_order(options_.seed, step.epoch - 1, train_.size(), options_.shuffle);
-    const std::int32_t sample = order[static_cast<std::size_t>(batch * batch_size_ + column)];
-    const std::string samples = std::to_string(figures.samples) + " samples ";
-    text += of_loss ? "the loss of " + std::to_string(figures.not_finite) + " of " + samples +
-                          "is not finite"
-                    : std::to_string(figures.diverged) + " solves of " + samples +
-                          "diverged (they are not finite)";
-    text += ", the first is sample " + std::to_string(sample) + " of the data" +
-            spoiled_feature(train_, sample);
-  }
-  throw NotFinite(text + "; a smaller learning rate may help" + untouched(saved_steps_));
+template <class Model>
+void Trainer<T>::StateOf<Model>::fail(const StepMetrics& step, index_t batch,
+                                      const BatchFigures& figures) {
+  const std::vector<std::int32_t> order =
+      epoch_order(options_.seed, step.epoch - 1, train_.size(), options_.shuffle);
+  const auto first = static_cast<std::size_t>(batch * batch_size_);
+  throw NotFinite(failure_text(step, batch, figures, train_, std::span(order).subspan(first)) +
+                  "; a smaller learning rate may help" + untouched(saved_steps_));
 }
 
 /// What is saved is finite, or is not saved.
 template <class T>
-void Trainer<T>::State::require_finite() {
-  std::string trouble;
-  const ParameterLayout layout = model_.layout();
-  for_each_trained(model_, optimizer_, [&](const char* prefix, ConstMatrixView<T> matrix) {
-    const std::string found = non_finite_tensors<T>(context_, matrix, prefix, layout);
-    if (!found.empty()) trouble += (trouble.empty() ? "" : ", ") + found;
-  });
+template <class Model>
+void Trainer<T>::StateOf<Model>::require_finite() {
+  std::string trouble = non_finite_trained(context_, model_, optimizer_);
   if (optimizer_.take_left_out(context_))
     trouble +=
         std::string(trouble.empty() ? "" : ", ") + "entries of gradients, which were left out,";
@@ -224,12 +209,14 @@ void Trainer<T>::State::require_finite() {
 }
 
 template <class T>
-void Trainer<T>::State::save(const char* name) {
+template <class Model>
+void Trainer<T>::StateOf<Model>::save(const char* name) {
   save_model(context_, model_, options_.folder / name, position_.steps, options_.data_format);
 }
 
 template <class T>
-void Trainer<T>::State::checkpoint() {
+template <class Model>
+void Trainer<T>::StateOf<Model>::checkpoint() {
   if (options_.folder.empty()) return;
   position_.metrics_length = metrics_log_.sync();
   write_checkpoint(context_, model_, optimizer_, options_, train_, position_);
@@ -238,7 +225,8 @@ void Trainer<T>::State::checkpoint() {
 
 /// Before the next step. Programs are made anew for the parameters that are left.
 template <class T>
-void Trainer<T>::State::prune_if_due() {
+template <class Model>
+void Trainer<T>::StateOf<Model>::prune_if_due() {
   const PruningOptions& pruning = options_.pruning;
   const std::int64_t steps = pruning.epochs * batches_;
   if (!prunes_at(pruning, position_.steps, steps)) return;
@@ -246,13 +234,15 @@ void Trainer<T>::State::prune_if_due() {
   require_finite();
   whole_step_.reset();
   last_step_.reset();
-  prune(context_, model_, optimizer_, pruning.target,
-        gradual_density(pruning.density, position_.steps, steps));
+  if constexpr (std::is_same_v<Model, ImplicitModel<T>>)
+    prune(context_, model_, optimizer_, pruning.target,
+          gradual_density(pruning.density, position_.steps, steps));
 }
 
 /// Runs the rest of the epoch under way; false if it was stopped.
 template <class T>
-bool Trainer<T>::State::run_epoch() {
+template <class Model>
+bool Trainer<T>::StateOf<Model>::run_epoch() {
   const Clock::time_point start = Clock::now();
   const std::int64_t samples_before = position_.samples;
   last_collected_ = start;
@@ -284,7 +274,8 @@ bool Trainer<T>::State::run_epoch() {
 
 /// Whether the epoch is the best so far: by accuracy, of targets by loss.
 template <class T>
-void Trainer<T>::State::note_best(EpochMetrics& metrics) {
+template <class Model>
+void Trainer<T>::StateOf<Model>::note_best(EpochMetrics& metrics) {
   const double loss = metrics.test ? metrics.test->loss : metrics.train_loss;
   const double accuracy = metrics.test ? metrics.test->accuracy : metrics.train_accuracy;
   metrics.best = is_finite(metrics) && (train_.has_targets() ? loss < position_.best_loss
@@ -297,7 +288,9 @@ void Trainer<T>::State::note_best(EpochMetrics& metrics) {
 }
 
 template <class T>
-void Trainer<T>::State::finish_epoch(Clock::time_point start, std::int64_t samples_before) {
+template <class Model>
+void Trainer<T>::StateOf<Model>::finish_epoch(Clock::time_point start,
+                                              std::int64_t samples_before) {
   const double seconds = seconds_since(start);
   const auto samples = static_cast<double>(position_.samples);
   EpochMetrics metrics{
@@ -343,7 +336,8 @@ void Trainer<T>::State::finish_epoch(Clock::time_point start, std::int64_t sampl
 }
 
 template <class T>
-void Trainer<T>::State::resume() {
+template <class Model>
+void Trainer<T>::StateOf<Model>::resume() {
   IDL_CHECK(!options_.folder.empty(), "Trainer: there is no folder to resume from");
   position_ = read_checkpoint(context_, model_, optimizer_, options_, train_);
   saved_steps_ = position_.steps;
@@ -354,7 +348,8 @@ void Trainer<T>::State::resume() {
 }
 
 template <class T>
-TrainingEnd Trainer<T>::State::fit() {
+template <class Model>
+TrainingEnd Trainer<T>::StateOf<Model>::fit() {
   if (!options_.folder.empty()) {
     std::error_code error;
     std::filesystem::create_directories(options_.folder, error);
@@ -367,13 +362,25 @@ TrainingEnd Trainer<T>::State::fit() {
 }
 
 template <class T>
-Trainer<T>::Trainer(Context& context, ImplicitModel<T>& model, const Dataset& train,
-                    const Dataset* test, TrainerOptions options) {
-  options.data_format.feature_scaling = train.feature_scaling();
+template <class Model>
+std::unique_ptr<typename Trainer<T>::State> Trainer<T>::make_state(Context& context, Model& model,
+                                                                   const Dataset& train,
+                                                                   const Dataset* test,
+                                                                   TrainerOptions options) {
+  options.data_format.feature_scaling = scaling_of_inputs(model, train.feature_scaling());
   options.data_format.target_scaling = train.target_scaling();
-  check_training<T>(model.shape(), model.options(), train, test, options);
-  state_ = std::make_unique<State>(context, model, train, test, std::move(options));
+  check_training(model, train, test, options);
+  return std::make_unique<StateOf<Model>>(context, model, train, test, std::move(options));
 }
+
+template <class T>
+Trainer<T>::Trainer(Context& context, ImplicitModel<T>& model, const Dataset& train,
+                    const Dataset* test, TrainerOptions options)
+    : state_(make_state(context, model, train, test, std::move(options))) {}
+template <class T>
+Trainer<T>::Trainer(Context& context, ImplicitRnn<T>& model, const Dataset& train,
+                    const Dataset* test, TrainerOptions options)
+    : state_(make_state(context, model, train, test, std::move(options))) {}
 template <class T>
 Trainer<T>::~Trainer() = default;
 template <class T>

@@ -9,8 +9,6 @@
 #include "host/io/json_object.hpp"
 #include "host/io/json_reader.hpp"
 #include "host/model/model_file.hpp"
-#include "host/model/non_finite.hpp"
-#include "host/model/sparse_tensors.hpp"
 #include "host/options/option_table.hpp"
 #include "host/options/validate.hpp"
 #include "host/train/training_settings.hpp"
@@ -32,25 +30,9 @@ io::JsonObject settings_of(const ImplicitModel<T>& model, const OptimizerOptions
   settings.add("states", model.shape().states);
   settings.add("inputs", model.shape().inputs);
   settings.add("outputs", model.shape().outputs);
-  for (const auto& [key, value] : model_metadata(model.options(), 0))
+  for (const auto& [key, value] : model_metadata(model, 0))
     if (key != "step") settings.add("model." + key, value);
   return settings;
-}
-
-/// The entries that the model stores are those that the file has.
-template <class T>
-void check_patterns(Context& context, const io::Safetensors& file, const ImplicitModel<T>& model) {
-  for (const char* matrix : {"A", "B", "C", "D"}) {
-    const bool sparse = is_sparse(file, matrix);
-    IDL_CHECK(sparse == model.is_sparse(matrix),
-              file.path + ": " + matrix + (sparse ? " is" : " is not") +
-                  " in compressed rows, unlike that of the model");
-    if (!sparse) continue;
-    const CsrArrays<T> ours = download(context, model.csr(matrix));
-    const CsrArrays<T> theirs = read_sparse<T>(file, matrix, ours.rows, ours.cols);
-    IDL_CHECK(ours.row_offsets == theirs.row_offsets && ours.col_indices == theirs.col_indices,
-              file.path + ": other entries of " + matrix + " are stored than in the model");
-  }
 }
 
 }  // namespace
@@ -58,18 +40,14 @@ void check_patterns(Context& context, const io::Safetensors& file, const Implici
 template <class T>
 void write_training(Context& context, const ImplicitModel<T>& model, Optimizer<T>& optimizer,
                     const std::filesystem::path& path) {
-  std::string trouble;
-  for_each_trained(model, optimizer, [&](const char* prefix, ConstMatrixView<T> matrix) {
-    const std::string found = non_finite_tensors<T>(context, matrix, prefix, model.layout());
-    if (!found.empty()) trouble += (trouble.empty() ? "" : ", ") + found;
-  });
+  const std::string trouble = non_finite_trained(context, model, optimizer);
   if (!trouble.empty())
     throw NotFinite(path.string() + " was not written: of the training to save, " + trouble +
                     " are not finite");
   io::JsonObject settings = settings_of(model, optimizer.options());
   settings.add("steps", optimizer.steps());
   io::Safetensors file;
-  file.metadata = model_metadata(model.options(), optimizer.steps());
+  file.metadata = model_metadata(model, optimizer.steps());
   file.metadata[k_key] = settings.text();
   put_trained(context, file, model, optimizer);
   io::write_safetensors(path, file);
@@ -82,7 +60,7 @@ void read_training(Context& context, ImplicitModel<T>& model, Optimizer<T>& opti
   const nlohmann::json written =
       metadata_object(file, k_key, "this is not what a trainer has saved");
   check_training_settings(written, settings_of(model, optimizer.options()).text(), file.path);
-  check_patterns(context, file, model);
+  check_patterns(context, file, "", model);
   std::int64_t steps = 0;
   io::take_member(written, "steps", steps, file.path, k_key);
   if (steps < 0)

@@ -36,10 +36,19 @@ std::string tolerance_text(const Tolerance& tolerance) {
   return json.text();
 }
 
+template <class T>
+std::optional<index_t> rank_of(const ImplicitModel<T>& model) {
+  return model.options().rank;
+}
+template <class T>
+std::optional<index_t> rank_of(const ImplicitRnn<T>& model) {
+  return rank_of(model.cell());
+}
+
 }  // namespace
 
-template <class T>
-std::string training_settings(const ImplicitModel<T>& model, const TrainerOptions& options,
+template <template <class> class Model, class T>
+std::string training_settings(const Model<T>& model, const TrainerOptions& options,
                               const Dataset& train) {
   io::JsonObject settings;
   settings.add("precision", std::is_same_v<T, float> ? "f32" : "f64");
@@ -64,9 +73,9 @@ std::string training_settings(const ImplicitModel<T>& model, const TrainerOption
   if (options.pruning.density < 1.0) add_options(settings, options.pruning, "", "pruning_");
   settings.add("shuffle", options.shuffle);
   settings.add("seed", options.seed);
-  for (const auto& [key, value] : model_metadata(model.options(), 0))
+  for (const auto& [key, value] : model_metadata(model, 0))
     if (key != "step") settings.add("model." + key, value);
-  if (const std::optional<index_t> rank = model.options().rank) settings.add("model.rank", *rank);
+  if (const std::optional<index_t> rank = rank_of(model)) settings.add("model.rank", *rank);
   // Only the cosine schedule looks ahead to the end.
   if (options.schedule.kind == ScheduleKind::cosine) settings.add("epochs", options.epochs);
   return settings.text();
@@ -107,6 +116,10 @@ void check_training_settings(const nlohmann::json& written, const std::string& w
 template std::string training_settings(const ImplicitModel<float>&, const TrainerOptions&,
                                        const Dataset&);
 template std::string training_settings(const ImplicitModel<double>&, const TrainerOptions&,
+                                       const Dataset&);
+template std::string training_settings(const ImplicitRnn<float>&, const TrainerOptions&,
+                                       const Dataset&);
+template std::string training_settings(const ImplicitRnn<double>&, const TrainerOptions&,
                                        const Dataset&);
 
 }  // namespace idl

@@ -10,8 +10,8 @@
 namespace idl {
 
 /// Everything beside the parameters that the bits of a training depend on, as a JSON object.
-template <class T>
-std::string training_settings(const ImplicitModel<T>& model, const TrainerOptions& options,
+template <template <class> class Model, class T>
+std::string training_settings(const Model<T>& model, const TrainerOptions& options,
                               const Dataset& train);
 
 /// The JSON object in the metadata of this key.

@@ -2,11 +2,12 @@
 #include "host/train/training_step.hpp"
 
 #include <cmath>
+#include <iterator>
+#include <numeric>
 #include <utility>
 #include <vector>
 
 #include "host/backend_of.hpp"
-#include "host/model/pass_parts.hpp"
 #include "host/model/solve_warning.hpp"
 #include "host/train/loss_steps.hpp"
 #include "host/train/optimizer_program.hpp"
@@ -28,7 +29,9 @@ double count(const Outcome& outcome, const char* what, const Context& context,
   const auto columns = [&](SolveStatus status) {
     return outcome.counts[static_cast<std::size_t>(status)];
   };
-  figures.not_converged += figures.samples - columns(SolveStatus::converged);
+  const std::int64_t all =
+      std::accumulate(std::begin(outcome.counts), std::end(outcome.counts), std::int64_t{0});
+  figures.not_converged += all - columns(SolveStatus::converged);
   figures.diverged += columns(SolveStatus::diverged);
   note_first(figures.first_not_converged, outcome.first_not_converged);
   note_first(figures.first_diverged, outcome.first_diverged);
@@ -67,49 +70,75 @@ class CustomLossCall final : public Program {
 }  // namespace
 
 template <class T>
-TrainingStep<T>::TrainingStep(const ImplicitModel<T>& model, index_t samples, LossKind loss,
-                              const SolverOptions& solver, Context& context, bool backward,
-                              bool labelled, CustomLoss<T> custom)
+TrainingStep<T>::TrainingStep(Context& context, std::unique_ptr<TrainedPass<T>> pass, LossKind loss,
+                              bool backward, bool labelled, CustomLoss<T> custom)
     : context_(&context),
       loss_(loss),
       backward_(backward),
       labelled_(labelled),
       custom_(std::move(custom)),
-      pass_(context, model, samples, {.solver = solver, .backward = backward}),
-      no_gradient_(context, model.shape().outputs, 0),
-      labels_(context, labelled ? samples : 0),
-      outcomes_(context, labelled ? 2 * samples : samples) {
-  const index_t q = model.shape().outputs;
-  if (takes_targets()) target_ = Matrix<T>(context, q, samples);
+      pass_(std::move(pass)),
+      no_gradient_(context, pass_->Y().rows, 0),
+      labels_(context, labelled ? samples() : 0),
+      outcomes_(context, labelled ? 2 * samples() : samples()) {
+  const index_t q = pass_->Y().rows;
+  if (takes_targets()) target_ = Matrix<T>(context, q, samples());
   if (labelled && (custom_ || loss == LossKind::squared_error))
-    entropies_ = Vector<T>(context, samples);
-  if (custom_ && !backward) unused_gradient_ = Matrix<T>(context, q, samples);
+    entropies_ = Vector<T>(context, samples());
+  if (custom_ && !backward) unused_gradient_ = Matrix<T>(context, q, samples());
 }
 
 template <class T>
 TrainingStep<T>::TrainingStep(Context& context, const ImplicitModel<T>& model, index_t samples,
                               LossKind loss, const SolverOptions& solver, bool backward,
                               bool labelled, CustomLoss<T> custom)
-    : TrainingStep(model, samples, loss, solver, context, backward, labelled, std::move(custom)) {
-  program_ = backend_of(context)->join(parts());
+    : TrainingStep(context, make_trained_pass(context, model, samples, solver, backward), loss,
+                   backward, labelled, std::move(custom)) {
+  make_program();
 }
 
 template <class T>
 TrainingStep<T>::TrainingStep(Context& context, ImplicitModel<T>& model, index_t samples,
                               LossKind loss, const SolverOptions& solver, Optimizer<T>& optimizer,
                               bool labelled, CustomLoss<T> custom)
-    : TrainingStep(model, samples, loss, solver, context, true, labelled, std::move(custom)) {
+    : TrainingStep(context, make_trained_pass(context, model, samples, solver, true), loss, true,
+                   labelled, std::move(custom)) {
+  make_program(OptimizerProgram<T>::steps(optimizer, model, dM()));
+}
+
+template <class T>
+TrainingStep<T>::TrainingStep(Context& context, const ImplicitRnn<T>& model, SequenceBatch batch,
+                              LossKind loss, const SolverOptions& solver, bool backward,
+                              bool labelled, CustomLoss<T> custom)
+    : TrainingStep(context, make_trained_pass(context, model, batch, solver, backward), loss,
+                   backward, labelled, std::move(custom)) {
+  make_program();
+}
+
+template <class T>
+TrainingStep<T>::TrainingStep(Context& context, ImplicitRnn<T>& model, SequenceBatch batch,
+                              LossKind loss, const SolverOptions& solver, Optimizer<T>& optimizer,
+                              bool labelled, CustomLoss<T> custom)
+    : TrainingStep(context, make_trained_pass(context, model, batch, solver, true), loss, true,
+                   labelled, std::move(custom)) {
+  make_program(OptimizerProgram<T>::steps(optimizer, model, dM(), pass_->d_head()));
+}
+
+/// @param update  what follows the gradients
+template <class T>
+void TrainingStep<T>::make_program(const Sequence& update) {
+  Backend& backend = *backend_of(*context_);
   Programs all = parts();
-  all.push_back(OptimizerProgram<T>::compile(optimizer, context, model, dM()));
-  program_ = backend_of(context)->join(std::move(all));
+  if (!update.empty()) all.push_back(backend.compile(update));
+  program_ = backend.join(std::move(all));
 }
 
 /// From the batch to the losses and dM: a GPU is given all of it at once.
 template <class T>
 Programs TrainingStep<T>::parts() {
-  Programs all = PassParts<T>::forward(pass_);
+  Programs all = pass_->forward();
   append(all, loss_programs());
-  if (backward_) append(all, PassParts<T>::backward(pass_));
+  if (backward_) append(all, pass_->backward());
   return all;
 }
 
@@ -127,6 +156,7 @@ template <class T>
 void TrainingStep<T>::launch(const HostBatch<T>& batch) {
   Backend& backend = *backend_of(*context_);
   backend.upload_async(transfer_of<T>(batch.U, U()));
+  if (!batch.lengths.empty()) pass_->set_lengths(batch.lengths);
   if (labelled_) take_labels(batch.labels);
   if (takes_targets()) backend.upload_async(transfer_of<T>(batch.target, target_.view()));
   launch();
@@ -136,9 +166,10 @@ template <class T>
 Programs TrainingStep<T>::loss_programs() {
   Programs programs;
   if (custom_) {
-    const MatrixView<T> dY = backward_ ? PassParts<T>::stacked_dY(pass_) : unused_gradient_.view();
+    const MatrixView<T> dY = backward_ ? pass_->dY() : unused_gradient_.view();
     programs.push_back(std::make_shared<CustomLossCall<T>>(
-        *context_, custom_, LossBatch<T>{pass_.Y(), labels_.view(), target_.view(), dY, losses()}));
+        *context_, custom_,
+        LossBatch<T>{pass_->Y(), labels_.view(), target_.view(), dY, losses()}));
   }
   if (Sequence sequence = loss_sequence(); !sequence.empty())
     programs.push_back(backend_of(*context_)->compile(std::move(sequence)));
@@ -149,16 +180,16 @@ Programs TrainingStep<T>::loss_programs() {
 /// right.
 template <class T>
 Sequence TrainingStep<T>::loss_sequence() {
-  const MatrixView<T> gradient = backward_ ? PassParts<T>::stacked_dY(pass_) : no_gradient_.view();
+  const MatrixView<T> gradient = backward_ ? pass_->dY() : no_gradient_.view();
   if (!custom_ && loss_ == LossKind::softmax_cross_entropy)
     return {
-        softmax_cross_entropy_step<T>(pass_.Y(), labels_.view(), gradient, losses(), correct())};
+        softmax_cross_entropy_step<T>(pass_->Y(), labels_.view(), gradient, losses(), correct())};
   Sequence sequence;
   if (!custom_)
-    sequence.push_back(squared_error_step<T>(pass_.Y(), target_.view(), gradient, losses()));
+    sequence.push_back(squared_error_step<T>(pass_->Y(), target_.view(), gradient, losses()));
   if (labelled_)
-    sequence.push_back(softmax_cross_entropy_step<T>(pass_.Y(), labels_.view(), no_gradient_.view(),
-                                                     entropies_.view(), correct()));
+    sequence.push_back(softmax_cross_entropy_step<T>(
+        pass_->Y(), labels_.view(), no_gradient_.view(), entropies_.view(), correct()));
   return sequence;
 }
 
@@ -171,10 +202,9 @@ template <class T>
 typename TrainingStep<T>::Pending TrainingStep<T>::fetch() {
   Pending pending;
   pending.samples_ = samples();
-  pending.forward_ = pass_.fetch_forward_outcome();
-  pending.has_backward_ = backward_;
+  pending.forward_ = pass_->fetch_forward_outcome();
   pending.labelled_ = labelled_;
-  if (backward_) pending.backward_ = pass_.fetch_backward_outcome();
+  if (backward_) pending.backward_ = pass_->fetch_backward_outcome();
   pending.losses_ = backend_of(*context_)->read_back(
       outcomes_.data(), static_cast<std::size_t>(outcomes_.size()) * sizeof(T));
   return pending;
@@ -183,9 +213,8 @@ typename TrainingStep<T>::Pending TrainingStep<T>::fetch() {
 template <class T>
 BatchFigures TrainingStep<T>::Pending::get(const Context& context) {
   BatchFigures figures{add_up(static_cast<const T*>(losses_->wait()), samples_, labelled_)};
-  figures.forward_iterations = count(forward_.get(), "forward solve", context, figures);
-  if (has_backward_)
-    figures.adjoint_iterations = count(backward_.get(), "adjoint solve", context, figures);
+  figures.forward_iterations = count(forward_(), "forward solve", context, figures);
+  if (backward_) figures.adjoint_iterations = count(backward_(), "adjoint solve", context, figures);
   return figures;
 }
 

@@ -3,9 +3,8 @@
 
 #include <memory>
 
-#include "host/model/pass_parts.hpp"
 #include "host/train/prefetcher.hpp"
-#include "idl/batch_pass.hpp"
+#include "host/train/trained_pass.hpp"
 #include "idl/loss.hpp"
 #include "idl/optimizer.hpp"
 #include "kernels/backend.hpp"
@@ -49,14 +48,22 @@ class TrainingStep {
                const SolverOptions& solver, bool backward, bool labelled = true,
                CustomLoss<T> custom = {});
 
-  index_t samples() const { return pass_.samples(); }
-  MatrixView<T> U() { return PassParts<T>::stacked_U(pass_); }  ///< p×m, not contiguous
+  /// The same of a recurrent model.
+  TrainingStep(Context& context, ImplicitRnn<T>& model, SequenceBatch batch, LossKind loss,
+               const SolverOptions& solver, Optimizer<T>& optimizer, bool labelled = true,
+               CustomLoss<T> custom = {});
+  TrainingStep(Context& context, const ImplicitRnn<T>& model, SequenceBatch batch, LossKind loss,
+               const SolverOptions& solver, bool backward, bool labelled = true,
+               CustomLoss<T> custom = {});
+
+  index_t samples() const { return pass_->samples(); }
+  MatrixView<T> U() { return pass_->U(); }           ///< one sample a column, not contiguous
   MatrixView<T> target() { return target_.view(); }  ///< q×m; 0×0 where the loss takes none
   VectorView<std::int32_t> labels() { return labels_.view(); }  ///< in [0, q)
   /// labels() <- as many from the device's memory, or from pinned memory of the host's, in order
   /// with the work before and after.
   void take_labels(const std::int32_t* labels);
-  ConstMatrixView<T> dM() const { return pass_.dM(); }
+  ConstMatrixView<T> dM() const { return pass_->dM(); }
 
   /// What launch() does, for inspection.
   const Sequence& sequence() const { return program_->sequence(); }
@@ -82,18 +89,17 @@ class TrainingStep {
     friend class TrainingStep<T>;
     index_t samples_ = 0;
     std::unique_ptr<ReadBack> losses_;
-    typename BatchPass<T>::Pending forward_;
-    typename BatchPass<T>::Pending backward_;
-    bool has_backward_ = false;
+    std::function<typename TrainedPass<T>::Outcome()> forward_;
+    std::function<typename TrainedPass<T>::Outcome()> backward_;  ///< none without backward pass
     bool labelled_ = true;
   };
   Pending fetch();
 
  private:
   /// The program is made by the public constructors.
-  TrainingStep(const ImplicitModel<T>& model, index_t samples, LossKind loss,
-               const SolverOptions& solver, Context& context, bool backward, bool labelled,
-               CustomLoss<T> custom);
+  TrainingStep(Context& context, std::unique_ptr<TrainedPass<T>> pass, LossKind loss, bool backward,
+               bool labelled, CustomLoss<T> custom);
+  void make_program(const Sequence& update = {});
   bool takes_targets() const { return custom_ ? !labelled_ : loss_ == LossKind::squared_error; }
   Programs loss_programs();
   Sequence loss_sequence();
@@ -106,7 +112,7 @@ class TrainingStep {
   bool backward_;
   bool labelled_;
   CustomLoss<T> custom_;
-  BatchPass<T> pass_;
+  std::unique_ptr<TrainedPass<T>> pass_;
   Matrix<T> target_;
   Matrix<T> no_gradient_;
   Matrix<T> unused_gradient_;  ///< that a custom loss fills where there is no backward pass

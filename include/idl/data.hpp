@@ -97,6 +97,13 @@ class IDL_EXPORT Dataset {
   /// The class of each sample, in [0, classes()); empty where the samples have targets.
   std::span<const std::int32_t> labels() const { return labels_.of_samples; }
 
+  /// Says that samples are sequences, how many of whose first steps count: of each sample as many
+  /// as this, at least 1. What its features hold after them is not looked at by recurrent models.
+  /// @throws InvalidArgument (another number of lengths than of samples, a length below 1)
+  void set_lengths(std::vector<std::int32_t> lengths);
+  /// The steps of each sample; empty where all of them count.
+  std::span<const std::int32_t> lengths() const { return lengths_; }
+
   /// Writes sample `index` to `column`, which has features() elements, scaled. T is float or
   /// double; bytes are divided in T.
   template <class T>
@@ -148,6 +155,7 @@ class IDL_EXPORT Dataset {
   Targets targets_;
   index_t size_ = 0;
   index_t features_per_sample_ = 0;
+  std::vector<std::int32_t> lengths_;
   Scaling feature_scaling_;
   Scaling target_scaling_;
 };

@@ -4,8 +4,10 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "idl/context.hpp"
@@ -15,6 +17,7 @@
 #include "idl/matrix.hpp"
 #include "idl/model.hpp"
 #include "idl/parameters.hpp"
+#include "idl/recurrent.hpp"
 #include "idl/well_posedness.hpp"
 
 /// What a model file and whoever loads it say of a model, and what has to be assumed.
@@ -59,6 +62,10 @@ struct ModelDescription {
   /// Of the matrices in compressed rows, by their names without the prefix, the stored entries.
   std::map<std::string, index_t> stored{};
 
+  /// Of a recurrent model its sizes: all of the above is that of its cell, but for `data`, which is
+  /// about the inputs of a step and the outputs (without a head, the entries of h).
+  std::optional<RecurrentShape> recurrent{};
+
   /// The tensors of the model in the file, without the prefix, and their places in M.
   IDL_EXPORT ParameterLayout layout() const;
 };
@@ -71,6 +78,16 @@ IDL_EXPORT ModelDescription describe_model(const std::filesystem::path& path,
 /// load_model, and what was found out on the way. @throws as load_model
 template <class T>
 IDL_EXPORT std::pair<ImplicitModel<T>, ModelDescription> load_described_model(
+    Context& context, const std::filesystem::path& path, const LoadOptions& options = {});
+
+/// A model of either kind.
+template <class T>
+using AnyModel = std::variant<ImplicitModel<T>, ImplicitRnn<T>>;
+
+/// load_model, or load_rnn where the file holds a recurrent model, and what was found out on the
+/// way. @throws as these
+template <class T>
+IDL_EXPORT std::pair<AnyModel<T>, ModelDescription> load_any_model(
     Context& context, const std::filesystem::path& path, const LoadOptions& options = {});
 
 /// What is known of the model in a file. Nothing is projected, nothing refused for where A lies.

@@ -10,6 +10,7 @@
 #include "idl/export.hpp"
 #include "idl/matrix.hpp"
 #include "idl/model.hpp"
+#include "idl/recurrent.hpp"
 
 namespace idl {
 
@@ -63,13 +64,18 @@ struct Schedule {
   IDL_EXPORT double factor(std::int64_t epoch, std::int64_t step, std::int64_t total_steps) const;
 };
 
-/// Updates a model's M by a gradient dM and keeps the moments, which have the shape of M.
+/// Updates a model's M by a gradient dM and keeps the moments, which have the shape of M; of a
+/// recurrent model the M of its cell, and its head with moments of their own.
 template <class T>
 class IDL_EXPORT Optimizer {
  public:
   /// @throws InvalidArgument naming the option: not finite, out of its range, prox where A = LRᵀ,
   /// something to be frozen that is no matrix of the model
   Optimizer(Context& context, const ImplicitModel<T>& model, const OptimizerOptions& options);
+
+  /// The same for the cell of a recurrent model and its head, which is neither projected nor made
+  /// sparse; `frozen` names matrices of the cell.
+  Optimizer(Context& context, const ImplicitRnn<T>& model, const OptimizerOptions& options);
 
   /// As given to the constructor.
   const OptimizerOptions& options() const { return options_; }
@@ -82,14 +88,22 @@ class IDL_EXPORT Optimizer {
   void step(Context& context, ImplicitModel<T>& model, ConstMatrixView<T> dM,
             double learning_rate_factor = 1.0);
 
-  /// Whether, in the steps since the last call, an entry of dM was not finite and so left out.
-  /// Waits for the steps.
+  /// The same of a recurrent model. @param d_head  0×0 where it has no head
+  void step(Context& context, ImplicitRnn<T>& model, ConstMatrixView<T> dM,
+            ConstMatrixView<T> d_head, double learning_rate_factor = 1.0);
+
+  /// Whether, in the steps since the last call, an entry of dM (or of d_head) was not finite and so
+  /// left out. Waits for the steps.
   bool take_left_out(Context& context);
 
   /// The state, for checkpoints: first moment or velocity; second moment (Adam; else 0×0).
   MatrixView<T> first_moment() { return first_.view(); }
   /// As first_moment(): the second moment of Adam and AdamW, 0×0 for SGD.
   MatrixView<T> second_moment() { return second_.view(); }
+  /// As first_moment(), of the head of a recurrent model; 0×0 where there is none.
+  MatrixView<T> head_first_moment() { return head_first_.view(); }
+  /// As second_moment(), of the head of a recurrent model; 0×0 where there is none.
+  MatrixView<T> head_second_moment() { return head_second_.view(); }
   /// Steps taken, when the state is put back from a checkpoint.
   void set_steps(std::int64_t steps) { steps_ = steps; }
 
@@ -99,6 +113,8 @@ class IDL_EXPORT Optimizer {
   OptimizerOptions options_;
   Matrix<T> first_;
   Matrix<T> second_;
+  Matrix<T> head_first_;
+  Matrix<T> head_second_;
   Vector<T> schedule_;             // what changes from step to step
   Vector<std::int32_t> left_out_;  // 1 element
   std::vector<Matrix<T>> frozen_;  // room for what a step shall not change

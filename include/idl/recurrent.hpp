@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <span>
@@ -9,6 +10,7 @@
 #include <vector>
 
 #include "idl/context.hpp"
+#include "idl/data_format.hpp"
 #include "idl/export.hpp"
 #include "idl/matrix.hpp"
 #include "idl/model.hpp"
@@ -72,6 +74,24 @@ class IDL_EXPORT ImplicitRnn {
 
 extern template class ImplicitRnn<float>;
 extern template class ImplicitRnn<double>;
+
+/// Writes a recurrent model as the original PyTorch package's ImplicitRNN.load_state_dict takes it:
+/// recurrent.layer.A, ..., linear.weight (outputs, hidden) and linear.bias (outputs); without a
+/// head as its ImplicitRNNCell, layer.A, .... Otherwise as save_model of an ImplicitModel.
+/// @param data  what the inputs of a step and the outputs are (without a head, the entries of h)
+/// @throws NotFinite, IoError, InvalidArgument as that
+template <class T>
+IDL_EXPORT void save_model(Context& context, const ImplicitRnn<T>& model,
+                           const std::filesystem::path& path, std::int64_t step = 0,
+                           const DataFormat& data = {});
+/// Reads what save_model wrote, or a state_dict of the original PyTorch package's ImplicitRNN saved
+/// with safetensors; one of its ImplicitRNNCell where the metadata have input_size and hidden_size.
+/// What the caller knows of the cell is told as to load_model, which reads the cell alone.
+/// @throws IoError (as load_model; the model is not recurrent, sizes that do not fit each other),
+/// InvalidArgument
+template <class T>
+IDL_EXPORT ImplicitRnn<T> load_rnn(Context& context, const std::filesystem::path& path,
+                                   const LoadOptions& options = {});
 
 /// How a RecurrentPass is made.
 struct RecurrentPassOptions {

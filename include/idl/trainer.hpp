@@ -17,6 +17,7 @@
 #include "idl/loss.hpp"
 #include "idl/model.hpp"
 #include "idl/optimizer.hpp"
+#include "idl/recurrent.hpp"
 #include "idl/solver.hpp"
 #include "idl/sparsify.hpp"
 
@@ -56,6 +57,18 @@ IDL_EXPORT Evaluation evaluate(Context& context, const ImplicitModel<T>& model, 
 /// The same by a loss of the caller's own, of labels or targets; there is no regression score.
 template <class T>
 IDL_EXPORT Evaluation evaluate(Context& context, const ImplicitModel<T>& model, const Dataset& data,
+                               const std::type_identity_t<CustomLoss<T>>& loss, index_t batch_size,
+                               const SolverOptions& solver = {});
+/// The same of a recurrent model with a head, whose outputs are what the data tell. A sample is a
+/// sequence: its features are x_1, x_2, ..., so that there are (features / inputs) steps, and h_0
+/// is zero. mean_iterations is that of a step, not_converged counts steps.
+/// @throws InvalidArgument (as above; a model without head)
+template <class T>
+IDL_EXPORT Evaluation evaluate(Context& context, const ImplicitRnn<T>& model, const Dataset& data,
+                               LossKind loss, index_t batch_size, const SolverOptions& solver = {});
+/// The same by a loss of the caller's own.
+template <class T>
+IDL_EXPORT Evaluation evaluate(Context& context, const ImplicitRnn<T>& model, const Dataset& data,
                                const std::type_identity_t<CustomLoss<T>>& loss, index_t batch_size,
                                const SolverOptions& solver = {});
 
@@ -146,6 +159,12 @@ class IDL_EXPORT Trainer {
   /// of its range; more than 2⁶³−1 steps)
   Trainer(Context& context, ImplicitModel<T>& model, const Dataset& train, const Dataset* test,
           TrainerOptions options);
+  /// The same of a recurrent model with a head: a sample is a sequence, as evaluate() takes it.
+  /// Iterations are those of a step, not_converged counts steps.
+  /// @throws InvalidArgument (as above; a model without head; pruning; inputs that are not scaled
+  /// alike in all steps)
+  Trainer(Context& context, ImplicitRnn<T>& model, const Dataset& train, const Dataset* test,
+          TrainerOptions options);
   ~Trainer();
   /// Moves; the source may then only be destroyed or assigned to.
   Trainer(Trainer&&) noexcept;
@@ -169,6 +188,11 @@ class IDL_EXPORT Trainer {
 
  private:
   struct State;
+  template <class Model>
+  struct StateOf;
+  template <class Model>
+  static std::unique_ptr<State> make_state(Context& context, Model& model, const Dataset& train,
+                                           const Dataset* test, TrainerOptions options);
   std::unique_ptr<State> state_;
 };
 

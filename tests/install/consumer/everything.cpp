@@ -56,20 +56,33 @@ void name_matrices() {
        &io::Array::as<T>, &io::Array::from<T>, &load_described_model<T>);
 }
 
+/// What there is of models with and without recurrence.
+template <class Model, class T>
+void name_of_kind() {
+  using namespace idl;
+  name(static_cast<void (*)(Context&, const Model&, const std::filesystem::path&, std::int64_t,
+                            const DataFormat&)>(&save_model),
+       static_cast<Evaluation (*)(Context&, const Model&, const Dataset&, LossKind, index_t,
+                                  const SolverOptions&)>(&evaluate),
+       static_cast<Evaluation (*)(Context&, const Model&, const Dataset&, const CustomLoss<T>&,
+                                  index_t, const SolverOptions&)>(&evaluate));
+}
+
 template <class T>
 void name_models() {
   using namespace idl;
   using Pass = BatchPass<T>;
   name(&ImplicitModel<T>::layout, &ImplicitModel<T>::project, &ImplicitModel<T>::predict,
        &ImplicitModel<T>::predict_into, &ImplicitModel<T>::clone, &ImplicitModel<T>::borrow,
-       &ImplicitModel<T>::set_kappa, &save_model<T>, &load_model<T>,
-       static_cast<Evaluation (*)(Context&, const ImplicitModel<T>&, const Dataset&, LossKind,
-                                  index_t, const SolverOptions&)>(&evaluate<T>),
-       static_cast<Evaluation (*)(Context&, const ImplicitModel<T>&, const Dataset&,
-                                  const CustomLoss<T>&, index_t, const SolverOptions&)>(
-           &evaluate<T>),
-       &on_host<T>, &cascade<T>, &parallel_sum<T>, &rescaled<T>, &Optimizer<T>::step,
-       &Optimizer<T>::take_left_out, &Trainer<T>::resume, &Trainer<T>::fit);
+       &ImplicitModel<T>::set_kappa, &load_model<T>, &load_any_model<T>, &load_rnn<T>, &on_host<T>,
+       &cascade<T>, &parallel_sum<T>, &rescaled<T>, &Optimizer<T>::take_left_out,
+       &Trainer<T>::resume, &Trainer<T>::fit);
+  name_of_kind<ImplicitModel<T>, T>();
+  name_of_kind<ImplicitRnn<T>, T>();
+  name(static_cast<void (Optimizer<T>::*)(Context&, ImplicitModel<T>&, Const<T>, double)>(
+           &Optimizer<T>::step),
+       static_cast<void (Optimizer<T>::*)(Context&, ImplicitRnn<T>&, Const<T>, Const<T>, double)>(
+           &Optimizer<T>::step));
   name(&ImplicitModel<T>::csr, &ImplicitModel<T>::is_sparse, &sparsify<T>, &compact<T>,
        &pruning_bound<T>, &remove_dead<T>, &low_rank_approximation<T>);
   using Solve = SolveReport (Pass::*)();
@@ -92,9 +105,9 @@ void name_recurrent_models() {
   name(static_cast<Solve>(&Pass::forward), static_cast<SolveInto>(&Pass::forward),
        static_cast<SolveBack>(&Pass::backward), static_cast<SolveBackInto>(&Pass::backward));
   name(&Pass::sequences, &Pass::steps, &Pass::x, &Pass::h0, &Pass::set_lengths,
-       &Pass::forward_async, &Pass::outputs, &Pass::last, &Pass::Y, &Pass::d_outputs,
-       &Pass::d_last, &Pass::dY, &Pass::backward_async, &Pass::dM, &Pass::d_head, &Pass::dx,
-       &Pass::dh0, &ImplicitRnn<T>::clone);
+       &Pass::forward_async, &Pass::outputs, &Pass::last, &Pass::Y, &Pass::d_outputs, &Pass::d_last,
+       &Pass::dY, &Pass::backward_async, &Pass::dM, &Pass::d_head, &Pass::dx, &Pass::dh0,
+       &ImplicitRnn<T>::clone);
 }
 
 template <class T>
@@ -148,9 +161,9 @@ void name_devices_and_texts() {
        static_cast<Dataset (*)(std::vector<double>, Dataset::Targets, index_t)>(
            &Dataset::from_values<double>),
        &Dataset::from_bytes, &Dataset::first, &Dataset::select, &Dataset::set_scaling,
-       &Dataset::scaled, &Dataset::target_variance, &standard_scaling_of_features,
-       &standard_scaling_of_targets, &read_labelled_npy, &read_npy_with_targets, &read_mnist,
-       &epoch_order);
+       &Dataset::set_lengths, &Dataset::scaled, &Dataset::target_variance,
+       &standard_scaling_of_features, &standard_scaling_of_targets, &read_labelled_npy,
+       &read_npy_with_targets, &read_mnist, &epoch_order);
   name(&ModelDescription::layout, &examine_model);
 }
 

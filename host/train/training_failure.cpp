@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: MIT
+#include "host/train/training_failure.hpp"
+
+#include <cmath>
+#include <vector>
+
+namespace idl {
+namespace {
+
+/// " (its feature 3 is nan)" where the data are to blame, else nothing.
+std::string spoiled_feature(const Dataset& data, index_t sample) {
+  std::vector<double> features(static_cast<std::size_t>(data.features()));
+  data.copy_sample<double>(sample, features);
+  for (std::size_t i = 0; i < features.size(); ++i)
+    if (!std::isfinite(features[i]))
+      return " (its feature " + std::to_string(i) + " is " + std::to_string(features[i]) + ")";
+  return "";
+}
+
+}  // namespace
+
+std::string failure_text(const StepMetrics& step, index_t batch, const BatchFigures& figures,
+                         const Dataset& train, std::span<const std::int32_t> samples) {
+  const bool of_loss = figures.not_finite > 0;
+  const index_t column = of_loss ? figures.first_not_finite : figures.first_diverged;
+  const std::string text = "training: step " + std::to_string(step.step) + " (epoch " +
+                           std::to_string(step.epoch) + ", batch " + std::to_string(batch + 1) +
+                           " of " + std::to_string(step.steps_per_epoch) + "): ";
+  if (column < 0) return text + "the sum of the losses is not finite";
+  const std::int32_t sample = samples[static_cast<std::size_t>(column)];
+  const std::string of_samples = std::to_string(figures.samples) + " samples ";
+  return text +
+         (of_loss ? "the loss of " + std::to_string(figures.not_finite) + " of " + of_samples +
+                        "is not finite"
+                  : std::to_string(figures.diverged) + " solves of " + of_samples +
+                        "diverged (they are not finite)") +
+         ", the first is sample " + std::to_string(sample) + " of the data" +
+         spoiled_feature(train, sample);
+}
+
+}  // namespace idl

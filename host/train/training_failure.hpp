@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+
+#include "host/train/training_step.hpp"
+#include "idl/trainer.hpp"
+
+namespace idl {
+
+/// Tells of a step whose numbers are not finite, and of its batch's samples names one in which the
+/// trouble is.
+/// @param batch    of the epoch, 0 for the first
+/// @param samples  of `train`, those of the batch
+std::string failure_text(const StepMetrics& step, index_t batch, const BatchFigures& figures,
+                         const Dataset& train, std::span<const std::int32_t> samples);
+
+}  // namespace idl
