@@ -93,7 +93,12 @@ inline void add_column_flags(CLI::App& command, TableFlags& flags) {
     add_setting(command, name, value, help);
   });
 }
-/// The same, and where the answers to a .npy file are.
+/// How long sequences are.
+inline void add_lengths_flag(CLI::App& command, TableFlags& flags) {
+  add_setting(command, "lengths", flags.lengths,
+              "Of a recurrent model: .npy of whole numbers, the steps of each sequence");
+}
+/// What tells columns apart, and where the answers to a .npy file are.
 inline void add_answer_flags(CLI::App& command, TableFlags& flags) {
   add_setting(command, "labels", flags.labels, "With --data X.npy: .npy of whole numbers");
   add_setting(command, "targets", flags.targets, "With --data X.npy: .npy of (samples, targets)");

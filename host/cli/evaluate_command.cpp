@@ -12,6 +12,8 @@
 #include "host/cli/model_flags.hpp"
 #include "host/cli/training_data.hpp"
 #include "host/io/json_bytes.hpp"
+#include "idl/error.hpp"
+#include "idl/recurrent.hpp"
 #include "idl/trainer.hpp"
 
 namespace idl::cli {
@@ -52,13 +54,20 @@ void print_json(const EvaluateSettings& settings, const ModelDescription& descri
   std::cout << json.dump(2) << "\n";
 }
 
-template <class T>
-int evaluate_model(const EvaluateSettings& settings) {
-  Context context({.device = parse_device(settings.device), .threads = settings.threads});
-  const auto [model, description] =
-      load_described_model<T>(context, settings.model.path, settings.model.load);
-  const Dataset data =
-      read_evaluation_data(settings.data, settings.table, description.data, model.shape().inputs);
+template <class Model>
+concept Recurrent = requires(const Model& model) {
+  model.cell();
+};
+
+/// @param inputs  of the model, of a recurrent one in a step
+template <class Model>
+int evaluate_model(const EvaluateSettings& settings, Context& context, const Model& model,
+                   const ModelDescription& description, index_t inputs) {
+  IDL_CHECK(settings.plot.empty() || !Recurrent<Model>,
+            "--plot is for models without recurrence, " + settings.model.path + " is recurrent");
+  TableFlags table = settings.table;
+  table.sequences = description.recurrent.has_value();
+  const Dataset data = read_evaluation_data(settings.data, table, description.data, inputs);
   const LossKind loss =
       data.has_targets() ? LossKind::squared_error : LossKind::softmax_cross_entropy;
   const auto start = std::chrono::steady_clock::now();
@@ -82,13 +91,14 @@ int evaluate_model(const EvaluateSettings& settings) {
               << evaluation.not_converged << " not converged, " << std::setprecision(2) << seconds
               << " s on " << to_string(context.device()) << ")\n";
   }
-  if (!settings.plot.empty()) {
-    const auto files = write_answer_pictures(context, model, data, description.data.classes,
-                                             settings.batch, settings.solver, settings.plot);
-    if (!settings.json)
-      for (const std::filesystem::path& file : files)
-        std::cout << "wrote " << file.string() << "\n";
-  }
+  if constexpr (!Recurrent<Model>)
+    if (!settings.plot.empty()) {
+      const auto files = write_answer_pictures(context, model, data, description.data.classes,
+                                               settings.batch, settings.solver, settings.plot);
+      if (!settings.json)
+        for (const std::filesystem::path& file : files)
+          std::cout << "wrote " << file.string() << "\n";
+    }
   flush_answer();
   return status_of({.samples = evaluation.samples,
                     .not_converged = evaluation.not_converged,
@@ -96,6 +106,18 @@ int evaluate_model(const EvaluateSettings& settings) {
                     .not_finite = evaluation.not_finite,
                     .first_not_finite = evaluation.first_not_finite},
                    settings.allow_unconverged);
+}
+
+template <class T>
+int evaluate_file(const EvaluateSettings& settings) {
+  Context context({.device = parse_device(settings.device), .threads = settings.threads});
+  const auto& [path, load] = settings.model;
+  const auto loaded = load_any_model<T>(context, path, load);
+  return std::visit(
+      [&](const auto& model) {
+        return evaluate_model(settings, context, model, loaded.second, model.shape().inputs);
+      },
+      loaded.first);
 }
 
 }  // namespace
@@ -107,9 +129,10 @@ void add_evaluate(CLI::App& app, int& status) {
   command
       ->add_option("--data", settings->data,
                    "A table, .npy or CSV, or a folder with (Fashion-)MNIST (IDX) or CIFAR-10 "
-                   "(binary)")
+                   "(binary); of a recurrent model .npy of shape (samples, steps, inputs)")
       ->required();
   add_answer_flags(*command, settings->table);
+  add_lengths_flag(*command, settings->table);
   add_number(*command, "--batch", settings->batch, ranges::k_positive_count,
              "Samples solved at a time");
   add_solver_flags(*command, settings->solver);
@@ -123,8 +146,8 @@ void add_evaluate(CLI::App& app, int& status) {
   add_allow_unconverged_flag(*command, settings->allow_unconverged);
   command->callback([settings, &status] {
     settings->model.load.allow_unproven = true;
-    status = with_precision(settings->precision,
-                            [&]<class T>() { return evaluate_model<T>(*settings); });
+    status =
+        with_precision(settings->precision, [&]<class T>() { return evaluate_file<T>(*settings); });
   });
 }
 

@@ -51,6 +51,10 @@ nlohmann::ordered_json examine(const ModelFlags& flags) {
       {"precision", examination.type == io::DataType::f64 ? "f64" : "f32"},
       {"activation", to_string(options.activation.kind)}};
   if (has_alpha(options.activation.kind)) json["alpha"] = options.activation.alpha;
+  if (const auto& recurrent = model.recurrent)
+    json["recurrent"] = {{"inputs", recurrent->inputs},
+                         {"hidden", recurrent->hidden},
+                         {"outputs", recurrent->outputs}};
   json["lipschitz_constant"] = lipschitz_constant(options.activation);
   json["constraint"] = to_string(options.well_posedness.kind);
   if (options.well_posedness.kind == WellPosednessKind::inf_norm_ball)
@@ -91,6 +95,17 @@ void print(const nlohmann::ordered_json& json, const std::string& path) {
   const auto number = [&](const char* key) { return json.at(key).get<double>(); };
   const auto count = [&](const char* key) { return json.at(key).get<std::int64_t>(); };
   line("model", path);
+  if (json.contains("recurrent")) {
+    const auto& sizes = json.at("recurrent");
+    const auto size = [&](const char* key) {
+      return std::to_string(sizes.at(key).get<std::int64_t>());
+    };
+    line("recurrent",
+         size("inputs") + " inputs in each step, h of " + size("hidden") +
+             (sizes.at("outputs") == 0 ? ", no head"
+                                       : ", " + size("outputs") + " outputs of the last h") +
+             "; below is its cell");
+  }
   line("sizes", "n = " + std::to_string(count("states")) +
                     " states, p = " + std::to_string(count("inputs")) +
                     " inputs, q = " + std::to_string(count("outputs")) + " outputs, " +

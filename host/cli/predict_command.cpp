@@ -2,6 +2,7 @@
 #include <array>
 #include <cmath>
 #include <filesystem>
+#include <functional>
 #include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -16,12 +17,14 @@
 #include "host/cli/command.hpp"
 #include "host/cli/model_flags.hpp"
 #include "host/cli/prediction_csv.hpp"
+#include "host/cli/sequence_prediction.hpp"
 #include "host/cli/training_data.hpp"
 #include "host/io/atomic_file.hpp"
 #include "host/io/json_bytes.hpp"
 #include "idl/error.hpp"
 #include "idl/io.hpp"
 #include "idl/model.hpp"
+#include "idl/recurrent.hpp"
 
 namespace idl::cli {
 namespace {
@@ -64,14 +67,6 @@ nlohmann::ordered_json report_json(const SolveReport& report, const PredictSetti
           {"all_converged", report.all_converged()},
           {"worst_error_bound", finite_or_null(report.worst_error_bound())},
           {"samples", std::move(samples)}};
-}
-
-template <class T>
-Matrix<T> read_input(Context& context, const PredictSettings& settings, const DataFormat& data,
-                     index_t inputs) {
-  const std::vector<T> values = read_inputs<T>(settings.input, settings.table, data, inputs);
-  const index_t samples = static_cast<index_t>(values.size()) / inputs;
-  return Matrix<T>::from_host(context, inputs, samples, values);
 }
 
 bool is_csv(const std::string& path) { return path.ends_with(".csv"); }
@@ -147,25 +142,59 @@ class Outputs {
   std::vector<io::AtomicFile*> files_;
 };
 
+/// Reads the samples; what is returned applies the model to them.
 template <class T>
-int predict(const PredictSettings& settings) {
-  Context context({.device = parse_device(settings.device), .threads = settings.threads});
-  const auto [model, description] =
-      load_described_model<T>(context, settings.model.path, settings.model.load);
+std::function<Prediction<T>()> prepare(Context& context, const PredictSettings& settings,
+                                       const ImplicitModel<T>& model, const DataFormat& data) {
+  const index_t inputs = model.shape().inputs;
+  const Inputs<T> read = read_inputs<T>(settings.input, settings.table, data, inputs);
+  const auto U =
+      std::make_shared<Matrix<T>>(Matrix<T>::from_host(context, inputs, read.samples, read.values));
+  return [&, U] { return model.predict(context, *U, settings.solver); };
+}
+template <class T>
+std::function<Prediction<T>()> prepare(Context& context, const PredictSettings& settings,
+                                       const ImplicitRnn<T>& model, const DataFormat& data) {
+  const index_t inputs = model.shape().inputs;
+  TableFlags table = settings.table;
+  table.sequences = true;
+  const Inputs<T> read = read_inputs<T>(settings.input, table, data, inputs);
+  IDL_CHECK(!read.values.empty(), settings.input + " holds no samples");
+  const index_t steps = static_cast<index_t>(read.values.size()) / (read.samples * inputs);
+  return [&, read, steps] {
+    return predict_sequences<T>(context, model, {read.values, read.lengths, steps},
+                                settings.solver);
+  };
+}
+
+template <class T, class Model>
+int predict_by(Context& context, const PredictSettings& settings, const Model& model,
+               const ModelDescription& description) {
   const DataFormat& data = description.data;
-  const Matrix<T> U = read_input<T>(context, settings, data, model.shape().inputs);
+  const auto apply = prepare<T>(context, settings, model, data);
   Outputs outputs(settings);
-  const Prediction<T> prediction = model.predict(context, U, settings.solver);
+  const Prediction<T> prediction = apply();
   std::vector<T> Y = download(context, prediction.Y);
   data.target_scaling.undo<T>(Y);
   const std::string csv =
-      is_csv(settings.output) ? prediction_csv<T>(data, Y, model.shape().outputs) : std::string();
+      is_csv(settings.output) ? prediction_csv<T>(data, Y, prediction.Y.rows()) : std::string();
   const SolveReport& report = prediction.report;
   outputs.write(context, prediction, Y, csv, report_json(report, settings, description));
-  std::cout << "predicted " << U.cols() << " samples on " << to_string(context.device()) << ": "
-            << report.count(SolveStatus::converged) << " converged, " << report.mean_iterations()
-            << " iterations per sample, error bound " << report.worst_error_bound() << "\n";
+  std::cout << "predicted " << prediction.Y.cols() << " samples on " << to_string(context.device())
+            << ": " << report.count(SolveStatus::converged) << " converged, "
+            << report.mean_iterations() << " iterations per sample, error bound "
+            << report.worst_error_bound() << "\n";
   return status_of(shortfall_of(report, std::span<const T>(Y)), settings.allow_unconverged);
+}
+
+template <class T>
+int predict(const PredictSettings& settings) {
+  Context context({.device = parse_device(settings.device), .threads = settings.threads});
+  const auto& [path, load] = settings.model;
+  const auto loaded = load_any_model<T>(context, path, load);
+  return std::visit(
+      [&](const auto& model) { return predict_by<T>(context, settings, model, loaded.second); },
+      loaded.first);
 }
 
 }  // namespace
@@ -175,15 +204,19 @@ void add_predict(CLI::App& app, int& status) {
   CLI::App* command = app.add_subcommand("predict", "Apply a model to the samples of a table");
   add_model_flags(*command, settings->model);
   command
-      ->add_option("--input,--data", settings->input,
-                   "U: .npy of shape (samples, inputs), or a CSV file")
+      ->add_option(
+          "--input,--data", settings->input,
+          "U: .npy of shape (samples, inputs), or a CSV file; of a recurrent model .npy of "
+          "shape (samples, steps, inputs)")
       ->required();
   add_column_flags(*command, settings->table);
+  add_lengths_flag(*command, settings->table);
   command
       ->add_option("--output", settings->output,
                    "Y: .npy of shape (samples, outputs), or a .csv file of classes or targets")
       ->required();
-  command->add_option("--state", settings->state, "X, .npy of shape (samples, states)");
+  command->add_option("--state", settings->state,
+                      "X, .npy of shape (samples, states); of a recurrent model its last h");
   command->add_option("--report", settings->report,
                       "Certificate of each sample, JSON; a bound that is not finite is null. "
                       "Y, X and the report are all written or none");

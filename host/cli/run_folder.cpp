@@ -189,8 +189,18 @@ void RunFolder::remove_run() const {
 
 template <class T>
 void RunFolder::write_results(Context& context, const ImplicitModel<T>& model) const {
+  write_results(context, model, std::optional<ConstMatrixView<T>>());
+}
+template <class T>
+void RunFolder::write_results(Context& context, const ImplicitRnn<T>& model) const {
+  write_results(context, model.cell(), std::optional(model.head()));
+}
+
+template <class T>
+void RunFolder::write_results(Context& context, const ImplicitModel<T>& model,
+                              const std::optional<ConstMatrixView<T>>& head) const {
   try {
-    write_weights(context, model, path_ / "weights.mat");
+    write_weights(context, model, path_ / "weights.mat", head);
   } catch (const InvalidArgument& error) {
     // The format ends at 2 GiB a matrix; the safetensors files hold the model whatever its size.
     context.log(Severity::warning, error.what());
@@ -221,6 +231,8 @@ void write_model_pictures(Context& context, const ImplicitModel<T>& model,
 
 template void RunFolder::write_results(Context&, const ImplicitModel<float>&) const;
 template void RunFolder::write_results(Context&, const ImplicitModel<double>&) const;
+template void RunFolder::write_results(Context&, const ImplicitRnn<float>&) const;
+template void RunFolder::write_results(Context&, const ImplicitRnn<double>&) const;
 template void RunFolder::write_pictures(Context&, const ImplicitModel<float>&) const;
 template void RunFolder::write_pictures(Context&, const ImplicitModel<double>&) const;
 template void write_model_pictures(Context&, const ImplicitModel<float>&,

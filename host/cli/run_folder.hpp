@@ -2,12 +2,14 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "host/cli/train_settings.hpp"
 #include "host/cli/training_data.hpp"
 #include "idl/model.hpp"
+#include "idl/recurrent.hpp"
 #include "idl/trainer.hpp"
 
 namespace idl::cli {
@@ -46,12 +48,18 @@ class RunFolder {
   /// weights.mat and the pictures.
   template <class T>
   void write_results(Context& context, const ImplicitModel<T>& model) const;
+  /// Of a recurrent model: its cell, and in weights.mat its head, W and b.
+  template <class T>
+  void write_results(Context& context, const ImplicitRnn<T>& model) const;
   /// The pictures: of metrics.jsonl, and of the model.
   template <class T>
   void write_pictures(Context& context, const ImplicitModel<T>& model) const;
 
  private:
   void make_new();
+  template <class T>
+  void write_results(Context& context, const ImplicitModel<T>& cell,
+                     const std::optional<ConstMatrixView<T>>& head) const;
 
   std::filesystem::path path_;
   bool made_ = false;

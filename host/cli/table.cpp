@@ -124,6 +124,17 @@ io::Array read_array(const std::string& path, index_t rows, const char* expected
   return array;
 }
 
+/// The array of (samples, steps, inputs), or (samples, steps), as one of (samples, steps·inputs).
+io::Array read_sequences(const std::string& path, index_t& inputs) {
+  io::Array array = io::read_npy(path);
+  IDL_CHECK(array.shape.size() == 2 || array.shape.size() == 3,
+            path + " has " + std::to_string(array.shape.size()) +
+                " dimensions, expected (samples, steps, inputs), or (samples, steps) of one input");
+  inputs = array.shape.size() == 3 ? array.shape[2] : 1;
+  array.shape = {array.shape[0], array.shape[1] * inputs};
+  return array;
+}
+
 /// Whole numbers as texts.
 std::vector<std::string> read_labels(const std::string& path, index_t rows) {
   const io::Array array = read_array(path, rows, "(samples)");
@@ -138,6 +149,21 @@ std::vector<std::string> read_labels(const std::string& path, index_t rows) {
     labels.push_back(std::to_string(static_cast<std::int64_t>(label)));
   }
   return labels;
+}
+
+/// The lengths of sequences, each in [1, steps].
+void read_lengths(const std::string& path, Table& table) {
+  const io::Array array = read_array(path, table.rows, "(samples)");
+  IDL_CHECK(array.shape[1] == 1, path + " has " + std::to_string(array.shape[1]) +
+                                     " lengths for each sample, expected one");
+  const index_t steps = table.cols / table.inputs;
+  for (const double length : array.as<double>()) {
+    IDL_CHECK(length >= 1 && length <= static_cast<double>(steps) && length == std::trunc(length),
+              path + ": length " + std::to_string(table.lengths.size()) + " is " +
+                  number_text(length) + ", expected a whole number in [1, " +
+                  std::to_string(steps) + "]");
+    table.lengths.push_back(static_cast<std::int32_t>(length));
+  }
 }
 
 void read_targets(const std::string& path, Table& table) {
@@ -157,8 +183,11 @@ Table read_npy_table(const std::string& path, const TableFlags& flags, TableUse 
       path +
           " has no names of columns: --label-column, --target-columns and "
           "--ignore-columns are for CSV files");
-  const io::Array array = read_array(path, 0, "(samples, features)");
-  Table table = {.path = path, .rows = array.shape[0], .cols = array.shape[1]};
+  Table table = {.path = path};
+  const io::Array array = flags.sequences ? read_sequences(path, table.inputs)
+                                          : read_array(path, 0, "(samples, features)");
+  table.rows = array.shape[0];
+  table.cols = array.shape[1];
   if (!alone && (table.rows < 1 || table.cols < 1)) throw IoError(path, "holds no samples");
   if (array.type == io::DataType::f32)
     table.values = array.as<float>();
@@ -189,12 +218,16 @@ bool is_npy(const std::string& path) { return path.ends_with(".npy"); }
 
 Table read_table(const std::string& path, const TableFlags& flags, const DataFormat& known,
                  TableUse use) {
-  if (is_npy(path)) return read_npy_table(path, flags, use);
-  IDL_CHECK(flags.labels.empty() && flags.targets.empty(),
+  IDL_CHECK(flags.lengths.empty() || flags.sequences,
+            "--lengths is for sequences, which a recurrent model takes");
+  IDL_CHECK(is_npy(path) || (flags.labels.empty() && flags.targets.empty()),
             path +
                 " is read as a CSV file, whose columns hold the answers (--label-column, "
                 "--target-columns); --labels and --targets are for .npy files");
-  return CsvTable(path, flags, known, use).read();
+  Table table =
+      is_npy(path) ? read_npy_table(path, flags, use) : CsvTable(path, flags, known, use).read();
+  if (!flags.lengths.empty()) read_lengths(flags.lengths, table);
+  return table;
 }
 
 std::vector<std::string> split_names(std::string_view text) {

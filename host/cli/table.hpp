@@ -22,6 +22,9 @@ struct TableFlags {
   std::string target_columns{};  ///< names or numbers, separated by commas
   std::string ignore_columns{};  ///< likewise
   std::string header = "auto";
+  /// Samples are sequences: a .npy file may have the shape (samples, steps, inputs).
+  bool sequences = false;
+  std::string lengths{};  ///< .npy file: how many steps of each sequence count
 };
 
 /// Calls visit(name, member, help) for what tells the columns of a CSV file apart.
@@ -43,6 +46,8 @@ struct Table {
   std::string path;
   index_t rows = 0;
   index_t cols = 0;  ///< features of a sample
+  /// Of these, those of a step of a sequence; in a table of two dimensions one.
+  index_t inputs = 1;
   std::variant<std::vector<float>, std::vector<double>> values{};
   std::vector<std::string> features{};      ///< names; none where they are unknown
   std::string label{};                      ///< name of the label's column
@@ -50,6 +55,7 @@ struct Table {
   std::vector<std::string> target_names{};  ///< where there are targets
   std::vector<double> targets{};            ///< of one row after the other
   std::vector<std::int64_t> lines{};        ///< where each row begins in a CSV file
+  std::vector<std::int32_t> lengths{};      ///< of sequences, the steps of each; none: all
 
   bool has_targets() const { return !target_names.empty(); }
   /// "line 7" or "sample 3".

@@ -3,6 +3,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "host/cli/arguments.hpp"
 #include "host/cli/command.hpp"
@@ -31,7 +32,7 @@ struct TrainCall {
 /// or, for epochs, only those that are still to come.
 bool may_change(const std::string& name) {
   return one_of("device", "threads", "epochs", "checkpoint-interval", "data", "labels", "targets",
-                "test-data", "test-labels", "test-targets")(name);
+                "lengths", "test-data", "test-labels", "test-targets", "test-lengths")(name);
 }
 
 /// The settings of the run in `folder`, with those of the call that may change.
@@ -98,31 +99,71 @@ DataFormat known_format(const CLI::App& command, const TrainCall& call, const Ru
 }
 
 template <class T>
-ImplicitModel<T> make_model(Context& context, const CLI::App& command, TrainCall& call,
-                            const Dataset& train) {
-  TrainSettings& settings = call.settings;
-  const index_t p = train.features();
-  const index_t q = train.outputs();
-  if (settings.init.empty())
-    return ImplicitModel<T>(context, {settings.hidden, p, q}, model_options(settings),
-                            settings.seed);
-  ImplicitModel<T> model = load_model<T>(context, settings.init, init_options(command, call));
-  const ModelShape& shape = model.shape();
+ModelShape data_shape(const ImplicitModel<T>& model) {
+  return model.shape();
+}
+template <class T>
+ModelShape data_shape(const ImplicitRnn<T>& model) {
+  const RecurrentShape& shape = model.shape();
+  return {.states = shape.states, .inputs = shape.inputs, .outputs = shape.outputs};
+}
+
+/// The model with which the training begins fits the data and the flags.
+/// @param p  inputs that the data have, of sequences in a step
+void check_init(const CLI::App& command, TrainSettings& settings, const ModelShape& shape,
+                const ModelOptions& options, const TrainingData& data, index_t p) {
   IDL_CHECK(command.count("--hidden") == 0 || shape.states == settings.hidden,
             settings.init + " has " + std::to_string(shape.states) + " states, --hidden is " +
                 std::to_string(settings.hidden));
-  const std::optional<index_t> rank = model.options().rank;
+  const std::optional<index_t> rank = options.rank;
   IDL_CHECK(command.count("--rank") == 0 || rank == settings.rank,
             "A of " + settings.init + " is " +
                 (rank ? "L R^T of rank " + std::to_string(*rank) : "not L R^T") + ", --rank is " +
                 std::to_string(settings.rank.value_or(0)));
+  const index_t q = data.train.outputs();
   IDL_CHECK(shape.inputs == p && shape.outputs == q,
             settings.init + " has " + std::to_string(shape.inputs) + " inputs and " +
                 std::to_string(shape.outputs) + " outputs, the data have " + std::to_string(p) +
-                " features and " + std::to_string(q) +
-                (train.has_targets() ? " targets" : " classes"));
+                (data.inputs > 0 ? " numbers in a step and " : " features and ") +
+                std::to_string(q) + (data.train.has_targets() ? " targets" : " classes"));
   settings.hidden = shape.states;
-  take_options(settings, model.options());
+  take_options(settings, options);
+}
+
+template <class T>
+ImplicitModel<T> make_model(Context& context, const CLI::App& command, TrainCall& call,
+                            const TrainingData& data) {
+  TrainSettings& settings = call.settings;
+  const index_t p = data.train.features();
+  if (settings.init.empty())
+    return ImplicitModel<T>(context, {settings.hidden, p, data.train.outputs()},
+                            model_options(settings), settings.seed);
+  auto [model, description] =
+      load_described_model<T>(context, settings.init, init_options(command, call));
+  IDL_CHECK(!description.recurrent, settings.init +
+                                        " is a recurrent model, which goes on training with "
+                                        "--recurrent " +
+                                        std::to_string(description.recurrent->hidden));
+  check_init(command, settings, model.shape(), model.options(), data, p);
+  return std::move(model);
+}
+
+template <class T>
+ImplicitRnn<T> make_rnn(Context& context, const CLI::App& command, TrainCall& call,
+                        const TrainingData& data) {
+  TrainSettings& settings = call.settings;
+  if (settings.init.empty())
+    return ImplicitRnn<T>(context,
+                          {.inputs = data.inputs,
+                           .states = settings.hidden,
+                           .hidden = *settings.recurrent,
+                           .outputs = data.train.outputs()},
+                          model_options(settings), settings.seed);
+  ImplicitRnn<T> model = load_rnn<T>(context, settings.init, init_options(command, call));
+  IDL_CHECK(model.shape().hidden == *settings.recurrent,
+            settings.init + " remembers " + std::to_string(model.shape().hidden) +
+                " numbers, --recurrent is " + std::to_string(*settings.recurrent));
+  check_init(command, settings, data_shape(model), model.cell().options(), data, data.inputs);
   return model;
 }
 
@@ -130,8 +171,11 @@ void print_start(const TrainCall& call, const Context& context, const TrainingDa
                  const ModelShape& shape, bool goes_on) {
   if (call.quiet) return;
   std::cout << (goes_on ? "resuming" : "training") << " n = " << shape.states
-            << ", p = " << shape.inputs << ", q = " << shape.outputs << " on " << data.name << " ("
-            << data.train.size();
+            << ", p = " << shape.inputs << ", q = " << shape.outputs;
+  if (data.inputs > 0)
+    std::cout << ", h of " << *call.settings.recurrent << ", "
+              << data.train.features() / data.inputs << " steps";
+  std::cout << " on " << data.name << " (" << data.train.size();
   if (data.test) std::cout << " + " << data.test->size();
   std::cout << " samples), " << call.settings.precision << "\n";
   if (!data.format.classes.empty()) std::cout << "classes: " << listed(data.format.classes) << "\n";
@@ -168,29 +212,21 @@ void check_free(const TrainCall& call, const RunFolder& folder) {
             call.out + " holds a run already; --resume goes on with it, --overwrite removes it");
 }
 
-template <class T>
-int train(const CLI::App& command, TrainCall& call, RunFolder& folder) {
+/// All that a training needs beside its model.
+struct Session {
+  TrainCall& call;
+  RunFolder& folder;
+  const TrainingData& data;
+  Context& context;
+  ProgressBar& bar;
+  WarningDigest& digest;
+  bool goes_on;
+};
+
+template <class T, class Model>
+int train_model(const Session& session, Model model) {
+  auto& [call, folder, data, context, bar, digest, goes_on] = session;
   TrainSettings& settings = call.settings;
-  const bool goes_on = call.resume && folder.has_checkpoint();
-  const TrainingData data =
-      read_training_data(settings, known_format(command, call, folder, goes_on));
-  if (data.train.has_targets() && !call.resume && command.count("--loss") == 0)
-    settings.trainer.loss = LossKind::squared_error;
-
-  WarningDigest digest(call.quiet);
-  ProgressBar bar(settings.trainer.epochs, call.quiet);
-  Context context({.device = parse_device(settings.device),
-                   .log =
-                       [&](Severity severity, std::string_view text) {
-                         if (severity != Severity::info) digest.warn(&bar, text);
-                       },
-                   .threads = settings.threads});
-  // The parameters that --init named are in the checkpoint by now.
-  const std::string init = settings.init;
-  if (goes_on) settings.init.clear();
-  ImplicitModel<T> model = make_model<T>(context, command, call, data.train);
-  settings.init = init;
-
   TrainerOptions options = trainer_options(settings);
   options.folder = folder.path();
   options.data_format = data.format;
@@ -211,8 +247,8 @@ int train(const CLI::App& command, TrainCall& call, RunFolder& folder) {
   folder.claim();
   check_free(call, folder);  // once more: another one may have been faster
   if (call.overwrite && !call.resume) folder.remove_run();
-  folder.write_config(settings, context.describe(), data, model.shape());
-  print_start(call, context, data, model.shape(), goes_on);
+  folder.write_config(settings, context.describe(), data, data_shape(model));
+  print_start(call, context, data, data_shape(model), goes_on);
   digest.next_epoch();
   const TrainingEnd end = fit(trainer, bar);
   folder.write_results(context, model);
@@ -223,6 +259,35 @@ int train(const CLI::App& command, TrainCall& call, RunFolder& folder) {
     std::cout << "stopped; go on with: " << call.program << " train --resume "
               << flag_words("--out", call.out) << std::endl;
   return finished ? status_of_last(last_test) : k_signalled + interrupt_received();
+}
+
+template <class T>
+int train(const CLI::App& command, TrainCall& call, RunFolder& folder) {
+  TrainSettings& settings = call.settings;
+  const bool goes_on = call.resume && folder.has_checkpoint();
+  const TrainingData data =
+      read_training_data(settings, known_format(command, call, folder, goes_on));
+  if (data.train.has_targets() && !call.resume && command.count("--loss") == 0)
+    settings.trainer.loss = LossKind::squared_error;
+
+  WarningDigest digest(call.quiet);
+  ProgressBar bar(settings.trainer.epochs, call.quiet);
+  Context context({.device = parse_device(settings.device),
+                   .log =
+                       [&](Severity severity, std::string_view text) {
+                         if (severity != Severity::info) digest.warn(&bar, text);
+                       },
+                   .threads = settings.threads});
+  const Session session = {call, folder, data, context, bar, digest, goes_on};
+  // The parameters that --init named are in the checkpoint by now.
+  const std::string init = settings.init;
+  if (goes_on) settings.init.clear();
+  const auto run = [&](auto model) {
+    settings.init = init;
+    return train_model<T>(session, std::move(model));
+  };
+  return settings.recurrent ? run(make_rnn<T>(context, command, call, data))
+                            : run(make_model<T>(context, command, call, data));
 }
 
 int run_train(const CLI::App& command, TrainCall& call) {

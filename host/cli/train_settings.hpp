@@ -23,11 +23,13 @@ struct TrainSettings {
   std::string test_data;
   std::string test_labels;
   std::string test_targets;
+  std::string test_lengths;
   double validation = 0;
   bool standardise = false;
   std::string normalise;
   std::int64_t hidden = 100;
   std::optional<std::int64_t> rank;
+  std::optional<std::int64_t> recurrent;
   double kappa = 0.95;
   ActivationKind activation = ActivationKind::relu;
   std::optional<double> alpha;
@@ -60,6 +62,11 @@ void for_each_setting(Settings& s, Visitor&& visit) {
   visit("hidden", s.hidden, "States n", ranges::k_model_size);
   visit("rank", s.rank, "A = L R^T with L and R of so many columns, instead of any A",
         ranges::k_rank);
+  visit(
+      "recurrent", s.recurrent,
+      "Samples are sequences, .npy of shape (samples, steps, inputs) or of (samples, steps), read "
+      "step by step by a model that remembers so many numbers",
+      ranges::k_model_size);
   for_each_flag_of(s.trainer, visit, one_of("epochs", "batch"));
   for_each_flag_of(s.trainer.optimizer, visit, one_of("lr"));
   visit("kappa", s.kappa, "|A|_inf <= kappa, in (0, 1)", ranges::k_kappa);
@@ -93,9 +100,12 @@ void for_each_setting(Settings& s, Visitor&& visit) {
   visit("labels", s.table.labels, "With --data X.npy: .npy of whole numbers, for classification");
   visit("targets", s.table.targets,
         "With --data X.npy: .npy of (samples, targets), for regression");
+  visit("lengths", s.table.lengths,
+        "With --recurrent: .npy of whole numbers, the steps of each sequence; default: all");
   visit("test-data", s.test_data, "Another table, to evaluate on after each epoch");
   visit("test-labels", s.test_labels, "With --test-data X.npy: its labels");
   visit("test-targets", s.test_targets, "With --test-data X.npy: its targets");
+  visit("test-lengths", s.test_lengths, "With --test-data: its lengths");
   visit("validation", s.validation,
         "Share of the samples of a table to evaluate on in place of --test-data, of each class "
         "alike; 0: none",

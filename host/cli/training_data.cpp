@@ -23,9 +23,10 @@ bool is_table(const std::string& path) {
 }
 
 /// The names of a table that is trained on, where the model does not know them already.
-DataFormat format_of(const Table& table, const DataFormat& known) {
+DataFormat format_of(const Table& table, const DataFormat& known, bool sequences) {
   DataFormat format = known;
-  if (format.features.empty()) format.features = table.features;
+  // Columns of sequences are steps, which have no names of inputs.
+  if (format.features.empty() && !sequences) format.features = table.features;
   if (format.label.empty()) format.label = table.label;
   if (table.has_targets()) {
     if (format.targets.empty()) format.targets = table.target_names;
@@ -48,7 +49,10 @@ Dataset dataset_of(Table table, const DataFormat& format) {
     return Dataset::from_values(std::move(values), number_labels(table, format.classes), table.cols,
                                 static_cast<index_t>(format.classes.size()));
   };
-  return std::visit(make, std::move(table.values));
+  std::vector<std::int32_t> lengths = std::move(table.lengths);
+  Dataset data = std::visit(make, std::move(table.values));
+  if (!lengths.empty()) data.set_lengths(std::move(lengths));
+  return data;
 }
 
 /// Of each class, or of all samples where there are none, this share of the samples, drawn by the
@@ -112,18 +116,35 @@ void check_targets(const TrainingData& data) {
                 " is the same in all training samples; there is nothing to learn");
 }
 
-void standardise(TrainingData& data) {
+/// The steps of all sequences as samples, without those after their ends.
+Dataset steps_of(const Dataset& data, index_t inputs) {
+  std::vector<double> sample(static_cast<std::size_t>(data.features()));
+  std::vector<double> values;
+  for (index_t k = 0; k < data.size(); ++k) {
+    data.copy_sample<double>(k, sample);
+    const auto length = data.lengths().empty()
+                            ? static_cast<std::ptrdiff_t>(sample.size())
+                            : data.lengths()[static_cast<std::size_t>(k)] * inputs;
+    values.insert(values.end(), sample.begin(), sample.begin() + length);
+  }
+  std::vector<double> no_targets(values.size() / static_cast<std::size_t>(inputs));
+  return Dataset::from_values(std::move(values), Dataset::Targets{std::move(no_targets), 1},
+                              inputs);
+}
+
+/// What is scaled: samples, or the steps of sequences.
+void standardise(TrainingData& data, const Dataset& scaled) {
   const std::vector<std::string> constant = constants(
-      data.train.size(), data.train.features(),
-      [&](index_t k, std::span<double> column) { data.train.copy_sample<double>(k, column); },
+      scaled.size(), scaled.features(),
+      [&](index_t k, std::span<double> column) { scaled.copy_sample<double>(k, column); },
       data.format.features, "feature ");
-  IDL_CHECK(static_cast<index_t>(constant.size()) < data.train.features(),
+  IDL_CHECK(static_cast<index_t>(constant.size()) < scaled.features(),
             data.name + ": every feature is the same in all training samples");
   if (!constant.empty())
     data.remarks.push_back(
-        std::to_string(constant.size()) + " of " + std::to_string(data.train.features()) +
+        std::to_string(constant.size()) + " of " + std::to_string(scaled.features()) +
         " features are the same in all training samples and become 0: " + listed(constant));
-  data.format.feature_scaling = standard_scaling_of_features(data.train);
+  data.format.feature_scaling = standard_scaling_of_features(scaled);
   if (data.train.has_targets())
     data.format.target_scaling = standard_scaling_of_targets(data.train);
 }
@@ -144,6 +165,16 @@ Scaling normalisation(const std::string& text, index_t features) {
   return {std::vector<double>(p, *mean), std::vector<double>(p, *scale)};
 }
 
+/// The same for each step of sequences of so many numbers.
+Scaling in_all_steps(const Scaling& step, index_t features) {
+  Scaling all = step;
+  while (!step.empty() && static_cast<index_t>(all.mean.size()) < features) {
+    all.mean.insert(all.mean.end(), step.mean.begin(), step.mean.end());
+    all.scale.insert(all.scale.end(), step.scale.begin(), step.scale.end());
+  }
+  return all;
+}
+
 void scale(TrainingData& data, const TrainSettings& settings, const DataFormat& known) {
   const bool asked = settings.standardise || !settings.normalise.empty();
   IDL_CHECK(!settings.standardise || settings.normalise.empty(),
@@ -153,11 +184,14 @@ void scale(TrainingData& data, const TrainSettings& settings, const DataFormat& 
                                   " says how its data are scaled; --standardise and --normalise "
                                   "cannot change that");
   if (settings.standardise)
-    standardise(data);
+    standardise(data, data.inputs > 0 ? steps_of(data.train, data.inputs) : data.train);
   else if (asked)
-    data.format.feature_scaling = normalisation(settings.normalise, data.train.features());
-  data.train.set_scaling(data.format.feature_scaling, data.format.target_scaling);
-  if (data.test) data.test->set_scaling(data.format.feature_scaling, data.format.target_scaling);
+    data.format.feature_scaling =
+        normalisation(settings.normalise, data.inputs > 0 ? data.inputs : data.train.features());
+  for (Dataset* part : {&data.train, data.test ? &*data.test : nullptr})
+    if (part != nullptr)
+      part->set_scaling(in_all_steps(data.format.feature_scaling, part->features()),
+                        data.format.target_scaling);
 }
 
 TrainingData read_folder(const TrainSettings& settings, const DataFormat& known) {
@@ -168,6 +202,9 @@ TrainingData read_folder(const TrainSettings& settings, const DataFormat& known)
                 " is a folder, in which labels and test set lie: --labels, --targets, "
                 "--label-column, --target-columns, --test-data and --validation are "
                 "for tables");
+  IDL_CHECK(!settings.recurrent, settings.data +
+                                     " is a folder of images; --recurrent is for tables of "
+                                     "sequences");
   DatasetPair pair = read_dataset(settings.data);
   return {std::move(pair.train), std::move(pair.test), std::move(pair.name), known, {}};
 }
@@ -178,36 +215,53 @@ TrainingData read_tables(const TrainSettings& settings, const DataFormat& known)
   IDL_CHECK(!settings.test_data.empty() ||
                 (settings.test_labels.empty() && settings.test_targets.empty()),
             "--test-labels and --test-targets need --test-data");
-  Table table = read_table(settings.data, settings.table, known, TableUse::answers_wanted);
-  const DataFormat format = format_of(table, known);
+  IDL_CHECK(!settings.test_data.empty() || settings.test_lengths.empty(),
+            "--test-lengths needs --test-data");
+  TableFlags flags = settings.table;
+  flags.sequences = settings.recurrent.has_value();
+  Table table = read_table(settings.data, flags, known, TableUse::answers_wanted);
+  const DataFormat format = format_of(table, known, flags.sequences);
   const bool targets = table.has_targets();
+  const index_t inputs = flags.sequences ? table.inputs : 0;
   TrainingData data{dataset_of(std::move(table), format),
                     std::nullopt,
                     std::filesystem::path(settings.data).filename().string(),
                     format,
-                    {}};
+                    {},
+                    inputs};
   if (settings.validation > 0.0) {
     auto [train, validation] = split(data.train, settings.validation, settings.seed);
     data.train = std::move(train);
     data.test = std::move(validation);
   }
   if (!settings.test_data.empty()) {
-    TableFlags flags = settings.table;
     flags.labels = settings.test_labels;
     flags.targets = settings.test_targets;
+    flags.lengths = settings.test_lengths;
     if (is_npy(settings.test_data)) flags.label_column = flags.target_columns = "";
     Table test = read_table(settings.test_data, flags, format, TableUse::answers_wanted);
     IDL_CHECK(test.has_targets() == targets, settings.test_data + " has " +
                                                  (targets ? "labels" : "targets") + ", " +
                                                  settings.data + " does not");
+    IDL_CHECK(!flags.sequences || test.inputs == inputs,
+              settings.test_data + " has steps of " + std::to_string(test.inputs) + " numbers, " +
+                  settings.data + " of " + std::to_string(inputs));
     data.test = dataset_of(std::move(test), format);
   }
   return data;
 }
 
-void check_inputs(const std::string& path, index_t features, index_t inputs) {
-  IDL_CHECK(features == inputs, path + " has samples of " + std::to_string(features) +
-                                    " values, the model has " + std::to_string(inputs) + " inputs");
+/// @param of  "samples" or "steps"
+void check_inputs(const std::string& path, const char* of, index_t values, index_t inputs) {
+  IDL_CHECK(values == inputs, path + " has " + of + " of " + std::to_string(values) +
+                                  " values, the model has " + std::to_string(inputs) + " inputs");
+}
+
+void check_inputs(const Table& table, bool sequences, index_t inputs) {
+  if (sequences)
+    check_inputs(table.path, "steps", table.inputs, inputs);
+  else
+    check_inputs(table.path, "samples", table.cols, inputs);
 }
 
 }  // namespace
@@ -225,17 +279,22 @@ TrainingData read_training_data(const TrainSettings& settings, const DataFormat&
 Dataset read_evaluation_data(const std::string& data, const TableFlags& flags,
                              const DataFormat& known, index_t inputs) {
   const auto read = [&] {
-    if (!is_table(data)) return read_dataset(data).test;
+    if (!is_table(data)) {
+      Dataset samples = read_dataset(data).test;
+      check_inputs(data, "samples", samples.features(), inputs);
+      return samples;
+    }
     Table table = read_table(data, flags, known, TableUse::answers_wanted);
-    check_inputs(data, table.cols, inputs);
+    check_inputs(table, flags.sequences, inputs);
     DataFormat format = known;
     // A model that names nothing has numbered its classes as it found them in whole labels.
-    if (format.classes.empty() && format.targets.empty()) format = format_of(table, known);
+    if (format.classes.empty() && format.targets.empty())
+      format = format_of(table, known, flags.sequences);
     return dataset_of(std::move(table), format);
   };
   Dataset samples = read();
-  check_inputs(data, samples.features(), inputs);
-  samples.set_scaling(known.feature_scaling, known.target_scaling);
+  samples.set_scaling(in_all_steps(known.feature_scaling, samples.features()),
+                      known.target_scaling);
   return samples;
 }
 
@@ -246,17 +305,17 @@ DatasetPair read_calibration_data(const std::string& data, const TableFlags& fla
     return {samples, samples, std::filesystem::path(data).filename().string()};
   }
   DatasetPair pair = read_dataset(data);
-  check_inputs(data, pair.train.features(), inputs);
+  check_inputs(data, "samples", pair.train.features(), inputs);
   for (Dataset* part : {&pair.train, &pair.test})
     part->set_scaling(known.feature_scaling, known.target_scaling);
   return pair;
 }
 
 template <class T>
-std::vector<T> read_inputs(const std::string& path, const TableFlags& flags,
-                           const DataFormat& known, index_t inputs) {
+Inputs<T> read_inputs(const std::string& path, const TableFlags& flags, const DataFormat& known,
+                      index_t inputs) {
   Table table = read_table(path, flags, known, TableUse::inputs_only);
-  check_inputs(path, table.cols, inputs);
+  check_inputs(table, flags.sequences, inputs);
   const auto take = [&]<class Read>(std::vector<Read>& values) -> std::vector<T> {
     const Scaling& scaling = known.feature_scaling;
     if (!scaling.empty()) {
@@ -267,12 +326,12 @@ std::vector<T> read_inputs(const std::string& path, const TableFlags& flags,
     if constexpr (std::is_same_v<T, Read>) return std::move(values);
     return {values.begin(), values.end()};
   };
-  return std::visit(take, table.values);
+  return {table.rows, std::visit(take, table.values), std::move(table.lengths)};
 }
 
-template std::vector<float> read_inputs(const std::string&, const TableFlags&, const DataFormat&,
-                                        index_t);
-template std::vector<double> read_inputs(const std::string&, const TableFlags&, const DataFormat&,
-                                         index_t);
+template Inputs<float> read_inputs(const std::string&, const TableFlags&, const DataFormat&,
+                                   index_t);
+template Inputs<double> read_inputs(const std::string&, const TableFlags&, const DataFormat&,
+                                    index_t);
 
 }  // namespace idl::cli

@@ -17,8 +17,9 @@ struct TrainingData {
   Dataset train;
   std::optional<Dataset> test;
   std::string name;
-  DataFormat format;
+  DataFormat format;                 ///< of sequences the scaling of each input of a step
   std::vector<std::string> remarks;  ///< what people should know of it
+  index_t inputs = 0;                ///< of sequences, the numbers of a step
 };
 
 /// Reads a folder or tables, splits off the validation set and finds the scalings.
@@ -30,6 +31,7 @@ struct TrainingData {
 TrainingData read_training_data(const TrainSettings& settings, const DataFormat& known);
 
 /// The test set of a folder, or the samples of a table with their answers, as the model takes them.
+/// @param inputs  of the model, of a recurrent one in a step
 /// @throws as read_training_data; InvalidArgument where they do not fit `inputs`
 Dataset read_evaluation_data(const std::string& data, const TableFlags& flags,
                              const DataFormat& known, index_t inputs);
@@ -40,10 +42,19 @@ Dataset read_evaluation_data(const std::string& data, const TableFlags& flags,
 DatasetPair read_calibration_data(const std::string& data, const TableFlags& flags,
                                   const DataFormat& known, index_t inputs);
 
-/// The samples of a table as columns of `inputs` numbers, as the model takes them.
-/// @throws as read_table; InvalidArgument where the table has another number of columns
+/// Samples one after the other.
 template <class T>
-std::vector<T> read_inputs(const std::string& path, const TableFlags& flags,
-                           const DataFormat& known, index_t inputs);
+struct Inputs {
+  index_t samples = 0;
+  std::vector<T> values;
+  std::vector<std::int32_t> lengths;  ///< of sequences, where they are said
+};
+
+/// The samples of a table as the model takes them: columns of `inputs` numbers, of sequences one
+/// for each step. @throws as read_table; InvalidArgument where the table has another number of
+/// columns
+template <class T>
+Inputs<T> read_inputs(const std::string& path, const TableFlags& flags, const DataFormat& known,
+                      index_t inputs);
 
 }  // namespace idl::cli

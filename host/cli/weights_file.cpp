@@ -14,7 +14,8 @@ namespace idl::cli {
 
 template <class T>
 void write_weights(Context& context, const ImplicitModel<T>& model,
-                   const std::filesystem::path& path) {
+                   const std::filesystem::path& path,
+                   const std::optional<ConstMatrixView<T>>& head) {
   const ModelOptions& options = model.options();
   // What the variables refer to.
   std::list<std::vector<T>> values;
@@ -38,13 +39,20 @@ void write_weights(Context& context, const ImplicitModel<T>& model,
     const index_t cols = model.input_rows();
     add("D", rows, cols, std::vector<T>(static_cast<std::size_t>(rows * cols)));
   }
+  if (head && head->cols > 0) {
+    const index_t hidden = head->cols - 1;
+    add("W", head->rows, hidden, download(context, head->columns(0, hidden)));
+    add("b", head->rows, 1, download(context, head->columns(hidden, 1)));
+  }
   variables.push_back({"activation", std::string(to_string(options.activation.kind))});
   variables.push_back({"kappa", options.well_posedness.kappa});
   variables.push_back({"bias", options.bias ? 1.0 : 0.0});
   write_mat(path, variables);
 }
 
-template void write_weights(Context&, const ImplicitModel<float>&, const std::filesystem::path&);
-template void write_weights(Context&, const ImplicitModel<double>&, const std::filesystem::path&);
+template void write_weights(Context&, const ImplicitModel<float>&, const std::filesystem::path&,
+                            const std::optional<ConstMatrixView<float>>&);
+template void write_weights(Context&, const ImplicitModel<double>&, const std::filesystem::path&,
+                            const std::optional<ConstMatrixView<double>>&);
 
 }  // namespace idl::cli

@@ -315,12 +315,7 @@ void Trainer<T>::StateOf<Model>::finish_epoch(Clock::time_point start,
             : evaluate(context_, model_, *test_, options_.loss, batch_size_, options_.solver);
   note_best(metrics);
   if (metrics.test && metrics.test->not_finite > 0)
-    context_.log(Severity::warning, "epoch " + std::to_string(metrics.epoch) + ": the loss of " +
-                                        std::to_string(metrics.test->not_finite) + " of " +
-                                        std::to_string(metrics.test->samples) +
-                                        " test samples is not finite, the first of them sample " +
-                                        std::to_string(metrics.test->first_not_finite) +
-                                        "; they count as wrong, and the epoch not as the best");
+    context_.log(Severity::warning, test_failure_text(metrics.epoch, *metrics.test));
   position_ = TrainingPosition{.epoch = position_.epoch + 1,
                                .steps = position_.steps,
                                .best_accuracy = position_.best_accuracy,

@@ -38,4 +38,12 @@ std::string failure_text(const StepMetrics& step, index_t batch, const BatchFigu
          spoiled_feature(train, sample);
 }
 
+std::string test_failure_text(std::int64_t epoch, const Evaluation& test) {
+  return "epoch " + std::to_string(epoch) + ": the loss of " + std::to_string(test.not_finite) +
+         " of " + std::to_string(test.samples) +
+         " test samples is not finite, the first of them sample " +
+         std::to_string(test.first_not_finite) +
+         "; they count as wrong, and the epoch not as the best";
+}
+
 }  // namespace idl

@@ -17,4 +17,7 @@ namespace idl {
 std::string failure_text(const StepMetrics& step, index_t batch, const BatchFigures& figures,
                          const Dataset& train, std::span<const std::int32_t> samples);
 
+/// Tells of test samples whose loss is not finite.
+std::string test_failure_text(std::int64_t epoch, const Evaluation& test);
+
 }  // namespace idl

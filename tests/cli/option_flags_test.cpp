@@ -122,14 +122,14 @@ TEST(OptionFlags, StandInAConfigurationInTheOrderThatTheyHaveAlwaysHad) {
   for (const auto& [name, value] : settings.items()) names += name + " ";
   EXPECT_EQ(
       names,
-      "data hidden rank epochs batch lr kappa activation alpha well-posedness bias no-D "
+      "data hidden rank recurrent epochs batch lr kappa activation alpha well-posedness bias no-D "
       "allow-unproven device threads precision init prefix override-metadata project "
       "no-shuffle seed loss optimizer weight-decay momentum prox freeze schedule schedule-period "
       "schedule-gamma tolerance relative-tolerance max-iterations certified sweep "
       "acceleration arithmetic batch-invariant sparsify gradual sparsify-interval "
       "sparsify-target checkpoint-interval limit label-column target-columns ignore-columns "
-      "header labels targets test-data test-labels test-targets validation standardise "
-      "normalise ");
+      "header labels targets lengths test-data test-labels test-targets test-lengths validation "
+      "standardise normalise ");
 }
 
 }  // namespace
