@@ -88,6 +88,23 @@ grep -q '^  A: 80 of 400 entries$' "$folder/out" || fail "sparse: A was not prun
 grep -qE '^loaded: outputs of 100 samples differ by at most [0-9.e-]+, ' "$folder/out" ||
   fail "sparse: the saved model was not loaded"
 
+echo "== argmax"
+"$examples/argmax" 3 200 | tee "$folder/out"
+grep -q '; solves that did not converge: 0$' "$folder/out" || fail "argmax: some solve did not converge"
+[[ $(grep -cE '^10{0,5} +[0-9.]+ +[0-9.]+ +0$' "$folder/out") -eq 6 ]] ||
+  fail "argmax: expected the accuracy at six scales"
+
+echo "== spiky_series"
+"$examples/spiky_series" 1 2000 "$folder" | tee "$folder/out"
+grep -q '; solves that did not converge: 0$' "$folder/out" ||
+  fail "spiky_series: some solve did not converge"
+for what in 'this model' 'linear, 59 values' 'noise alone'; do
+  grep -qE "^$what +[0-9.e-]+ +[0-9.e-]+ +[0-9.e-]+$" "$folder/out" || fail "spiky_series: no $what"
+done
+# 2000·7/10 − 59 windows of 59 numbers in float64 after a header of 128 bytes.
+[[ $(stat -c %s "$folder/train_X.npy") -eq $((128 + 1341 * 59 * 8)) ]] ||
+  fail "spiky_series: train_X.npy has another size"
+
 if [[ $library == *.so* ]] && "$python" -c 'import numpy' 2>/dev/null; then
   echo "== predict_with_ctypes.py"
   "$python" "$here/../../examples/predict_with_ctypes.py" --library "$library" --device cpu \
