@@ -12,7 +12,8 @@ namespace idl::bench {
 
 /// One case of the comparison with the peers, as its command line says (peer_session.py).
 struct PeerCase {
-  std::string kind;  ///< solve, inference, train_step, sparse_solve
+  std::string kind;  ///< solve, inference, train_step, sparse_solve, recurrent_forward,
+                     ///< recurrent_step
   std::filesystem::path model;
   std::filesystem::path inputs;
   std::int64_t batch = 0;  ///< samples; 0: all of the file's
@@ -48,6 +49,8 @@ class PeerWork {
 
 /// @throws Error
 std::unique_ptr<PeerWork> make_peer_work(const PeerCase& peer_case);
+/// That of `recurrent_forward` and `recurrent_step`. @throws Error
+std::unique_ptr<PeerWork> make_recurrent_peer_work(const PeerCase& peer_case);
 /// That of `sparse_solve`. @throws Error
 std::unique_ptr<PeerWork> make_sparse_peer_work(const PeerCase& peer_case);
 

@@ -218,13 +218,16 @@ std::unique_ptr<PeerWork> make(const PeerCase& peer_case) {
   if (peer_case.kind == "solve") return std::make_unique<SolveWork<T>>(peer_case);
   if (peer_case.kind == "inference") return std::make_unique<InferenceWork<T>>(peer_case);
   if (peer_case.kind == "train_step") return std::make_unique<TrainWork<T>>(peer_case);
-  throw InvalidArgument("--case is '" + peer_case.kind +
-                        "', it may be solve, inference, train_step or sparse_solve");
+  throw InvalidArgument(
+      "--case is '" + peer_case.kind +
+      "', it may be solve, inference, train_step, sparse_solve, recurrent_forward or "
+      "recurrent_step");
 }
 
 }  // namespace
 
 std::unique_ptr<PeerWork> make_peer_work(const PeerCase& peer_case) {
+  if (peer_case.kind.starts_with("recurrent_")) return make_recurrent_peer_work(peer_case);
   if (peer_case.kind == "sparse_solve") return make_sparse_peer_work(peer_case);
   if (peer_case.precision == "float32") return make<float>(peer_case);
   if (peer_case.precision == "float64") return make<double>(peer_case);

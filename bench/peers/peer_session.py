@@ -18,6 +18,9 @@ Cases (seconds are those of one solve, of one call, of one step):
     train_step  --steps consecutive training steps: forward, softmax cross-entropy, backward, Adam,
                 projection; each on a batch of its own; parameters and moments are put back (untimed)
                 before every run
+    recurrent_forward  the outputs W h_T + b of all sequences, one number a step: a row of U is a
+                sequence
+    recurrent_step  as train_step, of a recurrent model
 """
 
 import argparse
@@ -27,7 +30,9 @@ import platform
 import sys
 import time
 
-CASES = ("solve", "inference", "train_step", "sparse_solve")
+CASES = ("solve", "inference", "train_step", "sparse_solve", "recurrent_forward", "recurrent_step")
+#: of steps, whose seconds are those of one
+STEPPED = ("train_step", "recurrent_step")
 TOLERANCE = 3e-6
 MAX_ITERATIONS = 300
 WARM_UP_SECONDS = 0.02
@@ -46,11 +51,17 @@ class Case:
         self.steps = arguments.steps
         self.learning_rate = arguments.learning_rate
         self.dtype = np.dtype(arguments.precision)
+        self.recurrent = self.kind.startswith("recurrent")
         with safe_open(arguments.model, "numpy") as file:
             metadata = file.metadata() or {}
-            self.A, self.B, self.C, self.D = (
-                np.ascontiguousarray(file.get_tensor(name), self.dtype) for name in "ABCD"
-            )
+
+            def take(name):
+                return np.ascontiguousarray(file.get_tensor(name), self.dtype)
+
+            cell = "recurrent.layer." if self.recurrent else ""
+            self.A, self.B, self.C, self.D = (take(cell + name) for name in "ABCD")
+            if self.recurrent:
+                self.W, self.b = take("linear.weight"), take("linear.bias")
         if metadata.get("activation", "relu") != "relu" or metadata.get("bias", "false") != "false":
             raise SystemExit(f"{arguments.model}: only relu models without bias are compared")
         self.kappa = float(metadata.get("kappa", 0.95))
@@ -59,13 +70,15 @@ class Case:
         with safe_open(arguments.inputs, "numpy") as file:
             self.U = np.ascontiguousarray(file.get_tensor("U"), self.dtype)
             self.labels = file.get_tensor("labels").astype(np.int64)
-        batches = self.steps if self.kind == "train_step" else 1
+        batches = self.steps if self.kind in STEPPED else 1
+        # The cell takes a number of the sequence and what it gave in the step before.
+        width = self.U.shape[1] if self.recurrent else self.inputs
         self.batch = arguments.batch or self.U.shape[0] // batches
         wanted = self.batch * batches
-        if self.U.shape[0] < wanted or self.U.shape[1] != self.inputs:
-            raise SystemExit(
-                f"{arguments.inputs}: U is {self.U.shape}, wanted ({wanted}, {self.inputs})"
-            )
+        if self.U.shape[0] < wanted or self.U.shape[1] != width:
+            raise SystemExit(f"{arguments.inputs}: U is {self.U.shape}, wanted ({wanted}, {width})")
+        if self.recurrent and self.inputs != self.outputs + 1:
+            raise SystemExit(f"{arguments.model}: only cells of one input are compared")
         self.U, self.labels = self.U[:wanted], self.labels[:wanted]
 
     def batch_of(self, step):
@@ -108,7 +121,7 @@ class Work:
         begin = time.perf_counter()
         self.run()
         spent = time.perf_counter() - begin
-        return spent / self.case.steps if self.case.kind == "train_step" else spent
+        return spent / self.case.steps if self.case.kind in STEPPED else spent
 
 
 def parse_arguments(variants):

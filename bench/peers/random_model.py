@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: MIT
 """Writes a random model: A from N(0,1), projected to ‖A‖∞ = 0.95; B, C, D from N(0,1)/√p, /√n, /√p.
 
-    python3 random_model.py STATES INPUTS FILE [SEED] [DENSITY]
+    python3 random_model.py STATES INPUTS FILE [SEED] [DENSITY [HIDDEN]]
 
-With a DENSITY below 1 A has about that share of its entries, in rows scaled to Σ|a| = 0.95.
+With a DENSITY below 1 A has about that share of its entries, in rows scaled to Σ|a| = 0.95. With
+HIDDEN it is a recurrent model of INPUTS numbers a step, C and D from N(0,1)/(3√n) and /(3√p') so that
+h does not grow with the steps.
 
 Needs numpy alone; the file is written by hand."""
 
@@ -67,10 +69,33 @@ def write_safetensors(path, tensors, metadata):
             file.write(np.ascontiguousarray(array, "<f4").tobytes())
 
 
+def recurrent_model(random, states, inputs, hidden):
+    """Tensors and further metadata of an implicit RNN with a linear head."""
+    width = inputs + hidden
+    cell = {
+        "A": projected_normals(random, states),
+        "B": random.standard_normal((states, width)) / np.sqrt(width),
+        "C": random.standard_normal((hidden, states)) / (3 * np.sqrt(states)),
+        "D": random.standard_normal((hidden, width)) / (3 * np.sqrt(width)),
+    }
+    tensors = {f"recurrent.layer.{name}": array for name, array in cell.items()}
+    tensors["linear.weight"] = random.standard_normal((OUTPUTS, hidden)) / np.sqrt(hidden)
+    tensors["linear.bias"] = np.zeros(OUTPUTS)
+    return tensors, {"input_size": str(inputs), "hidden_size": str(hidden)}
+
+
 def main():
     states, inputs = int(sys.argv[1]), int(sys.argv[2])
     random = np.random.default_rng(int(sys.argv[4]) if len(sys.argv) > 4 else 1)
     density = float(sys.argv[5]) if len(sys.argv) > 5 else 1.0
+    metadata = {"idl_format_version": "1", "format": "pt", "activation": "relu", "alpha": "0",
+                "well_posedness": "inf_norm_ball", "kappa": str(KAPPA), "bias": "false",
+                "no_D": "false", "step": "0"}
+    if len(sys.argv) > 6:
+        tensors, sizes = recurrent_model(random, states, inputs, int(sys.argv[6]))
+        tensors = {name: array.astype("<f4") for name, array in tensors.items()}
+        write_safetensors(sys.argv[3], tensors, {**metadata, **sizes})
+        return
     tensors = {
         "A": (projected_normals(random, states) if density >= 1
               else sparse_normals(random, states, density)),
@@ -79,9 +104,6 @@ def main():
         "D": random.standard_normal((OUTPUTS, inputs)) / np.sqrt(inputs),
     }
     tensors = {name: array.astype("<f4", copy=False) for name, array in tensors.items()}
-    metadata = {"idl_format_version": "1", "format": "pt", "activation": "relu", "alpha": "0",
-                "well_posedness": "inf_norm_ball", "kappa": str(KAPPA), "bias": "false",
-                "no_D": "false", "step": "0"}
     write_safetensors(sys.argv[3], tensors, metadata)
 
 
