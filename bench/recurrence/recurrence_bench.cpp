@@ -61,7 +61,7 @@ void time_pass(benchmark::State& state, Device device, const RecurrentSize& size
   require_converged(report.solves);
   double iterations = mean_of(report.solves.iterations);
   if (backward) {
-    fill(context, pass.d_last(), 2);
+    fill(context, pass.d_outputs(), 2);
     const SolveReport adjoint = pass.backward();
     require_converged(adjoint);
     iterations = mean_of(adjoint.iterations);
