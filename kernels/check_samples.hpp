@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "kernels/check_activations.hpp"
 #include "kernels/loop_updates.hpp"
 #include "kernels/operand_checks.hpp"
 #include "kernels/primitives.hpp"
@@ -32,6 +33,7 @@ void check(const SampleSpmm<T>& s, Device device) {
 
 template <class T>
 void check(const SampleUpdate<T>& u, Device device) {
+  check_compiled_in(u.update, "SampleUpdate", device);
   OperandChecks checks("SampleUpdate", device);
   std::visit(
       [&](auto update) {

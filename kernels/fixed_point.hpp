@@ -92,6 +92,18 @@ bool starts_from_zero(const FixedPoint<T>& solve) {
   return solve.start == SolveStart::zero && solve.decision.max_iterations > 0;
 }
 
+/// Whether f, or what makes its Ψ, has an own activation, which is compiled into no kernel of the
+/// library.
+template <class T>
+bool has_custom_activation(const FixedPoint<T>& solve) {
+  const Activation* activation = nullptr;
+  if (const auto* picard = std::get_if<PicardMap<T>>(&solve.f))
+    activation = &picard->activation;
+  else if (const auto& derivative = std::get<AdjointMap<T>>(solve.f).derivative)
+    activation = &derivative->activation;
+  return activation != nullptr && activation->kind == ActivationKind::custom;
+}
+
 /// The blocks of rows that are updated one after the other. With Sweep::jacobi all rows at once,
 /// otherwise blocks of 32 rows, or of a sixteenth of all where that is more.
 std::vector<RowBlock> row_blocks(Sweep sweep, index_t n);

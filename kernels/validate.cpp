@@ -6,6 +6,7 @@
 
 #include "idl/error.hpp"
 #include "kernels/check_acceleration.hpp"
+#include "kernels/check_activations.hpp"
 #include "kernels/check_optimisers.hpp"
 #include "kernels/check_samples.hpp"
 #include "kernels/loop_updates.hpp"
@@ -77,6 +78,7 @@ void check(const PicardUpdate<T>& u, Device device) {
   checks.same_shape("Z", u.Z, "X", u.X);
   check_norms(checks, u, "X", u.X);
   checks.apart();
+  check_runs_on<T>(u.activation, device);
 }
 
 template <class T>
@@ -90,6 +92,7 @@ void check(const ActivationDerivative<T>& d, Device device) {
   // Psi may be S itself, entry on entry, not S moved by a few.
   const bool is_S = d.Psi.data == d.S.data && d.Psi.ld == d.S.ld;
   checks.apart(is_S ? "S" : "", is_S ? "Psi" : "");
+  check_runs_on<T>(d.activation, device);
 }
 
 template <class T>
@@ -111,6 +114,7 @@ void check(const Substitute<T>& s, Device device) {
   std::visit([device](const auto& update) { check(update, device); }, s.update);
   auto update = s.update;
   const MatrixView<T> X = std::visit([](auto& each) { return state_of(each); }, update);
+  check_compiled_in(s.update, "Substitute", device);
   OperandChecks checks("Substitute", device);
   checks.input("A", s.A);
   checks.output("X", X);
@@ -127,6 +131,7 @@ void check(const SubstituteByLevels<T>& s, Device device) {
   std::visit([device](const auto& update) { check(update, device); }, s.update);
   auto update = s.update;
   const MatrixView<T> X = std::visit([](auto& each) { return state_of(each); }, update);
+  check_compiled_in(s.update, "SubstituteByLevels", device);
   OperandChecks checks("SubstituteByLevels", device);
   checks.input("A", s.A);
   checks.input("levels.rows", s.levels.rows);

@@ -103,9 +103,9 @@ idl_model_settings describe(const ImplicitModel<T>& model) {
   told.states = model.shape().states;
   told.inputs = model.shape().inputs;
   told.outputs = model.shape().outputs;
-  // Names are literals, which end with a NUL.
-  told.activation = to_string(options.activation.kind).data();
-  told.alpha = has_alpha(options.activation.kind) ? &options.activation.alpha : nullptr;
+  // Names end with a NUL, as literals or kept as strings.
+  told.activation = to_string(options.activation).data();
+  told.alpha = has_alpha(options.activation) ? &options.activation.alpha : nullptr;
   told.well_posedness = to_string(options.well_posedness.kind).data();
   told.kappa = ball ? options.well_posedness.kappa : 0.0;
   told.precision = std::is_same_v<T, double> ? IDL_FLOAT64 : IDL_FLOAT32;

@@ -73,11 +73,10 @@ ModelOptions model_options(const idl_model_settings& settings) {
   check_precision(settings.precision);
   ModelOptions result;
   if (settings.activation != nullptr) result.activation = parse_activation(settings.activation);
-  const ActivationKind kind = result.activation.kind;
   if (settings.alpha != nullptr) {
-    IDL_CHECK(has_alpha(kind), "alpha is " + number_text(*settings.alpha) +
-                                   ", but the activation " + std::string(to_string(kind)) +
-                                   " has none");
+    IDL_CHECK(has_alpha(result.activation),
+              "alpha is " + number_text(*settings.alpha) + ", but the activation " +
+                  std::string(to_string(result.activation)) + " has none");
     result.activation.alpha = *settings.alpha;
   }
   if (settings.well_posedness != nullptr)

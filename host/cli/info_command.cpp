@@ -49,8 +49,8 @@ nlohmann::ordered_json examine(const ModelFlags& flags) {
       {"parameters", examination.parameters},
       {"rank", options.rank ? nlohmann::ordered_json(*options.rank) : nlohmann::ordered_json()},
       {"precision", examination.type == io::DataType::f64 ? "f64" : "f32"},
-      {"activation", to_string(options.activation.kind)}};
-  if (has_alpha(options.activation.kind)) json["alpha"] = options.activation.alpha;
+      {"activation", to_string(options.activation)}};
+  if (has_alpha(options.activation)) json["alpha"] = options.activation.alpha;
   if (const auto& recurrent = model.recurrent)
     json["recurrent"] = {{"inputs", recurrent->inputs},
                          {"hidden", recurrent->hidden},

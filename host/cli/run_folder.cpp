@@ -213,7 +213,7 @@ void RunFolder::write_pictures(Context& context, const ImplicitModel<T>& model) 
   const std::filesystem::path metrics = path_ / "metrics.jsonl";
   const std::vector<EpochMetrics> epochs =
       is_there(metrics) ? read_epochs(metrics) : std::vector<EpochMetrics>();
-  const std::string activation(to_string(model.options().activation.kind));
+  const std::string activation(to_string(model.options().activation));
   write_training_curves_png(
       path_ / "training_curves.png",
       training_curves("Training, " + activation + ", " + sizes_of(model), epochs));

@@ -44,7 +44,7 @@ void write_weights(Context& context, const ImplicitModel<T>& model,
     add("W", head->rows, hidden, download(context, head->columns(0, hidden)));
     add("b", head->rows, 1, download(context, head->columns(hidden, 1)));
   }
-  variables.push_back({"activation", std::string(to_string(options.activation.kind))});
+  variables.push_back({"activation", std::string(to_string(options.activation))});
   variables.push_back({"kappa", options.well_posedness.kappa});
   variables.push_back({"bias", options.bias ? 1.0 : 0.0});
   write_mat(path, variables);

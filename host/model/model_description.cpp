@@ -60,12 +60,12 @@ void check_given(const LoadOptions& given) {
                 std::string(to_string(*given.well_posedness)) + "; only inf_norm_ball has a kappa");
 }
 
-std::string value_text(ActivationKind kind) { return std::string(to_string(kind)); }
+std::string value_text(const Activation& value) { return std::string(to_string(value)); }
 std::string value_text(WellPosednessKind kind) { return std::string(to_string(kind)); }
 std::string value_text(double value) { return number_text(value); }
 std::string value_text(bool value) { return value ? "true" : "false"; }
 
-void read(const std::string& text, ActivationKind& value) { value = parse_activation(text).kind; }
+void read(const std::string& text, Activation& value) { value = parse_activation(text); }
 void read(const std::string& text, WellPosednessKind& value) { value = parse_well_posedness(text); }
 void read(const std::string& text, bool& value) {
   value = text == "true" || text == "True";  // Python's str(True)
@@ -141,14 +141,15 @@ class Statements {
 
 Activation activation_of(const io::Safetensors& file, const LoadOptions& given,
                          const Statements& statements) {
-  Activation activation;
-  activation.kind = statements.or_assume("activation", given.activation, ActivationKind::relu);
-  const std::string name(to_string(activation.kind));
-  const double usual = parse_activation(name).alpha;
-  if (!has_alpha(activation.kind)) {
-    IDL_CHECK(!given.alpha, "alpha is given, but " + name + " has none");
+  std::optional<Activation> choice;
+  if (given.activation) choice = parse_activation(to_string(*given.activation));
+  Activation activation = statements.or_assume("activation", choice, Activation{});
+  const double usual = activation.alpha;
+  if (!has_alpha(activation)) {
+    IDL_CHECK(!given.alpha,
+              "alpha is given, but " + std::string(to_string(activation)) + " has none");
     activation.alpha = is_ours(file) ? said<double>(file, "alpha").value_or(usual) : usual;
-  } else if (statements.replaced("activation", given.activation)) {
+  } else if (statements.replaced("activation", choice)) {
     activation.alpha = given.alpha ? *given.alpha : statements.assume("alpha", usual);
   } else {
     activation.alpha = statements.or_assume("alpha", given.alpha, usual);

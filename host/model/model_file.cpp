@@ -158,7 +158,7 @@ std::map<std::string, std::string> model_metadata(const ImplicitModel<T>& model,
   const ModelOptions& options = model.options();
   return {{k_version_key, k_version},
           {"format", "pt"},
-          {"activation", std::string(to_string(options.activation.kind))},
+          {"activation", std::string(to_string(options.activation))},
           {"alpha", number_text(options.activation.alpha)},
           {"well_posedness", std::string(to_string(options.well_posedness.kind))},
           {"kappa", number_text(options.well_posedness.kappa)},

@@ -55,7 +55,7 @@ void validate(const ModelShape& shape) {
 }
 
 void validate(const ModelOptions& options) {
-  const std::string activation(to_string(options.activation.kind));
+  const std::string activation(to_string(options.activation));
   check_number("alpha of the activation " + activation, options.activation.alpha, NumberRange{});
   if (options.rank) {
     check_number("rank", *options.rank, ranges::k_rank);

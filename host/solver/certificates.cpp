@@ -20,12 +20,15 @@ double underflow(const Arithmetic& arithmetic, double terms, double a, double x)
   return arithmetic.least_normal * (terms + 8.0) * (8.0 + a + x);
 }
 
-/// Error of evaluating φ in floating point, beyond the rounding of its argument. Exact for relu and
-/// identity; one product for leaky_relu; a few ulps of the value and of 1 for the others.
+/// Error of evaluating φ in floating point, beyond the rounding of its argument. Exact for relu,
+/// identity, abs and sat; one product for leaky_relu; a few ulps of the value and of 1 for the
+/// others.
 double evaluation_error(const Activation& activation, double x_norm, double u) {
   switch (activation.kind) {
     case ActivationKind::relu:
     case ActivationKind::identity:
+    case ActivationKind::abs:
+    case ActivationKind::sat:
       return 0.0;
     case ActivationKind::leaky_relu:
       return 2.0 * u * x_norm;

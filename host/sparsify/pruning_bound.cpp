@@ -250,9 +250,9 @@ void check(Context& context, const ImplicitModel<T>& model, const ImplicitModel<
             "pruning_bound: the model has " + text(model) + ", the pruned one " + text(pruned));
   IDL_CHECK(model.options().activation == pruned.options().activation,
             "pruning_bound: the activation of the model is " +
-                std::string(to_string(model.options().activation.kind)) +
+                std::string(to_string(model.options().activation)) +
                 ", another than that of the pruned one, " +
-                std::string(to_string(pruned.options().activation.kind)));
+                std::string(to_string(pruned.options().activation)));
   IDL_CHECK(U.rows == model.shape().inputs, "pruning_bound: U has " + std::to_string(U.rows) +
                                                 " rows, the model has " +
                                                 std::to_string(model.shape().inputs) + " inputs");

@@ -9,7 +9,7 @@
 #include "host/sparsify/stored_entries.hpp"
 #include "idl/csr_matrix.hpp"
 #include "idl/sparsify.hpp"
-#include "kernels/math/activations.hpp"
+#include "kernels/custom_activation.hpp"
 
 namespace idl {
 namespace {
@@ -57,7 +57,7 @@ class Reduction {
 
   /// Takes states away until none is left that could go.
   void run() {
-    const double at_zero = activate(options_.activation.kind, 0.0, options_.activation.alpha);
+    const double at_zero = value_of(options_.activation, 0.0);
     bool changed = true;
     while (changed) {
       changed = at_zero == 0.0 && remove_silent();
@@ -161,8 +161,7 @@ class Reduction {
     while (!constant.empty()) {
       const std::size_t i = constant.back();
       constant.pop_back();
-      const double value =
-          activate(options_.activation.kind, state_bias_[i], options_.activation.alpha);
+      const double value = value_of(options_.activation, state_bias_[i]);
       const bool is_output = outputs_.row_offsets[i] < outputs_.row_offsets[i + 1];
       if ((is_output && !has_D_ && value != 0.0) || !remove(i)) continue;
       removed = true;

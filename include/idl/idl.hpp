@@ -8,6 +8,7 @@
 #include "idl/composition.hpp"
 #include "idl/context.hpp"
 #include "idl/csr_matrix.hpp"
+#include "idl/custom_activation.hpp"
 #include "idl/data.hpp"
 #include "idl/data_format.hpp"
 #include "idl/device.hpp"

@@ -213,7 +213,7 @@ extern template class ImplicitModel<double>;
 /// nowhere is assumed, and told by one warning: relu, ‖A‖∞ <= 0.95 (or strictly upper triangular,
 /// where A is and lies outside that ball), no bias.
 struct LoadOptions {
-  std::optional<ActivationKind> activation{};  ///< φ
+  std::optional<ActivationKind> activation{};  ///< φ, one of the library's; a file names its own
   /// Slope of leaky_relu below zero, scale of elu. The kind's own default unless said otherwise.
   std::optional<double> alpha{};
   std::optional<WellPosednessKind> well_posedness{};  ///< the constraint on A

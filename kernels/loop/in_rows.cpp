@@ -91,8 +91,8 @@ class LoopInRows final : public ProgramsInOrder {
 
 template <class T>
 bool can_run_in_rows(const FixedPoint<T>& solve) {
-  return std::holds_alternative<CsrMap<T>>(solve.A) && !solve.mix && solve.sweep == Sweep::jacobi &&
-         solve.decision.max_iterations > 0;
+  return std::holds_alternative<CsrMap<T>>(solve.A) && !has_custom_activation(solve) &&
+         !solve.mix && solve.sweep == Sweep::jacobi && solve.decision.max_iterations > 0;
 }
 
 template <class T>

@@ -31,7 +31,8 @@ IDL_HOST_DEVICE inline T sigmoid_derivative(T x) {
 }
 
 /// The rows: one for each ActivationKind, with all that is known of it. k_work is the rough cost of
-/// φ on the CPU, relative to relu. Rows with an α have a k_usual_alpha and hold α.
+/// φ on the CPU, relative to relu. Rows with an α have a k_usual_alpha and hold α. Own activations
+/// (idl/custom_activation.hpp) have the same form, without a kind.
 template <class T>
 struct Relu {
   static constexpr ActivationKind k_kind = ActivationKind::relu;
@@ -154,13 +155,122 @@ struct Identity {
   IDL_HOST_DEVICE T derivative(T x) const { return x == x ? T(1) : x; }
 };
 
+/// tanh log(1+eˣ), of which mish makes xw(x), and its slope (1 − w²)σ(x).
+template <class T>
+struct SoftplusTanh {
+  T value;
+  T slope;
+};
+
+/// With t = e^−|x| both are quotients of polynomials: w = (t² + 2t)/(t² + 2t + 2) for x <= 0, and
+/// the same in 1/t for other x.
+template <class T>
+IDL_HOST_DEVICE inline SoftplusTanh<T> softplus_tanh(T x) {
+  const T t = elementary::exp(-std::abs(x));
+  const bool positive = x > T(0);
+  const T sum = positive ? T(1) + T(2) * t : t * (t + T(2));
+  const T rest = positive ? T(2) * t * t : T(2);
+  const T w = sum / (sum + rest);
+  const T sigma = (positive ? T(1) : t) / (T(1) + t);
+  return {w, rest / (sum + rest) * (T(1) + w) * sigma};
+}
+
+template <class T>
+struct Mish {
+  static constexpr ActivationKind k_kind = ActivationKind::mish;
+  static constexpr std::string_view k_name = "mish";
+  static constexpr double k_at_zero = 0;
+  /// The largest slope, rounded up in the last place: 1.08849816125172786122829… at x =
+  /// 1.4905711794854284592….
+  static double lipschitz(double) { return 1.088498161251728; }
+  IDL_HOST_DEVICE T operator()(T x) const { return x * softplus_tanh(x).value; }
+  IDL_HOST_DEVICE T derivative(T x) const {
+    const SoftplusTanh<T> w = softplus_tanh(x);
+    return w.value + x * w.slope;
+  }
+};
+
+template <class T>
+struct Selu {
+  static constexpr ActivationKind k_kind = ActivationKind::selu;
+  static constexpr std::string_view k_name = "selu";
+  static constexpr double k_at_zero = 0;
+  static constexpr T k_lambda = static_cast<T>(1.0507009873554804934193349852946);
+  static constexpr T k_lambda_alpha = static_cast<T>(1.7580993408473768599402175208123);
+  /// λα, the slope on the left of 0, rounded up in the last place.
+  static double lipschitz(double) { return 1.758099340847377; }
+  IDL_HOST_DEVICE T operator()(T x) const {
+    const T below = k_lambda_alpha * elementary::exp_minus_1_of_negative(x);
+    return x > T(0) ? k_lambda * x : below;
+  }
+  IDL_HOST_DEVICE T derivative(T x) const {
+    const T below = k_lambda_alpha * elementary::exp(x);
+    return x > T(0) ? k_lambda : below;
+  }
+};
+
+template <class T>
+struct Hardswish {
+  static constexpr ActivationKind k_kind = ActivationKind::hardswish;
+  static constexpr std::string_view k_name = "hardswish";
+  static constexpr double k_at_zero = 0;
+  /// The slope on the left of 3.
+  static double lipschitz(double) { return 1.5; }
+  IDL_HOST_DEVICE T operator()(T x) const {
+    T part = x + T(3);
+    part = part < T(0) ? T(0) : part;
+    part = part > T(6) ? T(6) : part;
+    return x * (part / T(6));
+  }
+  IDL_HOST_DEVICE T derivative(T x) const {
+    const T between = (T(2) * x + T(3)) / T(6);
+    return x >= T(3) ? T(1) : (x <= T(-3) ? T(0) : between);
+  }
+};
+
+template <class T>
+struct Abs {
+  static constexpr ActivationKind k_kind = ActivationKind::abs;
+  static constexpr std::string_view k_name = "abs";
+  static constexpr double k_at_zero = 0;
+  static double lipschitz(double) { return 1; }
+  IDL_HOST_DEVICE T operator()(T x) const { return std::abs(x); }
+  IDL_HOST_DEVICE T derivative(T x) const { return x > T(0) ? T(1) : (x < T(0) ? T(-1) : x); }
+};
+
+template <class T>
+struct Sat {
+  static constexpr ActivationKind k_kind = ActivationKind::sat;
+  static constexpr std::string_view k_name = "sat";
+  static constexpr double k_at_zero = 0;
+  static double lipschitz(double) { return 1; }
+  IDL_HOST_DEVICE T operator()(T x) const {
+    const T from_below = x < T(-1) ? T(-1) : x;
+    return from_below > T(1) ? T(1) : from_below;
+  }
+  IDL_HOST_DEVICE T derivative(T x) const {
+    const T size = std::abs(x);
+    return size < T(1) ? T(1) : (size >= T(1) ? T(0) : x);
+  }
+};
+
 template <class... Rows>
 struct ActivationRows {};
 
+/// The rows for each of which loops are compiled.
+template <class T>
+using CommonActivations = ActivationRows<Relu<T>, LeakyRelu<T>, Elu<T>, Tanh<T>, Sigmoid<T>,
+                                         Softplus<T>, Silu<T>, Gelu<T>, Identity<T>>;
+/// The rows that share loops, so that one more costs no loop more.
+template <class T>
+using RarerActivations = ActivationRows<Mish<T>, Selu<T>, Hardswish<T>, Abs<T>, Sat<T>>;
+
+template <class... Rows, class... More>
+ActivationRows<Rows..., More...> joined(ActivationRows<Rows...>, ActivationRows<More...>);
+
 /// All of them, in the order of ActivationKind.
 template <class T>
-using Activations = ActivationRows<Relu<T>, LeakyRelu<T>, Elu<T>, Tanh<T>, Sigmoid<T>, Softplus<T>,
-                                   Silu<T>, Gelu<T>, Identity<T>>;
+using Activations = decltype(joined(CommonActivations<T>{}, RarerActivations<T>{}));
 
 template <class Row>
 inline constexpr bool k_has_alpha = requires {
@@ -182,13 +292,6 @@ IDL_HOST_DEVICE inline decltype(auto) visit_row(ActivationRows<Row, Rows...>, Ac
     return f(Row{alpha});
   else
     return f(Row{});
-}
-
-/// Calls f with the function object of `activation`; returns what f returns. Host only: on the
-/// device the object is an argument of the kernel.
-template <class T, class F>
-decltype(auto) dispatch(const Activation& activation, const F& f) {
-  return visit_row(Activations<T>{}, activation.kind, static_cast<T>(activation.alpha), f);
 }
 
 /// φ and φ' at one x, for visit_row() on the device.
@@ -219,6 +322,37 @@ IDL_HOST_DEVICE inline T activate(ActivationKind kind, T x, T alpha) {
 template <class T>
 IDL_HOST_DEVICE inline T activation_derivative(ActivationKind kind, T x, T alpha) {
   return visit_row(Activations<T>{}, kind, alpha, DerivativeAt<T>{x});
+}
+
+/// A rarer φ, with the kind decided at each entry.
+template <class T>
+struct RarerRow {
+  ActivationKind kind;
+  T alpha;
+  IDL_HOST_DEVICE T operator()(T x) const {
+    return visit_row(RarerActivations<T>{}, kind, alpha, ValueAt<T>{x});
+  }
+  IDL_HOST_DEVICE T derivative(T x) const {
+    return visit_row(RarerActivations<T>{}, kind, alpha, DerivativeAt<T>{x});
+  }
+};
+
+template <class... Rows>
+constexpr bool is_among(ActivationRows<Rows...>, ActivationKind kind) {
+  return ((kind == Rows::k_kind) || ...);
+}
+
+/// Calls f with the function object of `activation`, a RarerRow where loops are shared; returns
+/// what f returns. Host only: on the device the object is an argument of the kernel.
+/// @throws InvalidArgument for an own activation, which is no row
+template <class T, class F>
+decltype(auto) dispatch(const Activation& activation, const F& f) {
+  if (activation.kind == ActivationKind::custom)
+    detail::throw_invalid_argument("an own activation is compiled into no loop of the library");
+  const T alpha = static_cast<T>(activation.alpha);
+  if (!is_among(CommonActivations<T>{}, activation.kind))
+    return f(RarerRow<T>{activation.kind, alpha});
+  return visit_row(CommonActivations<T>{}, activation.kind, alpha, f);
 }
 
 namespace names {

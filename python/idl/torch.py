@@ -24,7 +24,8 @@ class ImplicitLayer(torch.nn.Module):
     n, p, q:     states, inputs, outputs
     kappa:       ‖A‖∞ <= kappa, in (0, 1), by project_(); None: A is not constrained
     activation:  "relu", "leaky_relu", "elu", "tanh", "sigmoid", "softplus", "silu", "gelu",
-                 "identity"; alpha is the slope of leaky_relu below zero, the scale of elu
+                 "identity", "mish", "selu", "hardswish", "abs", "sat"; alpha is the slope of
+                 leaky_relu below zero, the scale of elu
     bias:        the last column of B and D is a bias
     no_D:        D is zero and stays zero
     rank:        of A = LRᵀ, whose factors L and R, (n, rank), are parameters in the place of A

@@ -25,6 +25,17 @@ echo "== first_program"
 [[ $(grep -cE '^sample [0-4]: converged after [0-9]+ iterations, \|x - x\*\| <= [0-9.e-]+$' \
   "$folder/out") -eq 5 ]] || fail "first_program: expected five converged samples"
 
+echo "== custom_activation"
+"$examples/custom_activation" "$folder/own.safetensors" | tee "$folder/out"
+grep -q '^my_silu: steepest at 2.399[0-9]*, where |slope| is 1.09984; 0 kinks$' "$folder/out" ||
+  fail "custom_activation: SiLU was not examined"
+grep -q '^soft_threshold: .*; 2 kinks$' "$folder/out" || fail "custom_activation: no kinks found"
+grep -q '^refused: .*my_silu has Lipschitz constant 1.09984.*choose kappa below 0.909' "$folder/out" ||
+  fail "custom_activation: SiLU was not refused"
+[[ $(grep -cE '^(my_silu|soft_threshold), sample [0-2]: .*, converged after ' "$folder/out") -eq 9 ]] ||
+  fail "custom_activation: expected nine converged samples"
+grep -q '^loaded: the same answers$' "$folder/out" || fail "custom_activation: the file is not the model"
+
 echo "== research"
 "$examples/research" | tee "$folder/out"
 read -r clean attacked < <(sed -nE 's/^(step 400: accuracy|accuracy under attack:) ([0-9.]+).*/\2/p' \

@@ -51,6 +51,9 @@ Dense<R> multiply(const Dense<R>& A, const Dense<R>& B) {
   return result;
 }
 
+inline constexpr long double k_selu_lambda = 1.0507009873554804934193349852946L;
+inline constexpr long double k_selu_alpha = 1.6732632423543772848170429916717L;
+
 /// φ(x).
 template <class R>
 R phi(const Activation& activation, R x) {
@@ -72,7 +75,19 @@ R phi(const Activation& activation, R x) {
       return x / (R(1) + std::exp(-x));
     case ActivationKind::gelu:
       return x * std::erfc(-x / std::sqrt(R(2))) / R(2);
+    case ActivationKind::mish:
+      return x * std::tanh(std::log1p(std::exp(x)));
+    case ActivationKind::selu:
+      return static_cast<R>(k_selu_lambda) *
+             (x > R(0) ? x : static_cast<R>(k_selu_alpha) * std::expm1(x));
+    case ActivationKind::hardswish:
+      return x * std::min(std::max(x + R(3), R(0)), R(6)) / R(6);
+    case ActivationKind::abs:
+      return std::abs(x);
+    case ActivationKind::sat:
+      return std::min(std::max(x, R(-1)), R(1));
     case ActivationKind::identity:
+    case ActivationKind::custom:
       break;
   }
   return x;
@@ -101,7 +116,21 @@ R phi_slope(const Activation& activation, R x) {
     case ActivationKind::gelu:
       return std::erfc(-x / std::sqrt(R(2))) / R(2) +
              x * std::exp(-x * x / R(2)) / std::sqrt(R(2) * std::numbers::pi_v<R>);
+    case ActivationKind::mish: {
+      const R w = std::tanh(std::log1p(std::exp(x)));
+      return w + x * (R(1) - w * w) * sigma;
+    }
+    case ActivationKind::selu:
+      return static_cast<R>(k_selu_lambda) *
+             (x > R(0) ? R(1) : static_cast<R>(k_selu_alpha) * std::exp(x));
+    case ActivationKind::hardswish:
+      return x > R(3) ? R(1) : (x < R(-3) ? R(0) : (R(2) * x + R(3)) / R(6));
+    case ActivationKind::abs:
+      return x > R(0) ? R(1) : (x < R(0) ? R(-1) : R(0));
+    case ActivationKind::sat:
+      return std::abs(x) < R(1) ? R(1) : R(0);
     case ActivationKind::identity:
+    case ActivationKind::custom:
       break;
   }
   return R(1);

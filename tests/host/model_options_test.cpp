@@ -209,11 +209,12 @@ TYPED_TEST(PassOptions, RefusesOperandsOfAnotherDevice) {
 TEST(Names, OfActivationsAreReadBackAndUnknownOnesListTheKnown) {
   for (const ActivationKind kind : all_activations())
     EXPECT_EQ(parse_activation(to_string(kind)).kind, kind);
-  EXPECT_EQ(all_activations().size(), 9U);
+  EXPECT_EQ(all_activations().size(), 14U);
   for (const char* name : {"Relu", "relu ", "", "swish"}) {
     const std::string text = text_of<InvalidArgument>([&] { (void)parse_activation(name); });
-    EXPECT_TRUE(holds(text, {"'" + std::string(name) + "'", "relu", "leaky_relu", "elu", "tanh",
-                             "sigmoid", "softplus", "silu", "gelu", "identity"}));
+    EXPECT_TRUE(holds(
+        text, {"'" + std::string(name) + "'", "relu", "leaky_relu", "elu", "tanh", "sigmoid",
+               "softplus", "silu", "gelu", "identity", "mish", "selu", "hardswish", "abs", "sat"}));
   }
 }
 
@@ -254,7 +255,9 @@ TEST(Activations, HaveTheLipschitzConstantsOfTheirSlopes) {
         Activation::elu(1.0), Activation::elu(1.7), Activation{ActivationKind::tanh},
         Activation{ActivationKind::sigmoid}, Activation{ActivationKind::softplus},
         Activation{ActivationKind::silu}, Activation{ActivationKind::gelu},
-        Activation{ActivationKind::identity}}) {
+        Activation{ActivationKind::identity}, Activation{ActivationKind::mish},
+        Activation{ActivationKind::selu}, Activation{ActivationKind::hardswish},
+        Activation{ActivationKind::abs}, Activation{ActivationKind::sat}}) {
     double steepest = 0.0;
     for (int k = -200000; k <= 200000; ++k)
       steepest = std::max(steepest, std::abs(phi_slope<double>(activation, k * 1e-4)));

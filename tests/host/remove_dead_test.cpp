@@ -189,9 +189,11 @@ TYPED_TEST(RemoveDeadTest, AnswersOfThinRandomModelsStayWithinBothCertificates) 
     for (const bool bias : {false, true}) {
       const bool no_D = random.unit() < 0.5;
       const index_t n = random.integer(20, 33);
+      const Activation activation = parse_activation(to_string(kind));
+      const double kappa = std::min(0.8, 0.95 / lipschitz_constant(activation));
       const ImplicitModel<T> dense(this->context(), {n, 9, 3},
-                                   {.activation = parse_activation(to_string(kind)),
-                                    .well_posedness = WellPosedness::inf_norm_ball(0.8),
+                                   {.activation = activation,
+                                    .well_posedness = WellPosedness::inf_norm_ball(kappa),
                                     .bias = bias,
                                     .no_D = no_D},
                                    static_cast<std::uint64_t>(n));

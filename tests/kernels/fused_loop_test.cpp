@@ -267,8 +267,8 @@ TYPED_TEST(FusedLoopTest, EveryActivationIsTheGenericOne) {
   const std::vector<double> held = this->rounded(
       this->random_.uniforms(static_cast<index_t>(static_cast<std::size_t>(n * m)), -2.0, 2.0));
   const std::vector<double> start(static_cast<std::size_t>(n * m), 0.0);
-  for (const char* name :
-       {"relu", "leaky_relu", "elu", "tanh", "sigmoid", "softplus", "silu", "gelu", "identity"}) {
+  for (const ActivationKind kind : all_activations()) {
+    const std::string_view name = to_string(kind);
     const Activation activation = parse_activation(name);
     const auto fused = this->solve(LoopStrategy::fused, false, n, m, A, held, start, activation);
     const auto generic =

@@ -98,9 +98,18 @@ class Check {
   }
   double lipschitz() const { return lipschitz_constant(case_.activation); }
   bool is_smooth() const {
-    const ActivationKind kind = case_.activation.kind;
-    return kind != ActivationKind::relu && kind != ActivationKind::leaky_relu &&
-           kind != ActivationKind::elu;
+    switch (case_.activation.kind) {
+      case ActivationKind::relu:
+      case ActivationKind::leaky_relu:
+      case ActivationKind::elu:
+      case ActivationKind::selu:
+      case ActivationKind::hardswish:
+      case ActivationKind::abs:
+      case ActivationKind::sat:
+        return false;
+      default:
+        return true;
+    }
   }
 
   /// Z of the case in the wide type, with the bias' row of ones.

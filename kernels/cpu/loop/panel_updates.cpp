@@ -2,10 +2,11 @@
 #include "kernels/cpu/loop/panel_updates.hpp"
 
 #include <algorithm>
+#include <type_traits>
 
 #include "kernels/cpu/runtime/vector_width.hpp"
+#include "kernels/cpu/steps/activation_loops.hpp"
 #include "kernels/cpu/steps/sums.hpp"
-#include "kernels/math/activations.hpp"
 
 namespace idl::cpu {
 namespace {
@@ -22,10 +23,11 @@ __attribute__((always_inline)) inline void join(Magnitudes<T, W>& largest, Pack<
   largest = bits > largest ? bits : largest;
 }
 
-// One line of samples: x <- φ(s + z), with the norms in registers.
-template <class T, std::size_t W, class Phi>
+// One line of samples: x <- φ(s + z), with the norms in registers. make(r, s, z, next) makes φ of a
+// row.
+template <class T, std::size_t W, class Make>
 __attribute__((always_inline)) inline void update_line(const PanelRows<T>& rows, index_t lane,
-                                                       const Phi& phi, Magnitude<T>* step,
+                                                       const Make& make, Magnitude<T>* step,
                                                        Magnitude<T>* state) {
   constexpr std::size_t k_packs = 64 / W;
   constexpr std::size_t k_pack_lanes = W / sizeof(T);
@@ -43,7 +45,7 @@ __attribute__((always_inline)) inline void update_line(const PanelRows<T>& rows,
   const index_t count = rows.count;
   for (index_t r = 0; r < count; ++r, s += stride, z += stride, old += stride, to += stride) {
     T next[k_line_lanes<T>];
-    for (index_t l = 0; l < k_line_lanes<T>; ++l) next[l] = phi(s[l] + z[l]);
+    make(r, s, z, next);
     for (std::size_t p = 0; p < k_packs; ++p) {
       Pack<T, W> x, change;
       load<T, W>(x, next + p * k_pack_lanes);
@@ -57,6 +59,49 @@ __attribute__((always_inline)) inline void update_line(const PanelRows<T>& rows,
   for (std::size_t p = 0; p < k_packs; ++p) {
     std::memcpy(step + p * k_pack_lanes, &steps[p], W);
     std::memcpy(state + p * k_pack_lanes, &states[p], W);
+  }
+}
+
+/// φ as it is compiled into the loop.
+template <class Phi>
+struct MakeRow {
+  Phi phi;
+  template <class T>
+  __attribute__((always_inline)) void operator()(index_t, const T* s, const T* z, T* next) const {
+    for (index_t l = 0; l < k_line_lanes<T>; ++l) next[l] = phi(s[l] + z[l]);
+  }
+};
+
+/// φ of rows that loops have made.
+template <class T>
+struct TakeRow {
+  const T* values;
+  __attribute__((always_inline)) void operator()(index_t r, const T*, const T*, T* next) const {
+    std::memcpy(next, values + r * k_line_lanes<T>, sizeof(T) * k_line_lanes<T>);
+  }
+};
+
+// As update_line, of some rows at a time.
+template <class T, std::size_t W>
+__attribute__((always_inline)) inline void update_by_loops(const PanelRows<T>& rows, index_t lane,
+                                                           const LoopsRow<T>& phi,
+                                                           Magnitude<T>* step,
+                                                           Magnitude<T>* state) {
+  constexpr index_t k_rows = 32;
+  constexpr index_t k_lanes = k_line_lanes<T>;
+  alignas(64) T values[k_rows * 64 / sizeof(T)];
+  for (index_t first = 0; first < rows.count; first += k_rows) {
+    PanelRows<T> part = rows;
+    const index_t at = first * rows.stride;
+    part.count = std::min(k_rows, rows.count - first);
+    part.product += at;
+    part.given[0] += at;
+    part.old += at;
+    part.next += at;
+    phi.value({part.product + lane, k_lanes, part.count, rows.stride, {}},
+              {part.given[0] + lane, k_lanes, part.count, rows.stride, {}},
+              {values, k_lanes, part.count, k_lanes, {}});
+    update_line<T, W>(part, lane, TakeRow<T>{values}, step, state);
   }
 }
 
@@ -108,11 +153,17 @@ void PanelUpdate<T, PicardUpdate<T>>::begin() {
 
 template <class T>
 void PanelUpdate<T, PicardUpdate<T>>::update(const PanelRows<T>& rows, index_t lines) {
-  dispatch<T>(activation_, [&](auto phi) {
+  dispatch_loops<T>(activation_, [&]<class Phi>(Phi phi) {
     with_widest_vectors([&](auto width) __attribute__((always_inline)) {
       const auto f = phi;
-      for (index_t lane = 0; lane < lines * k_line_lanes<T>; lane += k_line_lanes<T>)
-        update_line<T, width()>(rows, lane, f, step_.data() + lane, state_.data() + lane);
+      for (index_t lane = 0; lane < lines * k_line_lanes<T>; lane += k_line_lanes<T>) {
+        Magnitude<T>* step = step_.data() + lane;
+        Magnitude<T>* state = state_.data() + lane;
+        if constexpr (std::is_same_v<Phi, LoopsRow<T>>)
+          update_by_loops<T, width()>(rows, lane, f, step, state);
+        else
+          update_line<T, width()>(rows, lane, MakeRow<Phi>{f}, step, state);
+      }
     });
   });
 }

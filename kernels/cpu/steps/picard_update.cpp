@@ -6,21 +6,39 @@
 #include "kernels/cpu/runtime/execute.hpp"
 #include "kernels/cpu/runtime/parallel.hpp"
 #include "kernels/cpu/runtime/vector_width.hpp"
+#include "kernels/cpu/steps/activation_loops.hpp"
 #include "kernels/cpu/steps/norm_lanes.hpp"
-#include "kernels/math/activations.hpp"
 #include "kernels/math/column_status.hpp"
 
 namespace idl::cpu {
 namespace {
 
-// x <- φ(s + z), a vector, of which the first `count` entries are meant and the others become 0.
-template <class T, class Phi, class Count>
+/// The next x of s and z.
+template <class Phi>
+struct ValueOfSum {
+  Phi phi;
+  template <class T>
+  __attribute__((always_inline)) T operator()(T s, T z) const {
+    return phi(s + z);
+  }
+};
+
+/// Where s is φ already.
+struct ValueAsItIs {
+  template <class T>
+  __attribute__((always_inline)) T operator()(T s, T) const {
+    return s;
+  }
+};
+
+// x <- next(s, z), a vector, of which the first `count` entries are meant and the others become 0.
+template <class T, class Next, class Count>
 __attribute__((always_inline)) inline void update_vector(const T* __restrict s,
                                                          const T* __restrict z, T* __restrict x,
-                                                         Count count, const Phi& phi,
+                                                         Count count, const Next& next_of,
                                                          NormLanes<T>& norms) {
   for (index_t l = 0; l < NormLanes<T>::k_lanes; ++l) {
-    const T next = l < count ? phi(s[l] + z[l]) : T(0);
+    const T next = l < count ? next_of(s[l], z[l]) : T(0);
     const Magnitude<T> change = magnitude(next - x[l]);
     const Magnitude<T> size = magnitude(next);
     norms.step[l] = change > norms.step[l] ? change : norms.step[l];
@@ -29,30 +47,46 @@ __attribute__((always_inline)) inline void update_vector(const T* __restrict s,
   }
 }
 
-// x <- φ(s + z), n entries: 3 reads and 1 write each. What fills no vector is taken in one all the
-// same: one by one, each sign that relu asks for is a branch that nobody can foresee.
-template <bool WholeLines, class T, class Phi, class Count>
+// x <- next(s, z), n entries: 3 reads and 1 write each. What fills no vector is taken in one all
+// the same: one by one, each sign that relu asks for is a branch that nobody can foresee.
+template <bool WholeLines, class T, class Next, class Count>
 __attribute__((always_inline)) inline void update_entries(const T* __restrict s,
                                                           const T* __restrict z, T* __restrict x,
-                                                          Count n, const Phi& phi,
+                                                          Count n, const Next& next_of,
                                                           NormLanes<T>& norms) {
   constexpr std::integral_constant<index_t, NormLanes<T>::k_lanes> k_lanes;
   NormLanes<T> lanes = norms;
   index_t i = 0;
-  for (; i + k_lanes <= n; i += k_lanes) update_vector(s + i, z + i, x + i, k_lanes, phi, lanes);
+  for (; i + k_lanes <= n; i += k_lanes)
+    update_vector(s + i, z + i, x + i, k_lanes, next_of, lanes);
   if (const index_t left = n - i; left > 0) {
     if constexpr (WholeLines) {
-      update_vector(s + i, z + i, x + i, left, phi, lanes);
+      update_vector(s + i, z + i, x + i, left, next_of, lanes);
     } else {
       T rest[3][k_lanes()] = {};
       copy_few<k_lanes / 2>(s + i, left, rest[0]);
       copy_few<k_lanes / 2>(z + i, left, rest[1]);
       copy_few<k_lanes / 2>(x + i, left, rest[2]);
-      update_vector(rest[0], rest[1], rest[2], left, phi, lanes);
+      update_vector(rest[0], rest[1], rest[2], left, next_of, lanes);
       copy_few<k_lanes / 2>(rest[2], left, x + i);
     }
   }
   norms = lanes;
+}
+
+// Loops make φ of some entries at a time, which then lie in the cache.
+template <bool WholeLines, class T>
+__attribute__((always_inline)) inline void update_by_loops(const T* s, const T* z, T* x, index_t n,
+                                                           const LoopsRow<T>& phi,
+                                                           NormLanes<T>& norms) {
+  constexpr index_t k_entries = 256;
+  alignas(64) T values[k_entries] = {};
+  for (index_t i = 0; i < n; i += k_entries) {
+    const index_t count = std::min(k_entries, n - i);
+    phi.value({s + i, count, 1, count, {}}, {z + i, count, 1, count, {}},
+              {values, count, 1, count, {}});
+    update_entries<WholeLines>(values, values, x + i, count, ValueAsItIs{}, norms);
+  }
 }
 
 template <bool WholeLines, class T, class Phi>
@@ -61,12 +95,17 @@ __attribute__((always_inline)) inline void update_column(const PicardUpdate<T>& 
   const T* s = u.S.data + j * u.S.ld;
   const T* z = u.Z.data + j * u.Z.ld;
   T* x = u.X.data + j * u.X.ld;
-  // The blocks of a sweep, mostly: a number that is known needs no loop.
-  constexpr std::integral_constant<index_t, 32> k_block;
-  if (u.X.rows == k_block) {
-    update_entries<WholeLines>(s, z, x, k_block, phi, norms);
+  if constexpr (std::is_same_v<Phi, LoopsRow<T>>) {
+    update_by_loops<WholeLines>(s, z, x, u.X.rows, phi, norms);
   } else {
-    update_entries<WholeLines>(s, z, x, u.X.rows, phi, norms);
+    const ValueOfSum<Phi> next_of{phi};
+    // The blocks of a sweep, mostly: a number that is known needs no loop.
+    constexpr std::integral_constant<index_t, 32> k_block;
+    if (u.X.rows == k_block) {
+      update_entries<WholeLines>(s, z, x, k_block, next_of, norms);
+    } else {
+      update_entries<WholeLines>(s, z, x, u.X.rows, next_of, norms);
+    }
   }
 }
 
@@ -87,7 +126,7 @@ T larger(T a, T b) {
 
 template <class T>
 void execute(const PicardUpdate<T>& u, Scratch&) {
-  dispatch<T>(u.activation, [&](auto phi) {
+  dispatch_loops<T>(u.activation, [&](auto phi) {
     parallel_for(u.X.cols, u.X.rows * decltype(phi)::k_work, [&](index_t j) {
       if (u.status.data[j] != k_running) return;
       with_widest_vectors([&](auto) __attribute__((always_inline)) {
@@ -106,7 +145,7 @@ void execute(const PicardUpdate<T>& u, Scratch&) {
 template <class T>
 void update_columns(const PicardUpdate<T>& u, std::span<const index_t> columns,
                     std::span<NormLanes<T>> norms) {
-  dispatch<T>(u.activation, [&](auto phi) {
+  dispatch_loops<T>(u.activation, [&](auto phi) {
     with_widest_vectors([&](auto) __attribute__((always_inline)) {
       const auto f = phi;
       for (const index_t j : columns) {

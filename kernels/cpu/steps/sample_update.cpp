@@ -4,8 +4,8 @@
 
 #include "kernels/cpu/product/sample_rows.hpp"
 #include "kernels/cpu/runtime/execute.hpp"
+#include "kernels/cpu/steps/activation_loops.hpp"
 #include "kernels/loop_updates.hpp"
-#include "kernels/math/activations.hpp"
 #include "kernels/math/column_status.hpp"
 #include "kernels/math/extrema.hpp"
 
@@ -63,7 +63,7 @@ void update_all(const SampleUpdate<T>& u, Update update, const Next& next, const
 
 template <class T>
 void run(const SampleUpdate<T>& u, const PicardUpdate<T>& update) {
-  dispatch<T>(update.activation, [&](const auto& phi) {
+  dispatch_loops<T>(update.activation, [&](const auto& phi) {
     update_all(
         u, update,
         [&](index_t i, index_t j, T s) { return phi(s + update.Z.data[j + i * update.Z.ld]); },

@@ -4,9 +4,9 @@
 #include "kernels/cpu/runtime/execute.hpp"
 #include "kernels/cpu/runtime/parallel.hpp"
 #include "kernels/cpu/runtime/vector_width.hpp"
+#include "kernels/cpu/steps/activation_loops.hpp"
 #include "kernels/cpu/steps/substituted_rows.hpp"
 #include "kernels/cpu/steps/sums.hpp"
-#include "kernels/math/activations.hpp"
 #include "kernels/math/column_status.hpp"
 
 namespace idl::cpu {
@@ -110,7 +110,7 @@ template <class T>
 void execute(const Substitute<T>& s, Scratch& scratch) {
   T* triangle = scratch.take<T>(static_cast<std::size_t>(k_rows * k_rows));
   if (const auto* picard = std::get_if<PicardUpdate<T>>(&s.update)) {
-    dispatch<T>(picard->activation, [&](auto phi) {
+    dispatch_loops<T>(picard->activation, [&](auto phi) {
       substitute(s, *picard, PicardRows<T, decltype(phi)>{phi}, decltype(phi)::k_work, triangle);
     });
   } else {

@@ -9,8 +9,8 @@
 #include "kernels/cpu/runtime/execute.hpp"
 #include "kernels/cpu/runtime/parallel.hpp"
 #include "kernels/cpu/runtime/vector_width.hpp"
+#include "kernels/cpu/steps/activation_loops.hpp"
 #include "kernels/cpu/steps/substituted_rows.hpp"
-#include "kernels/math/activations.hpp"
 #include "kernels/math/column_status.hpp"
 
 namespace idl::cpu {
@@ -176,7 +176,7 @@ void substitute(const SubstituteByLevels<T>& s, Update u, const Rows& rows, inde
 template <class T>
 void execute(const SubstituteByLevels<T>& s, Scratch& scratch) {
   if (const auto* picard = std::get_if<PicardUpdate<T>>(&s.update)) {
-    dispatch<T>(picard->activation, [&](auto phi) {
+    dispatch_loops<T>(picard->activation, [&](auto phi) {
       substitute(s, *picard, PicardRows<T, decltype(phi)>{phi}, decltype(phi)::k_work, scratch);
     });
   } else {

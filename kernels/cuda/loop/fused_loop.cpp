@@ -18,7 +18,8 @@ std::optional<FusedLoop> FusedLoop::fit(const FixedPoint<T>& solve, int multipro
   // The kernels of the state read A by rows, those of the adjoint by columns.
   const bool adjoint = std::holds_alternative<AdjointMap<T>>(solve.f);
   if (!A || A->rows == 0 || solve.transpose != adjoint || solve.mix ||
-      solve.sweep != Sweep::jacobi || solve.decision.max_iterations == 0)
+      solve.sweep != Sweep::jacobi || solve.decision.max_iterations == 0 ||
+      has_custom_activation(solve))
     return std::nullopt;
   const index_t rounds = std::visit(
       [&](const auto& map) { return fused_rounds(solve.X, map, multiprocessors); }, solve.f);

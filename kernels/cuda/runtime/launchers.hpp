@@ -32,8 +32,11 @@ template <class T>
 void spmm(const Spmm<T>& spmm, const TransposedPattern& transposed, CUstream_st* stream);
 template <class T>
 void sddmm(const Sddmm<T>& sddmm, CUstream_st* stream);
+/// Bytes of the working memory of picard_update.
 template <class T>
-void picard_update(const PicardUpdate<T>& update, CUstream_st* stream);
+std::size_t picard_update_bytes(const PicardUpdate<T>& update);
+template <class T>
+void picard_update(const PicardUpdate<T>& update, void* scratch, CUstream_st* stream);
 template <class T>
 void activation_derivative(const ActivationDerivative<T>& derivative, CUstream_st* stream);
 template <class T>

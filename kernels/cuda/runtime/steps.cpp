@@ -31,6 +31,10 @@ struct ScratchBytes {
   std::size_t operator()(const SampleUpdate<T>& u) const {
     return sample_update_bytes(u);
   }
+  template <class T>
+  std::size_t operator()(const PicardUpdate<T>& u) const {
+    return picard_update_bytes(u);
+  }
   template <class P>
   std::size_t operator()(const P&) const {
     return 0;
@@ -90,12 +94,15 @@ struct Enqueue {
     sample_update(u, scratch, stream);
   }
   template <class T>
+  void operator()(const PicardUpdate<T>& u) const {
+    picard_update(u, scratch, stream);
+  }
+  template <class T>
   void operator()(const Reduce<T>& r) const {
     reduce(r, place.reduce_scratch, stream);
   }
   // clang-format off
   template <class T> void operator()(const Sddmm<T>& p) const { sddmm(p, stream); }
-  template <class T> void operator()(const PicardUpdate<T>& p) const { picard_update(p, stream); }
   template <class T> void operator()(const ActivationDerivative<T>& p) const {
     activation_derivative(p, stream);
   }

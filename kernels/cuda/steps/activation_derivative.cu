@@ -2,6 +2,7 @@
 // Psi <- φ'(S + Z), entry by entry (entries.cuh). 2 reads and 1 write of n·m elements.
 #include "kernels/cuda/device/entries.cuh"
 #include "kernels/cuda/runtime/launchers.hpp"
+#include "kernels/custom_activation.hpp"
 #include "kernels/math/activations.hpp"
 
 namespace idl::cuda {
@@ -34,6 +35,11 @@ template <class T>
 void activation_derivative(const ActivationDerivative<T>& derivative, CUstream_st* stream) {
   ActivationDerivative<T> d = derivative;
   if (d.Psi.rows == 0 || d.Psi.cols == 0) return;
+  if (d.activation.kind == ActivationKind::custom) {
+    const double alpha = d.activation.alpha;
+    kernels_of<T>(custom_of(d.activation)).derivative(alpha, d.S, d.Z, d.Psi, stream);
+    return;
+  }
   join_columns(d.Psi, d.S, d.Z);
   const bool packs = packs_fit(d.S, d.Z, d.Psi);
   dispatch<T>(d.activation, [&](auto phi) {

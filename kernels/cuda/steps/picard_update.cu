@@ -3,10 +3,12 @@
 //
 // A team of threads (columns.cuh) sweeps a column in packs of 16 bytes; stopped columns are left
 // after one byte of status has been read. 3 reads and 1 write of n·m elements; nothing else counts.
+// An own activation makes φ of all entries first, in the working memory.
 #include "idl/solver.hpp"
 #include "kernels/cuda/device/columns.cuh"
 #include "kernels/cuda/device/pack.cuh"
 #include "kernels/cuda/runtime/launchers.hpp"
+#include "kernels/custom_activation.hpp"
 #include "kernels/math/activations.hpp"
 #include "kernels/math/column_status.hpp"
 #include "kernels/math/rounded.hpp"
@@ -14,8 +16,26 @@
 namespace idl::cuda {
 namespace {
 
-template <class T, class Phi, int N, int Threads>
-__global__ void picard_update_kernel(PicardUpdate<T> u, Phi phi) {
+/// The next x of s and z.
+template <class Phi>
+struct ValueOfSum {
+  Phi phi;
+  template <class T>
+  __device__ T operator()(T s, T z) const {
+    return phi(s + z);
+  }
+};
+
+/// Where s is φ already.
+struct ValueAsItIs {
+  template <class T>
+  __device__ T operator()(T s, T) const {
+    return s;
+  }
+};
+
+template <class T, class Next, int N, int Threads>
+__global__ void picard_update_kernel(PicardUpdate<T> u, Next next_of) {
   using Team = ColumnTeam<Threads>;
   __shared__ SharedArray<Magnitude<T>, Team::k_shared> shared;
   const index_t j = Team::column();
@@ -37,7 +57,7 @@ __global__ void picard_update_kernel(PicardUpdate<T> u, Phi phi) {
       const Pack<T, W> old = load_pack<W>(x + i + at);
       Pack<T, W> next;
       for (int e = 0; e < W; ++e) {
-        next.x[e] = phi(product.x[e] + forcing.x[e]);
+        next.x[e] = next_of(product.x[e], forcing.x[e]);
         // Never fused with what made next: at a fixed point the step is 0.
         step = Maximum{}(step, magnitude(rounded::add(next.x[e], -old.x[e])));
         state = Maximum{}(state, magnitude(next.x[e]));
@@ -57,32 +77,52 @@ __global__ void picard_update_kernel(PicardUpdate<T> u, Phi phi) {
   }
 }
 
-template <int N, int Threads, class T, class Phi>
-void launch_update(const PicardUpdate<T>& u, Phi phi, CUstream_st* stream) {
-  launch(picard_update_kernel<T, Phi, N, Threads>, ColumnTeam<Threads>::shape(u.X.cols), stream, u,
-         phi);
+template <int N, int Threads, class T, class Next>
+void launch_update(const PicardUpdate<T>& u, Next next_of, CUstream_st* stream) {
+  launch(picard_update_kernel<T, Next, N, Threads>, ColumnTeam<Threads>::shape(u.X.cols), stream, u,
+         next_of);
 }
 
-template <class T, class Phi>
-void choose_update(const PicardUpdate<T>& u, Phi phi, CUstream_st* stream) {
+template <class T, class Next>
+void choose_update(const PicardUpdate<T>& u, Next next_of, CUstream_st* stream) {
   const bool is_short = u.X.rows <= k_short_column;
   if (packs_fit(u.S, u.Z, u.X)) {
-    is_short ? launch_update<k_pack<T>, 32>(u, phi, stream)
-             : launch_update<k_pack<T>, 256>(u, phi, stream);
+    is_short ? launch_update<k_pack<T>, 32>(u, next_of, stream)
+             : launch_update<k_pack<T>, 256>(u, next_of, stream);
   } else {
-    is_short ? launch_update<1, 32>(u, phi, stream) : launch_update<1, 256>(u, phi, stream);
+    is_short ? launch_update<1, 32>(u, next_of, stream) : launch_update<1, 256>(u, next_of, stream);
   }
 }
 
 }  // namespace
 
 template <class T>
-void picard_update(const PicardUpdate<T>& update, CUstream_st* stream) {
-  if (update.X.cols == 0) return;
-  dispatch<T>(update.activation, [&](auto phi) { choose_update(update, phi, stream); });
+std::size_t picard_update_bytes(const PicardUpdate<T>& u) {
+  if (u.activation.kind != ActivationKind::custom) return 0;
+  return static_cast<std::size_t>(u.X.rows * u.X.cols) * sizeof(T);
 }
 
-template void picard_update(const PicardUpdate<float>&, CUstream_st*);
-template void picard_update(const PicardUpdate<double>&, CUstream_st*);
+template <class T>
+void picard_update(const PicardUpdate<T>& update, void* scratch, CUstream_st* stream) {
+  const MatrixView<T> X = update.X;
+  if (X.cols == 0) return;
+  const Activation& activation = update.activation;
+  if (activation.kind != ActivationKind::custom) {
+    dispatch<T>(activation,
+                [&](auto phi) { choose_update(update, ValueOfSum<decltype(phi)>{phi}, stream); });
+    return;
+  }
+  const MatrixView<T> values = {static_cast<T*>(scratch), X.rows, X.cols, X.rows, X.device};
+  kernels_of<T>(custom_of(activation)).value(activation.alpha, update.S, update.Z, values, stream);
+  PicardUpdate<T> rest = update;
+  rest.S = values;
+  rest.Z = values;
+  choose_update(rest, ValueAsItIs{}, stream);
+}
+
+template std::size_t picard_update_bytes(const PicardUpdate<float>&);
+template std::size_t picard_update_bytes(const PicardUpdate<double>&);
+template void picard_update(const PicardUpdate<float>&, void*, CUstream_st*);
+template void picard_update(const PicardUpdate<double>&, void*, CUstream_st*);
 
 }  // namespace idl::cuda

@@ -129,11 +129,15 @@ void name_files() {
 void name_devices_and_texts() {
   using namespace idl;
   name(&version, &parse_device, &cuda_devices, &best_device, &describe, &lipschitz_constant,
-       &has_alpha, &parse_activation, &parse_sweep, &parse_acceleration, &parse_precision,
-       &parse_sparsify_rule, &parse_sparsify_target, &all_activations, &parse_loss,
-       &parse_optimizer, &parse_schedule, &parse_well_posedness, &detail::throw_invalid_argument);
+       static_cast<bool (*)(ActivationKind)>(&has_alpha),
+       static_cast<bool (*)(const Activation&)>(&has_alpha), &register_activation,
+       static_cast<ActivationReport (*)(const CustomActivation&, double)>(&check_activation),
+       &parse_activation, &parse_sweep, &parse_acceleration, &parse_precision, &parse_sparsify_rule,
+       &parse_sparsify_target, &all_activations, &parse_loss, &parse_optimizer, &parse_schedule,
+       &parse_well_posedness, &detail::throw_invalid_argument);
   name(static_cast<std::string (*)(Device)>(&to_string),
        static_cast<std::string_view (*)(ActivationKind)>(&to_string),
+       static_cast<std::string_view (*)(const Activation&)>(&to_string),
        static_cast<std::string_view (*)(SolveStatus)>(&to_string),
        static_cast<std::string_view (*)(Sweep)>(&to_string),
        static_cast<std::string_view (*)(Acceleration)>(&to_string),
