@@ -9,6 +9,7 @@
 
 #include "host/model/perron.hpp"
 #include "host/solver/certificates.hpp"
+#include "host/sparse/row_levels.hpp"
 
 namespace idl {
 namespace {
@@ -132,6 +133,9 @@ double gain_of(const std::vector<Magnitudes>& A, double lipschitz) {
   for (const double sum : sums) norm = std::isnan(sum) ? sum : std::max(norm, sum);
   const double contraction = lipschitz * norm * up(terms);
   if (contraction < 1.0) return 1.0 / (1.0 - contraction) * up(0);
+  const CsrArrays<double>& first = A.front().A;
+  if (A.size() == 1 && !first_on_or_below(first.row_offsets, first.col_indices))
+    return solver::substitution_gains(first, terms, lipschitz).largest;
   return solver::perron_gain(
       {.n = n,
        .terms = terms,

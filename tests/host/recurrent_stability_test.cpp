@@ -100,5 +100,27 @@ TYPED_TEST(RecurrentStabilityTest, OfAnUpperTriangularModelIsRoundingCarriedOn) 
   for (const double bound : report.output_error_bound) EXPECT_LT(bound, 1e4 * u);
 }
 
+TYPED_TEST(RecurrentStabilityTest, OfALongChainOfStatesHasABound) {
+  using T = typename TypeParam::Scalar;
+  // Each state is the one after it, the last is u + h/2, and h is the first.
+  constexpr index_t n = 260;
+  ImplicitRnn<T> model(this->context(), {.inputs = 1, .states = n, .hidden = 1},
+                       {.well_posedness = WellPosedness::strictly_upper_triangular()});
+  constexpr std::size_t k_rows = n + 1;
+  std::vector<double> M(k_rows * (n + 2), 0.0);
+  for (std::size_t i = 0; i + 1 < n; ++i) M[i + (i + 1) * k_rows] = 1.0;
+  M[n - 1 + n * k_rows] = 1.0;
+  M[n - 1 + (n + 1) * k_rows] = 0.5;
+  M[n] = 1.0;
+  this->put(model.cell().M(), M);
+  const RecurrentReport report = this->report_of(model);
+  EXPECT_GE(report.gain, 0.5);
+  EXPECT_LE(report.gain, 0.5 * 1.001);
+  // n states, each rounded from n terms and passed on to all before it.
+  const double u = static_cast<double>(std::numeric_limits<T>::epsilon());
+  for (const double bound : report.output_error_bound)
+    EXPECT_LT(bound, 4.0 * static_cast<double>(n) * static_cast<double>(n) * u);
+}
+
 }  // namespace
 }  // namespace idl::test
