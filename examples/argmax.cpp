@@ -38,8 +38,8 @@ int main(int argc, char** argv) try {
   idl::Context context;  // the first GPU where there is one, the CPU otherwise
   const idl::Dataset train = make_sequences(sequences, 1.0, 1);
 
-  idl::ImplicitRnn<float> model(
-      context, {.inputs = 1, .states = 20, .hidden = 20, .outputs = k_steps});
+  idl::ImplicitRnn<float> model(context,
+                                {.inputs = 1, .states = 20, .hidden = 20, .outputs = k_steps});
   idl::TrainerOptions options;
   options.epochs = epochs;
   options.batch_size = sequences;

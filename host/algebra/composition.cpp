@@ -35,12 +35,11 @@ std::string text_of(const ImplicitModel<T>& model) {
 }
 
 void check_activations(const char* who, const Activation& first, const Activation& second) {
-  const bool same =
-      first.kind == second.kind && (!has_alpha(first.kind) || first.alpha == second.alpha);
-  IDL_CHECK(same, std::string(who) + ": the models have different activations, " +
-                      std::string(to_string(first.kind)) + " and " +
-                      std::string(to_string(second.kind)) +
-                      (first.kind == second.kind ? " with another alpha" : ""));
+  const bool same_kind = first.kind == second.kind && first.custom == second.custom;
+  IDL_CHECK(same_kind && (!has_alpha(first) || first.alpha == second.alpha),
+            std::string(who) + ": the models have different activations, " +
+                std::string(to_string(first)) + " and " + std::string(to_string(second)) +
+                (same_kind ? " with another alpha" : ""));
 }
 
 /// ‖A‖∞ of what is left of A in T.
