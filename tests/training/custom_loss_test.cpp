@@ -139,6 +139,27 @@ TYPED_TEST(CustomLossTest, TrainsAsTheSameStepsTakenByHand) {
   EXPECT_LT(epochs.back().train_loss, epochs.front().train_loss);
 }
 
+TYPED_TEST(CustomLossTest, OnTheDeviceGivesTheBitsOfTheLibrarysOwnLoss) {
+  using T = typename TypeParam::Scalar;
+  TrainerOptions options = this->options("", 2);
+  options.custom_loss = [none = Vector<T>(this->context(), 0).view()](Context& context,
+                                                                      const LossBatch<T>& batch) {
+    softmax_cross_entropy<T>(context, batch.Y, batch.labels, batch.dY, batch.losses, none);
+  };
+  std::vector<double> losses;
+  options.on_epoch = [&](const EpochMetrics& metrics) {
+    losses.insert(losses.end(), {metrics.train_loss, metrics.test->loss});
+  };
+  auto model = this->model();
+  this->fit(model, options);
+  options.custom_loss = {};
+  auto expected = this->model();
+  this->fit(expected, options);
+  EXPECT_TRUE(same_bits(this->parameters(model), this->parameters(expected)));
+  ASSERT_EQ(losses.size(), 8U);
+  for (std::size_t k = 0; k < 4; ++k) EXPECT_EQ(losses[k], losses[k + 4]);
+}
+
 TYPED_TEST(CustomLossTest, ATestSetIsEvaluatedByIt) {
   using T = typename TypeParam::Scalar;
   auto model = this->model();
