@@ -82,20 +82,6 @@ void check(const PicardUpdate<T>& u, Device device) {
 }
 
 template <class T>
-void check(const ActivationDerivative<T>& d, Device device) {
-  OperandChecks checks("ActivationDerivative", device);
-  checks.input("S", d.S);
-  checks.input("Z", d.Z);
-  checks.output("Psi", d.Psi);
-  checks.same_shape("S", d.S, "Psi", d.Psi);
-  checks.same_shape("Z", d.Z, "Psi", d.Psi);
-  // Psi may be S itself, entry on entry, not S moved by a few.
-  const bool is_S = d.Psi.data == d.S.data && d.Psi.ld == d.S.ld;
-  checks.apart(is_S ? "S" : "", is_S ? "Psi" : "");
-  check_runs_on<T>(d.activation, device);
-}
-
-template <class T>
 void check(const AdjointUpdate<T>& u, Device device) {
   OperandChecks checks("AdjointUpdate", device);
   checks.input("W", u.W);
