@@ -146,8 +146,8 @@ void write(const std::filesystem::path& folder, const std::string& name, const i
 int main(int argc, char** argv) try {
   const std::int64_t epochs = argc > 1 ? std::atoll(argv[1]) : 30;
   const auto points = static_cast<std::size_t>(argc > 2 ? std::atoll(argv[2]) : 10000);
-  if (points < 1000) {
-    std::cerr << "usage: spiky_series [EPOCHS] [POINTS, 1000 or more] [OUTPUT_FOLDER]\n";
+  if (points < 1000 || epochs < 1) {
+    std::cerr << "usage: spiky_series [EPOCHS, 1 or more] [POINTS, 1000 or more] [OUTPUT_FOLDER]\n";
     return 2;
   }
   const Series series = make_series(points, 0);
