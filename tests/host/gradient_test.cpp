@@ -45,7 +45,13 @@ class Gradient : public DeviceTest<C> {
                      const std::vector<double>& gradient, const std::function<double()>& loss,
                      const std::function<bool(index_t, index_t)>& free);
 
-  /// No pre-activation near the kink, where a difference quotient means nothing.
+  static std::vector<double> kinks_of(ActivationKind kind) {
+    if (kind == ActivationKind::sat) return {-1.0, 1.0};
+    if (kind == ActivationKind::hardswish) return {-3.0, 3.0};
+    return {0.0};
+  }
+
+  /// No pre-activation near a kink, where a difference quotient means nothing.
   void expect_smooth(const ImplicitModel<Scalar>& model, const std::vector<double>& U_with_bias,
                      const std::vector<double>& X, index_t m) {
     const auto n = static_cast<std::size_t>(k_shape.states);
@@ -55,8 +61,9 @@ class Gradient : public DeviceTest<C> {
         multiply(Dense<double>(n, n, this->fetch(model.A())), Dense<double>(n, cols, X));
     const Dense<double> Z = multiply(Dense<double>(n, rows, this->fetch(model.B())),
                                      Dense<double>(rows, cols, U_with_bias));
-    for (std::size_t k = 0; k < n * cols; ++k)
-      ASSERT_GT(std::abs(S.values[k] + Z.values[k]), 1e-3) << "choose another seed";
+    for (const double kink : kinks_of(model.options().activation.kind))
+      for (std::size_t k = 0; k < n * cols; ++k)
+        ASSERT_GT(std::abs(S.values[k] + Z.values[k] - kink), 1e-3) << "choose another seed";
   }
 };
 TYPED_TEST_SUITE(Gradient, DoubleCases, CaseNames);
@@ -157,7 +164,8 @@ TYPED_TEST(Gradient, AgreesWithDifferencesForEveryActivation) {
   for (const ActivationKind kind : all_activations()) {
     SCOPED_TRACE(to_string(kind));
     Activation activation = parse_activation(to_string(kind));
-    this->check({.activation = activation});
+    // With the usual seed a state of sat lies by a kink.
+    this->check({.activation = activation}, kind == ActivationKind::sat ? 32 : 31);
   }
 }
 TYPED_TEST(Gradient, AgreesWithDifferencesForOtherSlopes) {

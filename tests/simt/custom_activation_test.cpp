@@ -18,7 +18,7 @@ TYPED_TEST_SUITE(CustomActivationKernels, CudaCases, CaseNames);
 TYPED_TEST(CustomActivationKernels, SolveAsTheLibrarysOwn) {
   using T = typename TypeParam::Scalar;
   const Activation own = cuda::custom_activation<OwnLeakyRelu>(0.3);
-  const index_t n = 33, p = 4, m = 7;
+  const index_t n = 9, p = 4, m = 3;
   for (const bool sparse : {false, true})
     for (const WellPosedness constraint :
          {WellPosedness::inf_norm_ball(0.9), WellPosedness::strictly_upper_triangular()}) {

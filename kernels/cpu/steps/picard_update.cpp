@@ -75,17 +75,45 @@ __attribute__((always_inline)) inline void update_entries(const T* __restrict s,
 }
 
 // Loops make φ of some entries at a time, which then lie in the cache.
-template <bool WholeLines, class T>
+template <class T>
 __attribute__((always_inline)) inline void update_by_loops(const T* s, const T* z, T* x, index_t n,
                                                            const LoopsRow<T>& phi,
                                                            NormLanes<T>& norms) {
   constexpr index_t k_entries = 256;
-  alignas(64) T values[k_entries] = {};
+  alignas(64) T values[k_entries];
   for (index_t i = 0; i < n; i += k_entries) {
     const index_t count = std::min(k_entries, n - i);
     phi.value({s + i, count, 1, count, {}}, {z + i, count, 1, count, {}},
               {values, count, 1, count, {}});
-    update_entries<WholeLines>(values, values, x + i, count, ValueAsItIs{}, norms);
+    update_entries<false>(values, values, x + i, count, ValueAsItIs{}, norms);
+  }
+}
+
+// The same for whole lines of memory, and for neighbouring columns together.
+template <class T>
+__attribute__((always_inline)) inline void update_by_loops(const PicardUpdate<T>& u,
+                                                           std::span<const index_t> columns,
+                                                           const LoopsRow<T>& phi,
+                                                           std::span<NormLanes<T>> norms) {
+  constexpr index_t k_lanes = NormLanes<T>::k_lanes;
+  constexpr index_t k_entries = 1024;
+  alignas(64) T values[k_entries];
+  const index_t rows = (u.X.rows + k_lanes - 1) / k_lanes * k_lanes;
+  const index_t most = std::max<index_t>(k_entries / std::max<index_t>(rows, 1), 1);
+  for (std::size_t first = 0; first < columns.size();) {
+    const index_t j = columns[first];
+    index_t count = 0;
+    while (count < most && first < columns.size() && columns[first] == j + count) ++count, ++first;
+    for (index_t i = 0; i < rows; i += k_entries) {
+      const index_t height = std::min(k_entries, rows - i);
+      phi.value({u.S.data + i + j * u.S.ld, height, count, u.S.ld, {}},
+                {u.Z.data + i + j * u.Z.ld, height, count, u.Z.ld, {}},
+                {values, height, count, height, {}});
+      for (index_t c = 0; c < count; ++c)
+        update_entries<true>(values + c * height, values + c * height,
+                             u.X.data + i + (j + c) * u.X.ld, std::min(height, u.X.rows - i),
+                             ValueAsItIs{}, norms[static_cast<std::size_t>(j + c)]);
+    }
   }
 }
 
@@ -96,7 +124,7 @@ __attribute__((always_inline)) inline void update_column(const PicardUpdate<T>& 
   const T* z = u.Z.data + j * u.Z.ld;
   T* x = u.X.data + j * u.X.ld;
   if constexpr (std::is_same_v<Phi, LoopsRow<T>>) {
-    update_by_loops<WholeLines>(s, z, x, u.X.rows, phi, norms);
+    update_by_loops(s, z, x, u.X.rows, phi, norms);
   } else {
     const ValueOfSum<Phi> next_of{phi};
     // The blocks of a sweep, mostly: a number that is known needs no loop.
@@ -148,10 +176,13 @@ void update_columns(const PicardUpdate<T>& u, std::span<const index_t> columns,
   dispatch_loops<T>(u.activation, [&](auto phi) {
     with_widest_vectors([&](auto) __attribute__((always_inline)) {
       const auto f = phi;
-      for (const index_t j : columns) {
-        NormLanes<T>& of_column = norms[static_cast<std::size_t>(j)];
-        if (!u.join) of_column = {};
-        update_column<true>(u, f, j, of_column);
+      if (!u.join)
+        for (const index_t j : columns) norms[static_cast<std::size_t>(j)] = {};
+      if constexpr (std::is_same_v<decltype(phi), LoopsRow<T>>) {
+        update_by_loops(u, columns, f, norms);
+      } else {
+        for (const index_t j : columns)
+          update_column<true>(u, f, j, norms[static_cast<std::size_t>(j)]);
       }
     });
   });

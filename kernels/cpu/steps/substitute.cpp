@@ -4,7 +4,6 @@
 #include "kernels/cpu/runtime/execute.hpp"
 #include "kernels/cpu/runtime/parallel.hpp"
 #include "kernels/cpu/runtime/vector_width.hpp"
-#include "kernels/cpu/steps/activation_loops.hpp"
 #include "kernels/cpu/steps/substituted_rows.hpp"
 #include "kernels/cpu/steps/sums.hpp"
 #include "kernels/math/column_status.hpp"
@@ -54,8 +53,8 @@ __attribute__((always_inline)) inline void solve_panel(const T* triangle, index_
   constexpr index_t k_pack = static_cast<index_t>(W / sizeof(T));
   for (index_t step = 0; step < n; ++step) {
     const index_t i = transpose ? step : n - 1 - step;
-    for (index_t l = 0; l < k_column_lanes<T>; ++l)
-      t.at[i][l] = rows(t.at[i][l], forcing.at[i][l], slopes.at[i][l]);
+    rows.apply(t.at[i], forcing.at[i], slopes.at[i],
+               std::integral_constant<index_t, k_column_lanes<T>>{});
     const index_t begin = transpose ? i + 1 : 0;
     const index_t end = transpose ? n : i;
     for (index_t l = 0; l < k_column_lanes<T>; l += k_pack) {

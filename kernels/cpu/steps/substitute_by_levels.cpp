@@ -9,7 +9,6 @@
 #include "kernels/cpu/runtime/execute.hpp"
 #include "kernels/cpu/runtime/parallel.hpp"
 #include "kernels/cpu/runtime/vector_width.hpp"
-#include "kernels/cpu/steps/activation_loops.hpp"
 #include "kernels/cpu/steps/substituted_rows.hpp"
 #include "kernels/math/column_status.hpp"
 
@@ -73,11 +72,9 @@ void solve_column(const SubstituteByLevels<T>& s, Update u, const Rows& f, index
   T norm = T(0);
   for_neighbours(s.levels, [&](index_t first, index_t count) {
     multiply_rows<T>({s.A, first, count}, x, sums);
-    for (index_t r = 0; r < count; ++r) {
-      const index_t i = first + r;
-      x[i] = f(S[i] + sums[r], forcing[i], slopes[i]);
-      norm = Rows::join(norm, x[i]);
-    }
+    for (index_t r = 0; r < count; ++r) x[first + r] = S[first + r] + sums[r];
+    f.apply(x + first, forcing + first, slopes + first, count);
+    for (index_t r = 0; r < count; ++r) norm = Rows::join(norm, x[first + r]);
   });
   store_norms(u, j, u.join ? Rows::join(u.state_norms.data[j], norm) : norm);
 }
@@ -89,10 +86,9 @@ __attribute__((always_inline)) inline void apply_to_line(const Rows& f, T* x, co
                                                          T* norms) {
   T next[k_line_lanes<T>];
   T joined[k_line_lanes<T>];
-  for (index_t l = 0; l < k_line_lanes<T>; ++l) {
-    next[l] = f(x[l] + sums[l], forcing[l], slopes[l]);
-    joined[l] = Rows::join(norms[l], next[l]);
-  }
+  for (index_t l = 0; l < k_line_lanes<T>; ++l) next[l] = x[l] + sums[l];
+  f.apply(next, forcing, slopes, std::integral_constant<index_t, k_line_lanes<T>>{});
+  for (index_t l = 0; l < k_line_lanes<T>; ++l) joined[l] = Rows::join(norms[l], next[l]);
   for (index_t l = 0; l < k_line_lanes<T>; ++l) {
     x[l] = next[l];
     norms[l] = joined[l];

@@ -3,7 +3,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <type_traits>
 
+#include "kernels/cpu/steps/activation_loops.hpp"
 #include "kernels/cpu/steps/magnitude.hpp"
 #include "kernels/loop_updates.hpp"
 
@@ -16,6 +18,14 @@ struct PicardRows {
   Phi phi;
 
   __attribute__((always_inline)) T operator()(T s, T z, T) const { return phi(s + z); }
+  /// S <- f(S) for some entries side by side.
+  template <class Count>
+  __attribute__((always_inline)) void apply(T* s, const T* z, const T* slopes, Count count) const {
+    if constexpr (std::is_same_v<Phi, LoopsRow<T>>)
+      phi.value({s, count, 1, count, {}}, {z, count, 1, count, {}}, {s, count, 1, count, {}});
+    else
+      for (index_t l = 0; l < count; ++l) s[l] = (*this)(s[l], z[l], slopes[l]);
+  }
   static T join(T norm, T x) { return from_magnitude<T>(std::max(magnitude(norm), magnitude(x))); }
 };
 
@@ -23,6 +33,10 @@ struct PicardRows {
 template <class T>
 struct AdjointRows {
   __attribute__((always_inline)) T operator()(T w, T g, T psi) const { return psi * (w + g); }
+  template <class Count>
+  __attribute__((always_inline)) void apply(T* w, const T* g, const T* psi, Count count) const {
+    for (index_t l = 0; l < count; ++l) w[l] = (*this)(w[l], g[l], psi[l]);
+  }
   static T join(T norm, T v) { return norm + std::abs(v); }
 };
 
