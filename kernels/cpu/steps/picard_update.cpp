@@ -100,6 +100,8 @@ __attribute__((always_inline)) inline void update_by_loops(const PicardUpdate<T>
   alignas(64) T values[k_entries];
   const index_t rows = (u.X.rows + k_lanes - 1) / k_lanes * k_lanes;
   const index_t most = std::max<index_t>(k_entries / std::max<index_t>(rows, 1), 1);
+  if (!u.join)
+    for (const index_t j : columns) norms[static_cast<std::size_t>(j)] = {};
   for (std::size_t first = 0; first < columns.size();) {
     const index_t j = columns[first];
     index_t count = 0;
@@ -176,13 +178,14 @@ void update_columns(const PicardUpdate<T>& u, std::span<const index_t> columns,
   dispatch_loops<T>(u.activation, [&](auto phi) {
     with_widest_vectors([&](auto) __attribute__((always_inline)) {
       const auto f = phi;
-      if (!u.join)
-        for (const index_t j : columns) norms[static_cast<std::size_t>(j)] = {};
       if constexpr (std::is_same_v<decltype(phi), LoopsRow<T>>) {
         update_by_loops(u, columns, f, norms);
       } else {
-        for (const index_t j : columns)
-          update_column<true>(u, f, j, norms[static_cast<std::size_t>(j)]);
+        for (const index_t j : columns) {
+          NormLanes<T>& of_column = norms[static_cast<std::size_t>(j)];
+          if (!u.join) of_column = {};
+          update_column<true>(u, f, j, of_column);
+        }
       }
     });
   });
