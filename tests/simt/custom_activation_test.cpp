@@ -57,6 +57,22 @@ TYPED_TEST(CustomActivationKernels, SolveAsTheLibrarysOwn) {
     }
 }
 
+TYPED_TEST(CustomActivationKernels, RunRecurrentModelsAsTheLibrarysOwn) {
+  using T = typename TypeParam::Scalar;
+  const Activation own = cuda::custom_activation<OwnLeakyRelu>(0.3);
+  std::vector<double> outputs[2];
+  for (const bool is_own : {false, true}) {
+    const ImplicitRnn<T> model(this->context(), {.inputs = 2, .states = 5, .hidden = 3},
+                               {.activation = is_own ? own : Activation::leaky_relu(0.3)}, 4);
+    RecurrentPass<T> pass(this->context(), model, 2, 3);
+    this->put(pass.x(), RandomValues(9).uniforms(2 * 6, -1.0, 1.0));
+    EXPECT_TRUE(pass.forward().solves.all_converged());
+    outputs[is_own] = this->fetch_double(pass.outputs());
+  }
+  // Both within the tolerance of the iteration.
+  EXPECT_LT(max_difference(outputs[0], outputs[1]), 1e-4);
+}
+
 TYPED_TEST(CustomActivationKernels, HaveTheValuesOfTheCpu) {
   using T = typename TypeParam::Scalar;
   const Activation own = cuda::custom_activation<LogCosh>();

@@ -22,7 +22,9 @@ bool fits_block(const Pass& pass, index_t inputs) {
   const bool dense =
       is_dense(pass.A) && is_dense(pass.B) && is_dense(pass.C) && (!pass.D || is_dense(*pass.D));
   // The kernel counts columns and entries of them by 32 bits.
-  return dense && !loop.mix && loop.sweep == Sweep::jacobi && loop.decision.max_iterations > 0 &&
+  // An own activation is compiled into no kernel of the library.
+  return dense && pass.activation.kind != ActivationKind::custom && !loop.mix &&
+         loop.sweep == Sweep::jacobi && loop.decision.max_iterations > 0 &&
          loop.step_norms.size <= std::numeric_limits<std::int32_t>::max() &&
          holds_cell<T>(rows(pass.A), rows(pass.C), inputs);
 }
