@@ -59,7 +59,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   return fuzz::run(data, size, [](const std::filesystem::path& path) {
     static Training training;
     training.use(path);
-    check(read_checkpoint<float>(training.context, training.model, training.optimizer,
-                                 training.options, training.data));
+    check(read_checkpoint(training.context, training.model, training.optimizer, training.options,
+                          training.data));
   });
 }
