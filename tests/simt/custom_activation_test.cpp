@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "idl/cuda/custom_activation.cuh"
+#include "kernels/cuda/loop/fused_recurrence.hpp"
 #include "tests/host/device_test.hpp"
 #include "tests/host/random_values.hpp"
 #include "tests/support/own_activations.hpp"
@@ -71,6 +72,19 @@ TYPED_TEST(CustomActivationKernels, RunRecurrentModelsAsTheLibrarysOwn) {
   }
   // Both within the tolerance of the iteration.
   EXPECT_LT(max_difference(outputs[0], outputs[1]), 1e-4);
+}
+
+TEST(CustomActivationPasses, AreInNoKernelForAllSteps) {
+  static float entries[16] = {};
+  const DenseMap<float> map{ConstMatrixView<float>{&entries[0], 4, 4, 4, Device::cuda(0)}};
+  Recurrence<float> pass;
+  pass.A = map;
+  pass.B = map;
+  pass.C = map;
+  pass.loop.decision.max_iterations = 10;
+  EXPECT_TRUE(cuda::FusedRecurrence::fits(pass));
+  pass.activation = cuda::custom_activation<OwnLeakyRelu>();
+  EXPECT_FALSE(cuda::FusedRecurrence::fits(pass));
 }
 
 TYPED_TEST(CustomActivationKernels, HaveTheValuesOfTheCpu) {
