@@ -14,13 +14,13 @@
 namespace idl {
 namespace {
 
-constexpr double k_infinity = std::numeric_limits<double>::infinity();
+constexpr double k_no_bound = std::numeric_limits<double>::infinity();
 
 /// 1 + γ_k in double, for sums of k products.
-double up(index_t terms) { return 1.0 + (static_cast<double>(terms) + 8.0) * 0x1p-52; }
+double rounding_factor(index_t terms) { return 1.0 + (static_cast<double>(terms) + 8.0) * 0x1p-52; }
 
 /// The magnitudes of a matrix, in compressed rows.
-struct Magnitudes {
+struct AbsMatrix {
   CsrArrays<double> A;
 
   /// Y += |A|X; X has `width` numbers a row, one after the other.
@@ -62,11 +62,11 @@ CsrArrays<T> all_entries(Context& context, ConstMatrixView<T> A, bool transpose)
 }
 
 template <class T>
-Magnitudes magnitudes(CsrArrays<T> arrays) {
-  Magnitudes result{{.rows = arrays.rows,
-                     .cols = arrays.cols,
-                     .row_offsets = std::move(arrays.row_offsets),
-                     .col_indices = std::move(arrays.col_indices)}};
+AbsMatrix abs_matrix(CsrArrays<T> arrays) {
+  AbsMatrix result{{.rows = arrays.rows,
+                    .cols = arrays.cols,
+                    .row_offsets = std::move(arrays.row_offsets),
+                    .col_indices = std::move(arrays.col_indices)}};
   for (const T value : arrays.values)
     result.A.values.push_back(std::abs(static_cast<double>(value)));
   return result;
@@ -74,23 +74,23 @@ Magnitudes magnitudes(CsrArrays<T> arrays) {
 
 /// The factors of which |map| is the product, or is at most: one, or |L| and |R|ᵀ.
 template <class T>
-std::vector<Magnitudes> factors_of(Context& context, const LinearMap<T>& map) {
+std::vector<AbsMatrix> factors_of(Context& context, const LinearMap<T>& map) {
   if (const auto* sparse = std::get_if<CsrMap<T>>(&map))
-    return {magnitudes(download(context, sparse->A))};
+    return {abs_matrix(download(context, sparse->A))};
   if (const auto* low_rank = std::get_if<LowRankMap<T>>(&map))
-    return {magnitudes(all_entries(context, low_rank->L, false)),
-            magnitudes(all_entries(context, low_rank->R, true))};
-  return {magnitudes(all_entries(context, entries_of(map).value(), false))};
+    return {abs_matrix(all_entries(context, low_rank->L, false)),
+            abs_matrix(all_entries(context, low_rank->R, true))};
+  return {abs_matrix(all_entries(context, entries_of(map).value(), false))};
 }
 
-index_t terms_of(const std::vector<Magnitudes>& factors) {
+index_t terms_of(const std::vector<AbsMatrix>& factors) {
   index_t terms = 0;
-  for (const Magnitudes& factor : factors) terms += factor.longest_row() + 1;
+  for (const AbsMatrix& factor : factors) terms += factor.longest_row() + 1;
   return terms;
 }
 
 /// The product of the factors with X.
-std::vector<double> product(const std::vector<Magnitudes>& factors, std::vector<double> X,
+std::vector<double> product(const std::vector<AbsMatrix>& factors, std::vector<double> X,
                             std::size_t width) {
   for (std::size_t k = factors.size(); k-- > 0;) {
     std::vector<double> Y(static_cast<std::size_t>(factors[k].A.rows) * width, 0.0);
@@ -101,7 +101,7 @@ std::vector<double> product(const std::vector<Magnitudes>& factors, std::vector<
 }
 
 /// |map| of columns [first, first + count), row by row.
-std::vector<double> columns_of(const Magnitudes& map, index_t first, index_t count) {
+std::vector<double> columns_of(const AbsMatrix& map, index_t first, index_t count) {
   const auto width = static_cast<std::size_t>(count);
   const auto begin = static_cast<std::size_t>(first);
   std::vector<double> part(static_cast<std::size_t>(map.A.rows) * width, 0.0);
@@ -112,9 +112,9 @@ std::vector<double> columns_of(const Magnitudes& map, index_t first, index_t cou
   return part;
 }
 
-std::vector<double> row_sums(const Magnitudes& map) {
+std::vector<double> row_sums(const AbsMatrix& map) {
   std::vector<double> sums;
-  const double factor = up(map.longest_row());
+  const double factor = rounding_factor(map.longest_row());
   for (std::size_t i = 0; i < static_cast<std::size_t>(map.A.rows); ++i) {
     double sum = 0.0;
     map.A.for_row(i, [&](std::size_t, double value) { sum += value; });
@@ -124,15 +124,15 @@ std::vector<double> row_sums(const Magnitudes& map) {
 }
 
 /// A bound of ‖(I − L|A|)⁻¹‖∞; +inf where none was found.
-double gain_of(const std::vector<Magnitudes>& A, double lipschitz) {
+double gain_of(const std::vector<AbsMatrix>& A, double lipschitz) {
   const index_t n = A.front().A.rows;
   const index_t terms = terms_of(A);
   std::vector<double> ones(static_cast<std::size_t>(n), 1.0);
   const std::vector<double> sums = product(A, ones, 1);
   double norm = 0.0;
   for (const double sum : sums) norm = std::isnan(sum) ? sum : std::max(norm, sum);
-  const double contraction = lipschitz * norm * up(terms);
-  if (contraction < 1.0) return 1.0 / (1.0 - contraction) * up(0);
+  const double contraction = lipschitz * norm * rounding_factor(terms);
+  if (contraction < 1.0) return 1.0 / (1.0 - contraction) * rounding_factor(0);
   const CsrArrays<double>& first = A.front().A;
   if (A.size() == 1 && !first_on_or_below(first.row_offsets, first.col_indices))
     return solver::substitution_gains(first, terms, lipschitz).largest;
@@ -146,12 +146,12 @@ double gain_of(const std::vector<Magnitudes>& A, double lipschitz) {
 
 /// (I − L|A|)⁻¹ L N with N >= 0, n×width, from above. W <- L(N + |A|W) rises to it from 0, and what
 /// is missing at any W is at most the gain times the largest rise.
-std::vector<double> resolvent(const std::vector<Magnitudes>& A, const std::vector<double>& N,
+std::vector<double> resolvent(const std::vector<AbsMatrix>& A, const std::vector<double>& N,
                               std::size_t width, double lipschitz, double gain) {
   constexpr int k_steps = 2000;
   constexpr double k_enough = 1e-4;
-  if (!std::isfinite(gain)) return std::vector<double>(N.size(), k_infinity);
-  const double rounding = up(terms_of(A) + 2);
+  if (!std::isfinite(gain)) return std::vector<double>(N.size(), k_no_bound);
+  const double rounding = rounding_factor(terms_of(A) + 2);
   std::vector<double> W(N.size(), 0.0);
   for (int step = 0; step < k_steps; ++step) {
     std::vector<double> next = product(A, W, width);
@@ -166,7 +166,7 @@ std::vector<double> resolvent(const std::vector<Magnitudes>& A, const std::vecto
     const bool done = !(gain * most > k_enough * largest) || step + 1 == k_steps;
     if (done)
       for (std::size_t k = 0; k < next.size(); ++k)
-        next[k] = (next[k] + gain * missing[k % width]) * up(2);
+        next[k] = (next[k] + gain * missing[k % width]) * rounding_factor(2);
     W = std::move(next);
     if (done) break;
   }
@@ -182,7 +182,7 @@ std::vector<double> witness_of(const std::vector<double>& S, std::size_t hidden)
     bool falls = true;
     for (std::size_t i = 0; i < hidden; ++i) {
       for (std::size_t j = 0; j < hidden; ++j) image[i] += S[i * hidden + j] * v[j];
-      falls = falls && image[i] * up(static_cast<index_t>(hidden)) < v[i];
+      falls = falls && image[i] * rounding_factor(static_cast<index_t>(hidden)) < v[i];
     }
     if (falls) return v;
     for (std::size_t i = 0; i < hidden; ++i) v[i] = 1.0 + image[i];
@@ -210,9 +210,9 @@ template <class T>
 ErrorGrowth error_growth(Context& context, const ModelMaps<T>& maps, index_t inputs, index_t hidden,
                          double lipschitz) {
   const auto width = static_cast<std::size_t>(hidden);
-  const std::vector<Magnitudes> A = factors_of(context, maps.A);
-  const Magnitudes B = factors_of(context, maps.B).front();
-  const std::vector<Magnitudes> C = factors_of(context, maps.C);
+  const std::vector<AbsMatrix> A = factors_of(context, maps.A);
+  const AbsMatrix B = factors_of(context, maps.B).front();
+  const std::vector<AbsMatrix> C = factors_of(context, maps.C);
   ErrorGrowth growth = {.hidden = hidden,
                         .C_sums = row_sums(C.front()),
                         .D_sums = std::vector<double>(width, 0.0),
@@ -222,15 +222,15 @@ ErrorGrowth error_growth(Context& context, const ModelMaps<T>& maps, index_t inp
       resolvent(A, columns_of(B, inputs, hidden), width, lipschitz, growth.solve_gain);
   growth.S = product(C, of_states, width);
   if (maps.D) {
-    const Magnitudes D = factors_of(context, *maps.D).front();
+    const AbsMatrix D = factors_of(context, *maps.D).front();
     growth.D_sums = row_sums(D);
     growth.terms += terms_per_row(*maps.D);
     const std::vector<double> of_h = columns_of(D, inputs, hidden);
     for (std::size_t k = 0; k < growth.S.size(); ++k) growth.S[k] += of_h[k];
   }
   for (double& entry : growth.S) {
-    entry *= up(terms_per_row(maps.C) + 1);
-    if (std::isnan(entry)) entry = k_infinity;
+    entry *= rounding_factor(terms_per_row(maps.C) + 1);
+    if (std::isnan(entry)) entry = k_no_bound;
   }
   growth.root = perron_root(square_of(growth.S, hidden));
   if (growth.root < 1.0) growth.witness = witness_of(growth.S, width);
@@ -249,9 +249,9 @@ void ErrorThroughTime::step(std::span<const StepErrors> steps) {
   const auto hidden = static_cast<std::size_t>(growth_.hidden);
   const auto terms = static_cast<double>(growth_.terms) + 4.0;
   const double ku = terms * arithmetic_.unit_roundoff;
-  const double gamma = ku < 1.0 ? ku / (1.0 - ku) : k_infinity;
+  const double gamma = ku < 1.0 ? ku / (1.0 - ku) : k_no_bound;
   // Of the sum over h and of what is added to it, in double.
-  const double rounding = up(growth_.hidden + 4);
+  const double rounding = rounding_factor(growth_.hidden + 4);
   for (std::size_t i = 0; i < hidden; ++i) {
     double* next = next_.data() + i * m_;
     const double c = growth_.C_sums[i];
@@ -277,7 +277,7 @@ double ErrorThroughTime::bound(std::size_t b) const {
   double largest = 0.0;
   for (std::size_t k = b; k < e_.size(); k += m_) {
     // Infinity times zero among the sums is not a number.
-    if (!(e_[k] <= std::numeric_limits<double>::max())) return k_infinity;
+    if (!(e_[k] <= std::numeric_limits<double>::max())) return k_no_bound;
     largest = std::max(largest, e_[k]);
   }
   return largest;

@@ -26,7 +26,7 @@ ModelShape cell_shape(const RecurrentShape& shape) {
 template <class T>
 ImplicitRnn<T>::ImplicitRnn(Context& context, const RecurrentShape& shape,
                             const ModelOptions& options, std::uint64_t seed)
-    : shape_(shape), cell_(context, cell_shape(shape), options, seed) {
+    : shape_(shape), cell_(context, cell_shape(shape), options, seed), head_(context, 0, 0) {
   if (shape.outputs == 0) return;
   head_ = Matrix<T>(context, shape.outputs, shape.hidden + 1);
   // The numbers of the cell are another sequence of this seed.
@@ -46,7 +46,8 @@ ImplicitRnn<T>::ImplicitRnn(Context& context, ImplicitModel<T> cell, index_t inp
              .states = cell.shape().states,
              .hidden = cell.shape().outputs,
              .outputs = head ? head->rows : 0},
-      cell_(std::move(cell)) {
+      cell_(std::move(cell)),
+      head_(context, 0, 0) {
   (void)cell_shape(shape_);
   IDL_CHECK(inputs + shape_.hidden == cell_.shape().inputs,
             "ImplicitRnn: the cell has " + std::to_string(cell_.shape().inputs) +

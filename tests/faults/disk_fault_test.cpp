@@ -215,7 +215,7 @@ TEST_F(DiskFaults, MissingRightsAreRefusedAndChangeNothing) {
 
 TEST_F(DiskFaults, FoldersInThePlaceOfFilesAreRefused) {
   for (const std::string name : {"metrics.jsonl", "best.safetensors", "last.safetensors",
-                                 "weights.mat", "training_curves.png", "spy.png"}) {
+                                 "weights.mat", "training_curves.png", "spy.png", "row_sums.png"}) {
     SCOPED_TRACE(name);
     fs::remove_all(run_);
     fs::create_directories(run_ / name / "something");

@@ -19,7 +19,8 @@ using Json = nlohmann::json;
 constexpr const char* k_position = "training.position";
 const std::vector<std::string> k_models = {"best.safetensors", "last.safetensors",
                                            "checkpoint.safetensors"};
-const std::vector<std::string> k_results = {"weights.mat", "training_curves.png", "spy.png"};
+const std::vector<std::string> k_results = {"weights.mat", "training_curves.png", "spy.png",
+                                            "row_sums.png"};
 
 std::string content(const fs::path& path) {
   std::ifstream stream(path, std::ios::binary);
