@@ -12,6 +12,18 @@
 namespace idl {
 namespace {
 
+/// A step begins where the one before it has ended: so few iterations are left that what
+/// acceleration keeps and mixes costs more than it saves.
+template <class T>
+SolverOptions method_of(const Context& context, const ImplicitRnn<T>& model, index_t sequences,
+                        const RecurrentPassOptions& options) {
+  SolverOptions solver = options.solver;
+  if (options.warm_start && solver.acceleration == Acceleration::automatic)
+    solver.acceleration = Acceleration::none;
+  return resolve_automatic(solver, context.device(), model.cell().options(), model.shape().states,
+                           sequences);
+}
+
 std::vector<StepRange> ranges_of(index_t steps, index_t kept) {
   const index_t most = kept > 0 ? std::min(kept, steps) : steps;
   std::vector<StepRange> ranges;
@@ -39,8 +51,7 @@ RecurrentPrograms<T>::RecurrentPrograms(Context& context_in, const ImplicitRnn<T
       steps(steps_in),
       options(options_in),
       shape(model_in.shape()),
-      method(resolve_automatic(options.solver, context_in.device(), model_in.cell().options(),
-                               shape.states, sequences)),
+      method(method_of(context_in, model_in, sequences, options)),
       ranges(ranges_of(steps_in, options_in.backward ? options_in.recompute : 0)),
       lengths(context_in, sequences),
       x(context_in, shape.inputs, steps * m),

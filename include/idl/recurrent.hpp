@@ -99,7 +99,8 @@ struct RecurrentPassOptions {
   bool backward = true;         ///< prepare the backward pass too
   bool input_gradient = false;  ///< backward also gives dx
   /// The iteration of X_t begins at X_{t−1}, that of V_t at V_{t+1}: fewer iterations to the same
-  /// fixed points, whose certificates do not change. Without it each begins at zero.
+  /// fixed points, whose certificates do not change; Acceleration::automatic is none then. Without
+  /// it each begins at zero.
   bool warm_start = true;
   /// h of the last step alone is kept: there are no outputs() and no d_outputs().
   bool last_only = false;
