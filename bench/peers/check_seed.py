@@ -26,7 +26,7 @@ def check(name):
         x.clone().requires_grad_()
         for x in (A, golden["B"], golden["C"], golden["D"], golden["U"].T)
     )
-    Equilibrium.tolerance = float(about["tol"])
+    Equilibrium.tolerance = Equilibrium.adjoint_tolerance = float(about["tol"])
     X = Equilibrium.apply(A, B, U)
     Y = C @ X + D @ U
     loss = torch.nn.functional.cross_entropy(Y.T, golden["labels"])

@@ -48,6 +48,8 @@ class RecurrentCase : public PeerWork {
     if (batch_.sequences < 1 || U.shape.at(0) < batch_.sequences * batches)
       throw InvalidArgument(file.path + ": U has " + std::to_string(U.shape.at(0)) +
                             " rows, wanted " + std::to_string(batch_.sequences * batches));
+    // The loss is a mean over the sequences: so small are the adjoints of each.
+    solver_.adjoint.absolute /= static_cast<double>(batch_.sequences);
     values_ = U.as<T>();
     labels_ = file.at("labels").as<std::int32_t>();
   }

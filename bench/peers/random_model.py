@@ -4,7 +4,7 @@
     python3 random_model.py STATES INPUTS FILE [SEED] [DENSITY [HIDDEN]]
 
 With a DENSITY below 1 A has about that share of its entries, in rows scaled to Σ|a| = 0.95. With
-HIDDEN it is a recurrent model of INPUTS numbers a step, C and D from N(0,1)/(3√n) and /(3√p') so that
+HIDDEN it is a recurrent model of INPUTS numbers a step, C and D from N(0,1)/(10√n) and /(10√p') so that
 h does not grow with the steps.
 
 Needs numpy alone; the file is written by hand."""
@@ -75,8 +75,8 @@ def recurrent_model(random, states, inputs, hidden):
     cell = {
         "A": projected_normals(random, states),
         "B": random.standard_normal((states, width)) / np.sqrt(width),
-        "C": random.standard_normal((hidden, states)) / (3 * np.sqrt(states)),
-        "D": random.standard_normal((hidden, width)) / (3 * np.sqrt(width)),
+        "C": random.standard_normal((hidden, states)) / (10 * np.sqrt(states)),
+        "D": random.standard_normal((hidden, width)) / (10 * np.sqrt(width)),
     }
     tensors = {f"recurrent.layer.{name}": array for name, array in cell.items()}
     tensors["linear.weight"] = random.standard_normal((OUTPUTS, hidden)) / np.sqrt(hidden)

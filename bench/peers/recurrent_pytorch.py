@@ -10,7 +10,7 @@ RNN are other models: their answers are not compared, their time is what users w
 import torch
 
 import peer_session
-from peer_session import STEPPED, Work
+from peer_session import STEPPED, TOLERANCE, Work
 from seed_pytorch import Equilibrium, project
 
 
@@ -80,6 +80,8 @@ class RecurrentWork(Work):
             self.head.bias.copy_(torch.from_numpy(case.b))
         self.parameters = [*self.cell.parameters(), *self.head.parameters()]
         self.start = [parameter.detach().clone() for parameter in self.parameters]
+        # The loss is a mean over the sequences: so small are the adjoints of each.
+        Equilibrium.adjoint_tolerance = TOLERANCE / case.batch
         count = case.steps if case.kind in STEPPED else 1
         self.batches = [
             tuple(torch.from_numpy(array).to(self.device) for array in case.batch_of(step))

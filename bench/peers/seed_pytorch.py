@@ -56,6 +56,7 @@ class Equilibrium(torch.autograd.Function):
 
     counts = [0, 0]
     tolerance = TOLERANCE
+    adjoint_tolerance = TOLERANCE
 
     @staticmethod
     def forward(ctx, A, B, U):
@@ -75,7 +76,7 @@ class Equilibrium(torch.autograd.Function):
             slope = torch.autograd.grad(torch.clamp(inner, min=0).sum(), inner)[0]
         source = slope * grad_X
         V, Equilibrium.counts[1] = iterate(
-            lambda v: slope * (A.T @ v) + source, torch.zeros_like(X), Equilibrium.tolerance
+            lambda v: slope * (A.T @ v) + source, torch.zeros_like(X), Equilibrium.adjoint_tolerance
         )
         grad_U = B.T @ V if ctx.needs_input_grad[2] else None
         return V @ X.T, V @ U.T, grad_U
