@@ -230,11 +230,11 @@ int train_model(const Session& session, Model model) {
   TrainerOptions options = trainer_options(settings);
   options.folder = folder.path();
   options.data_format = data.format;
-  options.on_step = [&](const StepMetrics& metrics) { bar.step(metrics); };
+  options.on_step = [&](const StepMetrics& metrics) { session.bar.step(metrics); };
   std::optional<Evaluation> last_test;
   options.on_epoch = [&](const EpochMetrics& metrics) {
-    bar.epoch(metrics);
-    digest.next_epoch();
+    session.bar.epoch(metrics);
+    session.digest.next_epoch();
     last_test = metrics.test;
   };
   options.stop_requested = [] { return interrupt_received() != 0; };

@@ -46,7 +46,7 @@ constexpr index_t batches_of(index_t samples, index_t batch_size) {
 template <class Model, class T, class Visit>
   requires requires(Model& model) { model.M(); }
 void for_each_trained(Model& model, Optimizer<T>& optimizer, const Visit& visit) {
-  const ParameterLayout layout = model.layout();
+  const ParameterLayout& layout = model.layout();
   visit("", model.M(), layout);
   visit("first_moment.", optimizer.first_moment(), layout);
   if (optimizer.second_moment().rows > 0)
@@ -57,7 +57,7 @@ void for_each_trained(Model& model, Optimizer<T>& optimizer, const Visit& visit)
 template <class Model, class T, class Visit>
   requires requires(Model& model) { model.cell(); }
 void for_each_trained(Model& model, Optimizer<T>& optimizer, const Visit& visit) {
-  const ParameterLayout cell = model.cell().layout();
+  const ParameterLayout& cell = model.cell().layout();
   const ParameterLayout head = head_layout(model.shape());
   const std::string prefix = cell_prefix(model.shape());
   const auto both = [&](const std::string& of, auto cell_values, auto head_values) {
