@@ -11,12 +11,8 @@
 namespace idl {
 namespace {
 
-template <class T>
-index_t sequences_of(const Recurrence<T>& pass) {
-  return pass.lengths.size;
-}
-template <class T>
-index_t sequences_of(const RecurrenceAdjoint<T>& pass) {
+template <class Pass>
+index_t sequences_of(const Pass& pass) {
   return pass.lengths.size;
 }
 

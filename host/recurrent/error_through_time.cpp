@@ -41,17 +41,13 @@ struct AbsMatrix {
   }
 };
 
-template <class T>
-CsrArrays<T> all_entries(Context& context, ConstMatrixView<T> A, bool transpose) {
-  const std::vector<T> values = download(context, A);
-  const auto rows = static_cast<std::size_t>(A.rows);
-  const auto cols = static_cast<std::size_t>(A.cols);
-  CsrArrays<T> arrays = {
-      .rows = transpose ? A.cols : A.rows, .cols = transpose ? A.rows : A.cols, .row_offsets = {0}};
-  const auto size = static_cast<std::size_t>(arrays.rows);
-  for (std::size_t i = 0; i < size; ++i) {
-    for (std::size_t j = 0; j < (transpose ? rows : cols); ++j) {
-      const T value = transpose ? values[j + i * rows] : values[i + j * rows];
+/// The entries that are not zero of a matrix whose entries at(i, j) gives.
+template <class T, class At>
+CsrArrays<T> nonzero_entries(index_t rows, index_t cols, const At& at) {
+  CsrArrays<T> arrays = {.rows = rows, .cols = cols, .row_offsets = {0}};
+  for (std::size_t i = 0; i < static_cast<std::size_t>(rows); ++i) {
+    for (std::size_t j = 0; j < static_cast<std::size_t>(cols); ++j) {
+      const T value = at(i, j);
       if (value == T(0)) continue;
       arrays.col_indices.push_back(static_cast<std::int32_t>(j));
       arrays.values.push_back(value);
@@ -59,6 +55,14 @@ CsrArrays<T> all_entries(Context& context, ConstMatrixView<T> A, bool transpose)
     arrays.row_offsets.push_back(static_cast<std::int64_t>(arrays.values.size()));
   }
   return arrays;
+}
+
+template <class T>
+CsrArrays<T> nonzero_entries(Context& context, ConstMatrixView<T> A) {
+  const std::vector<T> values = download(context, A);
+  const auto rows = static_cast<std::size_t>(A.rows);
+  return nonzero_entries<T>(A.rows, A.cols,
+                            [&](std::size_t i, std::size_t j) { return values[i + j * rows]; });
 }
 
 template <class T>
@@ -78,9 +82,9 @@ std::vector<AbsMatrix> factors_of(Context& context, const LinearMap<T>& map) {
   if (const auto* sparse = std::get_if<CsrMap<T>>(&map))
     return {abs_matrix(download(context, sparse->A))};
   if (const auto* low_rank = std::get_if<LowRankMap<T>>(&map))
-    return {abs_matrix(all_entries(context, low_rank->L, false)),
-            abs_matrix(all_entries(context, low_rank->R, true))};
-  return {abs_matrix(all_entries(context, entries_of(map).value(), false))};
+    return {abs_matrix(nonzero_entries(context, low_rank->L)),
+            abs_matrix(transposed(nonzero_entries(context, low_rank->R)))};
+  return {abs_matrix(nonzero_entries(context, entries_of(map).value()))};
 }
 
 index_t terms_of(const std::vector<AbsMatrix>& factors) {
@@ -191,19 +195,6 @@ std::vector<double> witness_of(const std::vector<double>& S, std::size_t hidden)
   return {};
 }
 
-CsrArrays<double> square_of(const std::vector<double>& S, index_t hidden) {
-  CsrArrays<double> A = {.rows = hidden, .cols = hidden, .row_offsets = {0}};
-  for (std::size_t k = 0; k < S.size(); ++k) {
-    if (S[k] != 0.0) {
-      A.col_indices.push_back(static_cast<std::int32_t>(k % static_cast<std::size_t>(hidden)));
-      A.values.push_back(S[k]);
-    }
-    if ((k + 1) % static_cast<std::size_t>(hidden) == 0)
-      A.row_offsets.push_back(static_cast<std::int64_t>(A.values.size()));
-  }
-  return A;
-}
-
 }  // namespace
 
 template <class T>
@@ -232,7 +223,8 @@ ErrorGrowth error_growth(Context& context, const ModelMaps<T>& maps, index_t inp
     entry *= rounding_factor(terms_per_row(maps.C) + 1);
     if (std::isnan(entry)) entry = k_no_bound;
   }
-  growth.root = perron_root(square_of(growth.S, hidden));
+  growth.root = perron_root(nonzero_entries<double>(
+      hidden, hidden, [&](std::size_t i, std::size_t j) { return growth.S[i * width + j]; }));
   if (growth.root < 1.0) growth.witness = witness_of(growth.S, width);
   return growth;
 }

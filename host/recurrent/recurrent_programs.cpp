@@ -79,10 +79,8 @@ RecurrentPrograms<T>::RecurrentPrograms(Context& context_in, const ImplicitRnn<T
   backend.run(Fill<T>{.Y = XU_});
   if (solves_again()) {
     const auto count = static_cast<index_t>(ranges.size());
-    X_before_memory_ = Matrix<T>(context_in, shape.states, count * m);
-    h_before_memory_ = Matrix<T>(context_in, shape.hidden, count * m);
-    X_before_ = X_before_memory_.view();
-    h_before_ = h_before_memory_.view();
+    X_before_ = Matrix<T>(context_in, shape.states, count * m);
+    h_before_ = Matrix<T>(context_in, shape.hidden, count * m);
   }
   if (options.backward) prepare_backward();
 }
@@ -142,21 +140,27 @@ RecurrentLoop<T> RecurrentPrograms<T>::loop(const solver::IterationState<T>& ite
 }
 
 template <class T>
-Recurrence<T> RecurrentPrograms<T>::recurrence(std::size_t number, bool again) {
-  const StepRange& range = ranges[number];
-  const ModelMaps<T> of = maps();
-  Recurrence<T> pass;
-  pass.A = of.A;
-  pass.B = of.B;
-  pass.C = of.C;
-  pass.D = of.D;
+template <class Pass>
+Pass RecurrentPrograms<T>::pass_over(const StepRange& range, const ModelMaps<T>& maps) {
+  Pass pass;
+  pass.A = maps.A;
+  pass.B = maps.B;
+  pass.C = maps.C;
+  pass.D = maps.D;
   pass.activation = model->cell().options().activation;
   pass.lengths = lengths;
   pass.first = range.first;
-  pass.x = x.view();
   pass.X = steps_kept(X(), range);
-  pass.U = steps_kept(U(), range);
   pass.Z = steps_kept(Z_, range);
+  return pass;
+}
+
+template <class T>
+Recurrence<T> RecurrentPrograms<T>::recurrence(std::size_t number, bool again) {
+  const StepRange& range = ranges[number];
+  auto pass = pass_over<Recurrence<T>>(range, maps());
+  pass.x = x.view();
+  pass.U = steps_kept(U(), range);
   if (!again) pass.H = H.view();
   pass.h = again ? h_again_.view() : last.view();
   if (number > 0) pass.X_before = X_before(number);
@@ -170,18 +174,9 @@ Recurrence<T> RecurrentPrograms<T>::recurrence(std::size_t number, bool again) {
 template <class T>
 RecurrenceAdjoint<T> RecurrentPrograms<T>::recurrence_adjoint(std::size_t number) {
   const StepRange& range = ranges[number];
-  const ModelMaps<T> of = structure->maps(model->cell().M(), transposes_);
-  RecurrenceAdjoint<T> pass;
-  pass.A = of.A;
-  pass.B = of.B;
-  pass.C = of.C;
-  pass.D = of.D;
-  pass.activation = model->cell().options().activation;
-  pass.lengths = lengths;
-  pass.first = range.first;
+  auto pass =
+      pass_over<RecurrenceAdjoint<T>>(range, structure->maps(model->cell().M(), transposes_));
   pass.inputs = shape.inputs;
-  pass.X = steps_kept(X(), range);
-  pass.Z = steps_kept(Z_, range);
   pass.dH = d_outputs.view();
   pass.dh = dh.view();
   pass.V = steps_kept(V(), range);

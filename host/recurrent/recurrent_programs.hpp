@@ -94,17 +94,20 @@ class RecurrentPrograms {
   MatrixView<T> steps_kept(MatrixView<T> matrix, const StepRange& range) const {
     return matrix.columns(0, range.count * m);
   }
-  MatrixView<T> X_before(std::size_t range) const {
-    return X_before_.columns(static_cast<index_t>(range) * m, m);
+  MatrixView<T> X_before(std::size_t range) {
+    return X_before_.view().columns(static_cast<index_t>(range) * m, m);
   }
-  MatrixView<T> h_before(std::size_t range) const {
-    return h_before_.columns(static_cast<index_t>(range) * m, m);
+  MatrixView<T> h_before(std::size_t range) {
+    return h_before_.view().columns(static_cast<index_t>(range) * m, m);
   }
 
   void prepare_backward();
   /// Of the steps of a range, whose entries in `iteration` begin at those of step `first`.
   RecurrentLoop<T> loop(const solver::IterationState<T>& iteration, const Tolerance& tolerance,
                         const StepRange& range, index_t first);
+  /// What a pass over a range and its adjoint have in common.
+  template <class Pass>
+  Pass pass_over(const StepRange& range, const ModelMaps<T>& maps);
   /// The solves of a range from `h`, forward or again.
   Recurrence<T> recurrence(std::size_t number, bool again);
   RecurrenceAdjoint<T> recurrence_adjoint(std::size_t number);
@@ -133,9 +136,8 @@ class RecurrentPrograms {
   Vector<T> A_sums_, B_sums_, C_sums_, partial_sums_;
   std::optional<solver::AndersonMemory<T>> anderson_;
   // Where each range begins, and what is solved there again.
-  MatrixView<T> X_before_{};
-  MatrixView<T> h_before_{};
-  Matrix<T> X_before_memory_, h_before_memory_;
+  Matrix<T> X_before_;
+  Matrix<T> h_before_;
   Matrix<T> h_again_;
   Matrix<T> V_after_;
   std::optional<solver::IterationState<T>> again_;

@@ -81,18 +81,14 @@ const ErrorGrowth& RecurrentCertificates<T>::growth() {
 }
 
 template <class T>
-double RecurrentCertificates<T>::gain() {
-  return growth().solve_gain;
-}
-
-template <class T>
-void RecurrentCertificates<T>::carry_errors(std::span<const std::int32_t> lengths,
+void RecurrentCertificates<T>::carry_errors(const ErrorGrowth& growth,
+                                            std::span<const std::int32_t> lengths,
                                             const solver::IterationRecord& record,
                                             RecurrentReport& report) {
   using Limits = std::numeric_limits<T>;
   const EntryOrder order = {static_cast<std::size_t>(programs_.m),
                             static_cast<std::size_t>(programs_.steps)};
-  ErrorThroughTime errors(growth(),
+  ErrorThroughTime errors(growth,
                           {.unit_roundoff = static_cast<double>(Limits::epsilon()) / 2.0,
                            .least_normal = static_cast<double>(Limits::min())},
                           programs_.m);
@@ -116,20 +112,21 @@ template <class T>
 void RecurrentCertificates<T>::forward(std::span<const std::int32_t> lengths,
                                        RecurrentReport& report) {
   forward_norms_->launch();
+  const ErrorGrowth& growth = this->growth();
   const ModelMaps<T> maps = programs_.maps();
   const solver::IterationRecord& record = programs_.equilibrium.latest_record();
   solver::certify_state(
       record,
       solver::arithmetic_of(maps.A, terms_per_row(maps.B),
                             programs_.model->cell().options().activation),
-      [this] { return gain(); }, by_steps_);
+      [&growth] { return growth.solve_gain; }, by_steps_);
   const EntryOrder order = {static_cast<std::size_t>(programs_.m),
                             static_cast<std::size_t>(programs_.steps)};
   clear_ended(lengths, order, by_steps_);
-  carry_errors(lengths, record, report);
+  carry_errors(growth, lengths, record, report);
   arrange(by_steps_, order, report.solves);
-  report.gain = growth().root;
-  report.witness = growth().witness;
+  report.gain = growth.root;
+  report.witness = growth.witness;
 }
 
 template <class T>
@@ -144,7 +141,7 @@ void RecurrentCertificates<T>::backward(std::span<const std::int32_t> lengths,
   for (double& norm : record.forcing_norms) norm *= up;
   solver::certify_adjoint(
       record, solver::arithmetic_of(maps.A, 0, programs_.model->cell().options().activation),
-      [this] { return gain(); }, by_steps_);
+      [this] { return growth().solve_gain; }, by_steps_);
   const EntryOrder order = {static_cast<std::size_t>(programs_.m),
                             static_cast<std::size_t>(programs_.steps)};
   clear_ended(lengths, order, by_steps_);

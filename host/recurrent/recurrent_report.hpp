@@ -26,9 +26,8 @@ class RecurrentCertificates {
  private:
   /// That of the parameters as they are, made anew where they have changed.
   const ErrorGrowth& growth();
-  double gain();
-  void carry_errors(std::span<const std::int32_t> lengths, const solver::IterationRecord& record,
-                    RecurrentReport& report);
+  void carry_errors(const ErrorGrowth& growth, std::span<const std::int32_t> lengths,
+                    const solver::IterationRecord& record, RecurrentReport& report);
 
   RecurrentPrograms<T>& programs_;
   std::unique_ptr<Program> forward_norms_;
