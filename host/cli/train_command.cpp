@@ -98,15 +98,8 @@ DataFormat known_format(const CLI::App& command, const TrainCall& call, const Ru
   return known;
 }
 
-template <class T>
-ModelShape data_shape(const ImplicitModel<T>& model) {
-  return model.shape();
-}
-template <class T>
-ModelShape data_shape(const ImplicitRnn<T>& model) {
-  const RecurrentShape& shape = model.shape();
-  return {.states = shape.states, .inputs = shape.inputs, .outputs = shape.outputs};
-}
+/// What the training's files and first line tell of a model.
+const ModelShape& data_shape(const ModelShape& shape) { return shape; }
 
 /// The model with which the training begins fits the data and the flags.
 /// @param p  inputs that the data have, of sequences in a step
@@ -160,10 +153,12 @@ ImplicitRnn<T> make_rnn(Context& context, const CLI::App& command, TrainCall& ca
                            .outputs = data.train.outputs()},
                           model_options(settings), settings.seed);
   ImplicitRnn<T> model = load_rnn<T>(context, settings.init, init_options(command, call));
-  IDL_CHECK(model.shape().hidden == *settings.recurrent,
-            settings.init + " remembers " + std::to_string(model.shape().hidden) +
+  const RecurrentShape& shape = model.shape();
+  IDL_CHECK(shape.hidden == *settings.recurrent,
+            settings.init + " remembers " + std::to_string(shape.hidden) +
                 " numbers, --recurrent is " + std::to_string(*settings.recurrent));
-  check_init(command, settings, data_shape(model), model.cell().options(), data, data.inputs);
+  check_init(command, settings, {shape.states, shape.inputs, shape.outputs}, model.cell().options(),
+             data, data.inputs);
   return model;
 }
 
@@ -247,8 +242,8 @@ int train_model(const Session& session, Model model) {
   folder.claim();
   check_free(call, folder);  // once more: another one may have been faster
   if (call.overwrite && !call.resume) folder.remove_run();
-  folder.write_config(settings, context.describe(), data, data_shape(model));
-  print_start(call, context, data, data_shape(model), goes_on);
+  folder.write_config(settings, context.describe(), data, data_shape(model.shape()));
+  print_start(call, context, data, data_shape(model.shape()), goes_on);
   digest.next_epoch();
   const TrainingEnd end = fit(trainer, bar);
   folder.write_results(context, model);

@@ -241,10 +241,7 @@ void save_model(Context& context, const ImplicitRnn<T>& model, const std::filesy
   require_finite(path, trouble);
   io::Safetensors file;
   file.metadata = model_metadata(model, step);
-  put_data_format(file, data,
-                  {.states = shape.states,
-                   .inputs = shape.inputs,
-                   .outputs = shape.outputs > 0 ? shape.outputs : shape.hidden});
+  put_data_format(file, data, data_shape(shape));
   put_tensors<T>(file, prefix, feasible_parameters(context, cell), cell.layout());
   if (shape.outputs > 0) put_tensors<T>(file, "", download(context, model.head()), head);
   put_patterns(context, file, model);

@@ -39,11 +39,7 @@ std::string head_prefix(const std::string& cell_prefix) {
 }  // namespace
 
 ModelShape format_shape(const ModelDescription& model) {
-  if (!model.recurrent) return model.shape;
-  const RecurrentShape& shape = *model.recurrent;
-  return {.states = shape.states,
-          .inputs = shape.inputs,
-          .outputs = shape.outputs > 0 ? shape.outputs : shape.hidden};
+  return model.recurrent ? data_shape(*model.recurrent) : model.shape;
 }
 
 std::optional<RecurrentShape> recurrent_shape_of(const io::Safetensors& file,

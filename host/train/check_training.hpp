@@ -20,8 +20,7 @@ ModelShape format_shape(const ImplicitModel<T>& model) {
 }
 template <class T>
 ModelShape format_shape(const ImplicitRnn<T>& model) {
-  const RecurrentShape& shape = model.shape();
-  return {.states = shape.states, .inputs = shape.inputs, .outputs = shape.outputs};
+  return data_shape(model.shape());
 }
 
 /// How a batch is told to a TrainingStep.

@@ -29,6 +29,13 @@ struct RecurrentShape {
   friend bool operator==(const RecurrentShape&, const RecurrentShape&) = default;
 };
 
+/// What data are about: the inputs of a step, and outputs, those of the head or, without one, h.
+inline ModelShape data_shape(const RecurrentShape& shape) {
+  return {.states = shape.states,
+          .inputs = shape.inputs,
+          .outputs = shape.outputs > 0 ? shape.outputs : shape.hidden};
+}
+
 /// A recurrent implicit model. For t = 1, ..., T, from h_0,
 ///   u_t = [x_t; h_{t−1}],  X_t = φ(A X_t + B u_t),  h_t = C X_t + D u_t,
 /// and with a head Y = W h_T + b. With ModelOptions::bias u_t has a last row of ones. The cell is
