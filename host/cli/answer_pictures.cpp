@@ -2,34 +2,16 @@
 #include "host/cli/answer_pictures.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <optional>
 #include <span>
 #include <system_error>
 
+#include "host/cli/class_names.hpp"
 #include "host/cli/picture.hpp"
+#include "host/cli/training_data.hpp"
 #include "idl/error.hpp"
 
 namespace idl::cli {
-namespace {
-
-/// The place of the largest output, the first where there are several; -1 where one is not finite.
-template <class T>
-std::int32_t largest_of(std::span<const T> outputs) {
-  if (!std::ranges::all_of(outputs, [](T value) { return std::isfinite(value); })) return -1;
-  return static_cast<std::int32_t>(std::ranges::max_element(outputs) - outputs.begin());
-}
-
-template <class T>
-Matrix<T> inputs_of(Context& context, const Dataset& data, index_t first, index_t count) {
-  const auto p = static_cast<std::size_t>(data.features());
-  std::vector<T> U(p * static_cast<std::size_t>(count));
-  for (index_t j = 0; j < count; ++j)
-    data.copy_sample<T>(first + j, std::span(U).subspan(static_cast<std::size_t>(j) * p, p));
-  return Matrix<T>::from_host(context, data.features(), count, U);
-}
-
-}  // namespace
 
 template <class T>
 std::vector<std::filesystem::path> write_answer_pictures(
@@ -48,7 +30,7 @@ std::vector<std::filesystem::path> write_answer_pictures(
   for (index_t first = 0; first < data.size(); first += batch_size) {
     const index_t count = std::min(batch_size, data.size() - first);
     const Prediction<T> answers =
-        model.predict(context, inputs_of<T>(context, data, first, count), solver);
+        model.predict(context, samples_of<T>(context, data, first, count), solver);
     for (const std::int32_t taken : answers.report.iterations) iterations.push_back(taken);
     for (const SolveStatus status : answers.report.status)
       converged.push_back(status == SolveStatus::converged);
@@ -56,7 +38,7 @@ std::vector<std::filesystem::path> write_answer_pictures(
     const std::vector<T> Y = download(context, answers.Y);
     for (std::size_t j = 0; j < static_cast<std::size_t>(count); ++j)
       confusion->add(data.labels()[static_cast<std::size_t>(first) + j],
-                     largest_of(std::span(Y).subspan(j * q, q)));
+                     predicted_class<T>(std::span(Y).subspan(j * q, q)));
   }
   std::vector<std::filesystem::path> files = {folder / "iterations.png"};
   write_iterations_png(files[0], iterations, converged);

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <algorithm>
+#include <cmath>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -17,5 +20,13 @@ std::vector<std::string> find_classes(const Table& table);
 /// @throws InvalidArgument for a label that is none of them; the text says where it is
 std::vector<std::int32_t> number_labels(const Table& table,
                                         const std::vector<std::string>& classes);
+
+/// The class of a sample: the place of its largest output, the first where there are several; -1
+/// where one is not finite.
+template <class T>
+std::int32_t predicted_class(std::span<const T> outputs) {
+  if (!std::ranges::all_of(outputs, [](T value) { return std::isfinite(value); })) return -1;
+  return static_cast<std::int32_t>(std::ranges::max_element(outputs) - outputs.begin());
+}
 
 }  // namespace idl::cli

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "host/cli/prediction_csv.hpp"
 
-#include <algorithm>
-#include <cmath>
-
+#include "host/cli/class_names.hpp"
 #include "host/cli/csv_rows.hpp"
 #include "host/options/ranges.hpp"
 
@@ -30,9 +28,8 @@ std::string prediction_csv(const DataFormat& data, std::span<const T> Y, index_t
     const std::span<const T> y = Y.first(q);
     if (data.classes.empty()) {
       for (std::size_t i = 0; i < q; ++i) text += (i == 0 ? "" : ",") + number_text(y[i]);
-    } else if (std::ranges::all_of(y, [](T value) { return std::isfinite(value); })) {
-      const auto largest = std::ranges::max_element(y) - y.begin();
-      text += csv_field(data.classes[static_cast<std::size_t>(largest)]);
+    } else if (const std::int32_t found = predicted_class(y); found >= 0) {
+      text += csv_field(data.classes[static_cast<std::size_t>(found)]);
     } else {
       text += "\"\"";  // a line without quotes would be blank, which is no row
     }

@@ -92,17 +92,11 @@ void print_accuracies(Context& context, const ImplicitModel<T>& before,
 template <class T>
 PruningBound bound_of(Context& context, const ImplicitModel<T>& before,
                       const ImplicitModel<T>& after, const Dataset& all, index_t most) {
-  const Dataset samples = all.first(std::min(most, all.size()));
-  const index_t p = samples.features();
-  std::vector<T> values(static_cast<std::size_t>(p * samples.size()));
-  for (index_t j = 0; j < samples.size(); ++j)
-    samples.copy_sample<T>(
-        j, std::span(values).subspan(static_cast<std::size_t>(j * p), static_cast<std::size_t>(p)));
-  const auto U = Matrix<T>::from_host(context, p, samples.size(), values);
+  const Matrix<T> U = samples_of<T>(context, all, 0, std::min(most, all.size()));
   PruningBound bound = pruning_bound<T>(context, before, after, U.view());
-  std::cout << "over " << samples.size() << " samples no state moves by more than "
-            << std::defaultfloat << std::setprecision(4) << bound.worst_state
-            << ", no output by more than " << bound.worst_output << "\n";
+  std::cout << "over " << U.cols() << " samples no state moves by more than " << std::defaultfloat
+            << std::setprecision(4) << bound.worst_state << ", no output by more than "
+            << bound.worst_output << "\n";
   return bound;
 }
 

@@ -312,6 +312,15 @@ DatasetPair read_calibration_data(const std::string& data, const TableFlags& fla
 }
 
 template <class T>
+Matrix<T> samples_of(Context& context, const Dataset& data, index_t first, index_t count) {
+  const auto p = static_cast<std::size_t>(data.features());
+  std::vector<T> U(p * static_cast<std::size_t>(count));
+  for (index_t j = 0; j < count; ++j)
+    data.copy_sample<T>(first + j, std::span(U).subspan(static_cast<std::size_t>(j) * p, p));
+  return Matrix<T>::from_host(context, data.features(), count, U);
+}
+
+template <class T>
 Inputs<T> read_inputs(const std::string& path, const TableFlags& flags, const DataFormat& known,
                       index_t inputs) {
   Table table = read_table(path, flags, known, TableUse::inputs_only);
@@ -329,6 +338,8 @@ Inputs<T> read_inputs(const std::string& path, const TableFlags& flags, const Da
   return {table.rows, std::visit(take, table.values), std::move(table.lengths)};
 }
 
+template Matrix<float> samples_of(Context&, const Dataset&, index_t, index_t);
+template Matrix<double> samples_of(Context&, const Dataset&, index_t, index_t);
 template Inputs<float> read_inputs(const std::string&, const TableFlags&, const DataFormat&,
                                    index_t);
 template Inputs<double> read_inputs(const std::string&, const TableFlags&, const DataFormat&,

@@ -7,8 +7,10 @@
 
 #include "host/cli/table.hpp"
 #include "host/cli/train_settings.hpp"
+#include "idl/context.hpp"
 #include "idl/data.hpp"
 #include "idl/data_format.hpp"
+#include "idl/matrix.hpp"
 
 namespace idl::cli {
 
@@ -41,6 +43,10 @@ Dataset read_evaluation_data(const std::string& data, const TableFlags& flags,
 /// @throws as read_evaluation_data
 DatasetPair read_calibration_data(const std::string& data, const TableFlags& flags,
                                   const DataFormat& known, index_t inputs);
+
+/// Samples [first, first + count) as columns on the context's device.
+template <class T>
+Matrix<T> samples_of(Context& context, const Dataset& data, index_t first, index_t count);
 
 /// Samples one after the other.
 template <class T>
