@@ -3,6 +3,7 @@
 
 #include <array>
 #include <concepts>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -193,18 +194,14 @@ CustomActivation described() {
 
 }  // namespace detail
 
-/// The activation Phi with a parameter α, registered. For the CPU;
-/// idl/cuda/custom_activation.cuh has its kernels for CUDA devices.
+/// The activation Phi, registered. For the CPU; idl/cuda/custom_activation.cuh has its kernels for
+/// CUDA devices.
+/// @param alpha  the usual one unless said otherwise
 /// @throws InvalidArgument as register_activation()
 template <template <class> class Phi>
-Activation custom_activation(double alpha) {
-  return register_activation(detail::described<Phi>(), alpha);
-}
-/// With the usual α.
-template <template <class> class Phi>
-Activation custom_activation() {
+Activation custom_activation(std::optional<double> alpha = std::nullopt) {
   const CustomActivation custom = detail::described<Phi>();
-  return register_activation(custom, custom.usual_alpha);
+  return register_activation(custom, alpha.value_or(custom.usual_alpha));
 }
 
 /// What check_activation() has found.
@@ -226,16 +223,11 @@ struct ActivationReport {
 /// 10⁴ and keep NaN.
 IDL_EXPORT ActivationReport check_activation(const CustomActivation& custom, double alpha);
 
-/// Of the activation Phi with a parameter α.
+/// Of the activation Phi. @param alpha  the usual one unless said otherwise
 template <template <class> class Phi>
-ActivationReport check_activation(double alpha) {
-  return check_activation(detail::described<Phi>(), alpha);
-}
-/// With the usual α.
-template <template <class> class Phi>
-ActivationReport check_activation() {
+ActivationReport check_activation(std::optional<double> alpha = std::nullopt) {
   const CustomActivation custom = detail::described<Phi>();
-  return check_activation(custom, custom.usual_alpha);
+  return check_activation(custom, alpha.value_or(custom.usual_alpha));
 }
 
 }  // namespace idl

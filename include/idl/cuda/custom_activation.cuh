@@ -57,18 +57,14 @@ CustomActivation described() {
 
 }  // namespace detail
 
-/// The activation Phi with a parameter α, registered for the CPU and for CUDA devices. To be called
-/// in a source that nvcc compiles; from then on the name stands for it everywhere.
+/// The activation Phi, registered for the CPU and for CUDA devices. To be called in a source that
+/// nvcc compiles; from then on the name stands for it everywhere.
+/// @param alpha  the usual one unless said otherwise
 /// @throws InvalidArgument as register_activation()
 template <template <class> class Phi>
-Activation custom_activation(double alpha) {
-  return register_activation(detail::described<Phi>(), alpha);
-}
-/// With the usual α.
-template <template <class> class Phi>
-Activation custom_activation() {
+Activation custom_activation(std::optional<double> alpha = std::nullopt) {
   const CustomActivation custom = detail::described<Phi>();
-  return register_activation(custom, custom.usual_alpha);
+  return register_activation(custom, alpha.value_or(custom.usual_alpha));
 }
 
 }  // namespace idl::cuda
