@@ -83,6 +83,15 @@ class CApiFixture : public DeviceTest<C> {
     settings.precision = k_precision;
     return settings;
   }
+  /// A view of column-major values with all of their entries.
+  static idl_matrix dense(const std::vector<Element>& values, std::int64_t rows,
+                          std::int64_t cols) {
+    auto matrix = sized<idl_matrix>();
+    matrix.rows = rows;
+    matrix.cols = cols;
+    matrix.values = values.data();
+    return matrix;
+  }
   static std::vector<Element> values(std::int64_t count, std::uint64_t seed) {
     const std::vector<double> drawn = RandomValues(seed).uniforms(count, -1.0, 1.0);
     return {drawn.begin(), drawn.end()};

@@ -42,14 +42,6 @@ class CApiModel : public CApiFixture<C> {
     A.col_indices = columns_.data();
     return A;
   }
-  static idl_matrix dense(const std::vector<Element>& values, std::int64_t rows,
-                          std::int64_t cols) {
-    auto matrix = sized<idl_matrix>();
-    matrix.rows = rows;
-    matrix.cols = cols;
-    matrix.values = values.data();
-    return matrix;
-  }
 };
 TYPED_TEST_SUITE(CApiModel, AllCases, CaseNames);
 

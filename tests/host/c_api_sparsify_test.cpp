@@ -19,14 +19,6 @@ class CApiSparsify : public CApiFixture<C> {
   using Base = CApiFixture<C>;
   using Base::k_m, Base::k_n, Base::k_p, Base::k_q;
 
-  static idl_matrix dense(const std::vector<Element>& values, std::int64_t rows,
-                          std::int64_t cols) {
-    auto matrix = sized<idl_matrix>();
-    matrix.rows = rows;
-    matrix.cols = cols;
-    matrix.values = values.data();
-    return matrix;
-  }
   Matrix<Element> matrix_of(const std::vector<Element>& values, index_t rows, index_t cols) {
     return Matrix<Element>::from_host(this->context(), rows, cols, values);
   }

@@ -7,10 +7,8 @@
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 
-#include "idl/trainer.hpp"
-#include "tests/host/device_test.hpp"
-#include "tests/io/files.hpp"
 #include "tests/training/synthetic_data.hpp"
+#include "tests/training/trainer_fixture.hpp"
 
 namespace idl::test {
 namespace {
@@ -54,14 +52,14 @@ void absolute_error(const LossBatch<T>& batch) {
 }
 
 template <class C>
-class CustomLossTest : public DeviceTest<C> {
+class CustomLossTest : public TrainerFixture<C, ImplicitModel> {
  protected:
   using Element = typename C::Scalar;
 
   // 20 samples in batches of 8: the last batch of an epoch has four.
-  Dataset train_ = make_dataset(20, k_shape.inputs, k_shape.outputs, 1);
-  Dataset test_ = make_dataset(12, k_shape.inputs, k_shape.outputs, 2);
-  TemporaryFolder temporary_;
+  CustomLossTest()
+      : TrainerFixture<C, ImplicitModel>(make_dataset(20, k_shape.inputs, k_shape.outputs, 1),
+                                         make_dataset(12, k_shape.inputs, k_shape.outputs, 2)) {}
 
   TrainerOptions options(const std::string& folder, std::int64_t epochs) const {
     TrainerOptions options;
@@ -70,26 +68,18 @@ class CustomLossTest : public DeviceTest<C> {
     options.custom_loss = on_host<Element>(hinge<Element>);
     options.optimizer.learning_rate = 2e-2;
     options.shuffle = false;
-    if (!folder.empty()) options.folder = temporary_.path() / folder;
+    if (!folder.empty()) options.folder = this->temporary_.path() / folder;
     return options;
   }
   ImplicitModel<Element> model(std::uint64_t seed = 3) {
     return ImplicitModel<Element>(this->context(), k_shape, {}, seed);
   }
-  void fit(ImplicitModel<Element>& model, TrainerOptions options, bool resume = false) {
-    Trainer<Element> trainer(this->context(), model, train_, &test_, std::move(options));
-    if (resume) trainer.resume();
-    trainer.fit();
-  }
-  std::vector<Element> parameters(const ImplicitModel<Element>& model) {
-    return this->fetch(model.M());
-  }
   /// Samples [first, first + count) of the training data, column by column.
   std::vector<Element> inputs(index_t first, index_t count) const {
     std::vector<Element> U(static_cast<std::size_t>(count * k_shape.inputs));
     for (index_t j = 0; j < count; ++j)
-      train_.copy_sample<Element>(first + j,
-                                  std::span(U).subspan(static_cast<std::size_t>(6 * j), 6));
+      this->train_.template copy_sample<Element>(
+          first + j, std::span(U).subspan(static_cast<std::size_t>(6 * j), 6));
     return U;
   }
 };

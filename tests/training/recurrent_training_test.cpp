@@ -9,10 +9,8 @@
 #include <utility>
 #include <vector>
 
-#include "idl/trainer.hpp"
-#include "tests/host/device_test.hpp"
 #include "tests/host/random_values.hpp"
-#include "tests/io/files.hpp"
+#include "tests/training/trainer_fixture.hpp"
 
 namespace idl::test {
 namespace {
@@ -55,37 +53,24 @@ Dataset with_sums(const Dataset& data) {
 }
 
 template <class C>
-class RecurrentTrainerTest : public DeviceTest<C> {
- public:
+class RecurrentTrainerTest : public TrainerFixture<C, ImplicitRnn> {
+ protected:
   using Element = typename C::Scalar;
 
- protected:
   // 40 sequences in batches of 16: the last batch of an epoch has eight.
-  Dataset train_ = make_sequences(40, 1);
-  Dataset test_ = make_sequences(20, 2);
-  TemporaryFolder temporary_;
+  RecurrentTrainerTest()
+      : TrainerFixture<C, ImplicitRnn>(make_sequences(40, 1), make_sequences(20, 2)) {}
 
   TrainerOptions options(const std::string& folder, std::int64_t epochs) const {
     TrainerOptions options;
     options.epochs = epochs;
     options.batch_size = 16;
     options.optimizer.learning_rate = 1e-2;
-    if (!folder.empty()) options.folder = temporary_.path() / folder;
+    if (!folder.empty()) options.folder = this->temporary_.path() / folder;
     return options;
   }
   ImplicitRnn<Element> model(std::uint64_t seed = 3, RecurrentShape shape = k_rnn_shape) {
     return ImplicitRnn<Element>(this->context(), shape, {.bias = true}, seed);
-  }
-  TrainingEnd fit(ImplicitRnn<Element>& model, TrainerOptions options, bool resume = false) {
-    Trainer<Element> trainer(this->context(), model, train_, &test_, std::move(options));
-    if (resume) trainer.resume();
-    return trainer.fit();
-  }
-  std::vector<Element> parameters(const ImplicitRnn<Element>& model) {
-    std::vector<Element> all = this->fetch(model.cell().M());
-    const std::vector<Element> head = this->fetch(model.head());
-    all.insert(all.end(), head.begin(), head.end());
-    return all;
   }
 };
 TYPED_TEST_SUITE(RecurrentTrainerTest, AllCases, CaseNames);
@@ -154,23 +139,13 @@ TYPED_TEST(RecurrentTrainerTest, AStepOfSgdIsTheGradientOfThePassInCellAndHead) 
 }
 
 TYPED_TEST(RecurrentTrainerTest, ResumingInsideAnEpochGivesTheBitsOfNotHavingStopped) {
-  auto undisturbed = this->model();
-  this->fit(undisturbed, this->options("undisturbed", 3));
-  for (const int stop_after : {1, 3, 7}) {
-    const std::string folder = "stopped_" + std::to_string(stop_after);
-    auto stopped = this->model();
-    TrainerOptions options = this->options(folder, 3);
-    int asked = 0;
-    options.stop_requested = [&] { return asked++ == stop_after; };
-    ASSERT_EQ(this->fit(stopped, options), TrainingEnd::stopped);
-    auto resumed = this->model(99);
-    ASSERT_EQ(this->fit(resumed, this->options(folder, 3), true), TrainingEnd::finished);
-    EXPECT_TRUE(same_bits(this->parameters(undisturbed), this->parameters(resumed)))
-        << "stopped after " << stop_after << " steps";
-    for (const char* name : {"last.safetensors", "best.safetensors"})
-      EXPECT_EQ(read_text(this->temporary_.path() / "undisturbed" / name),
-                read_text(this->temporary_.path() / folder / name));
-  }
+  this->expect_the_bits_of_not_having_stopped(
+      {1, 3, 7}, [&](std::uint64_t seed) { return this->model(seed); },
+      [&](const std::string& folder, std::int64_t epochs) { return this->options(folder, epochs); },
+      [&](const std::string& undisturbed, const std::string& resumed) {
+        for (const char* name : {"last.safetensors", "best.safetensors"})
+          EXPECT_EQ(this->content(undisturbed, name), this->content(resumed, name));
+      });
 }
 
 TYPED_TEST(RecurrentTrainerTest, ACheckpointOfAnotherHiddenSizeIsNotResumed) {

@@ -6,10 +6,8 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
-#include "idl/trainer.hpp"
-#include "tests/host/device_test.hpp"
 #include "tests/host/random_values.hpp"
-#include "tests/io/files.hpp"
+#include "tests/training/trainer_fixture.hpp"
 
 namespace idl::test {
 namespace {
@@ -29,19 +27,21 @@ Dataset measured(index_t samples, std::uint64_t seed) {
                               k_shape.inputs);
 }
 
+Dataset standardised(const Dataset& data) {
+  return data.scaled(standard_scaling_of_features(data), standard_scaling_of_targets(data));
+}
+
 template <class C>
-class RegressionTest : public DeviceTest<C> {
+class RegressionTest : public TrainerFixture<C, ImplicitModel> {
  protected:
   using Element = typename C::Scalar;
 
   // 70 samples in batches of 32: the last batch of an epoch has six.
-  Dataset train_ = standardised(measured(70, 1));
-  Dataset test_ = measured(33, 2).scaled(train_.feature_scaling(), train_.target_scaling());
-  TemporaryFolder temporary_;
-
-  static Dataset standardised(const Dataset& data) {
-    return data.scaled(standard_scaling_of_features(data), standard_scaling_of_targets(data));
+  RegressionTest()
+      : TrainerFixture<C, ImplicitModel>(standardised(measured(70, 1)), measured(33, 2)) {
+    this->test_ = this->test_.scaled(this->train_.feature_scaling(), this->train_.target_scaling());
   }
+
   TrainerOptions options(const std::string& folder, std::int64_t epochs) const {
     TrainerOptions options;
     options.epochs = epochs;
@@ -50,25 +50,11 @@ class RegressionTest : public DeviceTest<C> {
     options.optimizer.learning_rate = 5e-2;
     options.schedule.kind = ScheduleKind::step;
     options.data_format.targets = {"large", "small"};
-    if (!folder.empty()) options.folder = temporary_.path() / folder;
+    if (!folder.empty()) options.folder = this->temporary_.path() / folder;
     return options;
   }
   ImplicitModel<Element> model(std::uint64_t seed = 3) {
     return ImplicitModel<Element>(this->context(), k_shape, {}, seed);
-  }
-  TrainingEnd fit(ImplicitModel<Element>& model, TrainerOptions options, bool resume = false) {
-    Trainer<Element> trainer(this->context(), model, train_, &test_, std::move(options));
-    if (resume) trainer.resume();
-    return trainer.fit();
-  }
-  std::vector<nlohmann::json> metrics(const std::string& folder) const {
-    std::istringstream lines(read_text(temporary_.path() / folder / "metrics.jsonl"));
-    std::vector<nlohmann::json> all;
-    for (std::string line; std::getline(lines, line);) {
-      all.push_back(nlohmann::json::parse(line));
-      for (const char* clock : {"seconds", "samples_per_second"}) all.back().erase(clock);
-    }
-    return all;
   }
 };
 TYPED_TEST_SUITE(RegressionTest, AllCases, CaseNames);
@@ -124,23 +110,14 @@ TYPED_TEST(RegressionTest, EvaluationEqualsANaiveOneInDouble) {
 }
 
 TYPED_TEST(RegressionTest, ResumesWithTheBitsOfNotHavingStopped) {
-  auto undisturbed = this->model();
-  this->fit(undisturbed, this->options("undisturbed", 3));
-  for (const int stop_after : {0, 2, 4}) {
-    const std::string folder = "stopped_" + std::to_string(stop_after);
-    auto stopped = this->model();
-    TrainerOptions options = this->options(folder, 3);
-    int asked = 0;
-    options.stop_requested = [&] { return asked++ == stop_after; };
-    ASSERT_EQ(this->fit(stopped, options), TrainingEnd::stopped);
-    auto resumed = this->model(99);
-    ASSERT_EQ(this->fit(resumed, this->options(folder, 3), true), TrainingEnd::finished);
-    EXPECT_TRUE(same_bits(this->fetch(std::as_const(undisturbed).M()),
-                          this->fetch(std::as_const(resumed).M())));
-    EXPECT_EQ(this->metrics("undisturbed"), this->metrics(folder));
-    EXPECT_EQ(read_text(this->temporary_.path() / "undisturbed" / "best.safetensors"),
-              read_text(this->temporary_.path() / folder / "best.safetensors"));
-  }
+  this->expect_the_bits_of_not_having_stopped(
+      {0, 2, 4}, [&](std::uint64_t seed) { return this->model(seed); },
+      [&](const std::string& folder, std::int64_t epochs) { return this->options(folder, epochs); },
+      [&](const std::string& undisturbed, const std::string& resumed) {
+        EXPECT_EQ(this->metrics(undisturbed), this->metrics(resumed));
+        EXPECT_EQ(this->content(undisturbed, "best.safetensors"),
+                  this->content(resumed, "best.safetensors"));
+      });
 }
 
 TYPED_TEST(RegressionTest, KeepsScalingsNamesAndScoresInEveryFile) {

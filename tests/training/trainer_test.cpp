@@ -12,57 +12,34 @@
 #include <string>
 #include <vector>
 
-#include "tests/host/device_test.hpp"
-#include "tests/io/files.hpp"
 #include "tests/training/synthetic_data.hpp"
+#include "tests/training/trainer_fixture.hpp"
 
 namespace idl::test {
 namespace {
 
 constexpr ModelShape k_shape{.states = 20, .inputs = 12, .outputs = 4};
 
-/// The lines of metrics.jsonl without what depends on the clock.
-std::vector<nlohmann::json> metrics_without_times(const std::filesystem::path& folder) {
-  std::istringstream lines(read_text(folder / "metrics.jsonl"));
-  std::vector<nlohmann::json> result;
-  for (std::string line; std::getline(lines, line);) {
-    nlohmann::json json = nlohmann::json::parse(line);
-    json.erase("seconds");
-    json.erase("samples_per_second");
-    result.push_back(std::move(json));
-  }
-  return result;
-}
-
 template <class C>
-class TrainerTest : public DeviceTest<C> {
- public:
+class TrainerTest : public TrainerFixture<C, ImplicitModel> {
+ protected:
   using Element = typename C::Scalar;
 
- protected:
   // 130 samples in batches of 32: the last batch of an epoch has two.
-  Dataset train_ = make_dataset(130, k_shape.inputs, k_shape.outputs, 1);
-  Dataset test_ = make_dataset(50, k_shape.inputs, k_shape.outputs, 2);
-  TemporaryFolder temporary_;
+  TrainerTest()
+      : TrainerFixture<C, ImplicitModel>(make_dataset(130, k_shape.inputs, k_shape.outputs, 1),
+                                         make_dataset(50, k_shape.inputs, k_shape.outputs, 2)) {}
 
   TrainerOptions options(const std::string& folder, std::int64_t epochs) const {
     TrainerOptions options;
     options.epochs = epochs;
     options.batch_size = 32;
     options.optimizer.learning_rate = 1e-2;
-    if (!folder.empty()) options.folder = temporary_.path() / folder;
+    if (!folder.empty()) options.folder = this->temporary_.path() / folder;
     return options;
   }
   ImplicitModel<Element> model(std::uint64_t seed = 3) {
     return ImplicitModel<Element>(this->context(), k_shape, {}, seed);
-  }
-  TrainingEnd fit(ImplicitModel<Element>& model, TrainerOptions options, bool resume = false) {
-    Trainer<Element> trainer(this->context(), model, train_, &test_, std::move(options));
-    if (resume) trainer.resume();
-    return trainer.fit();
-  }
-  std::vector<Element> parameters(const ImplicitModel<Element>& model) {
-    return this->fetch(model.M());
   }
 };
 TYPED_TEST_SUITE(TrainerTest, AllCases, CaseNames);
@@ -120,7 +97,7 @@ TYPED_TEST(TrainerTest, ResumingAfterAWholeEpochGivesTheBitsOfNotHavingStopped) 
   EXPECT_TRUE(same_bits(this->parameters(undisturbed), this->parameters(resumed)));
   const auto a = this->temporary_.path() / "undisturbed";
   const auto b = this->temporary_.path() / "resumed";
-  EXPECT_EQ(metrics_without_times(a), metrics_without_times(b));
+  EXPECT_EQ(this->metrics("undisturbed"), this->metrics("resumed"));
   EXPECT_EQ(read_text(a / "best.safetensors"), read_text(b / "best.safetensors"));
   EXPECT_EQ(read_text(a / "last.safetensors"), read_text(b / "last.safetensors"));
 }
@@ -192,23 +169,12 @@ TYPED_TEST(TrainerTest, ProximalStepsMakeEntriesOfAZeroAndKeepTheConstraint) {
 }
 
 TYPED_TEST(TrainerTest, ResumingInsideAnEpochGivesTheBitsOfNotHavingStopped) {
-  auto undisturbed = this->model();
-  this->fit(undisturbed, this->options("undisturbed", 3));
-  for (const int stop_after : {0, 1, 4, 5, 8, 13}) {
-    const std::string folder = "stopped_" + std::to_string(stop_after);
-    auto stopped = this->model();
-    TrainerOptions options = this->options(folder, 3);
-    int asked = 0;
-    options.stop_requested = [&] { return asked++ == stop_after; };
-    ASSERT_EQ(this->fit(stopped, options), TrainingEnd::stopped);
-    auto resumed = this->model(99);
-    ASSERT_EQ(this->fit(resumed, this->options(folder, 3), true), TrainingEnd::finished);
-    EXPECT_TRUE(same_bits(this->parameters(undisturbed), this->parameters(resumed)))
-        << "stopped after " << stop_after << " steps";
-    EXPECT_EQ(metrics_without_times(this->temporary_.path() / "undisturbed"),
-              metrics_without_times(this->temporary_.path() / folder))
-        << "stopped after " << stop_after << " steps";
-  }
+  this->expect_the_bits_of_not_having_stopped(
+      {0, 1, 4, 5, 8, 13}, [&](std::uint64_t seed) { return this->model(seed); },
+      [&](const std::string& folder, std::int64_t epochs) { return this->options(folder, epochs); },
+      [&](const std::string& undisturbed, const std::string& resumed) {
+        EXPECT_EQ(this->metrics(undisturbed), this->metrics(resumed));
+      });
 }
 
 TYPED_TEST(TrainerTest, CheckpointIntervalDoesNotChangeTheResult) {
