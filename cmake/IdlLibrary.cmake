@@ -49,7 +49,8 @@ endif()
 idl_add_objects(idl_kernels_cpu ${_kernels_cpu})
 # All but these are compiled without contraction.
 set_source_files_properties(
-  "${_root}/kernels/cpu/product/panel_product.cpp" "${_root}/kernels/cpu/product/few_columns.cpp"
+  "${_root}/kernels/cpu/product/dense_rows.cpp" "${_root}/kernels/cpu/product/few_columns.cpp"
+  "${_root}/kernels/cpu/product/panel_product.cpp"
   "${_root}/kernels/cpu/product/relu_rows.cpp" "${_root}/kernels/cpu/product/sparse_rows.cpp"
   PROPERTIES COMPILE_OPTIONS -ffp-contract=fast)
 target_compile_options(idl_kernels_cpu PRIVATE -fno-math-errno)

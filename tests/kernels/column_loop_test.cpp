@@ -152,6 +152,21 @@ TYPED_TEST(ColumnLoopTest, GivesTheBitsOfALoopOverAllColumnsInBlocksOfRows) {
       }
 }
 
+TYPED_TEST(ColumnLoopTest, GivesTheBitsOfALoopOverAllColumnsWhereAIsSmall) {
+  for (const SolveStart start : {SolveStart::zero, SolveStart::given, SolveStart::running}) {
+    this->start_ = start;
+    for (const bool mixed : {false, true})
+      for (const bool in_blocks : {false, true})
+        for (const index_t n : {1, 5, 20, 40})
+          for (const index_t m : {7, 8, 16, 100}) {
+            const auto expected = this->solve(false, false, n, m, 60, mixed, in_blocks);
+            EXPECT_TRUE(expected == this->solve(true, false, n, m, 60, mixed, in_blocks))
+                << n << " rows, " << m << " columns, start " << static_cast<int>(start)
+                << (mixed ? ", mixed" : "") << (in_blocks ? ", in blocks" : "");
+          }
+  }
+}
+
 TYPED_TEST(ColumnLoopTest, GivesTheBitsOfALoopOverAllColumnsWhereRowsFillWholeLinesOrOneIsLeft) {
   for (const bool adjoint : {false, true})
     for (const index_t n : {1, 16, 64, 65, 129})

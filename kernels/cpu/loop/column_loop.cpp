@@ -4,12 +4,13 @@
 #include <algorithm>
 #include <atomic>
 #include <thread>
+#include <type_traits>
 #include <variant>
 #include <vector>
 
 #include "kernels/cpu/loop/column_slots.hpp"
+#include "kernels/cpu/loop/lane_loop.hpp"
 #include "kernels/cpu/loop/packed_products.hpp"
-#include "kernels/cpu/loop/sparse_loop.hpp"
 #include "kernels/cpu/runtime/parallel.hpp"
 
 namespace idl::cpu {
@@ -31,7 +32,7 @@ bool stays_in_cache(const PackedProducts<T>& products) {
 }
 
 template <class T, class Update>
-class SeparableLoop final : public MovableColumnLoop<T> {
+class SeparableLoop final : public ColumnLoop<T> {
  public:
   SeparableLoop(const ColumnSteps<T, Update>& steps, const FixedPoint<T>& solve, int threads)
       : steps_(steps), product_(solve) {
@@ -43,9 +44,7 @@ class SeparableLoop final : public MovableColumnLoop<T> {
   }
 
   void move_to(const FixedPoint<T>& solve) override {
-    steps_.update = std::get<Update>(update_of(solve));
-    steps_.decision = decision_of(solve);
-    steps_.mix = mix_of(solve);
+    steps_.move_to(solve);
     for (auto& slots : slots_) slots->move_to(steps_);
   }
 
@@ -96,21 +95,34 @@ class SeparableLoop final : public MovableColumnLoop<T> {
 
 /// Nothing where A or its blocks of rows are none that PackedGemm takes.
 template <class T, class Update>
-std::unique_ptr<MovableColumnLoop<T>> make_packed_loop(const FixedPoint<T>& solve, int threads) {
-  if (std::holds_alternative<BlocksMap<T>>(solve.A)) return nullptr;
+std::unique_ptr<ColumnLoop<T>> make_packed_loop(const ColumnSteps<T, Update>& steps,
+                                                const FixedPoint<T>& solve, int threads) {
   const PackedProducts<T> products(solve);
-  const auto steps = column_steps<T, Update>(solve);
   if (!products.fit(steps.blocks)) return nullptr;
   if (!stays_in_cache(products) && solve.X.cols < k_least_beside_large * threads) return nullptr;
   return std::make_unique<SeparableLoop<T, Update>>(steps, solve, threads);
 }
 
 template <class T, class Update>
-std::unique_ptr<ColumnLoop> make_loop(const FixedPoint<T>& solve, int threads) {
-  if (const auto* sparse = std::get_if<CsrMap<T>>(&solve.A))
-    return make_sparse_loop(column_steps<T, Update>(solve),
-                            solve.transpose ? sparse->transposed : sparse->A, threads);
-  return make_packed_loop<T, Update>(solve, threads);
+std::unique_ptr<ColumnLoop<T>> make_loop(const FixedPoint<T>& solve, int threads) {
+  const auto steps = column_steps<T, Update>(solve);
+  return std::visit(
+      [&]<class Kind>(const Kind& kind) -> std::unique_ptr<ColumnLoop<T>> {
+        if constexpr (k_is_blocks<Kind>) {
+          return nullptr;
+        } else if constexpr (k_is_sparse<Kind>) {
+          return make_lane_loop(steps, solve.transpose ? kind.transposed : kind.A, threads);
+        } else if constexpr (k_is_low_rank<Kind>) {
+          return make_packed_loop(steps, solve, threads);
+        } else {
+          // The norms of an adjoint are sums, which take longer lane by lane.
+          if constexpr (std::is_same_v<Update, PicardUpdate<T>>)
+            if (auto lanes = solve.transpose ? nullptr : make_lane_loop(steps, kind.A, threads))
+              return lanes;
+          return make_packed_loop(steps, solve, threads);
+        }
+      },
+      solve.A);
 }
 
 template <class T>
@@ -121,25 +133,14 @@ bool has_columns_to_run(const FixedPoint<T>& solve) {
 }  // namespace
 
 template <class T>
-std::unique_ptr<MovableColumnLoop<T>> MovableColumnLoop<T>::make(const FixedPoint<T>& solve,
-                                                                 int threads) {
-  if (!has_columns_to_run(solve) || std::holds_alternative<CsrMap<T>>(solve.A)) return nullptr;
-  return std::holds_alternative<PicardMap<T>>(solve.f)
-             ? make_packed_loop<T, PicardUpdate<T>>(solve, threads)
-             : make_packed_loop<T, AdjointUpdate<T>>(solve, threads);
-}
-
-template <class T>
-std::unique_ptr<ColumnLoop> ColumnLoop::make(const FixedPoint<T>& solve, int threads) {
+std::unique_ptr<ColumnLoop<T>> ColumnLoop<T>::make(const FixedPoint<T>& solve, int threads) {
   if (!has_columns_to_run(solve)) return nullptr;
   return std::holds_alternative<PicardMap<T>>(solve.f)
              ? make_loop<T, PicardUpdate<T>>(solve, threads)
              : make_loop<T, AdjointUpdate<T>>(solve, threads);
 }
 
-template class MovableColumnLoop<float>;
-template class MovableColumnLoop<double>;
-template std::unique_ptr<ColumnLoop> ColumnLoop::make(const FixedPoint<float>&, int);
-template std::unique_ptr<ColumnLoop> ColumnLoop::make(const FixedPoint<double>&, int);
+template class ColumnLoop<float>;
+template class ColumnLoop<double>;
 
 }  // namespace idl::cpu

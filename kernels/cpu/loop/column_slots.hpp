@@ -41,12 +41,7 @@ class alignas(k_cache_line) ColumnSlots {
     for (const RowBlock& block : work_.blocks) updates_.push_back(rows_of(work_.update, block));
   }
 
-  /// The batch is another one of the same size, with the same A and the same decision.
-  void move_to(const ColumnSteps<T, Update>& loop) {
-    loop_.update = loop.update;
-    loop_.decision = loop.decision;
-    loop_.mix = loop.mix;
-  }
+  void move_to(const ColumnSteps<T, Update>& loop) { loop_.move_to(loop); }
 
   /// Iterates columns of the queue until it is empty, each until it stops.
   void run(WorkQueue& queue, int thread) {

@@ -27,6 +27,21 @@ struct ColumnSteps {
   UpdateStatus<T> decision{};
   std::optional<AndersonMix<T>> mix{};
   std::vector<RowBlock> blocks{};
+
+  index_t rows() const { return blocks.back().first + blocks.back().count; }
+  index_t samples() const { return decision.columns.status.size; }
+
+  /// To those of a batch of the same size, with the same A and the same decision.
+  void move_to(const ColumnSteps& batch) {
+    update = batch.update;
+    decision = batch.decision;
+    mix = batch.mix;
+  }
+  void move_to(const FixedPoint<T>& solve) {
+    update = std::get<Update>(update_of(solve));
+    decision = decision_of(solve);
+    mix = mix_of(solve);
+  }
 };
 
 template <class T, class Update>
@@ -35,9 +50,7 @@ ColumnSteps<T, Update> column_steps(const FixedPoint<T>& solve) {
   steps.from_zero = solve.start == SolveStart::zero;
   if (const auto* adjoint = std::get_if<AdjointMap<T>>(&solve.f); steps.from_zero && adjoint)
     steps.derivative = adjoint->derivative;
-  steps.update = std::get<Update>(update_of(solve));
-  steps.decision = decision_of(solve);
-  steps.mix = mix_of(solve);
+  steps.move_to(solve);
   steps.blocks = row_blocks(solve.sweep, solve.X.rows);
   return steps;
 }

@@ -2,65 +2,48 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
-#include <cstdint>
+#include <cstddef>
 #include <optional>
-#include <span>
 #include <type_traits>
 #include <utility>
-#include <vector>
 
 #include "kernels/cpu/loop/column_steps.hpp"
+#include "kernels/cpu/loop/lane_iteration.hpp"
 #include "kernels/cpu/loop/lane_panels.hpp"
 #include "kernels/cpu/loop/panel_mix.hpp"
-#include "kernels/cpu/loop/panel_updates.hpp"
-#include "kernels/cpu/loop/row_order.hpp"
 #include "kernels/cpu/product/lanes.hpp"
-#include "kernels/cpu/product/relu_rows.hpp"
-#include "kernels/cpu/product/sparse_rows.hpp"
 #include "kernels/cpu/runtime/execute.hpp"
 #include "kernels/cpu/runtime/flush_subnormals.hpp"
 #include "kernels/cpu/runtime/scratch.hpp"
-#include "kernels/cpu/steps/magnitude.hpp"
 
 namespace idl::cpu {
 
-/// The columns that one thread works on at a time, where A is sparse: side by side in panels
-/// [row][lane], so that an entry of A multiplies a row of neighbours. A lane holds all that belongs
-/// to a column, for as long as the column runs, and takes the next one when its own has stopped.
-template <class T, class Update>
+/// The columns that one thread works on at a time, where A is sparse or small: side by side in
+/// panels [row][lane], so that an entry of A multiplies a row of neighbours. A lane holds all that
+/// belongs to a column, for as long as the column runs, and takes the next one when its own has
+/// stopped. `Factor` is op(A): a ConstCsrView or a ConstMatrixView.
+template <class T, class Update, class Factor>
 class alignas(k_cache_line) SampleLanes {
  public:
-  /// Panels of `lines` cache lines a row, at most k_most_lines. `order` is that of the rows of A by
-  /// the time of run(), if it is followed.
-  SampleLanes(const ColumnSteps<T, Update>& batch, ConstCsrView<T> A, const RowOrder& order,
+  /// Panels of `lines` cache lines a row, at most k_most_lines. `order` is that of the rows of a
+  /// sparse A by the time of run(), if it is followed.
+  SampleLanes(const ColumnSteps<T, Update>& batch, const Factor& A, const RowOrder& order,
               index_t lines)
       : batch_(batch),
-        A_(A),
-        order_(order),
         lanes_(lines * k_line_lanes<T>),
         column_(static_cast<std::size_t>(lanes_)),
         vectors_(column_.size()),
         work_(batch),
-        update_(batch.update, lanes_),
+        iteration_(batch, A, order, lanes_),
         mix_(batch.mix ? lanes_ : 0),
-        in_place_(batch_.blocks.size() > 1),
-        chunks_(chunks_of(batch_.blocks, in_place_)),
         panels_({.rows = rows(),
                  .lanes = lanes_,
                  .constants = static_cast<index_t>(constants_of(batch_.update).size()),
-                 .in_place = in_place_,
+                 .in_place = iteration_.is_in_place(),
                  .mixed = batch.mix.has_value(),
-                 .product_rows = most_rows()}),
-        settled_norms_(column_.size()) {}
+                 .product_rows = iteration_.product_rows()}) {}
 
-  /// Whether rows are updated in their order, each in the registers that hold its product. In place
-  /// it is no faster: too few rows are updated at once.
-  bool follows_order() const {
-    if constexpr (std::is_same_v<Update, PicardUpdate<T>>)
-      return !in_place_ && batch_.update.activation.kind == ActivationKind::relu;
-    return false;
-  }
+  void move_to(const ColumnSteps<T, Update>& batch) { batch_.move_to(batch); }
 
   /// Iterates columns of the queue until it is empty, each until it stops.
   void run(WorkQueue& queue, int thread) {
@@ -70,45 +53,15 @@ class alignas(k_cache_line) SampleLanes {
     panels_.widen();
     queue_is_empty_ = false;
     for (fill(queue, thread); at_work_ > 0; fill(queue, thread)) {
-      iterate();
+      iteration_.run(panels_, vectors_, lines_);
       decide();
       if (batch_.mix && at_work_ > 0) mix();
     }
   }
 
  private:
-  /// Rows between a product and its update, where the product is made of the states before.
-  static constexpr index_t k_chunk = 64;
-
-  struct Chunk {
-    RowBlock rows;
-    const RowBlock* begun;  ///< the block whose first rows they are
-    bool ends;              ///< the last rows of a block
-  };
-
   Device device() { return state_of(batch_.update).device; }
   index_t rows() { return state_of(batch_.update).rows; }
-
-  /// A block that is updated in place is multiplied as a whole before.
-  static std::vector<Chunk> chunks_of(std::span<const RowBlock> blocks, bool in_place) {
-    std::vector<Chunk> chunks;
-    for (const RowBlock& block : blocks) {
-      const index_t end = block.first + block.count;
-      const index_t size = in_place ? block.count : k_chunk;
-      for (index_t first = block.first; first < end; first += size) {
-        chunks.push_back({.rows = {first, std::min(size, end - first)},
-                          .begun = first == block.first ? &block : nullptr,
-                          .ends = first + size >= end});
-      }
-    }
-    return chunks;
-  }
-
-  index_t most_rows() const {
-    index_t most = 0;
-    for (const Chunk& chunk : chunks_) most = std::max(most, chunk.rows.count);
-    return most;
-  }
 
   /// Sees to it that each lane holds a column that runs, or that the queue is empty.
   void fill(WorkQueue& queue, int thread) {
@@ -147,34 +100,13 @@ class alignas(k_cache_line) SampleLanes {
     }
     if (arrived_.empty()) return;
     bring_constants();
-    first_update();
+    iteration_.start(panels_, vectors_, lines_);
     decide();
     if (!batch_.mix) return;
     for (T* panel : {panels_.Y, panels_.F_last, panels_.G_last})
       std::copy_n(panels_.state, rows() * panels_.stride, panel);
     for (const index_t lane : arrived_) set_points(static_cast<std::size_t>(lane));
   }
-
-  /// All rows at once, of a product and a state of zero.
-  void first_update() {
-    settle_anew();
-    std::fill_n(panels_.product, most_rows() * panels_.stride, T(0));
-    const RowBlock all = {0, rows()};
-    update_.begin();
-    update_.begin_block(all);
-    for (index_t first = 0; first < all.count; first += most_rows()) {
-      PanelRows<T> chunk = panels_.rows_of({first, std::min(most_rows(), all.count - first)});
-      chunk.next = panels_.state + first * panels_.stride;
-      chunk.old = panels_.product;
-      update_.update(chunk, lines_);
-    }
-    update_.end_block();
-    update_.settle(vectors_.step_norms.data(), vectors_.state_norms.data(), lines_);
-  }
-
-  /// Columns have come to their lanes: rows settle in the states, and an iteration later in the
-  /// next ones.
-  void settle_anew() { settling_for_ = order_.settling() + 1; }
 
   void set_points(std::size_t lane) {
     vectors_.accepted[lane] = vectors_.step_norms[lane];
@@ -190,10 +122,19 @@ class alignas(k_cache_line) SampleLanes {
     execute(derivative, scratch_);
   }
 
-  /// Whether the column runs. The first iteration from zero is made where the column lies.
+  /// Whether to multiply A by a state of zero takes less than to see that it is one. A block of
+  /// rows would see the blocks before it, which in the first iteration it does not.
+  bool multiplies_zero() const {
+    return !std::is_same_v<Factor, ConstCsrView<T>> && !iteration_.is_in_place();
+  }
+
+  /// Whether the column runs. The first iteration from zero is made where the column lies, unless
+  /// it is one like all others.
   bool take(index_t j, std::size_t lane) {
     if (!batch_.from_zero) return vectors_.take(batch_, j, lane);
     vectors_.start(lane);
+    make_derivative(j);
+    if (multiplies_zero()) return true;
     start(j, lane);
     if (vectors_.status[lane] == k_running) return true;
     vectors_.put_back(lane, batch_, j);
@@ -201,7 +142,6 @@ class alignas(k_cache_line) SampleLanes {
   }
 
   void start(index_t j, std::size_t lane) {
-    make_derivative(j);
     zeros_.resize(static_cast<std::size_t>(rows()));
     ColumnSteps<T, Update> first = {.update = batch_.update, .decision = batch_.decision};
     vectors_.bind(first, lane, 1, device());
@@ -217,8 +157,13 @@ class alignas(k_cache_line) SampleLanes {
   /// The columns that arrived, to their lanes.
   void bring_in() {
     if (arrived_.empty()) return;
-    settle_anew();
+    iteration_.settle_anew();
     bring_constants();
+    if (batch_.from_zero && multiplies_zero()) {
+      clear(panels_.state);
+      if (batch_.mix) clear(panels_.Y);
+      return;
+    }
     bring(from_batch(state_of(batch_.update)), panels_.state);
     if (!batch_.mix) return;
     AndersonMix<T>& mix = *batch_.mix;
@@ -261,44 +206,10 @@ class alignas(k_cache_line) SampleLanes {
     columns_to_lanes<T>(columns_, arrived_, rows(), {panel, panels_.stride});
   }
 
-  /// One iteration of all lanes, a block of rows after the other.
-  void iterate() {
-    if (follows_order()) return iterate_in_order();
-    update_.begin();
-    for (const Chunk& chunk : chunks_) {
-      if (chunk.begun != nullptr) update_.begin_block(*chunk.begun);
-      multiply_rows<T>({A_, chunk.rows.first, chunk.rows.count}, {panels_.state, panels_.stride},
-                       {panels_.product, panels_.stride}, lines_);
-      update_.update(panels_.rows_of(chunk.rows), lines_);
-      if (chunk.ends) update_.end_block();
-    }
-    update_.settle(vectors_.step_norms.data(), vectors_.state_norms.data(), lines_);
-    std::swap(panels_.state, panels_.next_state);
-  }
-
-  void iterate_in_order() {
-    const bool all_rows = batch_.mix || settling_for_ > 0;
-    if (settling_for_ > 0) --settling_for_;
-    const index_t lanes = lines_ * k_line_lanes<T>;
-    T* states = vectors_.state_norms.data();
-    if (all_rows) std::fill_n(settled_norms_.data(), lanes, T(0));
-    std::copy_n(settled_norms_.data(), lanes, states);
-    std::fill_n(vectors_.step_norms.data(), lanes, T(0));
-    ReluRows<T> rows = {.A = A_,
-                        .X = {panels_.state, panels_.stride},
-                        .Z = panels_.given.front(),
-                        .next = panels_.next_state,
-                        .steps = vectors_.step_norms.data(),
-                        .states = states};
-    rows.update(order_.live(), lines_);
-    if (all_rows) {
-      rows.states = settled_norms_.data();
-      rows.update(order_.settled(), lines_);
-      std::transform(states, states + lanes, settled_norms_.data(), states, [](T a, T b) {
-        return from_magnitude<T>(std::max(magnitude(a), magnitude(b)));
-      });
-    }
-    std::swap(panels_.state, panels_.next_state);
+  /// The lanes of the columns that arrived, to zero.
+  void clear(T* panel) {
+    for (index_t i = 0; i < rows(); ++i)
+      for (const index_t lane : arrived_) panel[i * panels_.stride + lane] = T(0);
   }
 
   void decide() {
@@ -350,7 +261,7 @@ class alignas(k_cache_line) SampleLanes {
     }
     set_lines(needed);
     panels_.narrow(lines_ * k_line_lanes<T>);
-    settle_anew();
+    iteration_.settle_anew();
   }
 
   void move(index_t from, index_t to) {
@@ -367,26 +278,20 @@ class alignas(k_cache_line) SampleLanes {
   }
 
   ColumnSteps<T, Update> batch_;
-  ConstCsrView<T> A_;  ///< or Aᵀ
-  const RowOrder& order_;
   index_t lanes_;      ///< at most
   index_t lines_ = 0;  ///< of them, that are at work
   bool queue_is_empty_ = false;
   index_t at_work_ = 0;
-  int settling_for_ = 0;                  ///< iterations
   Lines<std::optional<index_t>> column_;  ///< of the batch, in each lane
   ColumnVectors<T> vectors_;
   ColumnSteps<T, Update> work_;  ///< the decision on the lanes
-  PanelUpdate<T, Update> update_;
+  LaneIteration<T, Update, Factor> iteration_;
   PanelMix<T> mix_;
-  bool in_place_;
-  std::vector<Chunk> chunks_;
   LanePanels<T> panels_;
   Lines<index_t> arrived_, stopped_;
   Lines<const T*> columns_;
   Lines<T*> targets_;
-  Lines<T> settled_norms_;  ///< of the rows that have settled
-  Lines<T> zeros_;          ///< the product of a state of zero
+  Lines<T> zeros_;  ///< the product of a state of zero
   Scratch scratch_;
 };
 

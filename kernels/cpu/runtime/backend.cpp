@@ -82,9 +82,10 @@ class WhileProgram final : public Program {
   std::int32_t until_;
 };
 
+template <class T>
 class ColumnProgram final : public Program {
  public:
-  ColumnProgram(CpuBackend& backend, Sequence iteration, std::unique_ptr<ColumnLoop> columns)
+  ColumnProgram(CpuBackend& backend, Sequence iteration, std::unique_ptr<ColumnLoop<T>> columns)
       : Program(std::move(iteration)), backend_(backend), columns_(std::move(columns)) {}
 
   void launch() override {
@@ -95,7 +96,7 @@ class ColumnProgram final : public Program {
 
  private:
   CpuBackend& backend_;
-  std::unique_ptr<ColumnLoop> columns_;
+  std::unique_ptr<ColumnLoop<T>> columns_;
 };
 
 /// One solve of those that a loop serves in turn.
@@ -103,7 +104,7 @@ template <class T>
 class MovedColumnProgram final : public Program {
  public:
   MovedColumnProgram(CpuBackend& backend, const FixedPoint<T>& solve,
-                     std::shared_ptr<MovableColumnLoop<T>> columns)
+                     std::shared_ptr<ColumnLoop<T>> columns)
       : Program(steps_of(solve).iteration),
         backend_(backend),
         solve_(solve),
@@ -119,7 +120,7 @@ class MovedColumnProgram final : public Program {
  private:
   CpuBackend& backend_;
   FixedPoint<T> solve_;
-  std::shared_ptr<MovableColumnLoop<T>> columns_;
+  std::shared_ptr<ColumnLoop<T>> columns_;
 };
 
 }  // namespace
@@ -226,10 +227,10 @@ std::unique_ptr<Program> CpuBackend::compile_solve(const FixedPoint<T>& solve) {
   if (auto program = compile_compacted_if_chosen(strategy_, shared_from_this(), solve))
     return program;
   if (by_columns())
-    if (auto columns = ColumnLoop::make(solve, threads_)) {
+    if (auto columns = ColumnLoop<T>::make(solve, threads_)) {
       SolveSteps steps = steps_of(solve);
       auto loop =
-          std::make_unique<ColumnProgram>(*this, std::move(steps.iteration), std::move(columns));
+          std::make_unique<ColumnProgram<T>>(*this, std::move(steps.iteration), std::move(columns));
       if (solve.start == SolveStart::zero) return loop;  // which starts by itself
       return start_with(*this, std::move(steps.start), std::move(loop));
     }
@@ -247,9 +248,8 @@ template <class T, class Pass>
 std::unique_ptr<Program> CpuBackend::compile_recurrence(const Pass& pass) {
   validate(pass, Device::cpu());
   const FixedPoint<T> first = solve_of(pass, 0);
-  std::shared_ptr<MovableColumnLoop<T>> columns;
-  if (by_columns() && !can_be_substituted(first))
-    columns = MovableColumnLoop<T>::make(first, threads_);
+  std::shared_ptr<ColumnLoop<T>> columns;
+  if (by_columns() && !can_be_substituted(first)) columns = ColumnLoop<T>::make(first, threads_);
   if (!columns) return compile_steps(*this, pass);
   return compile_steps<T>(*this, pass, [&](const FixedPoint<T>& solve) {
     validate(solve, Device::cpu());

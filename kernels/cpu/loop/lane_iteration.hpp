@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <algorithm>
+#include <span>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "kernels/cpu/loop/column_steps.hpp"
+#include "kernels/cpu/loop/lane_panels.hpp"
+#include "kernels/cpu/loop/panel_updates.hpp"
+#include "kernels/cpu/loop/row_order.hpp"
+#include "kernels/cpu/product/dense_rows.hpp"
+#include "kernels/cpu/product/relu_rows.hpp"
+#include "kernels/cpu/product/sparse_rows.hpp"
+#include "kernels/cpu/steps/magnitude.hpp"
+
+namespace idl::cpu {
+
+/// The product and the update of SampleLanes, with the norms of each lane. `Factor` is op(A): a
+/// ConstCsrView or a ConstMatrixView.
+template <class T, class Update, class Factor>
+class LaneIteration {
+ public:
+  /// `order` is that of the rows of a sparse A by the time of the first iteration, if it is
+  /// followed.
+  LaneIteration(const ColumnSteps<T, Update>& steps, const Factor& A, const RowOrder& order,
+                index_t lanes)
+      : A_(A),
+        order_(order),
+        rows_(steps.rows()),
+        follows_order_(follows_order(steps)),
+        mixed_(steps.mix.has_value()),
+        update_(steps.update, lanes),
+        blocks_(steps.blocks),
+        chunks_(chunks_of(blocks_)),
+        settled_norms_(static_cast<std::size_t>(lanes)) {}
+
+  /// Whether rows are updated in their order, each in the registers that hold its product. In place
+  /// it is no faster: too few rows are updated at once.
+  static bool follows_order(const ColumnSteps<T, Update>& steps) {
+    if constexpr (k_may_follow_order)
+      return steps.blocks.size() == 1 && steps.update.activation.kind == ActivationKind::relu;
+    return false;
+  }
+
+  /// Whether a state is its own next one.
+  bool is_in_place() const { return blocks_.size() > 1; }
+  /// Rows whose product is made at a time.
+  index_t product_rows() const {
+    index_t most = 0;
+    for (const Chunk& chunk : chunks_) most = std::max(most, chunk.rows.count);
+    return most;
+  }
+
+  /// Columns have come to their lanes: rows settle in the states, and an iteration later in the
+  /// next ones.
+  void settle_anew() { settling_for_ = order_.settling() + 1; }
+
+  /// All rows at once, of a product and a state of zero.
+  void start(const LanePanels<T>& panels, ColumnVectors<T>& vectors, index_t lines) {
+    settle_anew();
+    const index_t most = product_rows();
+    std::fill_n(panels.product, most * panels.stride, T(0));
+    const RowBlock all = {0, rows_};
+    update_.begin();
+    update_.begin_block(all);
+    for (index_t first = 0; first < all.count; first += most) {
+      PanelRows<T> chunk = panels.rows_of({first, std::min(most, all.count - first)});
+      chunk.next = panels.state + first * panels.stride;
+      chunk.old = panels.product;
+      update_.update(chunk, lines);
+    }
+    update_.end_block();
+    update_.settle(vectors.step_norms.data(), vectors.state_norms.data(), lines);
+  }
+
+  /// A block of rows after the other.
+  void run(LanePanels<T>& panels, ColumnVectors<T>& vectors, index_t lines) {
+    if (follows_order_)
+      update_in_order(panels, vectors, lines);
+    else
+      update_in_blocks(panels, vectors, lines);
+    std::swap(panels.state, panels.next_state);
+  }
+
+ private:
+  static constexpr bool k_is_sparse = std::is_same_v<Factor, ConstCsrView<T>>;
+  static constexpr bool k_may_follow_order = k_is_sparse && std::is_same_v<Update, PicardUpdate<T>>;
+  using Rows = std::conditional_t<k_is_sparse, SparseRows<T>, DenseRows<T>>;
+  /// Rows between a product and its update, where the product is made of the states before.
+  static constexpr index_t k_chunk = 64;
+
+  struct Chunk {
+    RowBlock rows;
+    const RowBlock* begun;  ///< the block whose first rows they are
+    bool ends;              ///< the last rows of a block
+  };
+
+  /// A block that is updated in place is multiplied as a whole before.
+  static std::vector<Chunk> chunks_of(std::span<const RowBlock> blocks) {
+    std::vector<Chunk> chunks;
+    for (const RowBlock& block : blocks) {
+      const index_t end = block.first + block.count;
+      const index_t size = blocks.size() > 1 ? block.count : k_chunk;
+      for (index_t first = block.first; first < end; first += size) {
+        chunks.push_back({.rows = {first, std::min(size, end - first)},
+                          .begun = first == block.first ? &block : nullptr,
+                          .ends = first + size >= end});
+      }
+    }
+    return chunks;
+  }
+
+  void update_in_blocks(const LanePanels<T>& panels, ColumnVectors<T>& vectors, index_t lines) {
+    update_.begin();
+    for (const Chunk& chunk : chunks_) {
+      if (chunk.begun != nullptr) update_.begin_block(*chunk.begun);
+      multiply_rows<T>(Rows{A_, chunk.rows.first, chunk.rows.count}, {panels.state, panels.stride},
+                       {panels.product, panels.stride}, lines);
+      update_.update(panels.rows_of(chunk.rows), lines);
+      if (chunk.ends) update_.end_block();
+    }
+    update_.settle(vectors.step_norms.data(), vectors.state_norms.data(), lines);
+  }
+
+  void update_in_order(const LanePanels<T>& panels, ColumnVectors<T>& vectors, index_t lines) {
+    if constexpr (k_may_follow_order) {
+      const bool all_rows = mixed_ || settling_for_ > 0;
+      if (settling_for_ > 0) --settling_for_;
+      const index_t lanes = lines * k_line_lanes<T>;
+      T* states = vectors.state_norms.data();
+      if (all_rows) std::fill_n(settled_norms_.data(), lanes, T(0));
+      std::copy_n(settled_norms_.data(), lanes, states);
+      std::fill_n(vectors.step_norms.data(), lanes, T(0));
+      ReluRows<T> rows = {.A = A_,
+                          .X = {panels.state, panels.stride},
+                          .Z = panels.given.front(),
+                          .next = panels.next_state,
+                          .steps = vectors.step_norms.data(),
+                          .states = states};
+      rows.update(order_.live(), lines);
+      if (!all_rows) return;
+      rows.states = settled_norms_.data();
+      rows.update(order_.settled(), lines);
+      std::transform(states, states + lanes, settled_norms_.data(), states, [](T a, T b) {
+        return from_magnitude<T>(std::max(magnitude(a), magnitude(b)));
+      });
+    }
+  }
+
+  Factor A_;
+  const RowOrder& order_;
+  index_t rows_;
+  bool follows_order_;
+  bool mixed_;
+  PanelUpdate<T, Update> update_;
+  std::vector<RowBlock> blocks_;
+  std::vector<Chunk> chunks_;
+  int settling_for_ = 0;    ///< iterations
+  Lines<T> settled_norms_;  ///< of the rows that have settled
+};
+
+}  // namespace idl::cpu
