@@ -34,19 +34,21 @@ namespace {
 
 constexpr index_t k_decided_together = 16;
 
-// Columns [j, j + k_decided_together), if of each that runs next_column_state says what it says of
-// most in most iterations: the step became smaller, and that is all. A comparison with NaN is
-// false.
+// Columns [j, j + k_decided_together): those that run and of which next_column_state says what it
+// says of most in most iterations, that the step became smaller, and that is all. A comparison with
+// NaN is false. Of the others it marks those that run, and returns whether there are any.
 template <class T>
-__attribute__((always_inline)) inline bool all_go_on(const UpdateStatus<T>& u,
-                                                     const StoppingRule<T>& rule, index_t j) {
+__attribute__((always_inline)) inline bool let_go_on(const UpdateStatus<T>& u,
+                                                     const StoppingRule<T>& rule, index_t j,
+                                                     std::int32_t* others) {
   const std::uint8_t* status = u.columns.status.data + j;
   std::int32_t* iterations = u.columns.iterations.data + j;
   std::int32_t* stalled = u.columns.stalled.data + j;
   T* best_steps = u.columns.best_steps.data + j;
   const T* steps = u.step_norms.data + j;
   const T* norms = u.state_norms.data + j;
-  std::int32_t others = 0;
+  std::int32_t goes_on[k_decided_together];
+  std::int32_t any = 0;
   for (index_t k = 0; k < k_decided_together; ++k) {
     const int is_smaller = steps[k] < best_steps[k] ? 1 : 0;
     const int is_finite = norms[k] < std::numeric_limits<T>::infinity() ? 1 : 0;
@@ -54,16 +56,16 @@ __attribute__((always_inline)) inline bool all_go_on(const UpdateStatus<T>& u,
     const int is_zero = steps[k] == T(0) ? 1 : 0;
     const int is_last = iterations[k] + 1 >= rule.max_iterations ? 1 : 0;
     const int runs = status[k] == k_running ? 1 : 0;
-    others |= runs & (1 - (is_smaller & is_finite & is_large & (1 - is_zero) & (1 - is_last)));
+    goes_on[k] = runs & is_smaller & is_finite & is_large & (1 - is_zero) & (1 - is_last);
+    others[k] = runs - goes_on[k];
+    any |= others[k];
   }
-  if (others != 0) return false;
   for (index_t k = 0; k < k_decided_together; ++k) {
-    const bool runs = status[k] == k_running;
-    iterations[k] += runs ? 1 : 0;
-    stalled[k] = runs ? 0 : stalled[k];
-    best_steps[k] = runs ? steps[k] : best_steps[k];
+    iterations[k] += goes_on[k];
+    stalled[k] = goes_on[k] != 0 ? 0 : stalled[k];
+    best_steps[k] = goes_on[k] != 0 ? steps[k] : best_steps[k];
   }
-  return true;
+  return any != 0;
 }
 
 // Whether the column has stopped.
@@ -96,16 +98,17 @@ void execute(const UpdateStatus<T>& u, Scratch&) {
                              .max_iterations = u.max_iterations};
   const index_t count = u.columns.status.size;
   std::int32_t stopped = 0;
-  for (index_t first = 0; first < count; first += k_decided_together) {
-    const index_t end = std::min(count, first + k_decided_together);
-    bool go_on = false;
-    if (end - first == k_decided_together)
-      with_widest_vectors([&](auto) __attribute__((always_inline)) {
-        go_on = all_go_on(u, rule, first);
-      });
-    if (go_on) continue;
-    for (index_t j = first; j < end; ++j) stopped += decide(u, rule, j) ? 1 : 0;
+  index_t j = 0;
+  for (; j + k_decided_together <= count; j += k_decided_together) {
+    std::int32_t others[k_decided_together];
+    bool any = false;
+    with_widest_vectors([&](auto) __attribute__((always_inline)) {
+      any = let_go_on(u, rule, j, others);
+    });
+    for (index_t k = 0; any && k < k_decided_together; ++k)
+      if (others[k] != 0) stopped += decide(u, rule, j + k) ? 1 : 0;
   }
+  for (; j < count; ++j) stopped += decide(u, rule, j) ? 1 : 0;
   u.columns.active.data[0] -= stopped;
 }
 
