@@ -36,11 +36,11 @@ index_t lines_for(index_t rows, index_t columns) {
 }
 
 template <class T>
-index_t stored_entries(const ConstCsrView<T>& A) {
+index_t entries_in(const ConstCsrView<T>& A) {
   return A.row_offsets[A.rows] - A.row_offsets[0];
 }
 template <class T>
-index_t stored_entries(const ConstMatrixView<T>& A) {
+index_t entries_in(const ConstMatrixView<T>& A) {
   return A.rows * A.cols;
 }
 
@@ -80,7 +80,7 @@ class LaneLoop final : public ColumnLoop<T> {
   int worthwhile_threads() const {
     constexpr index_t k_iterations = 8;  // or more
     constexpr index_t k_passes = 8;      // over the entries of a state beside the product
-    const index_t work = stored_entries(A_) / k_line_lanes<T> + k_passes * steps_.rows();
+    const index_t work = entries_in(A_) / k_line_lanes<T> + k_passes * steps_.rows();
     return threads_for(steps_.samples(), k_iterations * work);
   }
 

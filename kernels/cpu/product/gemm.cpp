@@ -75,9 +75,12 @@ struct Round {
 };
 
 template <class T>
-void store_column(const T* sums, const Target<T>& c, index_t column) {
+__attribute__((always_inline)) inline void store_column(const T* sums, const Target<T>& c,
+                                                        index_t column) {
   T* to = c.data + column * c.ld;
-  if (c.beta == T(0)) {
+  if (c.alpha == T(1) && c.beta == T(0)) {
+    copy_few<k_panel_rows<T>>(sums, c.rows, to);
+  } else if (c.beta == T(0)) {
     for (index_t i = 0; i < c.rows; ++i) to[i] = c.alpha * sums[i];
   } else {
     for (index_t i = 0; i < c.rows; ++i) to[i] = c.alpha * sums[i] + c.beta * to[i];
@@ -108,8 +111,11 @@ void multiply_columns(const PanelEnd<T>& rows, const Source<T>& b, index_t lengt
       columns.sums[k] = in_place ? c.data + (first + k) * c.ld : sums + k * k_panel_rows<T>;
     }
     multiply_panel(rows.panel, rows.skipped + c.rows, length, columns);
-    for (index_t k = 0; k < columns.count && !in_place; ++k)
-      store_column(columns.sums[k] + rows.skipped, c, first + k);
+    if (in_place) continue;
+    with_widest_vectors([&](auto) __attribute__((always_inline)) {
+      for (index_t k = 0; k < columns.count; ++k)
+        store_column(columns.sums[k] + rows.skipped, c, first + k);
+    });
   }
 }
 
