@@ -31,8 +31,8 @@ idl_glob(_kernels kernels/*.cpp kernels/loop/*.cpp)
 idl_glob(_kernels_cpu kernels/cpu/*/*.cpp)
 idl_glob(_kernels_cuda kernels/cuda/*/*.cu kernels/cuda/*/*.cpp)
 idl_glob(_host host/*.cpp host/*/*.cpp host/*/*/*.cpp)
-idl_glob(_program host/cli/*.cpp)
-# What the program has a copy of: it stands on public headers and these files alone.
+idl_glob(_program host/cli/*.cpp host/pictures/*.cpp)
+# What the program and its pictures have a copy of: they stand on public headers and these files alone.
 set(_files atomic_file.cpp binary_file.cpp json_bytes.cpp)
 list(TRANSFORM _files PREPEND "${_root}/host/io/")
 list(REMOVE_ITEM _host ${_program} ${_files})

@@ -7,9 +7,9 @@
 #include <system_error>
 
 #include "host/cli/class_names.hpp"
-#include "host/cli/picture.hpp"
 #include "host/cli/training_data.hpp"
 #include "idl/error.hpp"
+#include "idl/pictures.hpp"
 
 namespace idl::cli {
 
@@ -23,8 +23,8 @@ std::vector<std::filesystem::path> write_answer_pictures(
   if (error) throw IoError(folder.string(), "cannot be made: " + error.message());
   std::vector<std::int32_t> iterations;
   std::vector<bool> converged;
-  std::optional<Confusion> confusion;
-  if (!data.has_targets() && data.classes() <= k_most_confused_classes)
+  std::optional<pictures::Confusion> confusion;
+  if (!data.has_targets() && data.classes() <= pictures::k_most_confused_classes)
     confusion.emplace(data.classes(), class_names);
   const auto q = static_cast<std::size_t>(model.shape().outputs);
   for (index_t first = 0; first < data.size(); first += batch_size) {
@@ -41,10 +41,10 @@ std::vector<std::filesystem::path> write_answer_pictures(
                      predicted_class<T>(std::span(Y).subspan(j * q, q)));
   }
   std::vector<std::filesystem::path> files = {folder / "iterations.png"};
-  write_iterations_png(files[0], iterations, converged);
+  pictures::write_iterations_png(files[0], iterations, converged);
   if (confusion) {
     files.push_back(folder / "confusion.png");
-    write_confusion_png(files[1], *confusion);
+    pictures::write_confusion_png(files[1], *confusion);
   }
   return files;
 }

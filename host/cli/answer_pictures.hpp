@@ -12,7 +12,8 @@
 namespace idl::cli {
 
 /// What a model answers to each sample of a data set, as pictures in `folder`, which is made where
-/// it is missing: iterations.png, and for labels of at most k_most_confused_classes confusion.png.
+/// it is missing: iterations.png, and for labels of at most pictures::k_most_confused_classes
+/// confusion.png.
 /// @param class_names  empty: their numbers
 /// @returns the files
 /// @throws IoError, OutOfMemory

@@ -6,8 +6,6 @@
 #include <span>
 #include <utility>
 
-#include "host/cli/canvas.hpp"
-#include "host/cli/panel.hpp"
 #include "host/io/binary_file.hpp"
 #include "host/io/json_bytes.hpp"
 #include "host/io/json_reader.hpp"
@@ -147,37 +145,6 @@ DensityCurve read_density_json(const std::filesystem::path& path) {
                     what + ": density is " + entry["density"].dump() + ", expected one above 0");
   }
   return curve;
-}
-
-void write_density_png(const std::filesystem::path& path, const DensityCurve& measured) {
-  Panel panel = {.heading = "Test accuracy (%)",
-                 .curves = {},
-                 .in_percent = true,
-                 .x_label = "density: share of the entries that is stored",
-                 .logarithmic_x = true,
-                 .legend_values = false,
-                 .width = 760,
-                 .height = 420};
-  const std::pair<const char*, double DensityPoint::*> curves[] = {
-      {"gradual", &DensityPoint::gradual},
-      {"fine-tuned", &DensityPoint::fine_tuned},
-      {"one-shot", &DensityPoint::one_shot},
-      {"random mask, fine-tuned", &DensityPoint::random}};
-  for (const auto& [name, accuracy] : curves) {
-    Curve curve{name, {}, {}};
-    for (const DensityPoint& point : measured.points) {
-      curve.x.push_back(point.density);
-      curve.y.push_back(point.*accuracy);
-    }
-    panel.curves.push_back(std::move(curve));
-  }
-  std::string title = "Accuracy and density";
-  if (!measured.data.empty()) title += " on " + measured.data;
-  if (measured.states > 0) title += ", n = " + std::to_string(measured.states);
-  Canvas canvas(panel.left + panel.width + 60, panel.top + panel.height + 70);
-  canvas.text({panel.left - 1.0, 44}, title, k_title);
-  draw_panel(canvas, std::move(panel));
-  io::write_file_atomically(path, canvas.png());
 }
 
 template std::vector<DensityPoint> measure_density_curve(

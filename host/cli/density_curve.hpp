@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "idl/data.hpp"
+#include "idl/pictures.hpp"
 #include "idl/sparsify.hpp"
 #include "idl/trainer.hpp"
 
@@ -24,17 +25,8 @@ struct DensityCurveSettings {
   std::uint64_t seed = 0;
 };
 
-/// The test accuracies of one density, in [0, 1].
-struct DensityPoint {
-  double density = 0;     ///< that was asked for
-  index_t stored = 0;     ///< entries of the model
-  double one_shot = 0;    ///< of the largest entries as they are
-  double fine_tuned = 0;  ///< of the same after fine-tuning
-  /// Pruned while training from random parameters, then fine-tuned.
-  double gradual = 0;
-  double random = 0;      ///< of entries at random, fine-tuned: the control
-  double iterations = 0;  ///< of a solve of the model pruned gradually, mean
-};
+using pictures::DensityCurve;
+using pictures::DensityPoint;
 
 /// The densities of a curve.
 inline constexpr double k_curve_densities[] = {1, .5, .2, .1, .05, .02, .01};
@@ -45,21 +37,11 @@ std::vector<DensityPoint> measure_density_curve(
     Context& context, const ImplicitModel<T>& model, const DatasetPair& data,
     const DensityCurveSettings& settings, const std::function<void(const DensityPoint&)>& on_point);
 
-/// What was measured.
-struct DensityCurve {
-  std::string model;  ///< its file
-  std::string data;   ///< its name
-  index_t states = 0;
-  std::vector<DensityPoint> points{};
-};
-
 /// density.json. @throws IoError
 void write_density_json(const std::filesystem::path& path, const DensityCurveSettings& settings,
                         const DensityCurve& curve);
 /// What is needed to draw it again. Where data and states are missing, as earlier versions of the
 /// program left them out, they are empty and 0. @throws IoError
 DensityCurve read_density_json(const std::filesystem::path& path);
-/// The accuracies over the density, on a logarithmic axis. @throws IoError
-void write_density_png(const std::filesystem::path& path, const DensityCurve& curve);
 
 }  // namespace idl::cli

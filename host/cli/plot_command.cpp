@@ -8,6 +8,7 @@
 #include "host/cli/run_folder.hpp"
 #include "idl/error.hpp"
 #include "idl/model.hpp"
+#include "idl/pictures.hpp"
 
 namespace idl::cli {
 namespace {
@@ -33,11 +34,11 @@ void plot_folder(Context& context, const std::filesystem::path& path) {
             path.string() + " holds no run, and no density.json of sparsify --curve");
   if (folder.has_run()) {
     const auto model = load_model<double>(context, path / "last.safetensors", k_as_it_is);
-    folder.write_pictures(context, model);
+    pictures::write_run_pictures(context, model, path);
     for (const char* name : {"training_curves.png", "spy.png", "row_sums.png"}) told(path / name);
   }
   if (has_curve) {
-    write_density_png(path / "density.png", read_density_json(path / "density.json"));
+    pictures::write_density_png(path / "density.png", read_density_json(path / "density.json"));
     told(path / "density.png");
   }
 }
@@ -49,8 +50,8 @@ int plot(const PlotSettings& settings, bool file_given) {
             "--output and --row-sums are for --model; --run has its folder");
   Context context(Device::cpu());
   if (settings.run.empty()) {
-    write_model_pictures(context, load_model<double>(context, settings.model, k_as_it_is),
-                         settings.output, settings.row_sums);
+    pictures::write_model_pictures(context, load_model<double>(context, settings.model, k_as_it_is),
+                                   settings.output, settings.row_sums);
     if (!settings.output.empty()) told(settings.output);
     if (!settings.row_sums.empty()) told(settings.row_sums);
   } else {

@@ -51,9 +51,6 @@ class RunFolder {
   /// Of a recurrent model: its cell, and in weights.mat its head, W and b.
   template <class T>
   void write_results(Context& context, const ImplicitRnn<T>& model) const;
-  /// The pictures: of metrics.jsonl, and of the model.
-  template <class T>
-  void write_pictures(Context& context, const ImplicitModel<T>& model) const;
 
  private:
   void make_new();
@@ -66,11 +63,5 @@ class RunFolder {
   bool made_parent_ = false;
   int lock_ = -1;
 };
-
-/// The picture of M = [A B; C D], and that of the row sums of A; an empty path: not this one.
-/// @throws IoError
-template <class T>
-void write_model_pictures(Context& context, const ImplicitModel<T>& model,
-                          const std::filesystem::path& spy, const std::filesystem::path& row_sums);
 
 }  // namespace idl::cli

@@ -160,7 +160,7 @@ void measure_curve(Context& context, const ImplicitModel<T>& model, const Datase
       });
   const DensityCurve curve = {settings.model.path, data.name, model.shape().states, points};
   write_density_json(folder / "density.json", measured, curve);
-  write_density_png(folder / "density.png", curve);
+  pictures::write_density_png(folder / "density.png", curve);
 }
 
 template <class T>

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "host/cli/density_curve.hpp"
-#include "host/cli/picture.hpp"
+#include "idl/pictures.hpp"
 #include "tests/cli/png.hpp"
 #include "tests/cli/program.hpp"
 #include "tests/host/random_values.hpp"
@@ -18,7 +18,7 @@
 namespace idl::test {
 namespace {
 
-using cli::Confusion;
+using pictures::Confusion;
 
 constexpr Pixel k_bar{0, 114, 178};        // of the first bars
 constexpr Pixel k_second_bar{213, 94, 0};  // of the second, and of lines over bars
@@ -36,7 +36,7 @@ TEST(IterationsPicture, HasABarForEachNumberAsHighAsItsSamples) {
   std::vector<std::int32_t> iterations(10, 4);
   iterations.insert(iterations.end(), 5, 6);
   const std::vector<bool> converged(15, true);
-  cli::write_iterations_png(folder / "f.png", iterations, converged);
+  pictures::write_iterations_png(folder / "f.png", iterations, converged);
   const Png png(read_text(folder / "f.png"));
   const int fours = bar_pixels(png, k_bar, 80, 330);
   const int sixes = bar_pixels(png, k_bar, 590, 840);
@@ -48,8 +48,8 @@ TEST(IterationsPicture, HasABarForEachNumberAsHighAsItsSamples) {
 
 TEST(IterationsPicture, TellsSamplesApartThatDidNotConverge) {
   const TemporaryFolder folder;
-  cli::write_iterations_png(folder / "f.png", std::vector<std::int32_t>{7, 7, 300, 300, 300},
-                            {true, true, true, false, false});
+  pictures::write_iterations_png(folder / "f.png", std::vector<std::int32_t>{7, 7, 300, 300, 300},
+                                 {true, true, true, false, false});
   const Png png(read_text(folder / "f.png"));
   EXPECT_EQ(bar_pixels(png, k_second_bar, 80, 800), 0);
   EXPECT_GT(bar_pixels(png, k_second_bar, 800, 840), 100);
@@ -58,17 +58,17 @@ TEST(IterationsPicture, TellsSamplesApartThatDidNotConverge) {
               2.0, 0.1);
   expect_error<InvalidArgument>(
       [&] {
-        cli::write_iterations_png(folder / "g.png", std::vector<std::int32_t>{1, 2}, {true});
+        pictures::write_iterations_png(folder / "g.png", std::vector<std::int32_t>{1, 2}, {true});
       },
       {"2 samples have iterations, 1 a status"});
-  cli::write_iterations_png(folder / "none.png", {}, {});
+  pictures::write_iterations_png(folder / "none.png", {}, {});
   EXPECT_EQ(bar_pixels(Png(read_text(folder / "none.png")), k_bar, 80, 840), 0);
 }
 
 TEST(RowSumsPicture, ShowsTheLargestFirstAndWhereKappaIs) {
   const TemporaryFolder folder;
   const std::vector<double> sums = {0.2, 0.9, 0.45, std::numeric_limits<double>::quiet_NaN()};
-  cli::write_row_sums_png(folder / "ball.png", sums, WellPosedness::inf_norm_ball(0.9));
+  pictures::write_row_sums_png(folder / "ball.png", sums, WellPosedness::inf_norm_ball(0.9));
   const Png png(read_text(folder / "ball.png"));
   const int first = bar_pixels(png, k_bar, 80, 250);
   const int second = bar_pixels(png, k_bar, 280, 450);
@@ -78,7 +78,7 @@ TEST(RowSumsPicture, ShowsTheLargestFirstAndWhereKappaIs) {
   EXPECT_GT(third, 3000);
   EXPECT_EQ(bar_pixels(png, k_bar, 660, 840), 0) << "a sum that is not finite";
   EXPECT_GT(bar_pixels(png, k_second_bar, 80, 840), 500) << "the line of kappa";
-  cli::write_row_sums_png(folder / "free.png", sums, WellPosedness::none());
+  pictures::write_row_sums_png(folder / "free.png", sums, WellPosedness::none());
   EXPECT_EQ(bar_pixels(Png(read_text(folder / "free.png")), k_second_bar, 80, 840), 0);
 }
 
@@ -92,7 +92,7 @@ TEST(ConfusionPicture, ShadesEachCellByTheShareOfItsRow) {
   confusion.add(2, -1);
   EXPECT_EQ(confusion.accuracy(), 5.0 / 8.0);
   EXPECT_EQ(confusion.not_finite, 1);
-  cli::write_confusion_png(folder / "f.png", confusion);
+  pictures::write_confusion_png(folder / "f.png", confusion);
   const Png png(read_text(folder / "f.png"));
   // Cells of 54 pixels; the frame ends 36 pixels above the lower edge.
   const int top = png.height() - 36 - 3 * 54;
@@ -116,13 +116,14 @@ TEST(ConfusionPicture, FitsOnAScreenForEveryNumberOfClassesAndLengthOfNames) {
     Confusion confusion(classes,
                         {"a name that is much longer than any cell is wide, \u00e9\u00e9"});
     confusion.add(0, static_cast<std::int32_t>(classes - 1));
-    cli::write_confusion_png(folder / "f.png", confusion);
+    pictures::write_confusion_png(folder / "f.png", confusion);
     const Png png(read_text(folder / "f.png"));
     EXPECT_LE(png.width(), 1150) << classes;
     EXPECT_LE(png.height(), 1150) << classes;
   }
   expect_error<InvalidArgument>(
-      [&] { cli::write_confusion_png(folder / "g.png", Confusion(401, {})); }, {"401 classes"});
+      [&] { pictures::write_confusion_png(folder / "g.png", Confusion(401, {})); },
+      {"401 classes"});
 }
 
 TEST(AnswerPictures, AreOfTheModelsAnswersToEachSample) {
@@ -141,9 +142,9 @@ TEST(AnswerPictures, AreOfTheModelsAnswersToEachSample) {
     const auto y = Y.begin() + static_cast<std::ptrdiff_t>(3 * k);
     expected.add(labels[k], static_cast<std::int32_t>(std::max_element(y, y + 3) - y));
   }
-  cli::write_confusion_png(folder / "expected.png", expected);
-  cli::write_iterations_png(folder / "iterations.png", answer.report.iterations,
-                            std::vector<bool>(11, true));
+  pictures::write_confusion_png(folder / "expected.png", expected);
+  pictures::write_iterations_png(folder / "iterations.png", answer.report.iterations,
+                                 std::vector<bool>(11, true));
   const Dataset data = Dataset::from_values(values, labels, 4, 3);
   const auto files = cli::write_answer_pictures(
       context, model, data, {}, 4, {.batch_invariant = true}, folder / "new" / "folder");
@@ -188,17 +189,17 @@ TEST_F(Pictures, AreMadeByEvaluateAndPlot) {
 }
 
 TEST_F(Pictures, OfDensityAreMadeAgainOfWhatWasMeasured) {
-  const std::vector<cli::DensityPoint> points = {
+  const std::vector<pictures::DensityPoint> points = {
       {.density = 1, .stored = 100, .one_shot = 0.9, .fine_tuned = 0.92, .gradual = 0.91},
       {.density = 0.1, .stored = 10, .one_shot = 0.2, .fine_tuned = 0.7, .gradual = 0.8}};
   cli::write_density_json(folder_ / "run" / "density.json", {}, {"m", "tiny", 6, points});
-  const cli::DensityCurve curve = cli::read_density_json(folder_ / "run" / "density.json");
+  const pictures::DensityCurve curve = cli::read_density_json(folder_ / "run" / "density.json");
   EXPECT_EQ(curve.data, "tiny");
   EXPECT_EQ(curve.states, 6);
   ASSERT_EQ(curve.points.size(), 2U);
   EXPECT_EQ(curve.points[1].stored, 10);
   EXPECT_EQ(curve.points[1].gradual, 0.8);
-  cli::write_density_png(folder_ / "expected.png", {"m", "tiny", 6, points});
+  pictures::write_density_png(folder_ / "expected.png", {"m", "tiny", 6, points});
   const ProgramResult result = run_program({"plot", "--run", path("run")});
   ASSERT_EQ(result.status, 0) << result.err;
   EXPECT_EQ(read_text(folder_ / "run" / "density.png"), read_text(folder_ / "expected.png"));

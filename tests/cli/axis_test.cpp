@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-#include "host/cli/axis.hpp"
+#include "host/pictures/axis.hpp"
 
 #include <gtest/gtest.h>
 
 #include <cmath>
 
-namespace idl::cli {
+namespace idl::pictures {
 namespace {
 
 std::vector<std::string> labels(const std::vector<Tick>& ticks) {
@@ -59,4 +59,4 @@ TEST(Axis, LogarithmicTicksArePowersOfTen) {
 }
 
 }  // namespace
-}  // namespace idl::cli
+}  // namespace idl::pictures

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "host/cli/canvas.hpp"
+#include "host/pictures/canvas.hpp"
 
 #include <gtest/gtest.h>
 
@@ -9,7 +9,7 @@
 #include "idl/error.hpp"
 #include "tests/cli/png.hpp"
 
-namespace idl::cli {
+namespace idl::pictures {
 namespace {
 
 using test::Pixel;
@@ -172,4 +172,4 @@ TEST(Canvas, RefusesSizesThatNoPictureHas) {
 }
 
 }  // namespace
-}  // namespace idl::cli
+}  // namespace idl::pictures

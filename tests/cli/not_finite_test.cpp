@@ -5,7 +5,7 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 
-#include "host/cli/metrics_file.hpp"
+#include "host/pictures/metrics_file.hpp"
 #include "idl/model.hpp"
 #include "tests/cli/program.hpp"
 
@@ -112,7 +112,7 @@ TEST_F(NotFiniteProgram, TrainingThatDivergesEndsWithOneAndKeepsWhatWasGood) {
     EXPECT_NO_THROW(load_model<float>(
         context, folder_ / "run" / (std::string(name) + ".safetensors"), {.allow_unproven = true}))
         << name;
-  const std::size_t epochs = cli::read_epochs(folder_ / "run" / "metrics.jsonl").size();
+  const std::size_t epochs = pictures::read_epochs(folder_ / "run" / "metrics.jsonl").size();
   ASSERT_GT(epochs, 0U);
   EXPECT_EQ(
       run_program({"train", "--resume", "--out", path("run"), "--epochs", std::to_string(epochs)})
@@ -128,7 +128,7 @@ TEST(MetricsFile, ReadsNullAsANumberThatIsNotFinite) {
       R"({"event":"epoch","epoch":1,"step":5,"train_loss":0.5,"train_accuracy":0.25,)"
       R"("test_loss":null,"test_accuracy":0.125,"best":false,"samples_per_second":null})"
       "\n");
-  const std::vector<EpochMetrics> epochs = cli::read_epochs(file);
+  const std::vector<EpochMetrics> epochs = pictures::read_epochs(file);
   ASSERT_EQ(epochs.size(), 1U);
   EXPECT_EQ(epochs[0].train_loss, 0.5);
   EXPECT_TRUE(std::isnan(epochs[0].test->loss));

@@ -1,17 +1,16 @@
 // SPDX-License-Identifier: MIT
-#include "host/cli/picture.hpp"
+#include "idl/pictures.hpp"
 
 #include <cmath>
 #include <span>
 #include <tuple>
 #include <vector>
 
-#include "host/cli/run_folder.hpp"
-#include "host/cli/spy_plot.hpp"
+#include "host/pictures/spy_plot.hpp"
 #include "tests/cli/png.hpp"
 #include "tests/io/files.hpp"
 
-namespace idl::cli {
+namespace idl::pictures {
 namespace {
 
 using test::expect_error;
@@ -280,8 +279,8 @@ TEST(SpyPlot, OfASparseModelIsThatOfTheDenseOneWithTheSameEntries) {
       .A = csr(dense.A()), .B = csr(dense.B()), .C = csr(dense.C()), .D = csr(dense.D())};
   const ImplicitModel<float> sparse(context, matrices, dense.options());
   const TemporaryFolder folders[2];
-  RunFolder(folders[0].path()).write_results(context, dense);
-  RunFolder(folders[1].path()).write_results(context, sparse);
+  write_run_pictures(context, dense, folders[0].path());
+  write_run_pictures(context, sparse, folders[1].path());
   EXPECT_EQ(read_text(folders[1] / "spy.png"), read_text(folders[0] / "spy.png"));
 }
 
@@ -299,8 +298,8 @@ TEST(SpyPlot, OfALowRankModelIsThatOfTheDenseOneWithTheProductOfItsFactors) {
     copy<float>(context, low_rank.layout().at(name).of(low_rank.M()),
                 dense.layout().at(name).of(dense.M()));
   const TemporaryFolder folders[2];
-  RunFolder(folders[0].path()).write_results(context, dense);
-  RunFolder(folders[1].path()).write_results(context, low_rank);
+  write_run_pictures(context, dense, folders[0].path());
+  write_run_pictures(context, low_rank, folders[1].path());
   EXPECT_EQ(read_text(folders[1] / "spy.png"), read_text(folders[0] / "spy.png"));
 }
 
@@ -311,4 +310,4 @@ TEST(SpyPlot, RefusesSizesThatAreNoneAndNamesOfNoMatrix) {
 }
 
 }  // namespace
-}  // namespace idl::cli
+}  // namespace idl::pictures

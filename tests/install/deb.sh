@@ -48,7 +48,7 @@ dpkg-deb -I "$deb"
 
 step "what it holds"
 dpkg-deb -c "$deb" | tee "$work/content" | awk '{print $1, $2, $6}'
-for path in bin/idl "lib/libidl_cuda.so.$version" include/idl/idl.hpp include/idl/c_api.h \
+for path in bin/idl "lib/libidl_cuda.so.$version" "lib/libidl_pictures.so.$version" include/idl/idl.hpp include/idl/c_api.h \
   lib/cmake/idl_cuda/idl_cudaConfig.cmake lib/pkgconfig/idl_cuda.pc \
   share/doc/libidl-cuda/copyright share/doc/libidl-cuda/CHANGELOG.md \
   share/doc/libidl-cuda/README.md share/doc/libidl-cuda/docs/research.md \
@@ -77,8 +77,9 @@ while read -r needed; do
   [[ -n $owner && $depends =~ (^|[ ,|])"$owner"([ ,]|$) ]] ||
     fail "$needed belongs to '$owner', which is not in Depends: $depends"
 done < <(readelf -dW "$work/content.d/usr/bin/idl" \
-  "$work/content.d/usr/lib/libidl_cuda.so.$version" |
-  sed -nE 's/.*\(NEEDED\).*\[(.*)\].*/\1/p' | grep -vE '^(ld-linux|libidl_cuda)' | sort -u)
+  "$work/content.d/usr/lib/libidl_cuda.so.$version" \
+  "$work/content.d/usr/lib/libidl_pictures.so.$version" |
+  sed -nE 's/.*\(NEEDED\).*\[(.*)\].*/\1/p' | grep -vE '^(ld-linux|libidl_(cuda|pictures))' | sort -u)
 
 step "install into a scratch system, whose dpkg knows the packages of this one"
 root=$work/root

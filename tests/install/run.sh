@@ -41,6 +41,11 @@ run_paths() { readelf -dW "$1" | grep -E 'R(UN)?PATH'; }
 if [[ -e $shared ]] && run_paths "$shared" >&2; then
   fail "$shared looks for libraries in the folders above"
 fi
+pictures=$libraries/libidl_pictures.so
+# shellcheck disable=SC2016 # the loader's variable
+if [[ -e $pictures ]] && run_paths "$pictures" | grep -vF '[$ORIGIN]' >&2; then
+  fail "$pictures looks for libraries in the folders above"
+fi
 program=$root/installed/bin/idl
 # shellcheck disable=SC2016 # the loader's variable
 if [[ -x $program ]] && run_paths "$program" | grep -vF '[$ORIGIN/../' >&2; then
@@ -61,6 +66,10 @@ step "a user's CMake project, and each header by itself"
 for program in consumer everything; do
   "$root/by-cmake/$program"
 done
+if [[ -x $root/installed/bin/idl ]]; then
+  step "a user's program that draws"
+  (cd "$root" && by-cmake/pictures)
+fi
 
 step "pkg-config, with C++20 and C++23, by every compiler here"
 PKG_CONFIG_PATH=$(dirname "$package")

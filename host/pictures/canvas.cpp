@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "host/cli/canvas.hpp"
+#include "host/pictures/canvas.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -7,7 +7,7 @@
 
 #include "idl/error.hpp"
 
-namespace idl::cli {
+namespace idl::pictures {
 namespace {
 
 /// cairo counts in 1/256 of a pixel in 32 bits, and does not say where they overflow.
@@ -118,4 +118,4 @@ std::vector<std::byte> Canvas::png() const {
   return bytes;
 }
 
-}  // namespace idl::cli
+}  // namespace idl::pictures

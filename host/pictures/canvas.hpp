@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-namespace idl::cli {
+namespace idl::pictures {
 
 struct Colour {
   std::uint8_t red = 0;
@@ -79,4 +79,4 @@ class Canvas {
   void choose(const TextStyle& style);
 };
 
-}  // namespace idl::cli
+}  // namespace idl::pictures

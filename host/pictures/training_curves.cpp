@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include <utility>
 
-#include "host/cli/canvas.hpp"
-#include "host/cli/panel.hpp"
-#include "host/cli/picture.hpp"
+#include "host/pictures/canvas.hpp"
+#include "host/pictures/panel.hpp"
 #include "idl/io.hpp"
+#include "idl/pictures.hpp"
 
-namespace idl::cli {
+namespace idl::pictures {
 namespace {
 
 constexpr int k_width = 1280;
@@ -55,4 +55,4 @@ void write_training_curves_png(const std::filesystem::path& path, const Training
   io::write_file_atomically(path, canvas.png());
 }
 
-}  // namespace idl::cli
+}  // namespace idl::pictures

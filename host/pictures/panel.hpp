@@ -4,10 +4,10 @@
 #include <string>
 #include <vector>
 
-#include "host/cli/canvas.hpp"
-#include "host/cli/picture.hpp"
+#include "host/pictures/canvas.hpp"
+#include "idl/pictures.hpp"
 
-namespace idl::cli {
+namespace idl::pictures {
 
 /// Curves in a frame with axes, and above it a heading and the legend.
 struct Panel {
@@ -26,4 +26,4 @@ struct Panel {
 /// @throws InvalidArgument (x and y of different lengths, more than four curves)
 void draw_panel(Canvas& canvas, Panel panel);
 
-}  // namespace idl::cli
+}  // namespace idl::pictures

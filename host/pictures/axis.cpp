@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-#include "host/cli/axis.hpp"
+#include "host/pictures/axis.hpp"
 
 #include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstdio>
 
-namespace idl::cli {
+namespace idl::pictures {
 namespace {
 
 std::string with_decimals(double value, int decimals) {
@@ -59,4 +59,4 @@ std::vector<Tick> logarithmic_ticks(double low, double high) {
   return ticks;
 }
 
-}  // namespace idl::cli
+}  // namespace idl::pictures

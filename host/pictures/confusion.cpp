@@ -4,12 +4,12 @@
 #include <cmath>
 #include <cstdio>
 
-#include "host/cli/canvas.hpp"
-#include "host/cli/picture.hpp"
+#include "host/pictures/canvas.hpp"
 #include "idl/error.hpp"
 #include "idl/io.hpp"
+#include "idl/pictures.hpp"
 
-namespace idl::cli {
+namespace idl::pictures {
 namespace {
 
 constexpr TextStyle k_class_name{12, k_ink};
@@ -167,4 +167,4 @@ void write_confusion_png(const std::filesystem::path& path, const Confusion& con
   io::write_file_atomically(path, canvas.png());
 }
 
-}  // namespace idl::cli
+}  // namespace idl::pictures

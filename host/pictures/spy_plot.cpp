@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: MIT
-#include "host/cli/spy_plot.hpp"
+#include "host/pictures/spy_plot.hpp"
 
 #include <algorithm>
 #include <utility>
 
-#include "host/cli/axis.hpp"
-#include "host/cli/canvas.hpp"
+#include "host/pictures/axis.hpp"
+#include "host/pictures/canvas.hpp"
 #include "idl/error.hpp"
 #include "idl/io.hpp"
 
-namespace idl::cli {
+namespace idl::pictures {
 namespace {
 
 constexpr Colour k_border{90, 90, 90};
@@ -226,4 +226,4 @@ void SpyPlot::write_png(const std::filesystem::path& path) const {
   io::write_file_atomically(path, canvas.png());
 }
 
-}  // namespace idl::cli
+}  // namespace idl::pictures

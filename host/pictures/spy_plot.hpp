@@ -10,7 +10,7 @@
 
 #include "idl/matrix.hpp"
 
-namespace idl::cli {
+namespace idl::pictures {
 
 /// Along one side of a matrix in a picture: one entry takes `pixels` pixels, or `entries` entries
 /// share one.
@@ -81,4 +81,4 @@ class SpyPlot {
   std::array<SpyMatrix, 4> matrices_;  ///< A, B, C, D
 };
 
-}  // namespace idl::cli
+}  // namespace idl::pictures

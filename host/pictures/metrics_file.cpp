@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "host/cli/metrics_file.hpp"
+#include "host/pictures/metrics_file.hpp"
 
 #include <limits>
 #include <nlohmann/json.hpp>
@@ -10,7 +10,7 @@
 #include "host/io/json_reader.hpp"
 #include "idl/error.hpp"
 
-namespace idl::cli {
+namespace idl::pictures {
 namespace {
 
 EpochMetrics epoch_from(const nlohmann::json& line, const std::string& path) {
@@ -63,4 +63,4 @@ std::vector<EpochMetrics> read_epochs(const std::filesystem::path& path) {
   return epochs;
 }
 
-}  // namespace idl::cli
+}  // namespace idl::pictures

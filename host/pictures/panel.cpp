@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "host/cli/panel.hpp"
+#include "host/pictures/panel.hpp"
 
 #include <algorithm>
 #include <array>
@@ -9,10 +9,10 @@
 #include <numeric>
 #include <span>
 
-#include "host/cli/axis.hpp"
+#include "host/pictures/axis.hpp"
 #include "idl/error.hpp"
 
-namespace idl::cli {
+namespace idl::pictures {
 namespace {
 
 constexpr Colour k_grid{232, 232, 232};
@@ -224,4 +224,4 @@ void draw_panel(Canvas& canvas, Panel panel) {
     draw_curve(canvas, panel, panel.curves[i], x, y, k_colours[i]);
 }
 
-}  // namespace idl::cli
+}  // namespace idl::pictures

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-namespace idl::cli {
+namespace idl::pictures {
 
 struct Tick {
   double value = 0;
@@ -32,4 +32,4 @@ std::vector<Tick> logarithmic_ticks(double low, double high);
 /// `value` with so many significant digits, without trailing zeros.
 std::string short_number(double value, int digits);
 
-}  // namespace idl::cli
+}  // namespace idl::pictures

@@ -4,14 +4,14 @@
 #include <functional>
 #include <iterator>
 
-#include "host/cli/axis.hpp"
-#include "host/cli/canvas.hpp"
-#include "host/cli/panel.hpp"
-#include "host/cli/picture.hpp"
+#include "host/pictures/axis.hpp"
+#include "host/pictures/canvas.hpp"
+#include "host/pictures/panel.hpp"
 #include "idl/error.hpp"
 #include "idl/io.hpp"
+#include "idl/pictures.hpp"
 
-namespace idl::cli {
+namespace idl::pictures {
 namespace {
 
 /// A picture of one panel.
@@ -110,4 +110,4 @@ void write_row_sums_png(const std::filesystem::path& path, std::span<const doubl
   write_panel(path, title, std::move(panel));
 }
 
-}  // namespace idl::cli
+}  // namespace idl::pictures
