@@ -23,10 +23,10 @@ namespace idl::pictures {
 
 /// A polyline through (x, y), or bars from 0 to y. A value that is not finite interrupts it.
 struct Curve {
-  std::string name;
-  std::vector<double> x;
-  std::vector<double> y;
-  double bar_width = 0;  ///< of bars around their x; 0: a polyline
+  std::string name;       ///< in the legend, UTF-8
+  std::vector<double> x;  ///< of its points
+  std::vector<double> y;  ///< as many
+  double bar_width = 0;   ///< of bars around their x; 0: a polyline
 };
 
 /// Two panels over the epochs. At most four curves each; curve i has the same colour in both.
@@ -64,11 +64,12 @@ struct IDL_EXPORT Confusion {
 
   /// @param predicted  -1: none, as the outputs are not finite
   void add(std::int32_t label, std::int32_t predicted);
+  /// The share of all samples whose predicted class is their label.
   double accuracy() const;
 
-  std::vector<std::string> names;
+  std::vector<std::string> names;    ///< of the classes
   std::vector<std::int64_t> counts;  ///< of label i predicted as j at i·classes + j
-  std::int64_t not_finite = 0;
+  std::int64_t not_finite = 0;       ///< samples without a predicted class
 };
 
 /// More classes than this have no picture.
@@ -90,11 +91,12 @@ struct DensityPoint {
   double iterations = 0;  ///< of a solve of the model pruned gradually, mean
 };
 
+/// What was measured of a model on a data set.
 struct DensityCurve {
-  std::string model;  ///< its file
-  std::string data;   ///< its name
-  index_t states = 0;
-  std::vector<DensityPoint> points{};
+  std::string model;                   ///< its file
+  std::string data;                    ///< its name
+  index_t states = 0;                  ///< n of the model
+  std::vector<DensityPoint> points{};  ///< in the order in which they were measured
 };
 
 /// The accuracies over the density, on a logarithmic axis. @throws IoError
@@ -104,25 +106,15 @@ IDL_EXPORT void write_density_png(const std::filesystem::path& path, const Densi
 /// logarithmic scale, and that of the row sums of A; an empty path: not this one.
 /// @throws IoError
 template <class T>
-void write_model_pictures(Context& context, const ImplicitModel<T>& model,
-                          const std::filesystem::path& spy, const std::filesystem::path& row_sums);
+IDL_EXPORT void write_model_pictures(Context& context, const ImplicitModel<T>& model,
+                                     const std::filesystem::path& spy,
+                                     const std::filesystem::path& row_sums);
 
 /// training_curves.png, spy.png and row_sums.png in the folder of a training, as its end writes
 /// them: of the epochs that metrics.jsonl there tells of, and of `model`, its last.safetensors.
 /// @throws IoError
 template <class T>
-void write_run_pictures(Context& context, const ImplicitModel<T>& model,
-                        const std::filesystem::path& run);
-
-extern template IDL_EXPORT void write_model_pictures(Context&, const ImplicitModel<float>&,
-                                                     const std::filesystem::path&,
-                                                     const std::filesystem::path&);
-extern template IDL_EXPORT void write_model_pictures(Context&, const ImplicitModel<double>&,
-                                                     const std::filesystem::path&,
-                                                     const std::filesystem::path&);
-extern template IDL_EXPORT void write_run_pictures(Context&, const ImplicitModel<float>&,
-                                                   const std::filesystem::path&);
-extern template IDL_EXPORT void write_run_pictures(Context&, const ImplicitModel<double>&,
-                                                   const std::filesystem::path&);
+IDL_EXPORT void write_run_pictures(Context& context, const ImplicitModel<T>& model,
+                                   const std::filesystem::path& run);
 
 }  // namespace idl::pictures
