@@ -32,7 +32,8 @@ idl_glob(_kernels_cpu kernels/cpu/*/*.cpp)
 idl_glob(_kernels_cuda kernels/cuda/*/*.cu kernels/cuda/*/*.cpp)
 idl_glob(_host host/*.cpp host/*/*.cpp host/*/*/*.cpp)
 idl_glob(_program host/cli/*.cpp host/pictures/*.cpp)
-# What the program and its pictures have a copy of: they stand on public headers and these files alone.
+# What the program and its pictures have a copy of: they stand on public headers and these files
+# alone.
 set(_files atomic_file.cpp binary_file.cpp json_bytes.cpp)
 list(TRANSFORM _files PREPEND "${_root}/host/io/")
 list(REMOVE_ITEM _host ${_program} ${_files})
@@ -50,8 +51,8 @@ idl_add_objects(idl_kernels_cpu ${_kernels_cpu})
 # All but these are compiled without contraction.
 set_source_files_properties(
   "${_root}/kernels/cpu/product/dense_rows.cpp" "${_root}/kernels/cpu/product/few_columns.cpp"
-  "${_root}/kernels/cpu/product/panel_product.cpp"
-  "${_root}/kernels/cpu/product/relu_rows.cpp" "${_root}/kernels/cpu/product/sparse_rows.cpp"
+  "${_root}/kernels/cpu/product/panel_product.cpp" "${_root}/kernels/cpu/product/relu_rows.cpp"
+  "${_root}/kernels/cpu/product/sparse_rows.cpp"
   PROPERTIES COMPILE_OPTIONS -ffp-contract=fast)
 target_compile_options(idl_kernels_cpu PRIVATE -fno-math-errno)
 # Sanitized vectors gain little by -O3, and take twice as long to compile.
@@ -106,27 +107,11 @@ endif()
 set(_runtime "${CMAKE_CXX_IMPLICIT_LINK_LIBRARIES}")
 list(FILTER _runtime INCLUDE REGEX "^(stdc\\+\\+|c\\+\\+|m)$")
 target_link_libraries(idl_cuda PRIVATE ${_idl_link_libraries} ${_runtime})
-idl_configure_target(idl_cuda)
-# Linked with -ffast-math, it would make the processor flush subnormals in the whole process.
-target_link_options(idl_cuda PRIVATE -fno-fast-math)
 if(NOT IDL_BUILD_SHARED)
   target_compile_definitions(idl_cuda PUBLIC IDL_STATIC)
-elseif(NOT IDL_SANITIZE)
-  target_link_options(idl_cuda PRIVATE LINKER:--no-undefined)
 endif()
-# Exactly the public names leave the shared library; tests/install/symbols.sh checks it.
-if(IDL_BUILD_SHARED)
-  set(_exports "${PROJECT_BINARY_DIR}/exports.map")
-  configure_file("${PROJECT_SOURCE_DIR}/cmake/exports.map.in" "${_exports}" @ONLY)
-  # LINKER: would cut a path at its commas.
-  target_link_options(idl_cuda PRIVATE "SHELL:-Xlinker \"--version-script=${_exports}\"")
-  set_property(TARGET idl_cuda APPEND PROPERTY LINK_DEPENDS "${_exports}")
-endif()
-set_target_properties(
-  idl_cuda
-  PROPERTIES VERSION ${PROJECT_VERSION}
-             SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR}
-             LINKER_LANGUAGE CXX)
+# tests/install/symbols.sh checks what leaves the shared library.
+idl_configure_library(idl_cuda exports.map)
 
 add_library(idl_internal STATIC EXCLUDE_FROM_ALL ${_objects})
 idl_configure_target(idl_internal)

@@ -65,6 +65,29 @@ function(idl_configure_target target)
   target_link_options(${target} PRIVATE ${_idl_sanitize})
 endfunction()
 
+# idl_configure_library(target map): a library that is installed. Exactly the public names leave a
+# shared one, as cmake/MAP.in says.
+function(idl_configure_library target map)
+  idl_configure_target(${target})
+  # Linked with -ffast-math, it would make the processor flush subnormals in the whole process.
+  target_link_options(${target} PRIVATE -fno-fast-math)
+  if(IDL_BUILD_SHARED)
+    if(NOT IDL_SANITIZE)
+      target_link_options(${target} PRIVATE LINKER:--no-undefined)
+    endif()
+    set(_exports "${PROJECT_BINARY_DIR}/${map}")
+    configure_file("${PROJECT_SOURCE_DIR}/cmake/${map}.in" "${_exports}" @ONLY)
+    # LINKER: would cut a path at its commas.
+    target_link_options(${target} PRIVATE "SHELL:-Xlinker \"--version-script=${_exports}\"")
+    set_property(TARGET ${target} APPEND PROPERTY LINK_DEPENDS "${_exports}")
+  endif()
+  set_target_properties(
+    ${target}
+    PROPERTIES VERSION ${PROJECT_VERSION}
+               SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR}
+               LINKER_LANGUAGE CXX)
+endfunction()
+
 # idl_compile_quickly(target): for code whose own speed does not matter; halves the time of a build.
 function(idl_compile_quickly target)
   target_compile_options(${target} PRIVATE $<$<CONFIG:Release>:-O1>)

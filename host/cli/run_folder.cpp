@@ -40,13 +40,6 @@ constexpr std::array k_files = {"checkpoint.safetensors",
                                 "row_sums.png",
                                 "config.json"};
 
-bool is_there(const std::filesystem::path& path) {
-  std::error_code error;
-  const bool found = std::filesystem::exists(path, error);
-  if (error) throw IoError(path.string(), "cannot be examined: " + error.message());
-  return found;
-}
-
 /// The time now; `convert` is gmtime_r or localtime_r.
 template <class Convert>
 std::string time_text(const char* format, Convert&& convert) {
@@ -90,9 +83,9 @@ RunFolder::~RunFolder() {
   if (lock_ >= 0) ::close(lock_);
 }
 
-bool RunFolder::has_run() const { return is_there(path_ / "config.json") || has_checkpoint(); }
+bool RunFolder::has_run() const { return io::is_there(path_ / "config.json") || has_checkpoint(); }
 
-bool RunFolder::has_checkpoint() const { return is_there(path_ / "checkpoint.safetensors"); }
+bool RunFolder::has_checkpoint() const { return io::is_there(path_ / "checkpoint.safetensors"); }
 
 void RunFolder::claim() {
   if (lock_ >= 0) return;

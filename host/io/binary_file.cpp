@@ -71,6 +71,13 @@ void BinaryFile::read(std::uint64_t offset, std::span<std::byte> target,
   }
 }
 
+bool is_there(const std::filesystem::path& path) {
+  std::error_code error;
+  const bool found = std::filesystem::exists(path, error);
+  if (error) throw IoError(path.string(), "cannot be examined: " + error.message());
+  return found;
+}
+
 std::string read_text(const std::filesystem::path& path) {
   // Not a stream: operator<< of a buffer takes a failed read for the end of the file.
   const BinaryFile file(path);

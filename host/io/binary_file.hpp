@@ -41,6 +41,9 @@ class BinaryFile {
   std::uint64_t size_ = 0;
 };
 
+/// Whether there is anything of this name. @throws IoError where that cannot be known
+bool is_there(const std::filesystem::path& path);
+
 /// A whole file as text. @throws IoError, OutOfMemory
 std::string read_text(const std::filesystem::path& path);
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include <algorithm>
 #include <string>
-#include <system_error>
 #include <vector>
 
+#include "host/io/binary_file.hpp"
 #include "host/pictures/metrics_file.hpp"
 #include "host/pictures/spy_plot.hpp"
 #include "idl/csr_matrix.hpp"
@@ -82,10 +82,8 @@ template <class T>
 void write_run_pictures(Context& context, const ImplicitModel<T>& model,
                         const std::filesystem::path& run) {
   const std::filesystem::path metrics = run / "metrics.jsonl";
-  std::error_code error;
   const std::vector<EpochMetrics> epochs =
-      std::filesystem::exists(metrics, error) ? read_epochs(metrics) : std::vector<EpochMetrics>();
-  if (error) throw IoError(metrics.string(), "cannot be looked at: " + error.message());
+      io::is_there(metrics) ? read_epochs(metrics) : std::vector<EpochMetrics>();
   const std::string activation(to_string(model.options().activation));
   write_training_curves_png(
       run / "training_curves.png",

@@ -14,7 +14,8 @@ unity=0
 for object in "${objects[@]}"; do
   [[ $object != */Unity/* ]] || unity=$((unity + 1))
 done
-# Of the base, the kernels, those of the CPU, the files, the host, the program and its main.
+# Of the base, the kernels, those of the CPU, the files, the host, the pictures, the program
+# and its main.
 [[ $unity -eq 8 ]] || fail "$unity unity sources, expected 8: ${objects[*]}"
 
 step "read"
