@@ -49,8 +49,7 @@ class SeparableLoop final : public ColumnLoop<T> {
   }
 
   void run() override {
-    std::int32_t& active = *steps_.decision.columns.active.data;
-    if (!steps_.from_zero && (active == 0 || steps_.decision.max_iterations == 0)) return;
+    if (!steps_.has_work()) return;
     product_.prepare();
     const int threads = std::min(static_cast<int>(slots_.size()), worthwhile_threads());
     const index_t samples = product_.columns();
@@ -74,7 +73,7 @@ class SeparableLoop final : public ColumnLoop<T> {
       }
       slots_[static_cast<std::size_t>(thread)]->run(queue, thread);
     });
-    active = 0;
+    *steps_.decision.columns.active.data = 0;
   }
 
  private:

@@ -30,6 +30,10 @@ struct ColumnSteps {
 
   index_t rows() const { return blocks.back().first + blocks.back().count; }
   index_t samples() const { return decision.columns.status.size; }
+  /// Whether a run would change anything.
+  bool has_work() const {
+    return from_zero || (*decision.columns.active.data != 0 && decision.max_iterations != 0);
+  }
 
   /// To those of a batch of the same size, with the same A and the same decision.
   void move_to(const ColumnSteps& batch) {

@@ -23,6 +23,8 @@ namespace idl::cpu {
 template <class T, class Update, class Factor>
 class LaneIteration {
  public:
+  static constexpr bool k_is_sparse = std::is_same_v<Factor, ConstCsrView<T>>;
+
   /// `order` is that of the rows of a sparse A by the time of the first iteration, if it is
   /// followed.
   LaneIteration(const ColumnSteps<T, Update>& steps, const Factor& A, const RowOrder& order,
@@ -86,7 +88,6 @@ class LaneIteration {
   }
 
  private:
-  static constexpr bool k_is_sparse = std::is_same_v<Factor, ConstCsrView<T>>;
   static constexpr bool k_may_follow_order = k_is_sparse && std::is_same_v<Update, PicardUpdate<T>>;
   using Rows = std::conditional_t<k_is_sparse, SparseRows<T>, DenseRows<T>>;
   /// Rows between a product and its update, where the product is made of the states before.

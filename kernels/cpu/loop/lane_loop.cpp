@@ -2,7 +2,6 @@
 #include "kernels/cpu/loop/lane_loop.hpp"
 
 #include <algorithm>
-#include <type_traits>
 #include <vector>
 
 #include "kernels/cpu/loop/sample_lanes.hpp"
@@ -48,10 +47,7 @@ template <class T, class Update, class Factor>
 class LaneLoop final : public ColumnLoop<T> {
  public:
   LaneLoop(const ColumnSteps<T, Update>& steps, const Factor& A, int threads)
-      : steps_(steps),
-        A_(A),
-        order_(steps.rows()),
-        follows_order_(LaneIteration<T, Update, Factor>::follows_order(steps)) {
+      : steps_(steps), A_(A), order_(steps.rows()) {
     const index_t most = std::min<index_t>(threads, steps_.samples());
     const index_t lines = lines_for<T>(steps.rows(), (steps_.samples() + most - 1) / most);
     for (index_t thread = 0; thread < most; ++thread)
@@ -64,18 +60,19 @@ class LaneLoop final : public ColumnLoop<T> {
   }
 
   void run() override {
-    std::int32_t& active = *steps_.decision.columns.active.data;
-    if (!steps_.from_zero && (active == 0 || steps_.decision.max_iterations == 0)) return;
+    if (!steps_.has_work()) return;
     const int threads = std::min(static_cast<int>(lanes_.size()), worthwhile_threads());
-    if constexpr (std::is_same_v<Factor, ConstCsrView<T>>)
-      if (follows_order_) order_.sort(A_.row_offsets, A_.col_indices);
+    if constexpr (Iteration::k_is_sparse)
+      if (Iteration::follows_order(steps_)) order_.sort(A_.row_offsets, A_.col_indices);
     WorkQueue queue(steps_.samples(), threads, steps_.samples());
     run_together(threads,
                  [&](int thread) { lanes_[static_cast<std::size_t>(thread)]->run(queue, thread); });
-    active = 0;
+    *steps_.decision.columns.active.data = 0;
   }
 
  private:
+  using Iteration = LaneIteration<T, Update, Factor>;
+
   /// A solve that is done in a few microseconds takes one thread.
   int worthwhile_threads() const {
     constexpr index_t k_iterations = 8;  // or more
@@ -87,7 +84,6 @@ class LaneLoop final : public ColumnLoop<T> {
   ColumnSteps<T, Update> steps_;
   Factor A_;
   RowOrder order_;
-  bool follows_order_;
   std::vector<std::unique_ptr<SampleLanes<T, Update, Factor>>> lanes_;  ///< of each thread
 };
 

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cstddef>
 #include <optional>
-#include <type_traits>
 #include <utility>
 
 #include "kernels/cpu/loop/column_steps.hpp"
@@ -125,7 +124,7 @@ class alignas(k_cache_line) SampleLanes {
   /// Whether to multiply A by a state of zero takes less than to see that it is one. A block of
   /// rows would see the blocks before it, which in the first iteration it does not.
   bool multiplies_zero() const {
-    return !std::is_same_v<Factor, ConstCsrView<T>> && !iteration_.is_in_place();
+    return !LaneIteration<T, Update, Factor>::k_is_sparse && !iteration_.is_in_place();
   }
 
   /// Whether the column runs. The first iteration from zero is made where the column lies, unless
