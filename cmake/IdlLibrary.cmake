@@ -41,6 +41,9 @@ list(REMOVE_ITEM _host ${_program} ${_files})
 idl_add_objects(idl_base ${_base})
 
 idl_add_objects(idl_kernels ${_kernels})
+# The emulation of tests/simt has one of its own.
+set_source_files_properties("${_root}/kernels/make_backend.cpp" PROPERTIES SKIP_UNITY_BUILD_INCLUSION
+                                                                          ON)
 if(IDL_HAVE_CUDA)
   # The only file that knows whether CUDA was built.
   set_source_files_properties("${_root}/kernels/make_backend.cpp" PROPERTIES COMPILE_DEFINITIONS
@@ -56,8 +59,10 @@ set_source_files_properties(
   PROPERTIES COMPILE_OPTIONS -ffp-contract=fast)
 target_compile_options(idl_kernels_cpu PRIVATE -fno-math-errno)
 # Sanitized vectors gain little by -O3, and take twice as long to compile.
-if(NOT IDL_SANITIZE)
-  target_compile_options(idl_kernels_cpu PRIVATE $<$<NOT:$<CONFIG:Debug>>:-O3>)
+if(NOT IDL_SANITIZE AND NOT CMAKE_BUILD_TYPE STREQUAL "Debug")
+  target_compile_options(idl_kernels_cpu PRIVATE -O3)
+  # What is inlined into a loop is not to depend on its neighbours.
+  set_target_properties(idl_kernels_cpu PROPERTIES UNITY_BUILD OFF)
 endif()
 # The stack on which the address sanitizer of GCC looks for uses after return is not aligned for
 # vectors of 64 bytes (GCC bug 110027).

@@ -57,7 +57,9 @@ ImplicitModel<T> detail::Inside<ImplicitModel<T>>::make(
 
 template class Structure<float>;
 template class Structure<double>;
-template struct detail::Inside<ImplicitModel<float>>;
-template struct detail::Inside<ImplicitModel<double>>;
+template ImplicitModel<float> detail::Inside<ImplicitModel<float>>::make(
+    Context&, std::shared_ptr<const Structure<float>>, const ModelShape&, const ModelOptions&);
+template ImplicitModel<double> detail::Inside<ImplicitModel<double>>::make(
+    Context&, std::shared_ptr<const Structure<double>>, const ModelShape&, const ModelOptions&);
 
 }  // namespace idl
