@@ -145,7 +145,5 @@ Sequence steps_of(const Projection<T>& projection) {
 
 extern template class Structure<float>;
 extern template class Structure<double>;
-extern template struct detail::Inside<ImplicitModel<float>>;
-extern template struct detail::Inside<ImplicitModel<double>>;
 
 }  // namespace idl
