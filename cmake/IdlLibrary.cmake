@@ -59,10 +59,12 @@ set_source_files_properties(
   PROPERTIES COMPILE_OPTIONS -ffp-contract=fast)
 target_compile_options(idl_kernels_cpu PRIVATE -fno-math-errno)
 # Sanitized vectors gain little by -O3, and take twice as long to compile.
-if(NOT IDL_SANITIZE AND NOT CMAKE_BUILD_TYPE STREQUAL "Debug")
-  target_compile_options(idl_kernels_cpu PRIVATE -O3)
+if(NOT IDL_SANITIZE)
+  target_compile_options(idl_kernels_cpu PRIVATE $<$<NOT:$<CONFIG:Debug>>:-O3>)
   # What is inlined into a loop is not to depend on its neighbours.
-  set_target_properties(idl_kernels_cpu PROPERTIES UNITY_BUILD OFF)
+  if(NOT CMAKE_BUILD_TYPE STREQUAL "Debug")
+    set_target_properties(idl_kernels_cpu PROPERTIES UNITY_BUILD OFF)
+  endif()
 endif()
 # The stack on which the address sanitizer of GCC looks for uses after return is not aligned for
 # vectors of 64 bytes (GCC bug 110027).
