@@ -11,6 +11,7 @@
 #include "idl/context.hpp"
 #include "idl/error.hpp"
 #include "idl/model.hpp"
+#include "idl/optimizer.hpp"
 
 /// What the opaque handles of the C interface are.
 
@@ -84,6 +85,10 @@ SolverOptions solver_options(const idl_context& context, const idl_solver_option
                              const idl_solver_options* adjoint);
 /// @throws InvalidArgument (names, an alpha or kappa where there is none)
 ModelOptions model_options(const idl_model_settings& settings);
+/// With a learning rate of 1, which each step multiplies by its own.
+OptimizerOptions optimizer_options(const idl_trainer_settings& settings);
+/// @throws InvalidArgument
+void check_learning_rate(double learning_rate);
 /// @throws InvalidArgument, since C lets any number pass for an enumeration
 void check_precision(std::int32_t precision);
 

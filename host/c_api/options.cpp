@@ -95,6 +95,28 @@ ModelOptions model_options(const idl_model_settings& settings) {
   return result;
 }
 
+OptimizerOptions optimizer_options(const idl_trainer_settings& settings) {
+  OptimizerOptions options;
+  if (settings.optimizer != nullptr) options.kind = parse_optimizer(settings.optimizer);
+  const auto take = [](const double* given, double& value) {
+    if (given != nullptr) value = *given;
+  };
+  options.learning_rate = 1.0;
+  take(settings.beta1, options.beta1);
+  take(settings.beta2, options.beta2);
+  take(settings.epsilon, options.epsilon);
+  options.weight_decay = settings.weight_decay;
+  options.momentum = settings.momentum;
+  options.nesterov = settings.nesterov != 0;
+  options.prox = settings.prox;
+  if (settings.frozen != nullptr) options.frozen = settings.frozen;
+  return options;
+}
+
+void check_learning_rate(double learning_rate) {
+  check_number("learning_rate", learning_rate, ranges::k_not_negative);
+}
+
 LoadOptions load_options(const idl_load_options* options) {
   LoadOptions result;
   if (options == nullptr) return result;

@@ -160,34 +160,11 @@ void step_by_target(Training<T>& training, const Arrays& arrays, const void* U, 
   launch(training, step);
 }
 
-/// The optimiser's options, with a learning rate of 1 (Training::optimizer).
-OptimizerOptions optimizer_options(const idl_trainer_settings& settings) {
-  OptimizerOptions options;
-  if (settings.optimizer != nullptr) options.kind = parse_optimizer(settings.optimizer);
-  const auto take = [](const double* given, double& value) {
-    if (given != nullptr) value = *given;
-  };
-  options.learning_rate = 1.0;
-  take(settings.beta1, options.beta1);
-  take(settings.beta2, options.beta2);
-  take(settings.epsilon, options.epsilon);
-  options.weight_decay = settings.weight_decay;
-  options.momentum = settings.momentum;
-  options.nesterov = settings.nesterov != 0;
-  options.prox = settings.prox;
-  if (settings.frozen != nullptr) options.frozen = settings.frozen;
-  return options;
-}
-
 LossKind loss_kind(std::int32_t loss) {
   IDL_CHECK(loss == IDL_LOSS_SOFTMAX_CROSS_ENTROPY || loss == IDL_LOSS_SQUARED_ERROR,
             "loss is " + std::to_string(loss) +
                 ", it may be IDL_LOSS_SOFTMAX_CROSS_ENTROPY or IDL_LOSS_SQUARED_ERROR");
   return loss == IDL_LOSS_SQUARED_ERROR ? LossKind::squared_error : LossKind::softmax_cross_entropy;
-}
-
-void check_learning_rate(double learning_rate) {
-  check_number("learning_rate", learning_rate, ranges::k_not_negative);
 }
 
 template <class T>

@@ -7,6 +7,7 @@
 #include <limits>
 #include <numbers>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "host/backend_of.hpp"
@@ -47,6 +48,21 @@ std::vector<ParameterTensor> frozen_tensors(const OptimizerOptions& options,
                                            "\" is no matrix of the model");
   }
   return tensors;
+}
+
+/// @throws InvalidArgument where a moment of the caller's does not fit M
+template <class T>
+void check_moment(const std::string& name, ConstMatrixView<T> moment, index_t rows, index_t cols,
+                  Device device) {
+  const auto size = [](index_t r, index_t c) {
+    return std::to_string(r) + "x" + std::to_string(c);
+  };
+  IDL_CHECK(moment.rows == rows && moment.cols == cols, "optimizer: the " + name + " moment is " +
+                                                            size(moment.rows, moment.cols) +
+                                                            ", expected " + size(rows, cols));
+  IDL_CHECK(rows == 0 || moment.device == device, "optimizer: the " + name + " moment is on " +
+                                                      to_string(moment.device) + ", the model on " +
+                                                      to_string(device));
 }
 
 /// Factors of a step of the rule itself; the threshold of the proximal operator comes after them.
@@ -170,20 +186,37 @@ double Schedule::factor(std::int64_t epoch, std::int64_t step, std::int64_t tota
 
 template <class T>
 Optimizer<T>::Optimizer(Context& context, const ImplicitModel<T>& model,
-                        const OptimizerOptions& options)
-    : options_(options) {
+                        const OptimizerOptions& options, MatrixView<T> first, MatrixView<T> second)
+    : options_(options), first_(first), second_(second) {
   validate(options);
   IDL_CHECK(options.prox == 0.0 || !model.options().rank,
             "optimizer: prox is " + std::to_string(options.prox) +
                 ", but A is L R^T, whose entries are no parameters");
   const ConstMatrixView<T> M = model.M();
-  first_ = Matrix<T>::zeros(context, M.rows, M.cols);
-  if (options.kind != OptimizerKind::sgd) second_ = Matrix<T>::zeros(context, M.rows, M.cols);
+  const bool has_second = options.kind != OptimizerKind::sgd;
+  check_moment<T>("first", first, M.rows, M.cols, M.device);
+  check_moment<T>("second", second, has_second ? M.rows : 0, has_second ? M.cols : 0, M.device);
   schedule_ = Vector<T>(context, factors_of(options.kind) + 1);
   left_out_ = Vector<std::int32_t>::from_host(context, std::array<std::int32_t, 1>{0});
   for (const ParameterTensor& tensor : frozen_tensors(options, model.layout()))
     frozen_.emplace_back(context, tensor.rows, tensor.cols);
 }
+
+template <class T>
+Optimizer<T>::Optimizer(Context& context, const ImplicitModel<T>& model,
+                        const OptimizerOptions& options, Moments own)
+    : Optimizer(context, model, options, own.first.view(), own.second.view()) {
+  own_ = std::move(own);
+}
+
+template <class T>
+Optimizer<T>::Optimizer(Context& context, const ImplicitModel<T>& model,
+                        const OptimizerOptions& options)
+    : Optimizer(context, model, options,
+                Moments{Matrix<T>::zeros(context, model.M().rows, model.M().cols),
+                        options.kind == OptimizerKind::sgd
+                            ? Matrix<T>()
+                            : Matrix<T>::zeros(context, model.M().rows, model.M().cols)}) {}
 
 template <class T>
 Optimizer<T>::Optimizer(Context& context, const ImplicitRnn<T>& model,

@@ -284,6 +284,33 @@ IDL_C_EXPORT idl_status idl_pass_backward(idl_pass* pass, const void* dY, int64_
                                           idl_sample_report* reports);
 
 /**
+ * An optimiser by itself, for gradients that a pass or the caller has computed. The model and the
+ * context must outlive it.
+ * @param settings  NULL: Adam. samples, solver, adjoint, learning_rate and loss are not looked at
+ * @param first     the first moment (velocity of sgd), of M's shape, ldm >= its rows, on the
+ *                  context's device, which stays the caller's and which steps change; or NULL, and
+ *                  second too: moments of the optimiser's own, zero at first
+ * @param second    the second moment likewise; NULL for sgd
+ */
+IDL_C_EXPORT idl_status idl_optimizer_create(idl_context* context, idl_model* model,
+                                             const idl_trainer_settings* settings, void* first,
+                                             void* second, int64_t ldm, idl_optimizer** optimizer);
+/** NULL is allowed. Neither the model, the context nor the caller's moments are destroyed. */
+IDL_C_EXPORT void idl_optimizer_destroy(idl_optimizer* optimizer);
+/**
+ * One step by dM, and the projection of the model after it. Entries of dM that are not finite are
+ * left out: those of M and of the moments stay what they were.
+ * @param dM             of M's shape, lddm >= its rows
+ * @param learning_rate  >= 0 and finite
+ * @param step           t >= 1 of the bias corrections 1 − βᵗ
+ * @param left_out       1 where an entry was left out since it was last told, else 0; NULL: the
+ *                       call does not wait for the step
+ */
+IDL_C_EXPORT idl_status idl_optimizer_step(idl_optimizer* optimizer, const void* dM, int64_t lddm,
+                                           idl_memory memory, double learning_rate, int64_t step,
+                                           int32_t* left_out);
+
+/**
  * Prepares training with Adam on batches of m samples. The model and the context must outlive the
  * trainer.
  * @param m              >= 1

@@ -254,6 +254,8 @@ typedef struct idl_context idl_context;
 typedef struct idl_model idl_model;
 /** Forward and backward pass for one batch size (batch_pass.hpp). */
 typedef struct idl_pass idl_pass;
+/** An optimiser by itself, for gradients from elsewhere (optimizer.hpp). */
+typedef struct idl_optimizer idl_optimizer;
 /** A model's training state: buffers for a batch, and the optimiser's moments. */
 typedef struct idl_trainer idl_trainer;
 

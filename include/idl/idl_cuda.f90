@@ -313,6 +313,31 @@ module idl_cuda
       type(idl_sample_report), intent(inout), optional :: reports(*)
       integer(c_int) :: status
     end function
+    function idl_optimizer_create(context, model, settings, first, second, ldm, optimizer) &
+        bind(c) result(status)
+      import
+      type(c_ptr), value :: context, model
+      type(idl_trainer_settings), intent(in), optional :: settings
+      type(*), optional :: first(*), second(*)
+      integer(c_int64_t), value :: ldm
+      type(c_ptr), intent(out) :: optimizer
+      integer(c_int) :: status
+    end function
+    subroutine idl_optimizer_destroy(optimizer) bind(c)
+      import
+      type(c_ptr), value :: optimizer
+    end subroutine
+    function idl_optimizer_step(optimizer, dM, lddm, memory, learning_rate, step, left_out) &
+        bind(c) result(status)
+      import
+      type(c_ptr), value :: optimizer
+      type(*), intent(in) :: dM(*)
+      integer(c_int64_t), value :: lddm, step
+      integer(c_int), value :: memory
+      real(c_double), value :: learning_rate
+      integer(c_int32_t), intent(out), optional :: left_out
+      integer(c_int) :: status
+    end function
     function idl_trainer_create(context, model, m, learning_rate, options, trainer) &
         bind(c) result(status)
       import

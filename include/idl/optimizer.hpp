@@ -73,6 +73,13 @@ class IDL_EXPORT Optimizer {
   /// something to be frozen that is no matrix of the model
   Optimizer(Context& context, const ImplicitModel<T>& model, const OptimizerOptions& options);
 
+  /// The same on moments of the caller's, which stay his and which steps change: of M's shape, on
+  /// the model's device.
+  /// @param second  0×0 for SGD
+  /// @throws InvalidArgument also for another shape or place, naming it
+  Optimizer(Context& context, const ImplicitModel<T>& model, const OptimizerOptions& options,
+            MatrixView<T> first, MatrixView<T> second);
+
   /// The same for the cell of a recurrent model and its head, which is neither projected nor made
   /// sparse; `frozen` names matrices of the cell.
   Optimizer(Context& context, const ImplicitRnn<T>& model, const OptimizerOptions& options);
@@ -97,9 +104,9 @@ class IDL_EXPORT Optimizer {
   bool take_left_out(Context& context);
 
   /// The state, for checkpoints: first moment or velocity; second moment (Adam; else 0×0).
-  MatrixView<T> first_moment() { return first_.view(); }
+  MatrixView<T> first_moment() { return first_; }
   /// As first_moment(): the second moment of Adam and AdamW, 0×0 for SGD.
-  MatrixView<T> second_moment() { return second_.view(); }
+  MatrixView<T> second_moment() { return second_; }
   /// As first_moment(), of the head of a recurrent model; 0×0 where there is none.
   MatrixView<T> head_first_moment() { return head_first_.view(); }
   /// As second_moment(), of the head of a recurrent model; 0×0 where there is none.
@@ -110,9 +117,17 @@ class IDL_EXPORT Optimizer {
  private:
   friend struct detail::Inside<Optimizer>;
 
+  struct Moments {
+    Matrix<T> first;
+    Matrix<T> second;
+  };
+  Optimizer(Context& context, const ImplicitModel<T>& model, const OptimizerOptions& options,
+            Moments own);
+
   OptimizerOptions options_;
-  Matrix<T> first_;
-  Matrix<T> second_;
+  Moments own_;  // empty where they are the caller's
+  MatrixView<T> first_;
+  MatrixView<T> second_;
   Matrix<T> head_first_;
   Matrix<T> head_second_;
   Vector<T> schedule_;             // what changes from step to step

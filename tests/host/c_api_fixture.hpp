@@ -14,6 +14,7 @@ struct DestroyHandle {
   void operator()(idl_context* context) const { idl_context_destroy(context); }
   void operator()(idl_model* model) const { idl_model_destroy(model); }
   void operator()(idl_pass* pass) const { idl_pass_destroy(pass); }
+  void operator()(idl_optimizer* optimizer) const { idl_optimizer_destroy(optimizer); }
   void operator()(idl_trainer* trainer) const { idl_trainer_destroy(trainer); }
 };
 template <class Object>

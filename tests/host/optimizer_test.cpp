@@ -167,6 +167,37 @@ TYPED_TEST(OptimizerTest, GoesOnFromACopyOfItsStateWithTheSameBits) {
   }
 }
 
+TYPED_TEST(OptimizerTest, WorksOnMomentsOfTheCallersAndRefusesThoseThatDoNotFit) {
+  using T = typename TypeParam::Scalar;
+  Context& context = this->context();
+  ImplicitModel<T> model(context, k_shape, {}, 8), expected_model(context, k_shape, {}, 8);
+  auto first = Matrix<T>::zeros(context, 10, 11);
+  auto second = Matrix<T>::zeros(context, 10, 11);
+  Optimizer<T> optimizer(context, model, {}, first, second);
+  Optimizer<T> expected(context, expected_model, {});
+  for (std::uint64_t seed = 0; seed < 3; ++seed) {
+    const auto dM = this->matrix(10, 11, RandomValues(seed).uniforms(k_size, -1.0, 1.0));
+    optimizer.step(context, model, dM.view());
+    expected.step(context, expected_model, dM.view());
+  }
+  EXPECT_TRUE(same_bits(this->fetch(model.M()), this->fetch(expected_model.M())));
+  EXPECT_TRUE(same_bits(this->fetch(first), this->fetch(expected.first_moment())));
+  EXPECT_TRUE(same_bits(this->fetch(second), this->fetch(expected.second_moment())));
+
+  auto narrow = Matrix<T>::zeros(context, 10, 10);
+  const auto refused = [&](MatrixView<T> one, MatrixView<T> two, OptimizerKind kind) {
+    return text_of<InvalidArgument>(
+        [&] { Optimizer<T>(context, model, {.kind = kind}, one, two); });
+  };
+  EXPECT_TRUE(holds(refused(narrow, second, OptimizerKind::adam),
+                    {"first moment is 10x10", "expected 10x11"}));
+  EXPECT_TRUE(holds(refused(first, {}, OptimizerKind::adamw), {"second moment is 0x0"}));
+  EXPECT_TRUE(holds(refused(first, second, OptimizerKind::sgd), {"expected 0x0"}));
+  MatrixView<T> elsewhere = first;
+  elsewhere.device = Device::cuda(7);
+  EXPECT_TRUE(holds(refused(elsewhere, second, OptimizerKind::adam), {"on cuda:7"}));
+}
+
 TYPED_TEST(OptimizerTest, RefusesImpossibleOptionsByName) {
   using T = typename TypeParam::Scalar;
   const ImplicitModel<T> model(this->context(), k_shape);
