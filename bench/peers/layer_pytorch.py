@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""This library as PyTorch has it, idl.torch.ImplicitLayer: what the way through PyTorch's autograd,
-loss and optimiser costs beside the library's own training step.
+"""This library as PyTorch has it, idl.torch.ImplicitLayer and Adam: what the way through PyTorch's
+autograd and loss costs beside the library's own training step.
 
 The package is that of this tree, its library $IDL_LIBRARY or that of the release build.
 """
@@ -41,7 +41,7 @@ def make_work(case, _variant):
             return [self.layer.M]
 
         def make_optimizer(self):
-            return torch.optim.Adam(self.parameters(), lr=self.case.learning_rate, fused=True)
+            return idl.torch.Adam(self.layer, lr=self.case.learning_rate)
 
         def named_gradients(self):
             n, dM = self.case.states, self.layer.M.grad.T
@@ -49,7 +49,7 @@ def make_work(case, _variant):
                     "grad_D": dM[n:, n:]}
 
         def after_step(self):
-            self.layer.project_()
+            pass  # the optimiser has projected
 
         def forward(self, U):
             return self.layer(U.T).T

@@ -114,6 +114,15 @@ class Pass(_Handle):
                          model.handle, samples, byref(settings))
 
 
+class Optimizer(_Handle):
+    """An optimiser of a model on moments of the caller's."""
+
+    def __init__(self, model, settings, first, second, ld):
+        self.model = model
+        super().__init__(library.idl_optimizer_destroy, library.idl_optimizer_create,
+                         model.context.handle, model.handle, byref(settings), first, second, ld)
+
+
 class Trainer(_Handle):
     """A model's optimiser with its moments."""
 

@@ -147,6 +147,10 @@ FUNCTIONS = {
     "idl_pass_restore": [_handle, c_void_p, c_int64, c_void_p, c_int64, c_int32],
     "idl_pass_backward": [_handle, c_void_p, c_int64, c_void_p, c_int64, c_void_p, c_int64,
                           c_int32, c_void_p],
+    "idl_optimizer_create": [_handle, _handle, POINTER(TrainerSettings), c_void_p, c_void_p,
+                             c_int64, _out],
+    "idl_optimizer_step": [_handle, c_void_p, c_int64, c_int32, c_double, c_int64,
+                           POINTER(c_int32)],
     "idl_trainer_create_with": [_handle, _handle, POINTER(TrainerSettings), _out],
     "idl_trainer_step": [_handle, c_void_p, c_int64, c_void_p, c_int32, POINTER(c_double),
                          POINTER(c_double)],
@@ -156,7 +160,8 @@ FUNCTIONS = {
     "idl_trainer_prune": [_handle, c_char_p, c_double],
 }
 #: Functions that return nothing.
-DESTROY = ["idl_context_destroy", "idl_model_destroy", "idl_pass_destroy", "idl_trainer_destroy"]
+DESTROY = ["idl_context_destroy", "idl_model_destroy", "idl_pass_destroy", "idl_optimizer_destroy",
+           "idl_trainer_destroy"]
 
 
 def _raise_unless_ok(status, function, arguments):

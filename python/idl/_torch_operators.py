@@ -126,6 +126,31 @@ def project_(M, settings):
     torch.autograd.graph.increment_version(M)
 
 
+def adam_step(M, settings, dM, first, second, step, learning_rate, rule, kept):
+    """A step of Adam on M and its projection; `rule` are the fields of idl_trainer_settings that say
+    which. Returns the optimiser, for the next call's `kept`, and whether entries of dM were not
+    finite and left out, None on a GPU, which is not waited for."""
+    with _Ordered(M, settings) as model:
+        memory = (first.data_ptr(), second.data_ptr())
+        if kept is None or kept.key != (model, memory, rule):
+            for moment in (first, second):
+                if (moment.shape, moment.dtype, moment.device) != (M.shape, M.dtype, M.device):
+                    raise c.InvalidArgument(
+                        f"Adam: a moment is {moment.dtype} of the shape {tuple(moment.shape)} on "
+                        f"{moment.device}, the parameters {M.dtype} of {tuple(M.shape)} on {M.device}")
+            optimizer, beta1, beta2, epsilon, weight_decay, prox = rule
+            kept = _handles.Optimizer(model.handle, c.TrainerSettings(
+                optimizer=optimizer, beta1=_handles.optional(beta1), beta2=_handles.optional(beta2),
+                epsilon=_handles.optional(epsilon), weight_decay=weight_decay, prox=prox), *memory,
+                M.shape[-1])
+            kept.key = model, memory, rule
+        left_out = None if M.is_cuda else ctypes.c_int32()
+        library.idl_optimizer_step(kept.handle, dM.data_ptr(), M.shape[-1], model.memory,
+                                   learning_rate, step, left_out)
+    torch.autograd.graph.increment_version(M)
+    return kept, left_out is not None and left_out.value != 0
+
+
 def report_bytes(samples):
     """Bytes of the reports of so many samples, and of the number of the forward pass after them."""
     return samples * REPORT.itemsize + ctypes.sizeof(ctypes.c_int64)

@@ -2,7 +2,11 @@
 """An implicit layer for PyTorch: Y = CX + DU with X = φ(AX + BU), on the CPU and on GPUs.
 
     layer = idl.torch.ImplicitLayer(n=100, p=784, q=10)
-    optimizer = torch.optim.Adam(layer.parameters())
+    optimizer = idl.torch.Adam(layer)
+
+or, with another optimiser,
+
+    optimizer = torch.optim.SGD(layer.parameters(), lr=0.1)
     idl.torch.project_after_step(optimizer, layer)
 """
 import dataclasses
@@ -12,10 +16,11 @@ import warnings
 import torch
 
 from idl import _torch_operators as operators
+from idl._torch_adam import Adam
 from idl._torch_operators import PRECISIONS, release_memory
 from idl.solver import REPORT, Report, SolverOptions
 
-__all__ = ["ImplicitLayer", "project_", "project_after_step", "release_memory"]
+__all__ = ["Adam", "ImplicitLayer", "project_", "project_after_step", "release_memory"]
 
 
 class ImplicitLayer(torch.nn.Module):

@@ -241,6 +241,128 @@ class Training(unittest.TestCase):
                 gradient.sum().backward()
 
 
+def network(seed=0, **options):
+    torch.manual_seed(seed)
+    return torch.nn.Sequential(torch.nn.Linear(5, 7), torch.nn.Tanh(),
+                               ImplicitLayer(9, 7, 3, dtype=torch.float64, **options)).double()
+
+
+def trained(module, optimizer, steps=4, after=lambda: None):
+    """The parameters after some steps on batches of the same seed."""
+    draw = torch.Generator().manual_seed(1)
+    for _ in range(steps):
+        optimizer.zero_grad()
+        module(torch.randn(8, 5, dtype=torch.float64, generator=draw)).square().sum().backward()
+        optimizer.step()
+        after()
+    return [parameter.detach().clone() for parameter in module.parameters()]
+
+
+class Optimizing(unittest.TestCase):
+    def test_adam_takes_the_steps_of_pytorch_and_projects(self):
+        for bias, rank, variant in ((False, None, {}), (True, None, {"weight_decay": 0.1}),
+                                    (False, 2, {"betas": (0.5, 0.75), "eps": 1e-3})):
+            theirs, ours = (network(bias=bias, rank=rank, kappa=0.3) for _ in range(2))
+            expected = trained(theirs, torch.optim.Adam(theirs.parameters(), lr=0.1, **variant),
+                               after=lambda: idl.torch.project_(theirs))
+            found = trained(ours, idl.torch.Adam(ours, lr=0.1, **variant))
+            torch.testing.assert_close(found, expected, rtol=0, atol=1e-10)
+
+    def test_adamw_decays_beside_the_moments(self):
+        theirs, ours = network(), network()
+        expected = trained(theirs, torch.optim.AdamW(theirs.parameters(), lr=0.1, weight_decay=0.5),
+                           after=lambda: idl.torch.project_(theirs))
+        found = trained(ours, idl.torch.Adam(ours, lr=0.1, weight_decay=0.5,
+                                             decoupled_weight_decay=True))
+        torch.testing.assert_close(found, expected, rtol=0, atol=1e-10)
+
+    def test_its_state_is_that_of_pytorch_both_ways(self):
+        theirs, ours = network(), network()
+        of_pytorch = torch.optim.Adam(theirs.parameters(), lr=0.1)
+        of_idl = idl.torch.Adam(ours, lr=0.1)
+        trained(theirs, of_pytorch, after=lambda: idl.torch.project_(theirs))
+        trained(ours, of_idl)
+        states = [optimizer.state_dict() for optimizer in (of_pytorch, of_idl)]
+        torch.testing.assert_close(*(state["state"] for state in states), rtol=0, atol=1e-10)
+        swapped_pytorch = torch.optim.Adam(ours.parameters(), lr=0.1)
+        swapped_pytorch.load_state_dict(states[1])
+        swapped_idl = idl.torch.Adam(theirs, lr=0.1)
+        swapped_idl.load_state_dict(states[0])
+        torch.testing.assert_close(trained(theirs, swapped_idl), trained(
+            ours, swapped_pytorch, after=lambda: idl.torch.project_(ours)), rtol=0, atol=1e-9)
+
+    def test_groups_have_rates_of_their_own_and_schedules_move_them(self):
+        ours = network()
+        frozen = [parameter.detach().clone() for parameter in ours[0].parameters()]
+        optimizer = idl.torch.Adam(ours, [{"params": ours[0].parameters(), "lr": 0.0},
+                                          {"params": ours[2].parameters()}], lr=0.1)
+        schedule = torch.optim.lr_scheduler.StepLR(optimizer, step_size=1, gamma=0.0)
+        before = ours[2].M.detach().clone()
+        trained(ours, optimizer, steps=1)
+        self.assertFalse(torch.equal(ours[2].M, before))
+        schedule.step()
+        before = ours[2].M.detach().clone()
+        trained(ours, optimizer, steps=2)
+        torch.testing.assert_close(ours[2].M.detach(), before, rtol=0, atol=1e-12)
+        self.assertTrue(all(map(torch.equal, ours[0].parameters(), frozen)))
+
+    def test_hooks_run_once_and_closures_give_their_loss(self):
+        ours = network()
+        torch.optim.Adam([torch.nn.Parameter(torch.zeros(1))])  # patches the step of its class
+        optimizer, calls = idl.torch.Adam(ours), []
+        optimizer.register_step_post_hook(lambda *_: calls.append(1))
+        U = torch.randn(8, 5, dtype=torch.float64)
+
+        def closure():
+            optimizer.zero_grad()
+            loss = ours(U).square().sum()
+            loss.backward()
+            return loss
+
+        self.assertGreater(optimizer.step(closure).item(), 0)
+        self.assertEqual(len(calls), 1)
+        self.assertTrue(all(parameter.grad is not None for parameter in ours.parameters()))
+
+    def test_it_is_copied_with_its_network(self):
+        first = network()
+        optimizer = idl.torch.Adam(first, lr=0.1)
+        trained(first, optimizer, steps=2)
+        for copied in (copy.deepcopy((first, optimizer)),
+                       pickle.loads(pickle.dumps((first, optimizer)))):
+            found = trained(*copied, steps=2)
+            again, its = copy.deepcopy((first, optimizer))
+            torch.testing.assert_close(found, trained(again, its, steps=2), rtol=0, atol=0)
+
+    def test_the_proximal_operator_makes_zeros(self):
+        ours = network()
+        trained(ours, idl.torch.Adam(ours, lr=0.01, prox=3.0))
+        self.assertGreater((ours[2].A == 0).sum().item(), 9)
+
+    def test_gradients_that_are_not_finite_are_left_out_with_a_warning(self):
+        ours = network()
+        optimizer = idl.torch.Adam(ours[2], lr=0.1)
+        before = ours[2].M.detach().clone()
+        ours[2].M.grad = torch.full_like(ours[2].M, float("nan"))
+        with self.assertWarnsRegex(RuntimeWarning, "not finite"):
+            optimizer.step()
+        self.assertTrue(torch.equal(ours[2].M, before))
+
+    def test_variants_and_moments_that_do_not_fit_are_refused(self):
+        ours = network()
+        with self.assertRaisesRegex(ValueError, "amsgrad"):
+            idl.torch.Adam(ours, amsgrad=True)
+        with self.assertRaisesRegex(idl.InvalidArgument, "beta1"):
+            optimizer = idl.torch.Adam(ours, lr=0.1)
+            optimizer.param_groups[0]["betas"] = (2.0, 0.5)
+            trained(ours, optimizer, steps=1)
+        optimizer = idl.torch.Adam(ours[2], lr=0.1)
+        trained(ours, optimizer, steps=1)
+        ours.float()
+        ours[2].M.grad = torch.zeros_like(ours[2].M)
+        with self.assertRaisesRegex(idl.InvalidArgument, "moment is torch.float64"):
+            optimizer.step()
+
+
 class InPyTorch(unittest.TestCase):
     def test_it_compiles_without_a_break_in_the_graph(self):
         layer = made(9, 4, 2)
