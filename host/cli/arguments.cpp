@@ -65,7 +65,8 @@ class CommandCheck {
       if (!only_words && arguments[i] == "--") {
         only_words = true;
       } else if (!only_words && is_flag(arguments[i])) {
-        if (check_flag(arguments[i], i + 1 < arguments.size())) ++i;
+        const bool more = i + 1 < arguments.size() && !arguments[i + 1].empty();
+        if (check_flag(arguments[i], more)) ++i;
       } else {
         require(++words <= most_words, "'" + arguments[i] + "' is not expected");
       }
@@ -127,6 +128,20 @@ void check_arguments(CLI::App& app, Arguments arguments) {
   std::size_t place = 0;
   CLI::App* command = find_command(app, arguments, place);
   if (command != nullptr) CommandCheck(*command, arguments[0]).run(arguments.subspan(place + 1));
+}
+
+void check_has_effect(const CLI::App& command, std::initializer_list<const char*> flags,
+                      bool has_effect, const std::string& needs) {
+  for (const char* flag : flags)
+    IDL_CHECK(has_effect || command.count(flag) == 0,
+              std::string(flag) + " has no effect without " + needs);
+}
+
+bool has_extension(const std::string& path, std::string_view extension) {
+  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
+  return path.size() > extension.size() &&
+         std::equal(extension.rbegin(), extension.rend(), path.rbegin(),
+                    [&](char a, char b) { return lower(a) == lower(b); });
 }
 
 std::string shell_word(const std::string& text) {

@@ -2,9 +2,11 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <initializer_list>
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <type_traits>
 
 #include "host/options/ranges.hpp"
@@ -45,6 +47,13 @@ void add_number(CLI::App& command, const std::string& flag, T& value, const Numb
                 const std::string& help) {
   add_number_of<T>(command, flag, value, range, help)->default_str(number_text(value));
 }
+
+/// A flag that is given does something. @throws InvalidArgument naming the flag, and what it needs
+void check_has_effect(const CLI::App& command, std::initializer_list<const char*> flags,
+                      bool has_effect, const std::string& needs);
+
+/// Whether the file's name ends so, in letters of either case.
+bool has_extension(const std::string& path, std::string_view extension);
 
 /// The text as one word of sh: as it is, or in single quotes.
 std::string shell_word(const std::string& text);

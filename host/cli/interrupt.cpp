@@ -2,24 +2,42 @@
 #include "host/cli/interrupt.hpp"
 
 #include <csignal>
+#include <ctime>
 
 namespace idl::cli {
 namespace {
 
 volatile std::sig_atomic_t g_received = 0;
 
+/// A Ctrl-C comes twice at once where a program repeats it: timeout signals its child and then the
+/// group that the child belongs to. Later than this it is a person who will not wait.
+constexpr long k_repeated_ns = 500'000'000;
+timespec g_first{};
+
 void remember(int signal) {
-  if (g_received == 0) g_received = signal;
+  timespec now{};
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  if (g_received == 0) {
+    g_received = signal;
+    g_first = now;
+  } else if (signal == SIGINT) {
+    const long passed =
+        (now.tv_sec - g_first.tv_sec) * 1'000'000'000 + (now.tv_nsec - g_first.tv_nsec);
+    if (passed < k_repeated_ns) return;
+    ::signal(SIGINT,
+             SIG_DFL);  // it is blocked until this function returns, and ends the process then
+    raise(SIGINT);
+  }
 }
 
-/// `flags` beside SA_RESTART. A signal that whoever started the program ignores (nohup, a shell's
+/// A signal that whoever started the program ignores (nohup, a shell's
 /// background job) stays ignored.
-void handle(int signal, unsigned flags) {
+void handle(int signal) {
   struct sigaction action {};
   if (sigaction(signal, nullptr, &action) == 0 && action.sa_handler == SIG_IGN) return;
   action = {};
   action.sa_handler = remember;
-  action.sa_flags = static_cast<int>(flags | SA_RESTART);
+  action.sa_flags = SA_RESTART;
   sigemptyset(&action.sa_mask);
   sigaction(signal, &action, nullptr);
 }
@@ -27,11 +45,7 @@ void handle(int signal, unsigned flags) {
 }  // namespace
 
 void remember_interrupts() {
-  // A second Ctrl-C does what it does by default. The others come from programs, which repeat
-  // themselves at once: timeout signals its child and then the group that the child belongs to.
-  handle(SIGINT, SA_RESETHAND);
-  handle(SIGTERM, 0);
-  handle(SIGHUP, 0);
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) handle(signal);
 }
 
 int interrupt_received() { return g_received; }

@@ -3,8 +3,8 @@
 
 namespace idl::cli {
 
-/// From now on SIGINT, SIGTERM and SIGHUP are only remembered, unless they were ignored; a second
-/// SIGINT ends the program.
+/// From now on SIGINT, SIGTERM and SIGHUP are only remembered, unless they were ignored; a SIGINT
+/// half a second after the first one ends the program.
 void remember_interrupts();
 /// The signal that came first, or 0.
 int interrupt_received();

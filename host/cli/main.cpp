@@ -58,7 +58,9 @@ int run(const std::vector<std::string>& arguments) {
     // From the last to the second: the parser takes them from the end.
     app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend() - 1));
   } catch (const CLI::Success& help) {  // --help, --version
-    return app.exit(help);
+    const int exit_status = app.exit(help);
+    flush_answer();
+    return exit_status;
   } catch (const CLI::ParseError&) {
     return fail(k_bad_input, "the flags contradict each other");
   }

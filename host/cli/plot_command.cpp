@@ -5,6 +5,7 @@
 
 #include "host/cli/command.hpp"
 #include "host/cli/density_curve.hpp"
+#include "host/cli/output_files.hpp"
 #include "host/cli/run_folder.hpp"
 #include "idl/error.hpp"
 #include "idl/model.hpp"
@@ -48,6 +49,9 @@ int plot(const PlotSettings& settings, bool file_given) {
             "one of --run, the folder of a training, and --model, a model file, is needed");
   IDL_CHECK(settings.run.empty() || !file_given,
             "--output and --row-sums are for --model; --run has its folder");
+  check_outputs({{"--model", settings.model}},
+                {{"--output", settings.model.empty() ? "" : settings.output},
+                 {"--row-sums", settings.row_sums}});
   Context context(Device::cpu());
   if (settings.run.empty()) {
     pictures::write_model_pictures(context, load_model<double>(context, settings.model, k_as_it_is),

@@ -16,6 +16,7 @@
 #include "host/cli/arguments.hpp"
 #include "host/cli/command.hpp"
 #include "host/cli/model_flags.hpp"
+#include "host/cli/output_files.hpp"
 #include "host/cli/prediction_csv.hpp"
 #include "host/cli/sequence_prediction.hpp"
 #include "host/cli/training_data.hpp"
@@ -69,27 +70,20 @@ nlohmann::ordered_json report_json(const SolveReport& report, const PredictSetti
           {"samples", std::move(samples)}};
 }
 
-bool is_csv(const std::string& path) { return path.ends_with(".csv"); }
+bool is_csv(const std::string& path) { return has_extension(path, ".csv"); }
 
-/// Each file that is written is another one, and none is one that is read.
-void check_outputs(const PredictSettings& settings) {
-  const std::array<std::pair<const char*, const std::string*>, 5> files = {
-      {{"--model", &settings.model.path},
-       {"--input", &settings.input},
-       {"--output", &settings.output},
-       {"--state", &settings.state},
-       {"--report", &settings.report}}};
-  const auto place = [](const std::string& path) {
-    std::error_code error;
-    const std::filesystem::path whole = std::filesystem::weakly_canonical(path, error);
-    return error ? std::filesystem::path(path) : whole;
-  };
-  constexpr std::size_t k_read = 2;
-  for (std::size_t i = k_read; i < files.size(); ++i)
-    for (std::size_t j = 0; j < i; ++j)
-      IDL_CHECK(files[i].second->empty() || place(*files[i].second) != place(*files[j].second),
-                std::string(files[j].first) + " and " + files[i].first + " are the same file, " +
-                    *files[i].second);
+void check_files(const PredictSettings& settings) {
+  for (const auto& [flag, path] :
+       {FlagFile{"--output", settings.output}, {"--state", settings.state}})
+    IDL_CHECK(std::filesystem::path(path).extension().empty() || has_extension(path, ".npy") ||
+                  (flag == "--output" && is_csv(path)),
+              flag + " is " + path + ", it may be a .npy file" +
+                  (flag == "--output" ? " or a .csv file" : ""));
+  check_outputs(
+      {{"--model", settings.model.path},
+       {"--input", settings.input},
+       {"--lengths", settings.table.lengths}},
+      {{"--output", settings.output}, {"--state", settings.state}, {"--report", settings.report}});
 }
 
 /// What a prediction leaves: all of it or nothing. Whether the files can be written at all is known
@@ -97,7 +91,7 @@ void check_outputs(const PredictSettings& settings) {
 class Outputs {
  public:
   explicit Outputs(const PredictSettings& settings) {
-    check_outputs(settings);
+    check_files(settings);
     files_.push_back(&output_.emplace(settings.output));
     open(state_, settings.state);
     open(report_, settings.report);

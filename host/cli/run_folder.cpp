@@ -85,6 +85,17 @@ RunFolder::~RunFolder() {
 
 bool RunFolder::has_run() const { return io::is_there(path_ / "config.json") || has_checkpoint(); }
 
+std::string RunFolder::file_of_a_run() const {
+  for (const char* name : k_files) {
+    // A link that leads nowhere is a file of that name, too.
+    std::error_code error;
+    const auto kind = std::filesystem::symlink_status(path_ / name, error).type();
+    if (kind != std::filesystem::file_type::not_found && kind != std::filesystem::file_type::none)
+      return name;
+  }
+  return "";
+}
+
 bool RunFolder::has_checkpoint() const { return io::is_there(path_ / "checkpoint.safetensors"); }
 
 void RunFolder::claim() {

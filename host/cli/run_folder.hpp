@@ -31,6 +31,8 @@ class RunFolder {
   /// Whether a training was begun here. @throws IoError where that cannot be known
   bool has_run() const;
   bool has_checkpoint() const;
+  /// A file or link here that a run would write, or "".
+  std::string file_of_a_run() const;
 
   /// The settings of the run that is here. @throws IoError, InvalidArgument
   TrainSettings read_settings() const;

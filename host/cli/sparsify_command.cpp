@@ -16,7 +16,9 @@
 #include "host/cli/command.hpp"
 #include "host/cli/density_curve.hpp"
 #include "host/cli/model_flags.hpp"
+#include "host/cli/output_files.hpp"
 #include "host/cli/training_data.hpp"
+#include "host/io/atomic_file.hpp"
 #include "host/io/json_bytes.hpp"
 #include "idl/io.hpp"
 #include "idl/model_description.hpp"
@@ -116,8 +118,8 @@ DataFormat with_features(const DataFormat& data, const std::vector<index_t>& kep
 
 /// What is said of each sample, and which states and inputs are left.
 template <class T>
-void write_report(const SparsifySettings& settings, const std::optional<PruningBound>& bound,
-                  const std::optional<ReducedModel<T>>& reduced) {
+std::string report_text(const SparsifySettings& settings, const std::optional<PruningBound>& bound,
+                        const std::optional<ReducedModel<T>>& reduced) {
   nlohmann::ordered_json json = {{"model", io::json_of_bytes(settings.model.path)},
                                  {"output", io::json_of_bytes(settings.output)}};
   if (bound)
@@ -129,8 +131,16 @@ void write_report(const SparsifySettings& settings, const std::optional<PruningB
     json["kept_states"] = reduced->kept_states;
     json["kept_inputs"] = reduced->kept_inputs;
   }
-  const std::string text = json.dump(2) + "\n";
-  io::write_file_atomically(settings.report, std::as_bytes(std::span(text)));
+  return json.dump(2) + "\n";
+}
+
+void check_files(const SparsifySettings& settings) {
+  check_outputs(
+      {{"--model", settings.model.path},
+       {"--data", settings.data},
+       {"--labels", settings.table.labels},
+       {"--targets", settings.table.targets}},
+      {{"--output", settings.output}, {"--report", settings.report}, {"--curve", settings.curve}});
 }
 
 /// The table, line by line as it is measured, and its two files.
@@ -199,8 +209,13 @@ int sparsify_model(const SparsifySettings& settings) {
               << " inputs are left\n";
     format = with_features(format, reduced->kept_inputs);
   }
+  std::optional<io::AtomicFile> report;
+  if (!settings.report.empty()) {
+    const std::string text = report_text(settings, bound, reduced);
+    report.emplace(settings.report).write(std::as_bytes(std::span(text)));
+  }
   save_model(context, reduced ? reduced->model : sparse, settings.output, 0, format);
-  if (!settings.report.empty()) write_report(settings, bound, reduced);
+  if (report) report->commit();
   flush_answer();
   return k_success;
 }
@@ -248,8 +263,21 @@ void add_sparsify(CLI::App& app, int& status) {
   add_threads_flag(*command, settings->threads);
   add_precision_flag(*command, settings->precision);
   command->callback([settings, command, &status] {
-    IDL_CHECK(settings->how.by != SparsifyRule::threshold || command->count("--threshold") > 0,
+    const SparsifyRule rule = settings->how.by;
+    IDL_CHECK(rule != SparsifyRule::threshold || command->count("--threshold") > 0,
               "--by threshold needs --threshold");
+    check_has_effect(*command, {"--threshold"}, rule == SparsifyRule::threshold, "--by threshold");
+    check_has_effect(*command, {"--density"}, rule != SparsifyRule::threshold,
+                     "another --by than threshold");
+    check_has_effect(*command, {"--seed"}, rule == SparsifyRule::random || !settings->curve.empty(),
+                     "--by random or --curve");
+    check_has_effect(*command, {"--gradual", "--fine-tune", "--batch", "--lr"},
+                     !settings->curve.empty(), "--curve");
+    check_has_effect(*command, {"--calibration", "--labels", "--targets"}, !settings->data.empty(),
+                     "--data");
+    check_has_effect(*command, {"--report", "--remove-dead"}, !settings->output.empty(),
+                     "--output");
+    check_files(*settings);
     if (settings->rank)
       for (const char* flag :
            {"--target", "--by", "--density", "--threshold", "--seed", "--remove-dead", "--report"})

@@ -6,6 +6,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "host/cli/arguments.hpp"
 #include "host/cli/csv_rows.hpp"
 #include "host/cli/table_columns.hpp"
 #include "host/options/ranges.hpp"
@@ -80,12 +81,14 @@ class CsvTable {
         parse_number<double>(std::string_view(field).substr(field.starts_with('+') ? 1 : 0));
     if (!value) {
       for (const char* missing : {"NA", "N/A", "na", "null", "NULL", "None", "?"})
-        if (field == missing) refuse(row, column, "the value is missing ('" + field + "')");
+        if (field == missing)
+          refuse(row, column, "the value is missing (" + in_quotes(field) + ")");
       const bool comma = field.find(',') != std::string::npos;
       refuse(row, column,
-             "'" + field + "' is no number" + (comma ? "; a decimal comma has to be a point" : ""));
+             in_quotes(field) + " is no number" +
+                 (comma ? "; a decimal comma has to be a point" : ""));
     }
-    if (!std::isfinite(*value)) refuse(row, column, "'" + field + "' is no finite number");
+    if (!std::isfinite(*value)) refuse(row, column, in_quotes(field) + " is no finite number");
     return *value;
   }
 
@@ -178,11 +181,11 @@ void read_targets(const std::string& path, Table& table) {
 
 Table read_npy_table(const std::string& path, const TableFlags& flags, TableUse use) {
   const bool alone = use == TableUse::inputs_only;
-  IDL_CHECK(
-      flags.label_column.empty() && flags.target_columns.empty() && flags.ignore_columns.empty(),
-      path +
-          " has no names of columns: --label-column, --target-columns and "
-          "--ignore-columns are for CSV files");
+  IDL_CHECK(flags.label_column.empty() && flags.target_columns.empty() &&
+                flags.ignore_columns.empty() && flags.header == "auto",
+            path +
+                " has no names of columns: --header, --label-column, --target-columns and "
+                "--ignore-columns are for CSV files");
   Table table = {.path = path};
   const io::Array array = flags.sequences ? read_sequences(path, table.inputs)
                                           : read_array(path, 0, "(samples, features)");
@@ -214,7 +217,7 @@ std::string Table::place(index_t row) const {
                        : "line " + std::to_string(lines[static_cast<std::size_t>(row)]);
 }
 
-bool is_npy(const std::string& path) { return path.ends_with(".npy"); }
+bool is_npy(const std::string& path) { return has_extension(path, ".npy"); }
 
 Table read_table(const std::string& path, const TableFlags& flags, const DataFormat& known,
                  TableUse use) {
@@ -244,11 +247,21 @@ std::vector<std::string> split_names(std::string_view text) {
   return names;
 }
 
+std::string in_quotes(std::string_view text) {
+  constexpr std::size_t k_most = 60;
+  std::string shown = "'";
+  for (const char c : text.substr(0, k_most)) {
+    const auto byte = static_cast<unsigned char>(c);
+    shown += byte < 0x20 || byte == 0x7F ? '?' : c;
+  }
+  return shown + (text.size() > k_most ? "...'" : "'");
+}
+
 std::string listed(const std::vector<std::string>& names) {
   constexpr std::size_t k_most = 10;
   std::string text;
   for (std::size_t i = 0; i < names.size() && i < k_most; ++i)
-    text += (i == 0 ? "'" : ", '") + names[i] + "'";
+    text += (i == 0 ? "" : ", ") + in_quotes(names[i]);
   return names.size() > k_most ? text + ", ... (" + std::to_string(names.size()) + " in all)"
                                : text;
 }

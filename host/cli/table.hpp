@@ -82,6 +82,8 @@ Table read_table(const std::string& path, const TableFlags& flags, const DataFor
 
 /// "a, b" -> {"a", "b"}.
 std::vector<std::string> split_names(std::string_view text);
+/// 'text', for people: not all of a long one, and no control characters.
+std::string in_quotes(std::string_view text);
 /// "'a', 'b', ... (7 in all)": at most ten.
 std::string listed(const std::vector<std::string>& names);
 

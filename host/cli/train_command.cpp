@@ -39,6 +39,7 @@ bool may_change(const std::string& name) {
 TrainSettings resumed_settings(const CLI::App& command, const TrainSettings& given,
                                const RunFolder& folder) {
   TrainSettings settings = folder.read_settings();
+  IDL_CHECK(!settings.data.empty(), (folder.path() / "config.json").string() + ": data is missing");
   const nlohmann::ordered_json before = to_json(settings);
   nlohmann::ordered_json merged = before;
   const nlohmann::ordered_json now = to_json(given);
@@ -203,8 +204,28 @@ int status_of_last(const std::optional<Evaluation>& test) {
 }
 
 void check_free(const TrainCall& call, const RunFolder& folder) {
-  IDL_CHECK(call.resume || call.overwrite || !folder.has_run(),
+  if (call.resume || call.overwrite) return;
+  IDL_CHECK(!folder.has_run(),
             call.out + " holds a run already; --resume goes on with it, --overwrite removes it");
+  const std::string file = folder.file_of_a_run();
+  IDL_CHECK(file.empty(), call.out + " holds " + file + " already; --overwrite removes it");
+}
+
+/// Flags that this training would not heed.
+void check_effects(const CLI::App& command, const TrainSettings& settings) {
+  check_has_effect(command, {"--prefix", "--override-metadata", "--project"},
+                   !settings.init.empty(), "--init, the model file that it is about");
+  check_has_effect(command, {"--kappa"},
+                   settings.well_posedness == WellPosednessKind::inf_norm_ball,
+                   "--well-posedness inf_norm_ball");
+  check_has_effect(command, {"--momentum"}, settings.trainer.optimizer.kind == OptimizerKind::sgd,
+                   "--optimizer sgd");
+  check_has_effect(command, {"--schedule-period", "--schedule-gamma"},
+                   settings.trainer.schedule.kind == ScheduleKind::step, "--schedule step");
+  check_has_effect(command, {"--gradual", "--sparsify-interval", "--sparsify-target"},
+                   command.count("--sparsify") > 0, "--sparsify");
+  check_has_effect(command, {"--test-labels", "--test-targets", "--test-lengths"},
+                   !settings.test_data.empty(), "--test-data");
 }
 
 /// All that a training needs beside its model.
@@ -288,6 +309,8 @@ int train(const CLI::App& command, TrainCall& call, RunFolder& folder) {
 int run_train(const CLI::App& command, TrainCall& call) {
   IDL_CHECK(!call.resume || !call.out.empty(), "--resume needs --out, the folder of the run");
   IDL_CHECK(call.resume || !call.settings.data.empty(), "--data is required");
+  IDL_CHECK(!call.resume || !call.overwrite,
+            "--resume goes on with the run in --out, --overwrite removes it; both are given");
   RunFolder folder(call.out);
   call.out = folder.path().string();
   if (call.resume) {
@@ -295,9 +318,7 @@ int run_train(const CLI::App& command, TrainCall& call) {
     folder.claim();  // before anything is read that another training may be writing
     call.settings = resumed_settings(command, call.settings, folder);
   } else {
-    for (const char* flag : {"--prefix", "--override-metadata", "--project"})
-      IDL_CHECK(command.count(flag) == 0 || !call.settings.init.empty(),
-                std::string(flag) + " needs --init, the model file that it is about");
+    check_effects(command, call.settings);
     check_free(call, folder);
   }
   return with_precision(call.settings.precision,

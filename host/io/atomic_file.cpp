@@ -17,19 +17,6 @@
 namespace idl::io {
 namespace {
 
-/// The file that a chain of symbolic links ends at, even where that does not exist.
-std::filesystem::path follow_links(std::filesystem::path path) {
-  constexpr int k_most_links = 40;  // as Linux
-  for (int links = 0; links < k_most_links; ++links) {
-    std::error_code error;
-    if (!std::filesystem::is_symlink(path, error)) return path;
-    const std::filesystem::path next = std::filesystem::read_symlink(path, error);
-    if (error) throw IoError(path.string(), "cannot be followed: " + error.message());
-    path = path.parent_path() / next;  // which is `next` where that is absolute
-  }
-  throw IoError(path.string(), "cannot be followed: " + errno_text(ELOOP));
-}
-
 std::filesystem::path folder_of(const std::filesystem::path& target) {
   return target.has_parent_path() ? target.parent_path() : std::filesystem::path(".");
 }
@@ -68,6 +55,18 @@ bool lock(int descriptor) {
 }
 
 }  // namespace
+
+std::filesystem::path follow_links(std::filesystem::path path) {
+  constexpr int k_most_links = 40;  // as Linux
+  for (int links = 0; links < k_most_links; ++links) {
+    std::error_code error;
+    if (!std::filesystem::is_symlink(path, error)) return path;
+    const std::filesystem::path next = std::filesystem::read_symlink(path, error);
+    if (error) throw IoError(path.string(), "cannot be followed: " + error.message());
+    path = path.parent_path() / next;  // which is `next` where that is absolute
+  }
+  throw IoError(path.string(), "cannot be followed: " + errno_text(ELOOP));
+}
 
 AtomicFile::AtomicFile(const std::filesystem::path& target) : target_(follow_links(target)) {
   if (!target_.has_filename()) throw IoError(target_.string(), "is not the name of a file");

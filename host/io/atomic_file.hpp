@@ -52,6 +52,10 @@ class AtomicFile {
   [[noreturn]] void fail(const std::string& what, int error) const;
 };
 
+/// The file that a chain of symbolic links ends at, even where that does not exist.
+/// @throws IoError for links that go in circles
+std::filesystem::path follow_links(std::filesystem::path path);
+
 /// Removes the temporary files in `folder` whose writers are no more. What cannot be removed stays:
 /// it does no harm.
 void remove_leftovers(const std::filesystem::path& folder);

@@ -3,10 +3,12 @@
 
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 #include "host/io/json_bytes.hpp"
 #include "idl/error.hpp"
@@ -17,19 +19,25 @@ namespace idl::io {
 
 inline constexpr int k_deepest_json = 32;
 
-/// Parses `text`; nothing where it is no JSON or where more than k_deepest_json lists or objects
-/// lie in one another. Json is nlohmann::json or ordered_json.
+/// Parses `text`; nothing where it is no JSON, where an object has a name twice, or where more than
+/// k_deepest_json lists or objects lie in one another. Json is nlohmann::json or ordered_json.
 template <class Json>
 std::optional<Json> parse_json(std::string_view text) {
   // The library takes a NUL for the end of the text, whatever follows it.
   if (text.find('\0') != std::string_view::npos) return std::nullopt;
-  bool too_deep = false;
-  const auto check_depth = [&](int depth, typename Json::parse_event_t, Json&) {
-    too_deep = too_deep || depth > k_deepest_json;
-    return !too_deep;  // false: is left out, so that nothing deep comes to be
+  bool refused = false;
+  std::vector<std::set<std::string>> names;  // of the objects that are open
+  const auto check = [&](int depth, typename Json::parse_event_t event, Json& value) {
+    using Event = typename Json::parse_event_t;
+    if (event == Event::object_start) names.emplace_back();
+    if (event == Event::object_end) names.pop_back();
+    const bool twice =
+        event == Event::key && !names.back().insert(value.template get<std::string>()).second;
+    refused = refused || depth > k_deepest_json || twice;
+    return !refused;  // false: is left out, so that nothing deep comes to be
   };
-  Json json = Json::parse(text.begin(), text.end(), check_depth, false);
-  if (too_deep || json.is_discarded()) return std::nullopt;
+  Json json = Json::parse(text.begin(), text.end(), check, false);
+  if (refused || json.is_discarded()) return std::nullopt;
   return json;
 }
 

@@ -34,7 +34,15 @@ void validate(const SolverOptions& options) {
   check_options(options, "solver", ": ");
 }
 
-void validate(const OptimizerOptions& options) { check_options(options, "optimizer", ": "); }
+void validate(const OptimizerOptions& options) {
+  check_options(options, "optimizer", ": ");
+  const bool sgd = options.kind == OptimizerKind::sgd;
+  const std::string rule(to_string(options.kind));
+  IDL_CHECK(
+      sgd || options.momentum == 0.0,
+      "optimizer: momentum is " + number_text(options.momentum) + ", but " + rule + " has none");
+  IDL_CHECK(sgd || !options.nesterov, "optimizer: nesterov is set, but " + rule + " has none");
+}
 
 void validate(const Schedule& schedule) { check_options(schedule, "schedule", ": "); }
 

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include <algorithm>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "host/io/atomic_file.hpp"
 #include "host/io/binary_file.hpp"
 #include "host/pictures/metrics_file.hpp"
 #include "host/pictures/spy_plot.hpp"
@@ -73,9 +75,12 @@ template <class T>
 void write_model_pictures(Context& context, const ImplicitModel<T>& model,
                           const std::filesystem::path& spy, const std::filesystem::path& row_sums) {
   SpyPlot picture = picture_of(context, model, "M = [A B; C D], " + sizes_of(model));
-  if (!spy.empty()) picture.write_png(spy);
+  // Nothing is put in place before both have found room.
+  std::optional<io::AtomicFile> file;
+  if (!spy.empty()) file.emplace(spy).write(picture.png());
   if (!row_sums.empty())
     write_row_sums_png(row_sums, picture.matrix("A").row_sums(), model.options().well_posedness);
+  if (file) file->commit();
 }
 
 template <class T>

@@ -7,7 +7,6 @@
 #include "host/pictures/axis.hpp"
 #include "host/pictures/canvas.hpp"
 #include "idl/error.hpp"
-#include "idl/io.hpp"
 
 namespace idl::pictures {
 namespace {
@@ -203,7 +202,7 @@ SpyMatrix& SpyPlot::matrix(std::string_view name) {
   return matrices_[static_cast<std::size_t>(found - k_names.begin())];
 }
 
-void SpyPlot::write_png(const std::filesystem::path& path) const {
+std::vector<std::byte> SpyPlot::png() const {
   const Layout layout = lay_out(matrices_);
   index_t not_finite = 0;
   for (const SpyMatrix& matrix : matrices_) not_finite += matrix.not_finite();
@@ -223,7 +222,7 @@ void SpyPlot::write_png(const std::filesystem::path& path) const {
   }
   draw_colour_bar(canvas, scale, k_left + layout.width + k_bar_space, layout.height);
   canvas.text({k_left - 1.0, below + 26}, note, {k_label.size, not_finite > 0 ? k_red : k_grey});
-  io::write_file_atomically(path, canvas.png());
+  return canvas.png();
 }
 
 }  // namespace idl::pictures

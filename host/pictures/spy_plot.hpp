@@ -3,7 +3,7 @@
 
 #include <array>
 #include <cmath>
-#include <filesystem>
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -73,8 +73,7 @@ class SpyPlot {
 
   /// Each pixel shows the mean magnitude of the entries that it stands for, on a logarithmic colour
   /// scale; white where all of them are zero, red where one is not finite.
-  /// @throws IoError
-  void write_png(const std::filesystem::path& path) const;
+  std::vector<std::byte> png() const;
 
  private:
   std::string title_;

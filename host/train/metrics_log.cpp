@@ -36,11 +36,15 @@ void add_score(io::JsonObject& line, const std::string& prefix, double accuracy,
 
 MetricsLog::MetricsLog(const std::filesystem::path& path, std::uint64_t length)
     : path_(path.string()), length_(length) {
-  descriptor_ = ::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
-  if (descriptor_ < 0) throw_system_error(path_, "cannot be opened for writing");
+  // Without O_NONBLOCK a pipe that nobody reads would be waited for, for ever.
+  descriptor_ = ::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0644);
+  if (descriptor_ < 0 && errno != ENXIO) throw_system_error(path_, "cannot be opened for writing");
   try {
     struct stat status {};
-    if (::fstat(descriptor_, &status) != 0) throw_system_error(path_, "cannot be examined");
+    if (descriptor_ >= 0 && ::fstat(descriptor_, &status) != 0)
+      throw_system_error(path_, "cannot be examined");
+    if (descriptor_ < 0 || !S_ISREG(status.st_mode))
+      throw IoError(path_, "cannot be written: it is no plain file");
     const auto size = static_cast<std::uint64_t>(status.st_size);
     if (size < length)
       throw IoError(path_, size,
@@ -49,7 +53,7 @@ MetricsLog::MetricsLog(const std::filesystem::path& path, std::uint64_t length)
         ::lseek(descriptor_, 0, SEEK_END) < 0)
       throw_system_error(path_, "cannot be cut to " + std::to_string(length) + " bytes");
   } catch (...) {
-    ::close(descriptor_);
+    if (descriptor_ >= 0) ::close(descriptor_);
     throw;
   }
 }

@@ -41,6 +41,7 @@ std::optional<T> parse_number(std::string_view text) {
   if constexpr (std::is_integral_v<T>) {
     const std::string_view digits = text.substr(text.rfind('-', 0) == 0 ? 1 : 0);
     if (digits.size() > 1 && digits.front() == '0') return std::nullopt;
+    if (text == "-0") return std::nullopt;
   }
   T value{};
   const char* end = text.data() + text.size();

@@ -59,14 +59,15 @@ TEST(Arguments, ANumberIsOfBaseTenAndWithinItsRange) {
                      {"--" + flag + " is '" + value + "', expected ", range});
     }
   };
-  const std::vector<std::string> no_integers = {
-      "010", "0x10", "+1", "1e3", "1.0", "1 ", "nan", "1x", "many", "-01", "99999999999999999999"};
+  const std::vector<std::string> no_integers = {"010",  "0x10", "+1",  "1e3",
+                                                "1.0",  "1 ",   "nan", "1x",
+                                                "many", "-01",  "-0",  "99999999999999999999"};
   for (const char* flag : {"seed", "hidden", "epochs", "batch", "limit", "schedule-period",
                            "max-iterations", "checkpoint-interval"}) {
     refuse("train", flag, no_integers, "a whole number in [");
     refuse("train", flag, {"-1", "18446744073709551616"}, "a whole number in [");
   }
-  expect_refusal(run_program({"train", "--seed", ""}), {"--seed is ''"});
+  expect_refusal(run_program({"train", "--seed", ""}), {"--seed needs a value"});
   expect_refusal(run_program({"train", "--seed="}), {"--seed needs a value"});
   refuse("train", "seed", {"-1"}, "[0, 18446744073709551615]");
   refuse("train", "hidden", {"0", "9223372036854775807"}, "[1, 1099511627776]");

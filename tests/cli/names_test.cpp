@@ -108,54 +108,5 @@ TEST_P(Names, ThatDoNotExistAreNamedInOneLine) {
 
 INSTANTIATE_TEST_SUITE_P(Bytes, Names, testing::Range<std::size_t>(0, k_names.size()));
 
-class Outputs : public testing::Test {
- protected:
-  void SetUp() override {
-    write_tiny_mnist(data_);
-    const ProgramResult trained =
-        run_program({"train", "--data", data_.path().string(), "--out", path("run"), "--epochs",
-                     "1", "--hidden", "3", "--device", "cpu"});
-    ASSERT_EQ(trained.status, 0) << trained.err;
-    io::write_npy(folder_ / "U.npy", io::Array::from<float>({1, 16}, std::vector<float>(16, 1.0F)));
-    folder_.file("Y.npy", "old");
-  }
-  std::string path(const std::string& name) const { return (folder_ / name).string(); }
-  ProgramResult predict(const std::vector<std::string>& outputs) const {
-    std::vector<std::string> arguments = {"predict", "--model",     path("run/best.safetensors"),
-                                          "--input", path("U.npy"), "--device",
-                                          "cpu"};
-    arguments.insert(arguments.end(), outputs.begin(), outputs.end());
-    return run_program(arguments);
-  }
-
-  TemporaryFolder data_;
-  TemporaryFolder folder_;
-};
-
-TEST_F(Outputs, OfAPredictionAreAllWrittenOrNone) {
-  expect_refusal(predict({"--output", path("Y.npy"), "--report", path("nowhere/report.json")}),
-                 {"nowhere"});
-  expect_refusal(predict({"--output", path("Y.npy"), "--state", path("run")}), {"is a folder"});
-  EXPECT_EQ(read_text(folder_ / "Y.npy"), "old");
-  EXPECT_EQ(folder_.count(), 3) << "run, U.npy and Y.npy";
-  const ProgramResult whole = predict(
-      {"--output", path("Y.npy"), "--state", path("X.npy"), "--report", path("report.json")});
-  EXPECT_EQ(whole.status, 0) << whole.err;
-  EXPECT_EQ(io::read_npy(folder_ / "Y.npy").size(), 10);
-  EXPECT_EQ(folder_.count(), 5);
-}
-
-TEST_F(Outputs, OfAPredictionDoNotReplaceOneAnotherNorWhatIsRead) {
-  const auto refuse = [&](const std::vector<std::string>& outputs, const std::string& text) {
-    expect_refusal(predict(outputs), {text, "are the same file"});
-  };
-  refuse({"--output", path("Z"), "--report", path("run/../Z")}, "--output and --report");
-  refuse({"--output", path("Z"), "--state", path("Z")}, "--output and --state");
-  refuse({"--output", path("U.npy")}, "--input and --output");
-  refuse({"--output", path("Z"), "--report", path("run/best.safetensors")}, "--model and --report");
-  EXPECT_FALSE(fs::exists(folder_ / "Z"));
-  EXPECT_EQ(io::read_npy(folder_ / "U.npy").size(), 16);
-}
-
 }  // namespace
 }  // namespace idl::test

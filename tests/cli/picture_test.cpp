@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "host/pictures/spy_plot.hpp"
+#include "idl/io.hpp"
 #include "tests/cli/png.hpp"
 #include "tests/io/files.hpp"
 
@@ -170,7 +171,7 @@ void write_spy(const std::filesystem::path& path, index_t n, index_t p, index_t 
       plot.matrix(above ? (left ? "A" : "B") : (left ? "C" : "D"))
           .add(above ? row : row - n, left ? col : col - n, value);
     }
-  plot.write_png(path);
+  io::write_file_atomically(path, plot.png());
 }
 
 /// M of zeros with n = p = q = 10; an entry takes 40×40 pixels, A begins at (36, 96), and 8 pixels
@@ -264,7 +265,7 @@ TEST(SpyPlot, EntriesMayComeInAnyOrderAndZerosNotAtAll) {
     plot.matrix("A").add(i, j, value);
   }
   write_spy(folder / "all.png", k_n, 1, 1, M);
-  plot.write_png(folder / "stored.png");
+  io::write_file_atomically(folder / "stored.png", plot.png());
   EXPECT_EQ(read_text(folder / "stored.png"), read_text(folder / "all.png"));
   EXPECT_EQ(plot.matrix("A").nonzero(), k_n);
 }

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Wrong flags, missing and corrupt files, impossible sizes: one line, status 2, nothing left.
+#include <sys/stat.h>
+
 #include "idl/io.hpp"
 #include "tests/cli/program.hpp"
 
@@ -96,6 +98,44 @@ TEST_F(Refusal, OfInputsThatDoNotFitTheModelLeavesNoOutput) {
   EXPECT_FALSE(std::filesystem::exists(Y));
 }
 
+TEST_F(Refusal, OfFlagsThatWouldHaveNoEffect) {
+  const auto refuse = [&](const std::vector<std::string>& flags, const std::string& needed) {
+    expect_refusal(run_program(train(flags)), {flags.front() + " has no effect", needed});
+  };
+  refuse({"--momentum", "0.9"}, "--optimizer sgd");
+  refuse({"--kappa", "0.5", "--well-posedness", "none"}, "inf_norm_ball");
+  refuse({"--schedule-gamma", "0.5"}, "--schedule step");
+  refuse({"--schedule-period", "2", "--schedule", "cosine"}, "--schedule step");
+  refuse({"--gradual", "2"}, "--sparsify");
+  refuse({"--sparsify-target", "A"}, "--sparsify");
+  refuse({"--test-labels", "l.npy"}, "--test-data");
+  refuse({"--project"}, "--init");
+  expect_refusal(run_program(train({"--resume", "--overwrite"})), {"both are given"});
+  expect_nothing_written();
+  const auto sparsify = [&](const std::vector<std::string>& flags, const std::string& needed) {
+    std::vector<std::string> arguments = {"sparsify", "--model", "m", "--output", "q"};
+    arguments.insert(arguments.end(), flags.begin(), flags.end());
+    expect_refusal(run_program(arguments), {flags.front() + " has no effect", needed});
+  };
+  sparsify({"--threshold", "5"}, "--by threshold");
+  sparsify({"--density", "0.5", "--by", "threshold", "--threshold", "1"}, "--by");
+  sparsify({"--seed", "3"}, "--by random");
+  sparsify({"--lr", "0.1"}, "--curve");
+  sparsify({"--calibration", "10"}, "--data");
+}
+
+TEST_F(Refusal, OfFoldersInWhichARunWouldReplaceSomething) {
+  std::filesystem::create_directory(out());
+  folder_.file("precious.safetensors", "old");
+  std::filesystem::create_symlink(folder_ / "precious.safetensors", out() / "best.safetensors");
+  expect_refusal(run_program(train({"--epochs", "1"})),
+                 {"best.safetensors already", "--overwrite"});
+  EXPECT_EQ(read_text(folder_ / "precious.safetensors"), "old");
+  std::filesystem::remove(out() / "best.safetensors");
+  ASSERT_EQ(::mkfifo((out() / "metrics.jsonl").c_str(), 0600), 0);
+  expect_refusal(run_program(train({"--epochs", "1"})), {"metrics.jsonl already"});
+}
+
 TEST_F(Refusal, OfFoldersThatHoldARunAlready) {
   ASSERT_EQ(run_program(train({"--hidden", "5", "--epochs", "1"})).status, 0);
   const std::string before = read_text(out() / "last.safetensors");
@@ -119,7 +159,8 @@ TEST_F(Refusal, OfResumingWhereThereIsNoRunOrASpoiledConfiguration) {
   expect_refusal(run_program({"train", "--resume", "--out", out().string()}), {"hiden"});
   const auto resume = [&] { return run_program({"train", "--resume", "--out", out().string()}); };
   for (const std::string& text :
-       {std::string("{"), config + '\0', config + std::string("\0 more", 6), config + " more"}) {
+       {std::string("{"), config + '\0', config + std::string("\0 more", 6), config + " more",
+        "{\"settings\": {}, " + config.substr(config.find('{') + 1)}) {
     std::ofstream(out() / "config.json") << text;
     expect_refusal(resume(), {"config.json"});
   }
@@ -135,6 +176,11 @@ TEST_F(Refusal, OfResumingWhereThereIsNoRunOrASpoiledConfiguration) {
   expect_refusal(resume(), {"config.json", "kappa is 1", "(0, 1)"});
   with("limit", "-5");
   expect_refusal(resume(), {"config.json", "limit is -5", "[0, "});
+  std::string without_data = config;
+  const std::size_t data = config.find(data_.path().string());
+  without_data.erase(data, data_.path().string().size());
+  std::ofstream(out() / "config.json") << without_data;
+  expect_refusal(resume(), {"config.json", "data is missing"});
   with("init", R"("a\u0000b")");
   expect_refusal(resume(), {"config.json", "init"});
 }

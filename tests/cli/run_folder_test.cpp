@@ -57,6 +57,8 @@ TEST_F(Runs, ThatAreStoppedPrintACommandThatGoesOnWithThem) {
            read_text(program.out()).find("run folder") != std::string::npos;
   };
   while (!has_begun()) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  program.signal(SIGINT);  // twice at once, as timeout does
+  std::this_thread::sleep_for(std::chrono::milliseconds(1));
   program.signal(SIGINT);
   const ProgramResult stopped = program.wait();
   ASSERT_EQ(stopped.status, 130) << stopped.err;

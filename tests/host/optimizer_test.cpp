@@ -143,7 +143,8 @@ TYPED_TEST(OptimizerTest, GoesOnFromACopyOfItsStateWithTheSameBits) {
   using T = typename TypeParam::Scalar;
   Context& context = this->context();
   for (const auto kind : {OptimizerKind::adam, OptimizerKind::sgd}) {
-    const OptimizerOptions options{.kind = kind, .momentum = 0.9};
+    const OptimizerOptions options{.kind = kind,
+                                   .momentum = kind == OptimizerKind::sgd ? 0.9 : 0.0};
     ImplicitModel<T> model(context, k_shape, {}, 6);
     Optimizer<T> optimizer(context, model, options);
     RandomValues random(103);
@@ -212,6 +213,8 @@ TYPED_TEST(OptimizerTest, RefusesImpossibleOptionsByName) {
   EXPECT_TRUE(holds(refusal({.epsilon = -1.0}), {"epsilon is -1"}));
   EXPECT_TRUE(holds(refusal({.weight_decay = -1.0}), {"weight_decay is -1"}));
   EXPECT_TRUE(holds(refusal({.momentum = -1.0}), {"momentum is -1"}));
+  EXPECT_TRUE(holds(refusal({.momentum = 0.9}), {"momentum is 0.9", "adam has none"}));
+  EXPECT_TRUE(holds(refusal({.kind = OptimizerKind::adamw, .nesterov = true}), {"nesterov"}));
 }
 
 TYPED_TEST(OptimizerTest, RefusesAGradientOfAnotherShape) {

@@ -41,6 +41,12 @@ TEST(BytesOfJson, RefusesWhatStandsForNoName) {
     EXPECT_EQ(bytes_of_json(Json::parse(text)), std::nullopt) << text;
 }
 
+TEST(ParseJson, RefusesANameThatAnObjectHasTwice) {
+  EXPECT_FALSE(parse_json<Json>(R"({"a":1,"a":2})").has_value());
+  EXPECT_FALSE(parse_json<Json>(R"({"b":[{"a":1},{"a":2,"c":{},"a":1}]})").has_value());
+  EXPECT_EQ(parse_json<Json>(R"({"b":[{"a":1},{"a":{"a":2}}],"a":{}})").value().size(), 2U);
+}
+
 TEST(ParseJson, RefusesANulAndWhateverFollowsIt) {
   EXPECT_TRUE(parse_json<Json>("{} \n").has_value());
   EXPECT_FALSE(parse_json<Json>(std::string_view("{}\0", 3)).has_value());
