@@ -75,9 +75,11 @@ void check_names(const fs::path& run, Complaints& complaints) {
                        std::count(k_results.begin(), k_results.end(), name) > 0;
     if (!known && !is_temporary(entry.path())) complaints.push_back("there is a file " + name);
   }
-  // One process writes one file at a time, and whoever starts sweeps away what others left.
+  // One process writes one file at a time, or a pair of pictures, and whoever starts sweeps away
+  // what others left.
+  constexpr std::size_t k_pair = 2;
   const std::size_t leftovers = temporary_files(run).size();
-  if (leftovers > 1) complaints.push_back(std::to_string(leftovers) + " temporary files are left");
+  if (leftovers > k_pair) complaints.push_back(std::to_string(leftovers) + " temporary files are left");
 }
 
 /// What the checkpoint refers to must be there.
