@@ -2,29 +2,20 @@
 """Owners of the C interface's handles. Each keeps alive what it was made with, and frees in order."""
 import ctypes
 import logging
-import os
 import weakref
-from ctypes import byref, c_double, c_int64, c_void_p
+from ctypes import byref, c_int64, c_void_p
 
 from idl import _library as c
 from idl._library import library
 
 LOG = logging.getLogger("idl")
+KAPPA = 0.95  # the default of all that take it
 LEVELS = {0: logging.INFO, 1: logging.WARNING, 2: logging.ERROR}
 
 
 @c.LogCallback
 def _log(_data, severity, text):
     LOG.log(LEVELS.get(severity, logging.ERROR), "%s", text.decode(errors="replace"))
-
-
-def optional(value, kind=c_double):
-    """A pointer to a number that may be left out."""
-    return None if value is None else ctypes.pointer(kind(value))
-
-
-def encoded(text):
-    return None if text is None else os.fsencode(text)
 
 
 class _Handle:
@@ -40,7 +31,7 @@ class Context(_Handle):
     """A device and an order of work; used by one thread at a time."""
 
     def __init__(self, device="auto", threads=0):
-        settings = c.ContextSettings(device=encoded(device), log=_log, threads=threads)
+        settings = c.ContextSettings(device=device, log=_log, threads=threads)
         super().__init__(library.idl_context_destroy, library.idl_context_create_with,
                          byref(settings))
 
@@ -49,20 +40,28 @@ class Context(_Handle):
         return library.idl_context_is_cuda(self.handle) != 0
 
 
-def model_settings(n=0, p=0, q=0, *, activation=None, alpha=None, kappa=0.0, well_posedness=None,
+def model_settings(n, p, q, *, activation=None, alpha=None, kappa=KAPPA, well_posedness=None,
                    bias=False, no_D=False, allow_unproven=False, rank=None, seed=0,
                    precision=c.FLOAT32):
     """idl_model_settings. kappa None: A is not constrained. rank None: A is not LRᵀ."""
+    n, p, q = (c.whole(*size, 1, c.MOST) for size in (("n", n), ("p", p), ("q", q)))
+    rank = None if rank is None else c.whole("rank", rank, 0, c.MOST)
     if kappa is None:
-        kappa, well_posedness = 0.0, well_posedness or "none"
+        if well_posedness == "inf_norm_ball":
+            raise c.InvalidArgument("kappa is None, with well_posedness 'inf_norm_ball' it must be in "
+                                    "(0, 1)")
+        kappa, well_posedness = 0.0, "none" if well_posedness is None else well_posedness
     elif kappa == 0:
         raise c.InvalidArgument("kappa is 0, it must be in (0, 1); None: A is not constrained")
     elif well_posedness not in (None, "inf_norm_ball"):
+        if kappa != KAPPA:  # that may be the default, of which the caller said nothing
+            raise c.InvalidArgument(f"kappa is {kappa!r}, with well_posedness {well_posedness!r} it "
+                                    "must be None")
         kappa = 0.0
-    return c.ModelSettings(states=n, inputs=p, outputs=q, activation=encoded(activation),
-                           alpha=optional(alpha), well_posedness=encoded(well_posedness),
-                           kappa=kappa, seed=seed, precision=precision, bias=bias, no_D=no_D,
-                           allow_unproven=allow_unproven, rank=optional(rank, c_int64))
+    return c.ModelSettings(states=n, inputs=p, outputs=q, activation=activation, alpha=alpha,
+                           well_posedness=well_posedness, kappa=kappa, seed=seed,
+                           precision=precision, bias=bias, no_D=no_D, allow_unproven=allow_unproven,
+                           rank=rank)
 
 
 class ModelHandle(_Handle):
@@ -82,7 +81,8 @@ class ModelHandle(_Handle):
 
     @classmethod
     def load(cls, context, path, precision, options):
-        return cls(context, library.idl_model_load_with, encoded(path), precision, byref(options))
+        return cls(context, library.idl_model_load_with, c.encoded("path", path), precision,
+                   byref(options))
 
     def describe(self):
         settings = c.ModelSettings()
@@ -109,7 +109,7 @@ class Pass(_Handle):
 
     def __init__(self, model, samples, options, input_gradient):
         self.model = model
-        settings = c.PassSettings(solver=ctypes.pointer(options), input_gradient=input_gradient)
+        settings = c.PassSettings(solver=ctypes.pointer(options), input_gradient=bool(input_gradient))
         super().__init__(library.idl_pass_destroy, library.idl_pass_create, model.context.handle,
                          model.handle, samples, byref(settings))
 

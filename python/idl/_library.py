@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The C interface of libidl_cuda (idl/c_api.h, idl/c_types.h) by ctypes: structs, functions, errors."""
 import ctypes
+import operator
 import os
 import pathlib
 from ctypes import POINTER, c_char_p, c_double, c_int32, c_int64, c_size_t, c_uint64, c_void_p
@@ -8,6 +9,7 @@ from ctypes import POINTER, c_char_p, c_double, c_int32, c_int64, c_size_t, c_ui
 FLOAT32, FLOAT64 = 0, 1  # idl_precision
 HOST, DEVICE = 0, 1  # idl_memory
 CROSS_ENTROPY, SQUARED_ERROR = 0, 1  # idl_loss
+MOST = 2**40  # of a model's sizes, as the library has it
 
 
 class Error(RuntimeError):
@@ -48,39 +50,113 @@ ERRORS = {1: InvalidArgument, 2: NotSupported, 3: DeviceError, 4: OutOfMemory, 5
 LogCallback = ctypes.CFUNCTYPE(None, c_void_p, c_int32, c_char_p)
 
 
-class Sized(ctypes.Structure):
-    """A struct of c_types.h that begins with its size, and may grow."""
+class Flag(c_int32):
+    """Nonzero: yes. Given as True or False."""
+
+
+class Choice(c_int32):
+    """1: yes, -1: no, 0: not said. Given as True, False or None."""
+
+
+RANGES = {c_int32: (-2**31, 2**31 - 1), c_int64: (-2**63, 2**63 - 1), c_uint64: (0, 2**64 - 1),
+          c_size_t: (0, 2**64 - 1)}
+CHOICES = {Flag: {False: 0, True: 1}, Choice: {None: 0, True: 1, False: -1}}
+
+
+def whole(name, value, least, most=2**63 - 1):
+    """The whole number, where it lies between these."""
+    try:
+        # NumPy's numbers as Python's: its bool is no index.
+        value = operator.index(value.item() if hasattr(value, "item") else value)
+        if least <= value <= most:
+            return value
+    except (TypeError, ValueError, RuntimeError):  # an array of several has no item()
+        pass
+    raise InvalidArgument(f"{name} is {value!r}, expected a whole number in [{least}, {most}]")
+
+
+def real(name, value):
+    """The number, as a double."""
+    try:
+        return c_double(value).value
+    except (TypeError, OverflowError):
+        raise InvalidArgument(f"{name} is {value!r}, expected a number") from None
+
+
+def encoded(name, text):
+    """The text or path as C takes it: what follows a NUL would be cut off."""
+    try:
+        found = os.fsencode(text)
+        if b"\0" not in found:
+            return found
+    except (TypeError, UnicodeEncodeError):
+        pass
+    raise InvalidArgument(f"{name} is {text!r}, expected a text that holds no NUL")
+
+
+def member(name, value, kind):
+    """The value for a member of this type, into which ctypes would squeeze any number or text."""
+    if kind in RANGES:
+        return whole(name, value, *RANGES[kind])
+    if kind in CHOICES:
+        try:
+            return CHOICES[kind][value]
+        except (KeyError, TypeError):
+            raise InvalidArgument(f"{name} is {value!r}, expected "
+                                  + " or ".join(map(str, CHOICES[kind]))) from None
+    if kind is c_double:
+        return real(name, value)
+    if value is not None and kind is c_char_p:
+        if not isinstance(value, str):
+            raise InvalidArgument(f"{name} is {value!r}, expected a text")
+        return encoded(name, value)
+    if value is not None and kind in (POINTER(c_double), POINTER(c_int64)):
+        return ctypes.pointer(kind._type_(member(name, value, kind._type_)))
+    return value
+
+
+class Struct(ctypes.Structure):
+    """A struct of c_types.h. Members that may be left out are None."""
+
+    def __init_subclass__(cls):
+        cls._kinds = dict(getattr(cls, "_fields_", ()))
+
+    def __setattr__(self, name, value):
+        super().__setattr__(name, member(name, value, self._kinds[name]))
+
+
+class Sized(Struct):
+    """One that begins with its size, and may grow."""
 
     def __init__(self, **members):
         super().__init__(struct_size=ctypes.sizeof(self), **members)
 
 
-class SolverOptions(ctypes.Structure):
+class SolverOptions(Struct):
     _fields_ = [("max_iterations", c_int32), ("absolute_tolerance", c_double),
-                ("relative_tolerance", c_double), ("certified", c_int32),
-                ("batch_invariant", c_int32), ("anderson", c_int32),
-                ("automatic_precision", c_int32), ("gauss_seidel", c_int32)]
+                ("relative_tolerance", c_double), ("certified", Flag), ("batch_invariant", Flag),
+                ("anderson", Choice), ("automatic_precision", Flag), ("gauss_seidel", Choice)]
 
 
-class LoadOptions(ctypes.Structure):
+class LoadOptions(Struct):
     _fields_ = [("activation", c_char_p), ("alpha", POINTER(c_double)),
-                ("well_posedness", c_char_p), ("kappa", POINTER(c_double)), ("bias", c_int32),
-                ("no_D", c_int32), ("prefix", c_char_p), ("override_metadata", c_int32),
-                ("project", c_int32), ("allow_unproven", c_int32)]
+                ("well_posedness", c_char_p), ("kappa", POINTER(c_double)), ("bias", Choice),
+                ("no_D", Choice), ("prefix", c_char_p), ("override_metadata", Flag),
+                ("project", Flag), ("allow_unproven", Flag)]
 
 
 class ContextSettings(Sized):
     _fields_ = [("struct_size", c_size_t), ("device", c_char_p), ("stream", c_void_p),
                 ("log", LogCallback), ("log_data", c_void_p), ("threads", c_int32),
-                ("batch_invariant", c_int32), ("every_solve_warning", c_int64)]
+                ("batch_invariant", Flag), ("every_solve_warning", c_int64)]
 
 
 class ModelSettings(Sized):
     _fields_ = [("struct_size", c_size_t), ("states", c_int64), ("inputs", c_int64),
                 ("outputs", c_int64), ("activation", c_char_p), ("alpha", POINTER(c_double)),
                 ("well_posedness", c_char_p), ("kappa", c_double), ("seed", c_uint64),
-                ("precision", c_int32), ("bias", c_int32), ("no_D", c_int32),
-                ("allow_unproven", c_int32), ("rank", POINTER(c_int64))]
+                ("precision", c_int32), ("bias", Flag), ("no_D", Flag), ("allow_unproven", Flag),
+                ("rank", POINTER(c_int64))]
 
 
 class SparsifySettings(Sized):
@@ -90,8 +166,8 @@ class SparsifySettings(Sized):
 
 class PassSettings(Sized):
     _fields_ = [("struct_size", c_size_t), ("solver", POINTER(SolverOptions)),
-                ("adjoint", POINTER(SolverOptions)), ("forward_only", c_int32),
-                ("input_gradient", c_int32)]
+                ("adjoint", POINTER(SolverOptions)), ("forward_only", Flag),
+                ("input_gradient", Flag)]
 
 
 class TrainerSettings(Sized):
@@ -100,7 +176,7 @@ class TrainerSettings(Sized):
                 ("optimizer", c_char_p), ("learning_rate", POINTER(c_double)),
                 ("beta1", POINTER(c_double)), ("beta2", POINTER(c_double)),
                 ("epsilon", POINTER(c_double)), ("weight_decay", c_double),
-                ("momentum", c_double), ("prox", c_double), ("nesterov", c_int32),
+                ("momentum", c_double), ("prox", c_double), ("nesterov", Flag),
                 ("loss", c_int32), ("frozen", c_char_p)]
 
 

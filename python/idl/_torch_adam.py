@@ -4,7 +4,24 @@ import warnings
 
 import torch
 
+from idl import _library as c
 from idl import _torch_operators as operators
+
+REFUSED = ("amsgrad", "maximize", "capturable", "differentiable")
+
+
+def _check(group):
+    """Refuses what a step of a layer would overlook, or could not take."""
+    for name in REFUSED:
+        if group.get(name):
+            raise c.InvalidArgument(f"{name} is not a variant of Adam that implicit layers have")
+    for name in ("lr", "eps", "weight_decay", "prox"):
+        if not 0 <= c.real(name, group.get(name, 0)) < float("inf"):
+            raise c.InvalidArgument(f"{name} is {group[name]}, expected a finite number >= 0")
+    betas = group.get("betas", (0, 0))
+    if (not isinstance(betas, (tuple, list)) or len(betas) != 2
+            or not all(0 <= c.real("betas", beta) < 1 for beta in betas)):
+        raise c.InvalidArgument(f"betas is {betas}, expected two numbers in [0, 1)")
 
 
 class Adam(torch.optim.Adam):
@@ -27,16 +44,28 @@ class Adam(torch.optim.Adam):
 
     def __init__(self, module, params=None, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0, *,
                  prox=0, decoupled_weight_decay=False, **others):
-        for refused in ("amsgrad", "maximize", "capturable", "differentiable"):
-            if others.get(refused):
-                raise ValueError(f"idl.torch.Adam: {refused} is not a variant that implicit layers have")
+        if not isinstance(module, torch.nn.Module):
+            raise c.InvalidArgument(f"module is a {type(module).__name__}, expected a layer or a "
+                                    "network; which of its parameters move, `params` says")
+        _check({"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay, "prox": prox,
+                **others})
         if decoupled_weight_decay:
             others["decoupled_weight_decay"] = True
         super().__init__(module.parameters() if params is None else params, lr=lr, betas=betas,
                          eps=eps, weight_decay=weight_decay, **others)
         self.defaults["prox"] = prox
+        # A GradScaler is to do its work itself, which fused steps would, and those of layers do not.
+        self._step_supports_amp_scaling = False
         self._complete_groups()
         self._find_layers(module)
+
+    def add_param_group(self, param_group):
+        """As torch.optim.Adam has it. Layers that `module` has got since are layers here too."""
+        _check({**self.defaults, **param_group})
+        super().add_param_group(param_group)
+        if hasattr(self, "_module"):
+            self._complete_groups()
+            self._find_layers(self._module)
 
     def _complete_groups(self):
         """What groups of another Adam or PyTorch do not have."""
@@ -55,6 +84,8 @@ class Adam(torch.optim.Adam):
         return {**super().__getstate__(), "_module": self._module}
 
     def __setstate__(self, state):
+        for group in state["param_groups"]:
+            _check(group)
         super().__setstate__(state)
         self._complete_groups()
         if "_module" in state:
@@ -66,23 +97,27 @@ class Adam(torch.optim.Adam):
         if closure is not None:
             with torch.enable_grad():
                 loss = closure()
+        for group in self.param_groups:  # schedules and callers change them
+            _check(group)
         gradients = {}
         others = False
-        with torch.no_grad():
-            for group in self.param_groups:
-                for parameter in group["params"]:
-                    if parameter.grad is None:
-                        continue
-                    layer = self._layers.get(parameter)
-                    if layer is None:
-                        others = True
-                    else:
-                        self._step_of(layer, group)
-                        gradients[parameter], parameter.grad = parameter.grad, None
-        if others:
-            _own_step(torch.optim.Adam)(self)
-        for parameter, gradient in gradients.items():
-            parameter.grad = gradient
+        try:
+            with torch.no_grad():
+                for group in self.param_groups:
+                    for parameter in group["params"]:
+                        if parameter.grad is None:
+                            continue
+                        layer = self._layers.get(parameter)
+                        if layer is None:
+                            others = True
+                        else:
+                            self._step_of(layer, group)
+                            gradients[parameter], parameter.grad = parameter.grad, None
+            if others:
+                _own_step(torch.optim.Adam)(self)
+        finally:
+            for parameter, gradient in gradients.items():
+                parameter.grad = gradient
         return loss
 
     def _step_of(self, layer, group):
@@ -91,13 +126,13 @@ class Adam(torch.optim.Adam):
             state["step"] = torch.tensor(0.0)
             state["exp_avg"] = torch.zeros_like(M, memory_format=torch.contiguous_format)
             state["exp_avg_sq"] = torch.zeros_like(M, memory_format=torch.contiguous_format)
-        state["step"] += 1
-        name = b"adamw" if group["decoupled_weight_decay"] else b"adam"
+        name = "adamw" if group["decoupled_weight_decay"] else "adam"
         rule = (name, *(float(beta) for beta in group["betas"]), group["eps"],
                 group["weight_decay"], group["prox"])
         self._kept[M], left_out = operators.adam_step(
             M, layer.settings, M.grad.contiguous(), state["exp_avg"], state["exp_avg_sq"],
-            int(state["step"]), float(group["lr"]), rule, self._kept.get(M))
+            c.whole("step", int(state["step"]) + 1, 1), float(group["lr"]), rule, self._kept.get(M))
+        state["step"] += 1
         if left_out:
             warnings.warn("idl.torch.Adam: entries of the gradient of an ImplicitLayer are not finite; "
                           "they were left out", RuntimeWarning, stacklevel=4)

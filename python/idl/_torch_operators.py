@@ -40,6 +40,15 @@ def _read(settings):
     return model, (model["n"], model["p"], model["q"]), options
 
 
+def check(M):
+    """Refuses parameters of a type, or in a place, that layers do not have."""
+    if M.dtype not in PRECISIONS:
+        raise TypeError(f"ImplicitLayer: the parameters are {M.dtype}, they may be float32 or "
+                        "float64")
+    if M.device.type not in ("cpu", "cuda"):
+        raise NotImplementedError(f"ImplicitLayer: it runs on cpu and cuda, not on {M.device}")
+
+
 class _BorrowedModel:
     """The model whose M is a tensor's memory."""
 
@@ -99,6 +108,7 @@ class _Ordered:
     before and after."""
 
     def __init__(self, M, settings):
+        check(M)
         if not M.is_contiguous():
             raise c.InvalidArgument(f"M has the strides {M.stride()}; it must be contiguous")
         self.device, self.place = M.device, _place(M.device)
@@ -140,9 +150,8 @@ def adam_step(M, settings, dM, first, second, step, learning_rate, rule, kept):
                         f"{moment.device}, the parameters {M.dtype} of {tuple(M.shape)} on {M.device}")
             optimizer, beta1, beta2, epsilon, weight_decay, prox = rule
             kept = _handles.Optimizer(model.handle, c.TrainerSettings(
-                optimizer=optimizer, beta1=_handles.optional(beta1), beta2=_handles.optional(beta2),
-                epsilon=_handles.optional(epsilon), weight_decay=weight_decay, prox=prox), *memory,
-                M.shape[-1])
+                optimizer=optimizer, beta1=beta1, beta2=beta2, epsilon=epsilon,
+                weight_decay=weight_decay, prox=prox), *memory, M.shape[-1])
             kept.key = model, memory, rule
         left_out = None if M.is_cuda else ctypes.c_int32()
         library.idl_optimizer_step(kept.handle, dM.data_ptr(), M.shape[-1], model.memory,

@@ -4,6 +4,7 @@ import os
 import pathlib
 import tempfile
 import threading
+import weakref
 from ctypes import byref, c_double, c_int64, pointer
 
 import numpy as np
@@ -11,17 +12,31 @@ import numpy as np
 from idl import _handles
 from idl import _library as c
 from idl._library import library
-from idl.solver import REPORT, Report, SolverOptions
+from idl.solver import REPORT, Report, solver_to_c
 
 PRECISIONS = {np.dtype(np.float32): c.FLOAT32, np.dtype(np.float64): c.FLOAT64}
 LOSSES = {"softmax_cross_entropy": c.CROSS_ENTROPY, "squared_error": c.SQUARED_ERROR}
 
 
 def _precision(dtype):
-    dtype = np.dtype(dtype)
-    if dtype not in PRECISIONS:
-        raise c.InvalidArgument(f"dtype is {dtype}, it may be float32 or float64")
-    return PRECISIONS[dtype]
+    try:
+        return PRECISIONS[np.dtype(dtype)]
+    except (KeyError, TypeError):
+        name = getattr(dtype, "__name__", dtype)
+        raise c.InvalidArgument(f"dtype is {name}, it may be float32 or float64") from None
+
+
+#: Those that live, whose locks a forked child needs anew: a thread that the child does not have may
+#: hold them.
+_models = weakref.WeakSet()
+
+
+def _unlock_in_child():
+    for model in _models:
+        model._lock = threading.RLock()
+
+
+os.register_at_fork(after_in_child=_unlock_in_child)
 
 
 class Model:
@@ -30,7 +45,7 @@ class Model:
     Parameters are drawn from N(0,1)/n by `seed`, and A is projected onto ‖A‖∞ <= kappa (None: A is
     not constrained). With `bias` the last column of B and D is a bias. With `rank` A is LRᵀ, whose
     factors L and R, (n, rank), are the parameters. Several threads may use one model; its calls wait
-    for each other.
+    for each other. So may a forked child.
     """
 
     def __init__(self, n, p, q, *, kappa=0.95, activation="relu", alpha=None, bias=False, no_D=False,
@@ -46,6 +61,7 @@ class Model:
     def _take(self, handle, place):
         settings = handle.describe()
         self._handle, self._place, self._lock = handle, place, threading.RLock()
+        _models.add(self)
         self.n, self.p, self.q = settings.states, settings.inputs, settings.outputs
         self.activation, self.bias = settings.activation.decode(), bool(settings.bias)
         self.kappa = settings.kappa or None
@@ -61,12 +77,10 @@ class Model:
 
         What is said here completes what the file's metadata say, as the flags of `idl` do.
         """
-        known = {None: 0, True: 1, False: -1}
-        options = c.LoadOptions(
-            activation=_handles.encoded(activation), alpha=_handles.optional(alpha),
-            well_posedness=_handles.encoded(well_posedness), kappa=_handles.optional(kappa),
-            bias=known[bias], no_D=known[no_D], prefix=_handles.encoded(prefix),
-            override_metadata=override_metadata, project=project, allow_unproven=allow_unproven)
+        options = c.LoadOptions(activation=activation, alpha=alpha, well_posedness=well_posedness,
+                                kappa=kappa, bias=bias, no_D=no_D, prefix=prefix,
+                                override_metadata=override_metadata, project=project,
+                                allow_unproven=allow_unproven)
         model = cls.__new__(cls)
         model._take(_handles.ModelHandle.load(_handles.Context(device, threads), path,
                                               _precision(dtype), options), (device, threads))
@@ -76,7 +90,7 @@ class Model:
         """Writes a safetensors file, atomically."""
         with self._lock:
             library.idl_model_save(self._handle.context.handle, self._handle.handle,
-                                   _handles.encoded(path))
+                                   c.encoded("path", path))
 
     def predict(self, U, solver=None, return_states=False):
         """U (samples, p) -> Y (samples, q), or Y and the states X (samples, n).
@@ -88,7 +102,7 @@ class Model:
         Y = np.empty((m, self.q), self.dtype)
         X = np.empty((m, self.n), self.dtype) if return_states else None
         entries = np.zeros(m, REPORT)
-        options = (solver or SolverOptions()).to_c()
+        options = solver_to_c(solver)
         with self._lock:
             library.idl_model_predict(
                 self._handle.context.handle, self._handle.handle, m, U.ctypes.data, self.p,
@@ -104,15 +118,19 @@ class Model:
         Trainer's. Returns one dictionary per epoch: the mean of the loss before each step, and with
         class numbers the accuracy.
         """
+        epochs, batch_size = c.whole("epochs", epochs, 0), c.whole("batch_size", batch_size, 1)
         U = self._samples("U", U, self.p)
         if len(U) == 0:
             raise c.InvalidArgument("U has no samples to train on")
-        targets = np.asarray(targets)
+        targets = np.atleast_1d(np.asarray(targets))
         if len(targets) != len(U):
             raise c.InvalidArgument(f"targets has {len(targets)} rows, U has {len(U)}")
         trainer = Trainer(self, labels=targets.ndim == 1 and targets.dtype.kind in "iu", **trainer)
         targets = trainer.targets(targets)
-        order = np.random.default_rng(seed)
+        try:
+            order = np.random.default_rng(seed)
+        except (TypeError, ValueError) as error:
+            raise c.InvalidArgument(f"seed is {seed!r}: {error}") from None
         history = []
         for epoch in range(1, epochs + 1):
             shuffled = order.permutation(len(U))
@@ -140,8 +158,9 @@ class Model:
     def pattern(self, matrix):
         """Which entries of "A", "B", "C" or "D" in compressed rows are stored: row_offsets (rows + 1,)
         and col_indices, as scipy.sparse.csr_array takes them beside "A.values" of parameters()."""
-        offsets, entries = np.empty((self.q if matrix in "CD" else self.n) + 1, np.int64), c_int64()
-        context, model, name = self._handle.context.handle, self._handle.handle, matrix.encode()
+        context, model = self._handle.context.handle, self._handle.handle
+        name = c.encoded("matrix", matrix)
+        offsets, entries = np.empty((self.q if name in b"CD" else self.n) + 1, np.int64), c_int64()
         with self._lock:
             library.idl_model_read_pattern(context, model, name, byref(entries), None, None)
             columns = np.empty(entries.value, np.int32)
@@ -150,18 +169,22 @@ class Model:
         return offsets, columns
 
     def set_parameters(self, **values):
-        """Takes the tensors of these names, then projects A. Nothing is taken where a name or a
-        shape is wrong."""
+        """Takes the tensors of these names, then projects A. Nothing is taken where a name, a shape
+        or a number is wrong."""
         shapes = self._handle.tensors()
         taken = {}
         for name, array in values.items():
             if name not in shapes:
                 raise c.InvalidArgument(f"the model has no parameter '{name}', it has "
                                         + ", ".join(shapes))
-            taken[name] = np.asfortranarray(_numbers(name, array), dtype=self.dtype)
+            with np.errstate(over="ignore"):
+                taken[name] = np.asfortranarray(_numbers(name, array), dtype=self.dtype)
             if taken[name].shape != shapes[name]:
                 raise c.InvalidArgument(f"{name} has the shape {taken[name].shape}, expected "
                                         f"{shapes[name]}")
+            wrong = np.argwhere(~np.isfinite(taken[name])).tolist()
+            if wrong:
+                raise c.InvalidArgument(f"{name}{wrong[0]} is not finite as {self.dtype}")
         with self._lock:
             for name, array in taken.items():
                 library.idl_model_write(self._handle.context.handle, self._handle.handle,
@@ -175,9 +198,8 @@ class Model:
         `by` "magnitude" keeps the largest entries, "row-topk" the largest of each row, "threshold"
         those of magnitude `threshold` or more, "random" any, by `seed`.
         """
-        settings = c.SparsifySettings(
-            target=_handles.encoded(target), by=_handles.encoded(by), threshold=threshold, seed=seed,
-            density=_handles.optional(density))
+        settings = c.SparsifySettings(target=target, by=by, threshold=threshold, seed=seed,
+                                      density=density)
         return self._derived(library.idl_model_sparsify, byref(settings))
 
     def compact(self):
@@ -195,6 +217,7 @@ class Model:
     def low_rank(self, rank):
         """The model with LRᵀ of this rank in the place of A, and an upper bound of ‖A − LRᵀ‖∞."""
         error = c_double()
+        rank = c.whole("rank", rank, 0, c.MOST)
         model = self._derived(library.idl_model_low_rank, rank, after=(None, byref(error)))
         return model, error.value
 
@@ -263,10 +286,9 @@ class Trainer:
         if self.loss not in LOSSES:
             raise c.InvalidArgument(f"loss is '{self.loss}', it may be {' or '.join(LOSSES)}")
         self._settings = c.TrainerSettings(
-            samples=1, solver=pointer((solver or SolverOptions()).to_c()),
-            optimizer=_handles.encoded(optimizer), learning_rate=_handles.optional(learning_rate),
-            weight_decay=weight_decay, momentum=momentum, prox=prox, loss=LOSSES[self.loss],
-            frozen=_handles.encoded(frozen))
+            samples=1, solver=pointer(solver_to_c(solver)), optimizer=optimizer,
+            learning_rate=learning_rate, weight_decay=weight_decay, momentum=momentum, prox=prox,
+            loss=LOSSES[self.loss], frozen=frozen)
         self._handle = None
 
     def targets(self, targets):
@@ -317,7 +339,8 @@ class Trainer:
         a density that falls, every few steps, it prunes while it trains."""
         with self.model._lock:
             self._make(self._settings.samples)
-            library.idl_trainer_prune(self._handle.handle, _handles.encoded(target), density)
+            library.idl_trainer_prune(self._handle.handle, c.encoded("target", target),
+                                      c.real("density", density))
 
     def _make(self, samples):
         if self._handle is None:
@@ -335,7 +358,7 @@ def _numbers(name, array):
 
 def load(path, **options):
     """Model.load."""
-    return Model.load(os.fspath(path), **options)
+    return Model.load(path, **options)
 
 
 def predict(model, U, **options):
@@ -347,7 +370,7 @@ def train(U, targets, n=100, *, kappa=0.95, activation="relu", bias=False, rank=
           dtype=np.float32, device="auto", **options):
     """A new model with n states, trained on these samples by Model.train: class numbers or targets
     say how many outputs it has. Returns the model and its history."""
-    U, targets = np.asarray(U), np.asarray(targets)
+    U, targets = np.asarray(U), np.atleast_1d(np.asarray(targets))
     if U.ndim != 2:
         raise c.InvalidArgument(f"U has the shape {U.shape}, expected (samples, p)")
     if targets.dtype.kind in "iu" and targets.ndim == 1:

@@ -6,6 +6,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from idl import _library as c
 from idl.numpy import Model
 from idl.solver import SolverOptions
 
@@ -31,19 +32,29 @@ class _ImplicitEstimator(BaseEstimator):
 
     def _train(self, X, targets, outputs):
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        self.model_ = Model(self.n_states, X.shape[1], outputs, kappa=self.kappa,
+        n_states = c.whole("n_states", self.n_states, 1, c.MOST)
+        self.model_ = Model(n_states, X.shape[1], outputs, kappa=self.kappa,
                             activation=self.activation, bias=self.bias, dtype=self.dtype,
                             device=self.device, seed=seed)
         self.history_ = self.model_.train(X, targets, epochs=self.epochs, seed=seed,
-                                          batch_size=min(self.batch_size, len(X)),
+                                          batch_size=self.batch_size,
                                           learning_rate=self.learning_rate,
-                                          optimizer="adamw" if self.weight_decay > 0 else "adam",
+                                          optimizer="adam" if self.weight_decay == 0 else "adamw",
                                           weight_decay=self.weight_decay)
 
     def _outputs(self, X):
         check_is_fitted(self)
         X = validate_data(self, X, reset=False)
-        return self.model_.predict(X, PREDICTING).astype(np.float64)
+        return _finite(self.model_.predict(X, PREDICTING).astype(np.float64))
+
+
+def _finite(outputs):
+    """The outputs, of which NaN would pass for an answer: argmax takes it for the largest."""
+    wrong = np.flatnonzero(~np.isfinite(outputs).all(axis=1))
+    if len(wrong) > 0:
+        raise ValueError(f"the outputs for {len(wrong)} of {len(outputs)} samples are not finite, the "
+                         f"first is sample {wrong[0]}: features are too large, or the model diverges")
+    return outputs
 
 
 class ImplicitClassifier(ClassifierMixin, _ImplicitEstimator):
@@ -91,16 +102,24 @@ class ImplicitRegressor(RegressorMixin, _ImplicitEstimator):
         """X (samples, features), y (samples,) or (samples, targets)."""
         X, y = validate_data(self, X, y, multi_output=True, y_numeric=True)
         targets = np.asarray(y, dtype=np.float64).reshape(len(X), -1)
-        self.target_mean_ = targets.mean(axis=0)
-        deviation = targets.std(axis=0)
-        self.target_scale_ = np.where(deviation > 0, deviation, 1.0)
+        with np.errstate(over="ignore", invalid="ignore"):
+            mean, deviation = targets.mean(axis=0), targets.std(axis=0)
+        constant = (targets == targets[0]).all(axis=0)
+        # Squares leave the range of numbers far in front of the targets themselves.
+        wrong = np.flatnonzero(~np.isfinite(deviation) | ((deviation == 0) & ~constant))
+        if len(wrong) > 0:
+            raise ValueError(f"y has the standard deviation {deviation[wrong[0]]} in column {wrong[0]}, "
+                             "which is out of the range of float64; scale the targets")
+        self.target_mean_ = mean
+        self.target_scale_ = np.where(constant, 1.0, deviation)
         self.one_target_ = np.ndim(y) == 1
         self._train(X, (targets - self.target_mean_) / self.target_scale_, targets.shape[1])
         return self
 
     def predict(self, X):
         """(samples,) or (samples, targets), as y was."""
-        outputs = self._outputs(X) * self.target_scale_ + self.target_mean_
+        with np.errstate(over="ignore"):
+            outputs = _finite(self._outputs(X) * self.target_scale_ + self.target_mean_)
         return outputs[:, 0] if self.one_target_ else outputs
 
     def __sklearn_tags__(self):

@@ -39,13 +39,20 @@ class SolverOptions:
         for name in ("max_iterations", "absolute_tolerance"):
             if getattr(self, name) == 0:
                 raise c.InvalidArgument(f"{name} is 0, it must be above; None: the default")
-        choice = {None: 0, True: 1, False: -1}
-        return c.SolverOptions(
-            max_iterations=self.max_iterations or 0,
-            absolute_tolerance=self.absolute_tolerance or 0.0,
-            relative_tolerance=self.relative_tolerance or 0.0, certified=self.certified,
-            batch_invariant=self.batch_invariant, anderson=choice[self.anderson],
-            automatic_precision=self.automatic_precision, gauss_seidel=choice[self.gauss_seidel])
+        return c.SolverOptions(**{name: value for name, value in vars(self).items()
+                                  if value is not None})
+
+
+def solver_to_c(solver):
+    """The struct of these options; None: all defaults."""
+    if solver is None:
+        return _DEFAULTS
+    if not isinstance(solver, SolverOptions):
+        raise c.InvalidArgument(f"solver is {solver!r}, expected idl.SolverOptions or None")
+    return solver.to_c()
+
+
+_DEFAULTS = SolverOptions().to_c()
 
 
 class Report:

@@ -15,10 +15,12 @@ import warnings
 
 import torch
 
+from idl import _handles
 from idl import _torch_operators as operators
+from idl._library import InvalidArgument
 from idl._torch_adam import Adam
 from idl._torch_operators import PRECISIONS, release_memory
-from idl.solver import REPORT, Report, SolverOptions
+from idl.solver import REPORT, Report, SolverOptions, solver_to_c
 
 __all__ = ["Adam", "ImplicitLayer", "project_", "project_after_step", "release_memory"]
 
@@ -46,15 +48,25 @@ class ImplicitLayer(torch.nn.Module):
                  well_posedness=None, allow_unproven=False, rank=None, solver=None, device=None,
                  dtype=None):
         super().__init__()
-        self.n, self.p, self.q, self.bias, self.no_D = n, p, q, bias, no_D
-        self.kappa, self.activation, self.rank = kappa, activation, rank
+        checked = _handles.model_settings(
+            n, p, q, activation=activation, alpha=alpha, kappa=kappa, well_posedness=well_posedness,
+            bias=bias, no_D=no_D, allow_unproven=allow_unproven, rank=rank)
+        solver_to_c(solver)
+        dtype = torch.get_default_dtype() if dtype is None else dtype
+        if dtype not in PRECISIONS:
+            raise InvalidArgument(f"dtype is {dtype}, it may be torch.float32 or torch.float64")
+        self.n, self.p, self.q = checked.states, checked.inputs, checked.outputs
+        self.bias, self.no_D = bool(checked.bias), bool(checked.no_D)
+        self.kappa, self.activation = checked.kappa or None, activation
+        self.rank = checked.rank[0] if checked.rank else None
         self.settings = json.dumps({
-            "n": n, "p": p, "q": q, "activation": activation, "alpha": alpha, "kappa": kappa,
-            "well_posedness": well_posedness, "bias": bias, "no_D": no_D,
-            "allow_unproven": allow_unproven, "rank": rank,
-            "solver": dataclasses.asdict(solver or SolverOptions())})
-        shape = (n + p + bool(bias), n + q)
-        if rank is not None:
+            "n": self.n, "p": self.p, "q": self.q, "activation": activation, "alpha": alpha,
+            "kappa": self.kappa, "well_posedness": well_posedness, "bias": self.bias,
+            "no_D": self.no_D, "allow_unproven": allow_unproven, "rank": self.rank,
+            "solver": dataclasses.asdict(solver or SolverOptions())},
+            default=lambda number: number.item())  # NumPy's and PyTorch's
+        shape = (self.n + self.p + self.bias, self.n + self.q)
+        if self.rank is not None:
             shape = sum(rows * cols for rows, cols in self._sizes().values())
         self.M = torch.nn.Parameter(torch.empty(shape, device=device, dtype=dtype))
         self._report = None
@@ -132,11 +144,7 @@ class ImplicitLayer(torch.nn.Module):
         M = self.M
         if U.device != M.device:
             raise ValueError(f"ImplicitLayer: the input is on {U.device}, the layer on {M.device}")
-        if M.dtype not in PRECISIONS:
-            raise TypeError(f"ImplicitLayer: the parameters are {M.dtype}, they may be float32 or "
-                            "float64")
-        if M.device.type not in ("cpu", "cuda"):
-            raise NotImplementedError(f"ImplicitLayer: it runs on cpu and cuda, not on {M.device}")
+        operators.check(M)
         if torch.is_autocast_enabled(U.device.type):
             U = U.to(M.dtype)
         if U.dtype != M.dtype:

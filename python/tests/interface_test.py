@@ -45,6 +45,28 @@ class Interface(unittest.TestCase):
                      for argument in found[1].split(",")]
             self.assertEqual([ctypes.sizeof(kind) for kind in arguments], sizes, name)
 
+    def test_members_that_do_not_fit_are_refused_by_name(self):
+        wrong = {c.Flag: (2, -1, 2**32, "no", None), c.Choice: (5, -1, "no", []),
+                 ctypes.c_double: ("0.5", None, 10**400), ctypes.c_char_p: ("a\0b", 5, b"a"),
+                 ctypes.POINTER(ctypes.c_double): ("0.5",),
+                 ctypes.POINTER(ctypes.c_int64): (2**63, 2.5),
+                 **{kind: (least - 1, most + 1, 5.5, "5", None)
+                    for kind, (least, most) in c.RANGES.items()}}
+        for struct in c.STRUCTS.values():
+            for name, kind in struct._fields_:
+                for value in wrong.get(kind, ()):
+                    with self.subTest(struct=struct.__name__, member=name, value=value):
+                        with self.assertRaisesRegex(idl.InvalidArgument, f"^{name} is "):
+                            struct(**{name: value}) if name != "struct_size" else setattr(
+                                struct(), name, value)
+
+    def test_members_that_fit_are_taken(self):
+        options = c.LoadOptions(bias=True, no_D=False, alpha=1, activation="tanh", project=True)
+        self.assertEqual([options.bias.value, options.no_D.value, options.alpha[0],
+                          options.activation, options.project.value], [1, -1, 1.0, b"tanh", 1])
+        settings = c.ModelSettings(seed=2**64 - 1, rank=2**63 - 1)
+        self.assertEqual([settings.seed, settings.rank[0]], [2**64 - 1, 2**63 - 1])
+
     def test_each_status_has_its_error(self):
         numbers = {int(number) for number in re.findall(r"IDL_STATUS_\w+ = (\d+)", HEADERS)}
         self.assertEqual(set(c.ERRORS), numbers - {0})

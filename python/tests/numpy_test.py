@@ -1,11 +1,16 @@
 # SPDX-License-Identifier: MIT
 """idl.numpy against loops in NumPy."""
+import os
 import pathlib
 import pickle
+import signal
 import sys
 import tempfile
 import threading
+import time
 import unittest
+import warnings
+import weakref
 
 try:
     import numpy as np
@@ -91,6 +96,60 @@ class Predicting(unittest.TestCase):
         self.assertEqual(wrong, [])
 
 
+def succeeds_in_child(call):
+    """Whether the call returns a truth in a forked child, within 20 seconds."""
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            status = 0 if call() else 2
+        finally:
+            os._exit(status)
+    for _ in range(2000):
+        ended, status = os.waitpid(child, os.WNOHANG)
+        if ended:
+            return status == 0
+        time.sleep(0.01)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    return False
+
+
+class Forking(unittest.TestCase):
+    def test_a_child_uses_a_model_that_another_thread_was_using(self):
+        model, U = idl.Model(20, 4, 2), draw(50, 4)
+        expected = model.predict(U)
+        begun, end = threading.Event(), threading.Event()
+
+        def hold():
+            with model._lock:
+                begun.set()
+                end.wait()
+
+        def same():
+            return (model.predict(U) == expected).all()
+
+        thread = threading.Thread(target=hold)
+        thread.start()
+        begun.wait()
+        try:
+            self.assertTrue(succeeds_in_child(same))
+            self.assertTrue(succeeds_in_child(lambda: succeeds_in_child(same)))
+            self.assertTrue(succeeds_in_child(
+                lambda: model.train(U, np.arange(50) % 2, epochs=1)))
+        finally:
+            end.set()
+            thread.join()
+        self.assertTrue(same())
+
+    def test_models_end_though_forks_know_of_them(self):
+        model = idl.Model(5, 4, 2)
+        self.assertIn(model, idl.numpy._models)
+        reference = weakref.ref(model)
+        del model
+        self.assertIsNone(reference())
+
+
 class Files(unittest.TestCase):
     def test_a_saved_model_is_the_same_when_it_is_loaded(self):
         model = idl.Model(9, 4, 2, kappa=0.7, activation="tanh", bias=True, dtype=np.float64)
@@ -121,6 +180,35 @@ class Files(unittest.TestCase):
         after = model.parameters()
         np.testing.assert_array_equal(after["B"], 2 * before["B"])
         np.testing.assert_allclose(after["A"], 0.95 * np.eye(4), rtol=1e-6)  # projected
+
+    def test_parameters_that_are_not_finite_are_refused_and_change_nothing(self):
+        model = idl.Model(4, 3, 2)
+        before = model.parameters()
+        with_nan = np.eye(4)
+        with_nan[2, 1] = np.nan
+        for text, values in {r"A\[2, 1\] is not finite as float32": {"A": with_nan},
+                             r"B\[0, 0\] is not finite as float32": {
+                                 "C": np.ones((2, 4)), "B": np.full((4, 3), 1e300)}}.items():
+            with warnings.catch_warnings():
+                warnings.simplefilter("error")
+                with self.subTest(text), self.assertRaisesRegex(idl.InvalidArgument, text):
+                    model.set_parameters(**values)
+        for name, array in model.parameters().items():
+            np.testing.assert_array_equal(array, before[name])
+        idl.Model(4, 3, 2, dtype=np.float64).set_parameters(B=np.full((4, 3), 1e300))
+
+    def test_a_name_with_nul_is_no_file(self):
+        model = idl.Model(4, 3, 2)
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "model.safetensors")
+            for call in (lambda: model.save(path + "\0x"), lambda: idl.Model.load(path + "\0x"),
+                         lambda: idl.Model.load(pathlib.Path(path + "\0x")),
+                         lambda: idl.Model.load(None)):
+                with self.assertRaisesRegex(idl.InvalidArgument, "^path is .* no NUL"):
+                    call()
+            self.assertEqual(os.listdir(folder), [])
+            model.save(os.fsencode(path))
+            self.assertEqual(os.listdir(folder), ["model.safetensors"])
 
 
 def product_of(parameters):
@@ -309,6 +397,72 @@ class BadInput(unittest.TestCase):
                     lambda: model.predict(U, idl.SolverOptions(max_iterations=0))}.items():
             with self.subTest(text), self.assertRaisesRegex(idl.InvalidArgument, text):
                 call()
+
+    def test_numbers_and_texts_that_c_would_cut_are_refused_by_name(self):
+        model, U, labels = idl.Model(5, 3, 2), draw(8, 3), np.arange(8) % 2
+
+        def load(**options):
+            return idl.Model.load("nowhere.safetensors", **options)
+
+        for text, call in {
+                "n is 18446744073709551621": lambda: idl.Model(2**64 + 5, 3, 2),
+                r"n is -1, expected a whole number in \[1, 1099511627776\]":
+                    lambda: idl.Model(-1, 3, 2),
+                "p is 3.5": lambda: idl.Model(5, 3.5, 2),
+                "q is '2'": lambda: idl.Model(5, 3, "2"),
+                "seed is -1": lambda: idl.Model(5, 3, 2, seed=-1),
+                "seed is 18446744073709551623": lambda: idl.Model(5, 3, 2, seed=2**64 + 7),
+                "rank is 18446744073709551618": lambda: idl.Model(5, 3, 2, rank=2**64 + 2),
+                "rank is 2.5": lambda: model.low_rank(2.5),
+                "threads is 4294967297": lambda: idl.Model(5, 3, 2, threads=2**32 + 1),
+                "bias is 4294967296, expected False or True":
+                    lambda: idl.Model(5, 3, 2, bias=2**32),
+                "bias is 5, expected None or True or False": lambda: load(bias=5),
+                "project is 2": lambda: load(project=2),
+                "kappa is '0.5', expected a number": lambda: idl.Model(5, 3, 2, kappa="0.5"),
+                "max_iterations is 4294967297":
+                    lambda: model.predict(U, idl.SolverOptions(max_iterations=2**32 + 1)),
+                "max_iterations is 4294967296":
+                    lambda: model.predict(U, idl.SolverOptions(max_iterations=2**32)),
+                "certified is 2": lambda: model.predict(U, idl.SolverOptions(certified=2)),
+                "anderson is 7": lambda: model.predict(U, idl.SolverOptions(anderson=7)),
+                "solver is 5, expected idl.SolverOptions": lambda: model.predict(U, 5),
+                "density is 'all'": lambda: model.sparsify("all"),
+                "seed is -2": lambda: model.sparsify(by="random", seed=-2),
+                "activation is 'relu.x00x'": lambda: idl.Model(5, 3, 2, activation="relu\0x"),
+                "device is 'cpu.x00'": lambda: idl.Model(5, 3, 2, device="cpu\0"),
+                "prefix is '.x00x'": lambda: load(prefix="\0x"),
+                "target is 'A.x00'": lambda: model.sparsify(target="A\0"),
+                "matrix is 'A.x00'": lambda: model.pattern("A\0"),
+                "frozen is 'A.x00'": lambda: idl.numpy.Trainer(model, frozen="A\0"),
+                "optimizer is 5": lambda: idl.numpy.Trainer(model, optimizer=5),
+                "learning_rate is 'fast'": lambda: model.train(U, labels, learning_rate="fast")}.items():
+            with self.subTest(text), self.assertRaisesRegex(idl.InvalidArgument, "^" + text):
+                call()
+        self.assertEqual(idl.Model(np.int64(5), 3, 2, bias=np.True_, seed=2**64 - 1).bias, True)
+
+    def test_training_that_would_train_nothing_is_refused(self):
+        model, U, labels = idl.Model(5, 3, 2), draw(8, 3), np.arange(8) % 2
+        for text, options in {
+                r"batch_size is -1, expected a whole number in \[1, ": {"batch_size": -1},
+                "batch_size is 0": {"batch_size": 0}, "batch_size is 2.5": {"batch_size": 2.5},
+                r"epochs is -1, expected a whole number in \[0, ": {"epochs": -1},
+                "epochs is 1.5": {"epochs": 1.5}, "seed is -1": {"seed": -1}}.items():
+            for train in (model.train, idl.numpy.train):
+                with self.subTest(text), self.assertRaisesRegex(idl.InvalidArgument, "^" + text):
+                    train(U, labels, **options)
+        with self.assertRaisesRegex(idl.InvalidArgument, "targets has 1 rows, U has 8"):
+            idl.numpy.train(U, 1.0)
+        self.assertEqual(model.train(U, labels, epochs=0), [])
+
+    def test_a_kappa_that_would_not_count_is_refused(self):
+        for constraint in ("none", "strictly_upper_triangular"):
+            with self.assertRaisesRegex(idl.InvalidArgument, f"kappa is 0.5, .*'{constraint}'"):
+                idl.Model(5, 3, 2, kappa=0.5, well_posedness=constraint)
+            for options in ({}, {"kappa": None}):
+                self.assertIsNone(idl.Model(5, 3, 2, well_posedness=constraint, **options).kappa)
+        with self.assertRaisesRegex(idl.InvalidArgument, "kappa is None, .*'inf_norm_ball'"):
+            idl.Model(5, 3, 2, kappa=None, well_posedness="inf_norm_ball")
 
 
 if __name__ == "__main__":

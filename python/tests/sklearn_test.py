@@ -48,6 +48,42 @@ class Estimators(unittest.TestCase):
         with self.assertRaisesRegex(ValueError, "one class"):
             ImplicitClassifier().fit([[0.0], [1.0]], ["a", "a"])
 
+    def test_outputs_that_are_not_finite_are_no_answers(self):
+        X = np.random.default_rng(0).standard_normal((40, 2))
+        y = np.where(X[:, 0] > 0, "a", "b")
+        wrong = X.copy()
+        wrong[3:5] = 1e300
+        classifier = ImplicitClassifier(5, epochs=1).fit(X, y)
+        regressor = ImplicitRegressor(5, epochs=1).fit(X, 1e-3 * X[:, 0])
+        large = ImplicitRegressor(5, epochs=1, dtype="float64").fit(X, 1e150 * X[:, 0])
+        for call in (classifier.predict, classifier.predict_proba, classifier.decision_function,
+                     lambda X: classifier.score(X, y), regressor.predict,
+                     lambda X: regressor.score(X, X[:, 0]), large.predict):
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                with self.assertRaisesRegex(ValueError, "2 of 40 .* the first is sample 3"):
+                    call(wrong)
+            call(X)
+
+    def test_targets_whose_deviation_is_out_of_range_are_refused(self):
+        X = np.random.default_rng(0).standard_normal((40, 2))
+        for scale in (1e300, 1e-300):
+            y = np.stack([X[:, 0], scale * X[:, 1]], axis=1)
+            with self.subTest(scale), self.assertRaisesRegex(ValueError, "in column 1, .*scale"):
+                ImplicitRegressor(5, epochs=1).fit(X, y)
+        constant = ImplicitRegressor(5, epochs=1).fit(X, np.full(40, 0.1))
+        self.assertEqual(constant.target_scale_, [1.0])
+
+    def test_parameters_that_no_model_or_training_has_are_refused_by_name(self):
+        X = np.random.default_rng(0).standard_normal((40, 2))
+        for name, wrong in {"n_states": (2**64 + 5, 0, 5.5), "batch_size": (-1, 0, 2.5),
+                            "epochs": (-1, 1.5), "weight_decay": (-1, "a"),
+                            "learning_rate": (-1, "a"), "bias": (2, None)}.items():
+            for value in wrong:
+                for estimator in (ImplicitClassifier, ImplicitRegressor):
+                    with self.subTest(name, value=value), self.assertRaisesRegex(ValueError, name):
+                        estimator(**{"epochs": 1, name: value}).fit(X, (X[:, 0] > 0).astype(int))
+
 
 if __name__ == "__main__":
     sys.exit(unittest.main())

@@ -351,16 +351,71 @@ class Optimizing(unittest.TestCase):
         ours = network()
         with self.assertRaisesRegex(ValueError, "amsgrad"):
             idl.torch.Adam(ours, amsgrad=True)
-        with self.assertRaisesRegex(idl.InvalidArgument, "beta1"):
-            optimizer = idl.torch.Adam(ours, lr=0.1)
-            optimizer.param_groups[0]["betas"] = (2.0, 0.5)
-            trained(ours, optimizer, steps=1)
+        for name, text, wrong in (
+                ("lr", "lr", (-1, float("nan"), float("inf"), "a", None)),
+                ("betas", "betas", ((2.0, 0.5), (0.5, float("nan")), (0.5,), 0.5)),
+                ("eps", "eps", (-1, float("nan"))),
+                ("weight_decay", "weight_decay", (-1, float("nan"))),
+                ("prox", "prox", (-1, float("nan"), "a")), ("maximize", "maximize", (True,))):
+            for value in wrong:
+                later = idl.torch.Adam(ours)
+                later.param_groups[0][name] = value
+                for make in (lambda: idl.torch.Adam(ours, **{name: value}),
+                             lambda: idl.torch.Adam(ours, [{"params": ours[2].M, name: value}]),
+                             lambda: trained(ours, later, steps=1)):
+                    with self.subTest(name, value=value), self.assertRaisesRegex(ValueError, text):
+                        make()
+        with self.assertRaisesRegex(idl.InvalidArgument, "module is a generator"):
+            idl.torch.Adam(ours.parameters())
+        with self.assertRaisesRegex(idl.InvalidArgument, "maximize is not a variant"):
+            idl.torch.Adam(ours).load_state_dict(
+                torch.optim.Adam(ours.parameters(), maximize=True).state_dict())
         optimizer = idl.torch.Adam(ours[2], lr=0.1)
         trained(ours, optimizer, steps=1)
         ours.float()
         ours[2].M.grad = torch.zeros_like(ours[2].M)
         with self.assertRaisesRegex(idl.InvalidArgument, "moment is torch.float64"):
             optimizer.step()
+
+    def test_a_step_that_is_refused_loses_no_gradient_and_counts_for_none(self):
+        layers = torch.nn.ModuleList([ImplicitLayer(5, 4, 3), ImplicitLayer(5, 4, 3)])
+        optimizer = idl.torch.Adam(layers, [{"params": layer.M} for layer in layers])
+        for layer in layers:
+            layer.M.grad = torch.ones_like(layer.M)
+        optimizer.step()
+        before = [layer.M.detach().clone() for layer in layers]
+        optimizer.param_groups[1]["lr"] = -1
+        with self.assertRaisesRegex(idl.InvalidArgument, "lr is -1"):
+            optimizer.step()
+        self.assertTrue(all(map(torch.equal, before, [layer.M for layer in layers])))
+        optimizer.param_groups[1]["lr"] = 0.1
+        optimizer.state[layers[1].M]["exp_avg"] = torch.zeros(3)
+        with self.assertRaisesRegex(idl.InvalidArgument, "a moment is"):
+            optimizer.step()
+        self.assertTrue(all(layer.M.grad is not None for layer in layers))
+        self.assertEqual([optimizer.state[layer.M]["step"].item() for layer in layers], [2, 1])
+
+    def test_scaled_gradients_are_unscaled_for_fused_steps_too(self):
+        steps = []
+        for scale, options in ((1.0, {}), (1024.0, {}), (1024.0, {"fused": True})):
+            ours = network()
+            optimizer = idl.torch.Adam(ours, lr=0.1, eps=1.0, **options)
+            scaler = torch.amp.GradScaler("cpu", init_scale=scale)
+            scaler.scale(ours(torch.ones(8, 5, dtype=torch.float64)).square().sum()).backward()
+            scaler.step(optimizer)
+            steps.append([parameter.detach() for parameter in ours.parameters()])
+        # The tolerances of the solver are no scale's.
+        torch.testing.assert_close(steps[1], steps[0], rtol=0, atol=1e-6)
+        torch.testing.assert_close(steps[2], steps[0], rtol=0, atol=1e-6)
+
+    def test_a_layer_that_the_network_gets_later_is_projected(self):
+        ours = torch.nn.Sequential(torch.nn.Linear(5, 7))
+        optimizer = idl.torch.Adam(ours, lr=1.0)
+        ours.append(ImplicitLayer(9, 7, 3))
+        optimizer.add_param_group({"params": ours[1].parameters()})
+        ours(torch.ones(8, 5)).sum().backward()
+        optimizer.step()
+        self.assertLessEqual(ours[1].A.abs().sum(1).max().item(), 0.95 * (1 + 1e-6))
 
 
 class InPyTorch(unittest.TestCase):
@@ -477,10 +532,40 @@ class BadInput(unittest.TestCase):
                 (idl.InvalidArgument, "activation", lambda: ImplicitLayer(9, 4, 2,
                                                                           activation="step")),
                 (idl.InvalidArgument, "kappa", lambda: ImplicitLayer(9, 4, 2, kappa=1.5)),
-                (idl.InvalidArgument, "absolute_tolerance is 0",
-                 lambda: ImplicitLayer(9, 4, 2, solver=idl.SolverOptions(absolute_tolerance=0)))):
+                (TypeError, "the parameters are torch.float16",
+                 lambda: copy.deepcopy(layer).half().project_()),
+                (NotImplementedError, "not on meta", copy.deepcopy(layer).to("meta").project_)):
             with self.subTest(text), self.assertRaisesRegex(error, text):
                 call()
+
+    def test_layers_that_cannot_be_are_refused_when_they_are_made(self):
+        for text, options in {
+                r"n is -1, expected a whole number in \[1, 1099511627776\]": {"n": -1},
+                "n is 18446744073709551625": {"n": 2**64 + 9}, "p is 4.5": {"p": 4.5},
+                "q is 0": {"q": 0}, "rank is -1": {"rank": -1}, "rank is 2.5": {"rank": 2.5},
+                "bias is 2": {"bias": 2}, "no_D is 'no'": {"no_D": "no"},
+                "alpha is 'a'": {"alpha": "a"}, "activation is 'relu.x00'": {"activation": "relu\0"},
+                "activation is b'relu'": {"activation": b"relu"},
+                "kappa is 0.5, with well_posedness 'none'": {"kappa": 0.5, "well_posedness": "none"},
+                "dtype is torch.float16, it may be torch.float32 or torch.float64":
+                    {"dtype": torch.float16},
+                "dtype is torch.int64": {"dtype": torch.int64},
+                "solver is 5": {"solver": 5},
+                "max_iterations is 4294967296": {"solver": idl.SolverOptions(max_iterations=2**32)},
+                "absolute_tolerance is 0":
+                    {"solver": idl.SolverOptions(absolute_tolerance=0)}}.items():
+            for device in ("cpu", "meta"):
+                with self.subTest(text), self.assertRaisesRegex(idl.InvalidArgument, "^" + text):
+                    ImplicitLayer(**{"n": 9, "p": 4, "q": 2, "device": device, **options})
+
+    def test_numbers_of_other_libraries_are_taken(self):
+        number = torch.tensor(3)
+        layer = ImplicitLayer(number, 4, 2, rank=number, kappa=torch.tensor(0.5), alpha=number / 4,
+                              activation="leaky_relu",
+                              solver=idl.SolverOptions(max_iterations=100 * number))
+        self.assertEqual((layer.n, layer.rank, layer.kappa), (3, 3, 0.5))
+        self.assertEqual(layer(torch.ones(1, 4)).shape, (1, 2))
+        self.assertIsNone(ImplicitLayer(9, 4, 2, well_posedness="none").kappa)
 
     def test_parameters_that_are_not_contiguous_are_refused(self):
         layer = made(9, 4, 2)
