@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "host/train/trained_pass.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "host/model/outcome_of.hpp"
@@ -89,14 +90,24 @@ class PassOfRnn final : public TrainedPass<T> {
   RecurrentPass<T> pass_;
 };
 
+/// The losses are means over the batch, so that dY and V fall with 1/m while dM, their sum over the
+/// samples, does not. An absolute tolerance that did not fall too would leave dM open by more the
+/// larger the batch is; as it is given, it is for a usual batch.
+SolverOptions for_mean_of(index_t samples, SolverOptions solver) {
+  constexpr double k_usual = 100;
+  solver.adjoint.absolute *= std::min(1.0, k_usual / static_cast<double>(samples));
+  return solver;
+}
+
 }  // namespace
 
 template <class T>
 std::unique_ptr<TrainedPass<T>> make_trained_pass(Context& context, const ImplicitModel<T>& model,
                                                   index_t samples, const SolverOptions& solver,
                                                   bool backward) {
-  return std::make_unique<PassOfModel<T>>(context, model, samples,
-                                          BatchPassOptions{.solver = solver, .backward = backward});
+  return std::make_unique<PassOfModel<T>>(
+      context, model, samples,
+      BatchPassOptions{.solver = for_mean_of(samples, solver), .backward = backward});
 }
 
 template <class T>
@@ -105,7 +116,8 @@ std::unique_ptr<TrainedPass<T>> make_trained_pass(Context& context, const Implic
                                                   bool backward) {
   return std::make_unique<PassOfRnn<T>>(
       context, model, batch,
-      RecurrentPassOptions{.solver = solver, .backward = backward, .last_only = true});
+      RecurrentPassOptions{
+          .solver = for_mean_of(batch.sequences, solver), .backward = backward, .last_only = true});
 }
 
 template std::unique_ptr<TrainedPass<float>> make_trained_pass(Context&,

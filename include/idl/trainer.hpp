@@ -119,7 +119,9 @@ struct TrainerOptions {
   std::variant<std::monostate, CustomLoss<float>, CustomLoss<double>> custom_loss{};
   OptimizerOptions optimizer{};  ///< the rule of a step
   Schedule schedule{};           ///< the learning rate over time
-  SolverOptions solver{};        ///< stopping rules of both solves
+  /// Stopping rules of both solves. In batches of more than 100 samples the adjoint's absolute
+  /// tolerance is 100/m of what stands here: gradients of a mean fall with 1/m.
+  SolverOptions solver{};
   /// The model becomes a sparse one where entries are pruned: views of its parameters that were
   /// taken before are then void.
   PruningOptions pruning{};

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -116,6 +118,42 @@ TYPED_TEST(TrainingStepTest, HasTheBitsOfItsPartsCalledOneByOne) {
         EXPECT_EQ(figures.not_converged, 0);
       }
     }
+}
+
+TYPED_TEST(TrainingStepTest, HasTheGradientOfAMeanOverManySamplesAsCloseAsOfOneOverFew) {
+  using T = typename TypeParam::Scalar;
+  auto model = this->model();
+  std::vector<double> M = this->fetch_double(model.M());
+  for (double& value : M) value *= 20;
+  this->put(model.M(), M);
+  model.project(this->context());
+  this->batch();
+  const auto gradient = [&](index_t times, const SolverOptions& solver) {
+    std::vector<T> U;
+    std::vector<std::int32_t> labels;
+    for (index_t k = 0; k < times; ++k) {
+      U.insert(U.end(), this->U_.begin(), this->U_.end());
+      labels.insert(labels.end(), this->labels_.begin(), this->labels_.end());
+    }
+    TrainingStep<T> step(this->context(), model, times * k_samples, LossKind::softmax_cross_entropy,
+                         solver, true);
+    step.launch(
+        {.U = U.data(), .labels = labels.data(), .target = nullptr, .samples = times * k_samples});
+    step.fetch().get(this->context());
+    return this->fetch(step.dM());
+  };
+  SolverOptions tight;
+  tight.forward.absolute = tight.adjoint.absolute = sizeof(T) == 4 ? 1e-6 : 1e-12;
+  const std::vector<T> exact = gradient(1, tight);
+  double norm = 0.0;
+  for (const T value : exact) norm = std::max(norm, std::abs(static_cast<double>(value)));
+  for (const index_t times : {1, 5000}) {
+    const std::vector<T> found = gradient(times, {});
+    double error = 0.0;
+    for (std::size_t i = 0; i < exact.size(); ++i)
+      error = std::max(error, std::abs(static_cast<double>(found[i] - exact[i])));
+    EXPECT_LE(error, 1e-3 * norm) << times;
+  }
 }
 
 }  // namespace
