@@ -101,8 +101,11 @@ ImplicitModel<T>::ImplicitModel(Context& context, ModelShape shape, ModelOptions
     : shape_(shape), options_(options) {
   validate(shape);
   validate(options);
-  *this = detail::Inside<ImplicitModel>::make(context, make_structure<T>(context, shape, options),
-                                              shape, options);
+  const ParameterLayout layout = layout_of(shape, options);
+  // The most comes first: of a model for which there is no room nothing else is made.
+  Matrix<T> memory(context, layout.rows, layout.cols);
+  *this = detail::Inside<ImplicitModel>::make(
+      std::move(memory), make_structure<T>(context, shape, options), shape, options);
   backend_of(context)->run_in_order(structure_of(*this).random_parameters(M(), seed));
   project(context);
 }
@@ -118,8 +121,7 @@ template <class T>
 ImplicitModel<T> ImplicitModel<T>::borrow(MatrixView<T> M, ModelShape shape, ModelOptions options) {
   validate(shape);
   validate(options);
-  auto structure = structure_on<T>(M.device, shape, options);
-  const ParameterLayout& layout = structure->layout();
+  const ParameterLayout layout = layout_of(shape, options);
   IDL_CHECK(M.rows == layout.rows && M.cols == layout.cols && M.ld >= M.rows,
             "borrow: M is " + std::to_string(M.rows) + "x" + std::to_string(M.cols) + " with ld " +
                 std::to_string(M.ld) + ", expected " + std::to_string(layout.rows) + "x" +
@@ -127,6 +129,7 @@ ImplicitModel<T> ImplicitModel<T>::borrow(MatrixView<T> M, ModelShape shape, Mod
   IDL_CHECK(M.data != nullptr && reinterpret_cast<std::uintptr_t>(M.data) % alignof(T) == 0,
             "borrow: M is at address " + std::to_string(reinterpret_cast<std::uintptr_t>(M.data)) +
                 ", which is null or no multiple of " + std::to_string(alignof(T)));
+  auto structure = structure_on<T>(M.device, shape, options);
   ImplicitModel model;
   model.shape_ = shape;
   model.options_ = options;

@@ -100,6 +100,10 @@ LowRankApproximation<T> low_rank_approximation(Context& context, const ImplicitM
                                std::to_string(*options.rank) + " already");
   options.rank = rank;
   validate(options);
+  // Before anything of that size is filled: a rank for which there is no room is refused here.
+  const index_t n = model.shape().states;
+  Matrix<T> L_there(context, n, rank);
+  Matrix<T> R_there(context, n, rank);
   const std::vector<T> M = download(context, model.M());
   const std::vector<StoredEntries> entries = stored_entries(context, model);
   const CsrArrays<double> A = arrays_of<T>(entries[0], M);
@@ -107,11 +111,11 @@ LowRankApproximation<T> low_rank_approximation(Context& context, const ImplicitM
   balance(factors, options.well_posedness);
   const std::vector<T> L = rounded<T>(factors.L, A.rows, rank);
   const std::vector<T> R = rounded<T>(factors.R, A.rows, rank);
-  ModelMatrices<T> matrices = {
-      .A = LowRankMatrix<T>{Matrix<T>::from_host(context, A.rows, rank, L),
-                            Matrix<T>::from_host(context, A.rows, rank, R)},
-      .B = matrix_of<T>(context, entries[1], M),
-      .C = matrix_of<T>(context, entries[2], M)};
+  upload<T>(context, L, L_there);
+  upload<T>(context, R, R_there);
+  ModelMatrices<T> matrices = {.A = LowRankMatrix<T>{std::move(L_there), std::move(R_there)},
+                               .B = matrix_of<T>(context, entries[1], M),
+                               .C = matrix_of<T>(context, entries[2], M)};
   if (entries.size() > 3) matrices.D = matrix_of<T>(context, entries[3], M);
   ImplicitModel<T> made(context, matrices, options);
   const std::vector<T> projected_L = download(context, made.L());

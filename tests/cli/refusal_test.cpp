@@ -50,6 +50,8 @@ TEST_F(Refusal, OfImpossibleNumbers) {
   expect_refusal(run_program(train({"--hidden", "0"})), {"--hidden is '0'", "[1, "});
   expect_refusal(run_program(train({"--hidden", "-3"})));
   expect_refusal(run_program(train({"--hidden", "99999999"})), {"out of memory"});
+  expect_refusal(run_program(train({"--hidden", "4", "--rank", "1099511627776"})),
+                 {"out of memory"});
   expect_refusal(run_program(train({"--batch", "0"})), {"--batch is '0'", "[1, "});
   expect_refusal(run_program(train({"--epochs", "-1"})));
   expect_refusal(run_program(train({"--kappa", "1"})), {"kappa"});

@@ -136,6 +136,11 @@ TYPED_TEST(CApiSparsify, ModelsOfLowRankAreDrawnMadeOfFactorsAndBorrowed) {
   const std::int64_t negative = -1;
   settings.rank = &negative;
   expect_refused(idl_model_create_with(this->c_context_.get(), &settings, &none), "rank is -1");
+  const std::int64_t no_room = std::int64_t{1} << 40U;
+  settings.rank = &no_room;
+  EXPECT_EQ(idl_model_create_with(this->c_context_.get(), &settings, &none),
+            IDL_STATUS_OUT_OF_MEMORY)
+      << idl_last_error();
   EXPECT_EQ(none, nullptr);
 }
 

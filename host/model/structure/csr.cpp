@@ -2,7 +2,11 @@
 #include "host/model/structure/csr.hpp"
 
 #include <array>
+#include <limits>
+#include <string>
 #include <utility>
+
+#include "idl/error.hpp"
 
 namespace idl {
 namespace {
@@ -37,6 +41,11 @@ std::vector<TensorSize> matrix_sizes(const ModelShape& shape, const ModelOptions
 ParameterLayout sparse_layout(const std::vector<TensorSize>& sizes) {
   ParameterLayout layout = {.rows = 0, .cols = 1, .tensors = {}};
   const auto add = [&layout](const std::string& name, index_t rows, index_t cols) {
+    // Each size has its range, but their product may have more bits than there are.
+    constexpr index_t k_most = std::numeric_limits<index_t>::max() / 16;
+    IDL_CHECK(rows == 0 || cols <= (k_most - layout.rows) / rows,
+              "ImplicitModel: " + name + " of " + std::to_string(rows) + "x" +
+                  std::to_string(cols) + " cannot be addressed");
     layout.tensors.push_back(
         {.name = name, .row = layout.rows, .rows = rows, .cols = cols, .ld = rows});
     layout.rows += rows * cols;

@@ -10,6 +10,7 @@ namespace {
 
 Vector<std::int64_t> column_offsets(Context& context, index_t rows, index_t cols) {
   std::vector<std::int64_t> offsets;
+  offsets.reserve(static_cast<std::size_t>(cols) + 1);
   for (index_t k = 0; k <= cols; ++k) offsets.push_back(k * rows);
   return Vector<std::int64_t>::from_host(context, offsets);
 }

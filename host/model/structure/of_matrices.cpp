@@ -150,7 +150,9 @@ ImplicitModel<T> detail::Inside<ImplicitModel<T>>::of_matrices(Context& context,
   } else {
     structure = make_structure<T>(context, shape, options);
   }
-  ImplicitModel<T> model = make(context, std::move(structure), shape, options);
+  const ParameterLayout& layout = structure->layout();
+  Matrix<T> memory(context, layout.rows, layout.cols);
+  ImplicitModel<T> model = make(std::move(memory), std::move(structure), shape, options);
   const std::vector<ConstMatrixView<T>> values = values_of(all);
   for (std::size_t k = 0; k < values.size(); ++k)
     copy<T>(context, values[k], model.layout().tensors[k].of(model.M()));

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "host/model/structure/structure.hpp"
 
+#include <utility>
+
 namespace idl {
 
 template <class T>
@@ -43,13 +45,12 @@ Sequence Structure<T>::input_gradient(ConstMatrixView<T> M, VectorView<T> transp
 
 template <class T>
 ImplicitModel<T> detail::Inside<ImplicitModel<T>>::make(
-    Context& context, std::shared_ptr<const Structure<T>> structure, const ModelShape& shape,
+    Matrix<T> memory, std::shared_ptr<const Structure<T>> structure, const ModelShape& shape,
     const ModelOptions& options) {
   ImplicitModel<T> model;
   model.shape_ = shape;
   model.options_ = options;
-  const ParameterLayout& layout = structure->layout();
-  model.memory_ = Matrix<T>(context, layout.rows, layout.cols);
+  model.memory_ = std::move(memory);
   model.M_ = model.memory_.view();
   model.inside_ = std::make_shared<const Inside>(Inside{std::move(structure)});
   return model;
@@ -58,8 +59,9 @@ ImplicitModel<T> detail::Inside<ImplicitModel<T>>::make(
 template class Structure<float>;
 template class Structure<double>;
 template ImplicitModel<float> detail::Inside<ImplicitModel<float>>::make(
-    Context&, std::shared_ptr<const Structure<float>>, const ModelShape&, const ModelOptions&);
+    Matrix<float>, std::shared_ptr<const Structure<float>>, const ModelShape&, const ModelOptions&);
 template ImplicitModel<double> detail::Inside<ImplicitModel<double>>::make(
-    Context&, std::shared_ptr<const Structure<double>>, const ModelShape&, const ModelOptions&);
+    Matrix<double>, std::shared_ptr<const Structure<double>>, const ModelShape&,
+    const ModelOptions&);
 
 }  // namespace idl

@@ -107,8 +107,8 @@ struct detail::Inside<ImplicitModel<T>> {
   /// A model with copies of these matrices, not projected.
   static ImplicitModel<T> of_matrices(Context& context, const ModelMatrices<T>& matrices,
                                       const ModelOptions& options);
-  /// A model with room for its parameters, which are not set.
-  static ImplicitModel<T> make(Context& context, std::shared_ptr<const Structure<T>> structure,
+  /// A model whose parameters are what this memory, of the shape of M, holds.
+  static ImplicitModel<T> make(Matrix<T> memory, std::shared_ptr<const Structure<T>> structure,
                                const ModelShape& shape, const ModelOptions& options);
   /// predict_into() without its warning.
   static void predict_unannounced(const ImplicitModel<T>& model, Context& context,
