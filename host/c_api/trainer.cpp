@@ -6,6 +6,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "host/c_api/arrays.hpp"
@@ -43,6 +44,39 @@ namespace {
 /// Steps of two sizes are kept: of whole batches, and of the last one of a data set.
 constexpr std::size_t k_most_steps = 2;
 
+/// A step for batches of m samples.
+template <class T>
+std::unique_ptr<TrainingStep<T>> make_step(Training<T>& training, index_t m) {
+  auto made = std::make_unique<TrainingStep<T>>(training.context, training.model, m, training.loss,
+                                                training.solver, training.optimizer);
+  // Of the squared error nobody gives labels.
+  const std::vector<std::int32_t> none(static_cast<std::size_t>(m), 0);
+  upload<std::int32_t>(training.context, none, made->labels());
+  return made;
+}
+
+/// The step for batches of m samples, where it is kept.
+template <class T>
+auto find_step(Training<T>& training, index_t m) {
+  return std::ranges::find_if(training.steps,
+                              [m](const auto& step) { return step->samples() == m; });
+}
+
+/// The size of the steps to come. One for which there is no room is refused now.
+template <class T>
+void set_samples(Training<T>& training, index_t m) {
+  auto& steps = training.steps;
+  const bool same_model = training.made_for == training.model.options();
+  if (!same_model || find_step(training, m) == steps.end()) {
+    auto made = make_step(training, m);
+    if (same_model) {
+      if (steps.size() == k_most_steps) steps.erase(steps.begin());
+      steps.insert(steps.begin(), std::move(made));  // the last used one stays at the end
+    }
+  }
+  training.samples = m;
+}
+
 /// The step for batches of the size that is set.
 template <class T>
 TrainingStep<T>& step_of(Training<T>& training) {
@@ -50,17 +84,12 @@ TrainingStep<T>& step_of(Training<T>& training) {
   training.launched = false;
   if (!(training.made_for == training.model.options())) steps.clear();  // another radius
   training.made_for = training.model.options();
-  const auto known = std::ranges::find_if(
-      steps, [&](const auto& step) { return step->samples() == training.samples; });
+  const auto known = find_step(training, training.samples);
   if (known != steps.end()) {
     std::rotate(known, known + 1, steps.end());
     return *steps.back();
   }
-  auto made = std::make_unique<TrainingStep<T>>(training.context, training.model, training.samples,
-                                                training.loss, training.solver, training.optimizer);
-  // Of the squared error nobody gives labels.
-  const std::vector<std::int32_t> none(static_cast<std::size_t>(training.samples), 0);
-  upload<std::int32_t>(training.context, none, made->labels());
+  auto made = make_step(training, training.samples);
   if (steps.size() == k_most_steps) steps.erase(steps.begin());
   steps.push_back(std::move(made));
   return *steps.back();
@@ -285,7 +314,7 @@ idl_status idl_trainer_set_learning_rate(idl_trainer* trainer, double learning_r
 idl_status idl_trainer_set_samples(idl_trainer* trainer, int64_t m) {
   return with_training(trainer, [&](auto& training) {
     idl::check_number("m", m, idl::ranges::k_positive_count);
-    training.samples = m;
+    idl::c_api::set_samples(training, m);
   });
 }
 

@@ -354,7 +354,7 @@ IDL_C_EXPORT idl_status idl_trainer_figures(idl_trainer* trainer, idl_step_figur
 IDL_C_EXPORT idl_status idl_trainer_set_learning_rate(idl_trainer* trainer, double learning_rate);
 /**
  * The steps to come have m samples, as the last batch of a data set may be smaller. Moments stay;
- * the buffers of a size are made once.
+ * the buffers of a size are made once, here; where there is no room for them it fails, and m stays.
  */
 IDL_C_EXPORT idl_status idl_trainer_set_samples(idl_trainer* trainer, int64_t m);
 /**

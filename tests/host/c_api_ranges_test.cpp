@@ -93,5 +93,39 @@ TEST(CApiRanges, NumbersThatAreNotFiniteOrOutOfTheirRangeAreRefused) {
   EXPECT_EQ(Y, std::vector<float>(k_q * k_m, -7.0F));
 }
 
+TEST(CApiRanges, SamplesThatNobodyHasRoomForAreRefusedAlsoBetweenTwoSteps) {
+  const Handles handles;
+  idl_trainer* trainer = nullptr;
+  constexpr std::int64_t k_far_too_many = std::numeric_limits<std::int64_t>::max();
+  const idl_status at_creation =
+      idl_trainer_create(handles.context, handles.model, k_far_too_many, 1e-3, nullptr, &trainer);
+  EXPECT_NE(at_creation, IDL_STATUS_OK);
+  ASSERT_EQ(idl_trainer_create(handles.context, handles.model, k_m, 1e-3, nullptr, &trainer),
+            IDL_STATUS_OK);
+  const std::vector<float> U(k_p * k_m, 0.5F);
+  const std::vector<std::int32_t> labels(k_m, 1);
+  const auto step = [&] {
+    double loss = 0.0;
+    EXPECT_EQ(
+        idl_trainer_step(trainer, U.data(), k_p, labels.data(), IDL_MEMORY_HOST, &loss, nullptr),
+        IDL_STATUS_OK)
+        << idl_last_error();
+  };
+  step();
+  EXPECT_EQ(idl_trainer_set_samples(trainer, k_far_too_many), at_creation) << idl_last_error();
+  step();  // of as many samples as before
+  // What a step told is told after the size of the next one is set, too.
+  EXPECT_EQ(
+      idl_trainer_step(trainer, U.data(), k_p, labels.data(), IDL_MEMORY_HOST, nullptr, nullptr),
+      IDL_STATUS_OK);
+  EXPECT_EQ(idl_trainer_set_samples(trainer, k_m - 1), IDL_STATUS_OK) << idl_last_error();
+  idl_step_figures figures = {};
+  figures.struct_size = sizeof(figures);
+  EXPECT_EQ(idl_trainer_figures(trainer, &figures), IDL_STATUS_OK) << idl_last_error();
+  EXPECT_EQ(figures.steps, 3);
+  step();
+  idl_trainer_destroy(trainer);
+}
+
 }  // namespace
 }  // namespace idl::test
