@@ -30,6 +30,7 @@ using Json = nlohmann::json;
 constexpr const char* k_file_name = "checkpoint.safetensors";
 constexpr const char* k_position_key = "training.position";
 constexpr const char* k_settings_key = "training.settings";
+constexpr const char* k_data_key = "training.data";
 
 std::string position_text(const TrainingPosition& position) {
   io::JsonObject json;
@@ -102,6 +103,34 @@ void check_position(const TrainingPosition& position, const TrainerOptions& opti
           options.custom_loss.index() == 0 ? ranges::k_not_negative : NumberRange{});
 }
 
+std::string digests_text(const DataDigests& digests) {
+  io::JsonObject json;
+  json.add("train", digests.train);
+  if (!digests.test.empty()) json.add("test", digests.test);
+  return json.text();
+}
+
+/// The numbers are those with which the training began. @throws InvalidArgument, IoError
+void check_digests(Context& context, const io::Safetensors& file, const DataDigests& digests) {
+  if (!file.metadata.contains(k_data_key)) return;  // of a version that had none
+  const Json written = parse_metadata(file, k_data_key);
+  const auto changed = [&](const char* key, const std::string& now) {
+    std::string before;
+    if (written.contains(key)) io::take_member(written, key, before, file.path, k_data_key);
+    if (before == now || before.empty() || now.empty()) return std::string();
+    return std::string("the CRC-32 of the ") + (key == std::string("train") ? "training" : key) +
+           " data was " + before + " and is " + now;
+  };
+  const std::string train = changed("train", digests.train);
+  IDL_CHECK(train.empty(), file.path + " cannot be resumed with other data: " + train +
+                               ", so that a feature, a label, a target or a length is another one");
+  const std::string test = changed("test", digests.test);
+  if (!test.empty())
+    context.log(Severity::warning, file.path + ": " + test +
+                                       "; what is measured from here on is not of the data that "
+                                       "the epochs before were measured with");
+}
+
 /// A model whose pattern may be another one than that with which the training began.
 template <class T>
 void take_patterns(Context& context, const io::Safetensors& file, ImplicitModel<T>& model,
@@ -152,11 +181,12 @@ void take_trained(Context& context, const io::Safetensors& file, Model& model,
 template <class Model, class T>
 void write_checkpoint(Context& context, const Model& model, Optimizer<T>& optimizer,
                       const TrainerOptions& options, const Dataset& train,
-                      const TrainingPosition& position) {
+                      const DataDigests& digests, const TrainingPosition& position) {
   io::Safetensors file;
   file.metadata = model_metadata(model, position.steps);
   file.metadata[k_position_key] = position_text(position);
   file.metadata[k_settings_key] = training_settings(model, options, train);
+  file.metadata[k_data_key] = digests_text(digests);
   put_data_format(file, options.data_format, format_shape(model));
   put_trained(context, file, model, optimizer);
   io::write_safetensors(options.folder / k_file_name, file);
@@ -164,7 +194,8 @@ void write_checkpoint(Context& context, const Model& model, Optimizer<T>& optimi
 
 template <class Model, class T>
 TrainingPosition read_checkpoint(Context& context, Model& model, Optimizer<T>& optimizer,
-                                 const TrainerOptions& options, const Dataset& train) {
+                                 const TrainerOptions& options, const Dataset& train,
+                                 const DataDigests& digests) {
   const io::Safetensors file = io::read_safetensors(options.folder / k_file_name);
   check_training_settings(parse_metadata(file, k_settings_key),
                           training_settings(model, options, train), file.path);
@@ -174,6 +205,7 @@ TrainingPosition read_checkpoint(Context& context, Model& model, Optimizer<T>& o
             file.path +
                 " cannot be resumed with other data: names of features, classes or targets, "
                 "or means and scales, are not those that it was trained with");
+  check_digests(context, file, digests);
   take_patterns(context, file, model, optimizer);
   take_trained(context, file, model, optimizer);
   optimizer.set_steps(position.steps);
@@ -185,24 +217,32 @@ template void put_trained(Context&, io::Safetensors&, const ImplicitModel<float>
 template void take_trained(Context&, const io::Safetensors&, ImplicitModel<float>&,
                            Optimizer<float>&);
 template void write_checkpoint(Context&, const ImplicitModel<float>&, Optimizer<float>&,
-                               const TrainerOptions&, const Dataset&, const TrainingPosition&);
+                               const TrainerOptions&, const Dataset&, const DataDigests&,
+                               const TrainingPosition&);
 template TrainingPosition read_checkpoint(Context&, ImplicitModel<float>&, Optimizer<float>&,
-                                          const TrainerOptions&, const Dataset&);
+                                          const TrainerOptions&, const Dataset&,
+                                          const DataDigests&);
 template void put_trained(Context&, io::Safetensors&, const ImplicitModel<double>&,
                           Optimizer<double>&);
 template void take_trained(Context&, const io::Safetensors&, ImplicitModel<double>&,
                            Optimizer<double>&);
 template void write_checkpoint(Context&, const ImplicitModel<double>&, Optimizer<double>&,
-                               const TrainerOptions&, const Dataset&, const TrainingPosition&);
+                               const TrainerOptions&, const Dataset&, const DataDigests&,
+                               const TrainingPosition&);
 template TrainingPosition read_checkpoint(Context&, ImplicitModel<double>&, Optimizer<double>&,
-                                          const TrainerOptions&, const Dataset&);
+                                          const TrainerOptions&, const Dataset&,
+                                          const DataDigests&);
 template void write_checkpoint(Context&, const ImplicitRnn<float>&, Optimizer<float>&,
-                               const TrainerOptions&, const Dataset&, const TrainingPosition&);
+                               const TrainerOptions&, const Dataset&, const DataDigests&,
+                               const TrainingPosition&);
 template TrainingPosition read_checkpoint(Context&, ImplicitRnn<float>&, Optimizer<float>&,
-                                          const TrainerOptions&, const Dataset&);
+                                          const TrainerOptions&, const Dataset&,
+                                          const DataDigests&);
 template void write_checkpoint(Context&, const ImplicitRnn<double>&, Optimizer<double>&,
-                               const TrainerOptions&, const Dataset&, const TrainingPosition&);
+                               const TrainerOptions&, const Dataset&, const DataDigests&,
+                               const TrainingPosition&);
 template TrainingPosition read_checkpoint(Context&, ImplicitRnn<double>&, Optimizer<double>&,
-                                          const TrainerOptions&, const Dataset&);
+                                          const TrainerOptions&, const Dataset&,
+                                          const DataDigests&);
 
 }  // namespace idl

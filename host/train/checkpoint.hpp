@@ -6,6 +6,7 @@
 #include <limits>
 #include <string>
 
+#include "host/data/data_digest.hpp"
 #include "host/model/non_finite.hpp"
 #include "host/model/recurrent_tensors.hpp"
 #include "idl/io.hpp"
@@ -98,14 +99,16 @@ void take_trained(Context& context, const io::Safetensors& file, Model& model,
 template <class Model, class T>
 void write_checkpoint(Context& context, const Model& model, Optimizer<T>& optimizer,
                       const TrainerOptions& options, const Dataset& train,
-                      const TrainingPosition& position);
+                      const DataDigests& digests, const TrainingPosition& position);
 
 /// Restores parameters, moments and position.
 /// @throws IoError (unreadable, not a checkpoint), InvalidArgument where it was written by a
 ///         training whose results depend on other options, which the text names, or on data with
-///         other names or scalings
+///         other numbers, names or scalings. Other test data are warned of; of checkpoints without
+///         digests the numbers are not known.
 template <class Model, class T>
 TrainingPosition read_checkpoint(Context& context, Model& model, Optimizer<T>& optimizer,
-                                 const TrainerOptions& options, const Dataset& train);
+                                 const TrainerOptions& options, const Dataset& train,
+                                 const DataDigests& digests);
 
 }  // namespace idl

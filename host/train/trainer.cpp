@@ -22,7 +22,6 @@ namespace idl {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
 constexpr std::int64_t k_steps_per_metrics_line = 50;
 
 double seconds_since(Clock::time_point start) {
@@ -66,6 +65,7 @@ struct Trainer<T>::StateOf final : State {
         test_(test),
         variance_(train.target_variance()),
         options_(std::move(options)),
+        digests_(options_.folder.empty() ? DataDigests() : digests_of(train, test)),
         custom_loss_(own_loss<T>(options_)),
         optimizer_(context, model, options_.optimizer),
         batch_size_(std::min(options_.batch_size, train.size())),
@@ -107,6 +107,7 @@ struct Trainer<T>::StateOf final : State {
   const Dataset* test_;
   double variance_;  ///< of the targets of train_
   TrainerOptions options_;
+  DataDigests digests_;        ///< where there are checkpoints
   CustomLoss<T> custom_loss_;  ///< empty: options_.loss
   Optimizer<T> optimizer_;
   index_t batch_size_;
@@ -219,7 +220,7 @@ template <class Model>
 void Trainer<T>::StateOf<Model>::checkpoint() {
   if (options_.folder.empty()) return;
   position_.metrics_length = metrics_log_.sync();
-  write_checkpoint(context_, model_, optimizer_, options_, train_, position_);
+  write_checkpoint(context_, model_, optimizer_, options_, train_, digests_, position_);
   saved_steps_ = position_.steps;
 }
 
@@ -334,7 +335,7 @@ template <class T>
 template <class Model>
 void Trainer<T>::StateOf<Model>::resume() {
   IDL_CHECK(!options_.folder.empty(), "Trainer: there is no folder to resume from");
-  position_ = read_checkpoint(context_, model_, optimizer_, options_, train_);
+  position_ = read_checkpoint(context_, model_, optimizer_, options_, train_, digests_);
   saved_steps_ = position_.steps;
   if (custom_loss_)
     context_.log(Severity::info,

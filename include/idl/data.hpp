@@ -145,6 +145,7 @@ class IDL_EXPORT Dataset {
   Dataset(Features features, Targets targets, index_t features_per_sample);
   friend IDL_EXPORT Scaling standard_scaling_of_features(const Dataset& data);
   friend IDL_EXPORT Scaling standard_scaling_of_targets(const Dataset& data);
+  friend struct detail::Inside<Dataset>;
   void check_features() const;
   template <class T>
   void copy_unscaled(index_t index, std::span<T> column) const;

@@ -60,6 +60,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     static Training training;
     training.use(path);
     check(read_checkpoint(training.context, training.model, training.optimizer, training.options,
-                          training.data));
+                          training.data, digests_of(training.data, nullptr)));
   });
 }

@@ -158,6 +158,7 @@ TYPED_TEST(NotFiniteTest, OneSampleIsNamedAndGetsNowhere) {
       options.loss = loss;
       options.optimizer.kind = kind;
       Trainer<T>(this->context(), model, this->train_, nullptr, options).fit();
+      forget_digests(this->folder());
       const std::vector<std::string> good = this->files();
       const Dataset spoiled = with_feature(this->train_, 17, 4, k_nan_value);
       options.epochs = 3;

@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <gtest/gtest.h>
+
 #include <cstdint>
+#include <filesystem>
 #include <vector>
 
 #include "idl/data.hpp"
+#include "idl/io.hpp"
 #include "tests/host/random_values.hpp"
 
 namespace idl::test {
@@ -25,6 +29,15 @@ inline Dataset make_dataset(index_t samples, index_t features, index_t classes,
                                           noise.uniform(-0.3, 0.3)));
   }
   return Dataset::from_values(std::move(values), std::move(labels), features, classes);
+}
+
+/// Lets the checkpoint in a folder be one of a version that kept no digest of its data: it is
+/// resumed with whatever there is.
+inline void forget_digests(const std::filesystem::path& folder) {
+  const std::filesystem::path path = folder / "checkpoint.safetensors";
+  io::Safetensors file = io::read_safetensors(path);
+  EXPECT_EQ(file.metadata.erase("training.data"), 1U);
+  io::write_safetensors(path, file);
 }
 
 }  // namespace idl::test
