@@ -45,6 +45,8 @@ void write_weights(Context& context, const ImplicitModel<T>& model,
     add("b", head->rows, 1, download(context, head->columns(hidden, 1)));
   }
   variables.push_back({"activation", std::string(to_string(options.activation))});
+  if (has_alpha(options.activation)) variables.push_back({"alpha", options.activation.alpha});
+  variables.push_back({"well_posedness", std::string(to_string(options.well_posedness.kind))});
   variables.push_back({"kappa", options.well_posedness.kappa});
   variables.push_back({"bias", options.bias ? 1.0 : 0.0});
   write_mat(path, variables);

@@ -16,21 +16,35 @@ namespace {
 /// A format, and the Python expressions that read its tensors.
 struct Format {
   const char* name;
-  const char* modules;  ///< to import; none where there is no way by a line of Python
-  const char* tensors;  ///< a dict from names to arrays; FILE stands for the file
-  const char* writer;   ///< the module whose save_file takes them
+  const char* modules;              ///< to import; none where there is no way by a line of Python
+  const char* tensors;              ///< a dict from names to arrays; FILE stands for the file
+  const char* writer;               ///< the module whose save_file takes them
+  const char* load = nullptr;       ///< what comes before, and has FILE then
+  const char* metadata = nullptr;   ///< a dict of texts
+  const char* condition = nullptr;  ///< under which that is a way
 };
 
 constexpr Format k_pytorch = {
     "a PyTorch file (torch.save)", "torch, safetensors.torch",
     "{k: v.contiguous() for k, v in torch.load(FILE, map_location='cpu').items()}",
     "safetensors.torch"};
+constexpr Format k_pickle = {"a Python pickle",          k_pytorch.modules, k_pytorch.tensors,
+                             k_pytorch.writer,           nullptr,           nullptr,
+                             "where torch.save wrote it"};
 constexpr Format k_npz = {"a NumPy archive (.npz)", "numpy, safetensors.numpy",
                           "dict(numpy.load(FILE))", "safetensors.numpy"};
+// Of what this library's program writes (host/cli/weights_file.cpp) and of others with a part of
+// it: A or its factors, in compressed columns or not, and the head of a recurrent model.
 constexpr Format k_matlab = {
-    "a MATLAB file (.mat)", "numpy, scipy.io, safetensors.numpy",
-    "{k: numpy.ascontiguousarray(v) for k, v in scipy.io.loadmat(FILE).items() if k in 'ABCD'}",
-    "safetensors.numpy"};
+    "a MATLAB file (.mat)",
+    "numpy, scipy.io, safetensors.numpy",
+    "{{'W': 'linear.weight', 'b': 'linear.bias'}.get(k, 'recurrent.layer.' * ('W' in m) + k): "
+    "numpy.ascontiguousarray(v.toarray() if hasattr(v, 'toarray') else v.ravel() if k == 'b' else "
+    "v) for k, v in m.items() if k in 'ABCDLRWb'}",
+    "safetensors.numpy",
+    "m = scipy.io.loadmat(FILE)",
+    "{k: str(t(m[k].item())) for k, t in dict(activation=str, alpha=float, well_posedness=str, "
+    "kappa=float, bias=bool).items() if k in m}"};
 constexpr Format k_matlab_7_3 = {
     "a MATLAB 7.3 file (.mat)", "numpy, h5py, safetensors.numpy",
     "{k: numpy.ascontiguousarray(numpy.transpose(v)) for k, v in h5py.File(FILE).items() if k in "
@@ -63,10 +77,10 @@ constexpr std::array k_beginnings = {
     Beginning{"\x89HDF\r\n\x1a\n", &k_hdf5},
     Beginning{"GGUF", &k_gguf},
     Beginning{"version https://git-lfs", &k_lfs},
-    Beginning{"\x80\x02", &k_pytorch},  // pickles, in which PyTorch wrote before 1.6
-    Beginning{"\x80\x03", &k_pytorch},
-    Beginning{"\x80\x04", &k_pytorch},
-    Beginning{"\x80\x05", &k_pytorch}};
+    Beginning{"\x80\x02", &k_pickle},  // in which PyTorch wrote before 1.6, as others do
+    Beginning{"\x80\x03", &k_pickle},
+    Beginning{"\x80\x04", &k_pickle},
+    Beginning{"\x80\x05", &k_pickle}};
 
 struct Ending {
   std::string_view extension;
@@ -117,9 +131,13 @@ void refuse_foreign_format(const BinaryFile& file) {
   if (format->modules != nullptr) {
     const std::string target =
         std::filesystem::path(file.path()).replace_extension(".safetensors").string();
-    text += std::string("; in Python: import ") + format->modules + "; " + format->writer +
-            ".save_file(" + with_file(format->tensors, file.path()) + ", " +
-            with_file("FILE", target) + ")";
+    const auto filled = [&](const char* code) { return with_file(code, file.path()); };
+    text += std::string("; ") + (format->condition ? std::string(format->condition) + ", " : "") +
+            "in Python: import " + format->modules + "; " +
+            (format->load ? filled(format->load) + "; " : "") + format->writer + ".save_file(" +
+            (format->load ? format->tensors : filled(format->tensors)) + ", " +
+            with_file("FILE", target) +
+            (format->metadata ? std::string(", ") + format->metadata : "") + ")";
   }
   throw IoError(file.path(), text);
 }

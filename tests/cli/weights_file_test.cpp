@@ -36,7 +36,7 @@ TEST(WeightsFile, HasSparseMatricesForThoseInCompressedRows) {
   matrices.D = sparse(context, 2, 2, k_D);
   write_weights(context, ImplicitModel<double>(context, matrices), folder / "weights.mat");
   const MatReader reader(folder / "weights.mat");
-  EXPECT_EQ(reader.count(), 7U);
+  EXPECT_EQ(reader.count(), 8U);
   EXPECT_EQ(dense_values_of(*reader.read("A")), k_A);
   EXPECT_EQ(values_of<double>(*reader.read("B")), k_B);
   EXPECT_EQ(dense_values_of(*reader.read("C")), k_C);
@@ -56,7 +56,7 @@ TEST(WeightsFile, HasTheFactorsOfALowRankA) {
       .D = dense(context, 2, 2, k_D)};
   write_weights(context, ImplicitModel<double>(context, matrices), folder / "weights.mat");
   const MatReader reader(folder / "weights.mat");
-  EXPECT_EQ(reader.count(), 8U);
+  EXPECT_EQ(reader.count(), 9U);
   EXPECT_EQ(values_of<double>(*reader.read("L")), L);
   EXPECT_EQ(values_of<double>(*reader.read("R")), R);
 }

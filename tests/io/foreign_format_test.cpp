@@ -23,7 +23,9 @@ TEST(ForeignFormat, IsNamedByItsContentWithTheWayOut) {
   for (const File& file :
        {File{zip("archive/data.pkl"),
              {"a PyTorch file", "import torch", "safetensors.torch.save_file(", "torch.load('"}},
-        File{"\x80\x02}q\x00", {"a PyTorch file", "torch.load('"}},
+        File{"\x80\x02}q\x00",
+             {"is a Python pickle, expected", "where torch.save wrote it, in Python",
+              "torch.load('"}},
         File{zip("A.npy"), {"a NumPy archive", "numpy.load('", "safetensors.numpy.save_file("}},
         File{zip("word/document.xml"), {"a zip archive"}},
         File{"MATLAB 5.0 MAT-file, Platform: GLNXA64", {"a MATLAB file", "scipy.io.loadmat('"}},
