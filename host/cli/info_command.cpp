@@ -23,15 +23,24 @@ struct InfoSettings {
   bool json = false;
 };
 
-/// What had to be assumed, and what loading will refuse.
-void add_remarks(nlohmann::ordered_json& json, const ModelDescription& model) {
+/// What had to be assumed, and what loading will refuse. Unless --precision says otherwise models
+/// are loaded in float.
+void add_remarks(nlohmann::ordered_json& json, const ModelExamination& examination) {
+  const ModelDescription& model = examination.description;
+  const bool outside = examination.constraint_in_float.outside();
+  const std::string where = to_text(model.constraint, model.options.well_posedness);
   json["assumed"] = assumed_json(model);
-  json["outside"] = model.constraint.outside() ? model.constraint.distance : 0.0;
+  json["outside"] = outside ? model.constraint.distance : 0.0;
   std::vector<std::string> remarks;
   for (const Assumption& assumption : model.assumptions) remarks.push_back(to_text(assumption));
-  if (model.constraint.outside())
-    remarks.push_back("A lies outside its constraint and will not be loaded so: " +
-                      to_text(model.constraint, model.options.well_posedness));
+  if (outside)
+    remarks.push_back("A lies outside its constraint and will not be loaded so: " + where);
+  else if (model.constraint.outside())
+    remarks.push_back(
+        "A lies outside its constraint by more than float64 rounds, and less than float32 does: it "
+        "will be loaded, but not with --precision f64: " +
+        where);
+  if (!examination.beyond_float.empty()) remarks.push_back(examination.beyond_float);
   json["remarks"] = remarks;
 }
 
@@ -78,7 +87,7 @@ nlohmann::ordered_json examine(const ModelFlags& flags) {
   const auto* proof = k_named<WellPosednessProof>.find(report.proof);
   json["proof"] = proof->name;
   json["proof_sentence"] = proof->help;
-  add_remarks(json, model);
+  add_remarks(json, examination);
   return json;
 }
 

@@ -21,8 +21,9 @@ struct PlotSettings {
   std::string row_sums;
 };
 
-/// Pictures show what is there: nothing is refused for where A lies or what is proved of it.
-const LoadOptions k_as_it_is = {.allow_unproven = true};
+/// Pictures show what is there: nothing is refused for where A lies or what is proved of it. Of a
+/// recurrent model they show the cell.
+const LoadOptions k_as_it_is = {.allow_unproven = true, .cell_alone = true};
 
 void told(const std::filesystem::path& file) { std::cout << "wrote " << file.string() << "\n"; }
 

@@ -132,8 +132,9 @@ ImplicitModel<T> make_model(Context& context, const CLI::App& command, TrainCall
   if (settings.init.empty())
     return ImplicitModel<T>(context, {settings.hidden, p, data.train.outputs()},
                             model_options(settings), settings.seed);
-  auto [model, description] =
-      load_described_model<T>(context, settings.init, init_options(command, call));
+  LoadOptions load = init_options(command, call);
+  load.cell_alone = true;  // refused below, by the flag that it needs
+  auto [model, description] = load_described_model<T>(context, settings.init, load);
   IDL_CHECK(!description.recurrent, settings.init +
                                         " is a recurrent model, which goes on training with "
                                         "--recurrent " +

@@ -31,6 +31,15 @@ inline double rounding_of(const WellPosedness& constraint, index_t n, std::optio
               : rounding_of(constraint, n, epsilon);
 }
 
+/// Where A of a file lies for who rounds it to a precision, which may move a row's sum too.
+inline ConstraintDistance rounded(ConstraintDistance distance, const ModelDescription& model,
+                                  double epsilon) {
+  distance.rounding = std::max(
+      distance.rounding,
+      rounding_of(model.options.well_posedness, model.shape.states, model.options.rank, epsilon));
+  return distance;
+}
+
 /// A row of A: |A_ij| for the columns j that are stored, ascending.
 struct RowMagnitudes {
   std::vector<index_t> columns;

@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "idl/io.hpp"
 #include "idl/model_description.hpp"
@@ -31,14 +32,20 @@ ModelShape format_shape(const ModelDescription& model);
 std::optional<RecurrentShape> recurrent_shape_of(const io::Safetensors& file,
                                                  const std::string& prefix, const ModelShape& cell);
 
+/// [W b] of a recurrent model that has a head, column-major. @throws IoError as take_tensors
+template <class T>
+std::vector<T> take_head(const io::Safetensors& file, const ModelDescription& model);
+
 /// The model that lies in the file as described, projected; of a recurrent model its cell.
 template <class T>
 ImplicitModel<T> take_model(Context& context, const io::Safetensors& file,
                             const ModelDescription& model);
 /// The same where A may be loaded; assumptions are told. @throws as load_model
+/// @param model    what describe_model says with these options
 template <class T>
 std::pair<ImplicitModel<T>, ModelDescription> take_described_model(Context& context,
                                                                    const io::Safetensors& file,
+                                                                   ModelDescription model,
                                                                    const LoadOptions& options);
 
 }  // namespace idl

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
-#include <algorithm>
 #include <limits>
 #include <sstream>
+#include <string>
+#include <utility>
 
 #include "host/model/constraint_distance.hpp"
 #include "host/model/describe_model.hpp"
@@ -54,6 +55,17 @@ CsrArrays<T> take_sparse(const io::Safetensors& file, const ModelDescription& mo
   return arrays;
 }
 
+/// Without its head and its recurrence a recurrent model is another one, which nobody would notice.
+void require_plain(const io::Safetensors& file, const ModelDescription& model,
+                   const LoadOptions& options) {
+  if (!model.recurrent || options.cell_alone) return;
+  throw InvalidArgument(file.path + ": is a recurrent model (hidden " +
+                        std::to_string(model.recurrent->hidden) +
+                        "), where one without recurrence is expected; load_rnn(), "
+                        "load_any_model(), idl predict and idl evaluate read it, and load_model() "
+                        "takes its cell alone where LoadOptions::cell_alone says so");
+}
+
 }  // namespace
 
 template <class T>
@@ -86,14 +98,11 @@ ImplicitModel<T> take_model(Context& context, const io::Safetensors& file,
 template <class T>
 std::pair<ImplicitModel<T>, ModelDescription> take_described_model(Context& context,
                                                                    const io::Safetensors& file,
+                                                                   ModelDescription model,
                                                                    const LoadOptions& options) {
-  ModelDescription model = describe_model(file, options);
   ImplicitModel<T> loaded = take_model<T>(context, file, model);
   ConstraintDistance& constraint = model.constraint;
-  // Rounding to T may move a row's sum too.
-  constraint.rounding = std::max(
-      constraint.rounding, rounding_of(model.options.well_posedness, model.shape.states,
-                                       model.options.rank, std::numeric_limits<T>::epsilon()));
+  constraint = rounded(constraint, model, std::numeric_limits<T>::epsilon());
   if (constraint.outside() && !options.project) throw IoError(file.path, refusal(model));
   announce(context, file.path, model);
   if (constraint.outside())
@@ -105,7 +114,10 @@ std::pair<ImplicitModel<T>, ModelDescription> take_described_model(Context& cont
 template <class T>
 std::pair<ImplicitModel<T>, ModelDescription> load_described_model(
     Context& context, const std::filesystem::path& path, const LoadOptions& options) {
-  return take_described_model<T>(context, io::read_safetensors(path), options);
+  const io::Safetensors file = io::read_safetensors(path);
+  ModelDescription model = describe_model(file, options);
+  require_plain(file, model, options);
+  return take_described_model<T>(context, file, std::move(model), options);
 }
 
 template <class T>
@@ -118,9 +130,9 @@ template ImplicitModel<float> take_model(Context&, const io::Safetensors&, const
 template ImplicitModel<double> take_model(Context&, const io::Safetensors&,
                                           const ModelDescription&);
 template std::pair<ImplicitModel<float>, ModelDescription> take_described_model(
-    Context&, const io::Safetensors&, const LoadOptions&);
+    Context&, const io::Safetensors&, ModelDescription, const LoadOptions&);
 template std::pair<ImplicitModel<double>, ModelDescription> take_described_model(
-    Context&, const io::Safetensors&, const LoadOptions&);
+    Context&, const io::Safetensors&, ModelDescription, const LoadOptions&);
 template std::pair<ImplicitModel<float>, ModelDescription> load_described_model(
     Context&, const std::filesystem::path&, const LoadOptions&);
 template std::pair<ImplicitModel<double>, ModelDescription> load_described_model(

@@ -221,12 +221,25 @@ std::int64_t stored_entries(const io::Safetensors& file, const std::string& matr
   return is_sparse(file, matrix) ? file.at(matrix + ".values").size() : 0;
 }
 
-/// Without the bias. Compressed rows do not tell their columns.
-index_t inputs_of(const io::Safetensors& file, const std::string& prefix, bool bias) {
+/// Without the bias, by the columns of B and D; nothing where both are in compressed rows, which do
+/// not tell their columns.
+std::optional<index_t> stored_inputs(const io::Safetensors& file, const std::string& prefix,
+                                     bool bias) {
   for (const char* matrix : {"B", "D"})
     if (const std::string name = prefix + matrix; file.contains(name) && !is_sparse(file, name))
       return parameter_matrix(file, name).shape[1] - (bias ? 1 : 0);
+  return std::nullopt;
+}
+
+index_t inputs_of(const io::Safetensors& file, const std::string& prefix, bool bias) {
+  const std::optional<index_t> stored = stored_inputs(file, prefix, bias);
+  if (stored && !is_ours(file)) return *stored;  // others may call something else so
   const std::optional<std::int64_t> inputs = said<std::int64_t>(file, k_inputs_key);
+  if (stored && inputs.value_or(*stored) != *stored)
+    throw IoError(file.path, "metadata " + std::string(k_inputs_key) + " is " +
+                                 std::to_string(*inputs) + ", but by B and D the model has " +
+                                 std::to_string(*stored) + (bias ? " beside the bias" : ""));
+  if (stored) return *stored;
   if (!inputs)
     throw IoError(file.path,
                   "nothing tells the number of inputs: B and D are in compressed rows, "

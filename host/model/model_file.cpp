@@ -57,6 +57,17 @@ void check_tensor(const io::Safetensors& file, const std::string& prefix,
 
 }  // namespace
 
+std::string entry_name(const std::string& name, const ParameterTensor& tensor, index_t i,
+                       index_t j) {
+  return name + "[" + std::to_string(i) + (tensor.is_vector ? "" : ", " + std::to_string(j)) + "]";
+}
+
+std::string not_finite_text(const std::string& entry, double in_file) {
+  if (!std::isfinite(in_file)) return entry + " is not finite";
+  return entry + " is " + number_text(in_file) +
+         ", which float32 cannot hold: --precision f64, or load_model<double>, reads it";
+}
+
 void check_tensors(const io::Safetensors& file, const std::string& prefix,
                    const ParameterLayout& layout) {
   for (const ParameterTensor& tensor : layout.tensors) check_tensor(file, prefix, tensor);
@@ -114,10 +125,12 @@ std::vector<T> take_tensors(const io::Safetensors& file, const std::string& pref
     const std::vector<T> values = parameter_array(file, name).template as<T>();
     for (index_t i = 0; i < tensor.rows; ++i)
       for (index_t j = 0; j < tensor.cols; ++j) {
-        const T value = values[static_cast<std::size_t>(i * tensor.cols + j)];
+        const auto k = static_cast<std::size_t>(i * tensor.cols + j);
+        const T value = values[k];
         if (!std::isfinite(value))
-          throw IoError(file.path, name + "[" + std::to_string(i) + ", " + std::to_string(j) +
-                                       "] is not finite");
+          throw IoError(file.path,
+                        not_finite_text(entry_name(name, tensor, i, j),
+                                        parameter_array(file, name).template as<double>()[k]));
         M[entry_of(tensor, i, j, layout)] = value;
       }
   }

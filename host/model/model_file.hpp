@@ -28,6 +28,13 @@ template <class T>
 std::vector<T> take_tensors(const io::Safetensors& file, const std::string& prefix,
                             const ParameterLayout& layout);
 
+/// "B[0, 2]", or of a vector "b[0]".
+std::string entry_name(const std::string& name, const ParameterTensor& tensor, index_t i,
+                       index_t j);
+/// "B[0, 0] is 1e+300, ..." or "... is not finite": what is amiss with a number of a file that is
+/// not finite in the precision in which it is read.
+std::string not_finite_text(const std::string& entry, double in_file);
+
 /// @throws IoError where a tensor of the layout is missing or has another shape
 void check_tensors(const io::Safetensors& file, const std::string& prefix,
                    const ParameterLayout& layout);

@@ -31,11 +31,6 @@ void check_size(const io::Safetensors& file, const char* key, const std::optiona
                                  ", of which it must be " + std::to_string(size));
 }
 
-/// What precedes "linear." in a file that has "recurrent.layer." in front of A.
-std::string head_prefix(const std::string& cell_prefix) {
-  return cell_prefix.substr(0, cell_prefix.size() - std::string(k_cell_prefix_with_head).size());
-}
-
 }  // namespace
 
 ModelShape format_shape(const ModelDescription& model) {
@@ -48,6 +43,11 @@ std::optional<RecurrentShape> recurrent_shape_of(const io::Safetensors& file,
   const bool with_head = prefix.ends_with(k_cell_prefix_with_head);
   const std::optional<index_t> inputs = said_size(file, k_input_size_key);
   const std::optional<index_t> hidden = said_size(file, k_hidden_size_key);
+  if (file.metadata.contains(k_version_key) && inputs.has_value() != hidden.has_value())
+    throw IoError(file.path, std::string("the metadata have ") +
+                                 (inputs ? k_input_size_key : k_hidden_size_key) + " and no " +
+                                 (inputs ? k_hidden_size_key : k_input_size_key) +
+                                 ", a recurrent model has both");
   if (!with_head && !(inputs && hidden)) return std::nullopt;
   RecurrentShape shape{
       .inputs = cell.inputs - cell.outputs, .states = cell.states, .hidden = cell.outputs};
@@ -65,19 +65,24 @@ std::optional<RecurrentShape> recurrent_shape_of(const io::Safetensors& file,
 }
 
 template <class T>
+std::vector<T> take_head(const io::Safetensors& file, const ModelDescription& model) {
+  return take_tensors<T>(file, head_prefix(model.prefix), head_layout(*model.recurrent));
+}
+
+template <class T>
 std::pair<AnyModel<T>, ModelDescription> load_any_model(Context& context,
                                                         const std::filesystem::path& path,
                                                         const LoadOptions& options) {
   const io::Safetensors file = io::read_safetensors(path);
-  auto [cell, model] = take_described_model<T>(context, file, options);
+  auto [cell, model] =
+      take_described_model<T>(context, file, describe_model(file, options), options);
   if (!model.recurrent) return {std::move(cell), std::move(model)};
   const RecurrentShape& shape = *model.recurrent;
   std::optional<Matrix<T>> head;
   std::optional<ConstMatrixView<T>> W_b;
   if (shape.outputs > 0) {
     head =
-        Matrix<T>::from_host(context, shape.outputs, shape.hidden + 1,
-                             take_tensors<T>(file, head_prefix(model.prefix), head_layout(shape)));
+        Matrix<T>::from_host(context, shape.outputs, shape.hidden + 1, take_head<T>(file, model));
     W_b = std::as_const(*head).view();
   }
   ImplicitRnn<T> rnn(context, std::move(cell), shape.inputs, W_b);
@@ -94,6 +99,8 @@ ImplicitRnn<T> load_rnn(Context& context, const std::filesystem::path& path,
                 "nor is A called recurrent.layer.A");
 }
 
+template std::vector<float> take_head(const io::Safetensors&, const ModelDescription&);
+template std::vector<double> take_head(const io::Safetensors&, const ModelDescription&);
 template std::pair<AnyModel<float>, ModelDescription> load_any_model(Context&,
                                                                      const std::filesystem::path&,
                                                                      const LoadOptions&);

@@ -22,6 +22,12 @@ inline std::string cell_prefix(const RecurrentShape& shape) {
   return shape.outputs > 0 ? k_cell_prefix_with_head : k_cell_prefix;
 }
 
+/// What precedes "linear." in a file that has "recurrent.layer." in front of A.
+inline std::string head_prefix(const std::string& prefix_of_cell) {
+  const std::size_t end = std::string(k_cell_prefix_with_head).size();
+  return prefix_of_cell.substr(0, prefix_of_cell.size() - end);
+}
+
 /// The tensors of [W b].
 inline ParameterLayout head_layout(const RecurrentShape& shape) {
   return {shape.outputs,

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "host/model/model_file.hpp"
 #include "idl/error.hpp"
 #include "kernels/base/csr_check.hpp"
 
@@ -81,7 +82,8 @@ CsrArrays<T> read_sparse(const io::Safetensors& file, const std::string& matrix,
   arrays.values = values.as<T>();
   for (std::size_t k = 0; k < arrays.values.size(); ++k)
     if (!std::isfinite(arrays.values[k]))
-      throw IoError(file.path, names.values + "[" + std::to_string(k) + "] is not finite");
+      throw IoError(file.path, not_finite_text(names.values + "[" + std::to_string(k) + "]",
+                                               values.as<double>()[k]));
   return arrays;
 }
 

@@ -117,7 +117,10 @@ IDL_C_EXPORT idl_status idl_model_create_of(idl_context* context,
                                             const idl_model_settings* settings, const idl_matrix* A,
                                             const idl_matrix* B, const idl_matrix* C,
                                             const idl_matrix* D, idl_model** model);
-/** Loads a safetensors file: ours, or a state_dict of the original PyTorch package. */
+/**
+ * Loads a safetensors file: ours, or a state_dict of the original PyTorch package. A recurrent
+ * model is IDL_STATUS_INVALID_ARGUMENT.
+ */
 IDL_C_EXPORT idl_status idl_model_load(idl_context* context, const char* path,
                                        idl_precision precision, idl_model** model);
 /**

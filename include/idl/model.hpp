@@ -228,6 +228,8 @@ struct LoadOptions {
   /// error otherwise.
   bool project = false;
   bool allow_unproven = false;  ///< as ModelOptions::allow_unproven
+  /// load_model takes the cell of a recurrent model, without its head, which is an error otherwise.
+  bool cell_alone = false;
 };
 
 /// Writes A (n,n), B (n,p'), C (q,n), D (q,p'; absent with no_D) row-major, as the original PyTorch
@@ -248,7 +250,8 @@ IDL_EXPORT void save_model(Context& context, const ImplicitModel<T>& model,
 /// holds, up to rounding.
 /// @throws IoError (unreadable, tensors missing, shapes that do not fit each other, NaN or
 /// infinity, an A outside its constraint), InvalidArgument (options that contradict the metadata or
-/// each other)
+/// each other; a recurrent model, which load_rnn reads, unless LoadOptions::cell_alone asks for its
+/// cell)
 template <class T>
 IDL_EXPORT ImplicitModel<T> load_model(Context& context, const std::filesystem::path& path,
                                        const LoadOptions& options = {});

@@ -99,6 +99,11 @@ struct ModelExamination {
   /// Share of the entries of [A B; C D] that are not zero; where A = LRᵀ, of the parameters.
   double density = 0;
   WellPosednessReport well_posedness{};  ///< of A as it lies in the file
+  /// Where A lies for load_model<float>, which allows for the rounding to float too;
+  /// description.constraint says it for load_model<double>.
+  ConstraintDistance constraint_in_float{};
+  /// "B[0, 0] is 1e+300, ...": why float cannot hold the model; "" where it can.
+  std::string beyond_float{};
 };
 
 /// Examines a model file in double on the host. @throws as load_model, but for an A outside its

@@ -93,7 +93,8 @@ IDL_EXPORT void save_model(Context& context, const ImplicitRnn<T>& model,
                            const DataFormat& data = {});
 /// Reads what save_model wrote, or a state_dict of the original PyTorch package's ImplicitRNN saved
 /// with safetensors; one of its ImplicitRNNCell where the metadata have input_size and hidden_size.
-/// What the caller knows of the cell is told as to load_model, which reads the cell alone.
+/// What the caller knows of the cell is told as to load_model, which reads the cell alone where
+/// LoadOptions::cell_alone asks for that.
 /// @throws IoError (as load_model; the model is not recurrent, sizes that do not fit each other),
 /// InvalidArgument
 template <class T>

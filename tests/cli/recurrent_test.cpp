@@ -2,6 +2,8 @@
 // From sequences of one's own to predictions, as a user of the program goes.
 #include <cmath>
 #include <cstdint>
+#include <filesystem>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
@@ -207,6 +209,45 @@ TEST_F(Sequences, WhatDoesNotFitIsRefused) {
   expect_refusal(run_program({"train", "--data", path("X.npy"), "--labels", path("labels.npy"),
                               "--recurrent", "0", "--out", path("other")}),
                  {"--recurrent is '0'"});
+}
+
+TEST_F(Sequences, ModelsAreRefusedWhereOnesWithoutRecurrenceAreExpected) {
+  ASSERT_EQ(train("labels", "run").status, 0);
+  const std::string model = path("run/best.safetensors");
+  for (const std::vector<std::string>& how :
+       {std::vector<std::string>{}, {"--rank", "2"}, {"--remove-dead"}}) {
+    std::vector<std::string> arguments = {"sparsify", "--model", model, "--output", path("q")};
+    arguments.insert(arguments.end(), how.begin(), how.end());
+    expect_refusal(run_program(arguments), {model, "is a recurrent model (hidden 6)"});
+    EXPECT_FALSE(std::filesystem::exists(folder_ / "q"));
+  }
+  write("flat.npy", io::Array::from<double>({k_count, 8}, x_));  // as many inputs as its cell has
+  expect_refusal(run_program({"train", "--data", path("flat.npy"), "--labels", path("labels.npy"),
+                              "--init", model, "--out", path("other"), "--device", "cpu"}),
+                 {model, "is a recurrent model", "--recurrent 6"});
+  // Pictures show its cell.
+  EXPECT_EQ(run_program({"plot", "--model", model, "--output", path("cell.png")}).status, 0);
+  EXPECT_EQ(run_program({"plot", "--run", path("run")}).status, 0);
+}
+
+TEST_F(Sequences, ModelsAreShownOnlyWhereTheirHeadIsFiniteToo) {
+  ASSERT_EQ(train("labels", "run").status, 0);
+  io::Safetensors file = io::read_safetensors(path("run/best.safetensors"));
+  file.tensors["linear.bias"] = io::Array::from<double>(
+      {2}, std::vector<double>{0.5, std::numeric_limits<double>::quiet_NaN()});
+  io::write_safetensors(folder_ / "spoiled", file);
+  expect_refusal(run_program({"info", path("spoiled")}), {"linear.bias[1] is not finite"});
+}
+
+TEST_F(Sequences, ThatAreOthersAreNotTrainedOnWithAResumedRun) {
+  ASSERT_EQ(train("labels", "run").status, 0);
+  const std::vector<std::string> resume = {"train",     "--resume", "--out",
+                                           path("run"), "--epochs", "31"};
+  // Nothing that is scaled, counted or named changes.
+  std::vector<std::int64_t> labels;
+  for (std::int64_t k = 0; k < k_count; ++k) labels.push_back(k % 2);
+  write("labels.npy", io::Array::from<std::int64_t>({k_count}, labels));
+  expect_refusal(run_program(resume), {"resumed with other data", "CRC-32"});
 }
 
 }  // namespace

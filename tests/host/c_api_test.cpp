@@ -3,6 +3,7 @@
 #include "idl/c_api.h"
 
 #include "host/train/training_step.hpp"
+#include "idl/recurrent.hpp"
 #include "tests/host/c_api_fixture.hpp"
 #include "tests/io/files.hpp"
 
@@ -138,6 +139,21 @@ TYPED_TEST(CApiTest, TrainsAsCppTrains) {
   const auto loaded = load_model<T>(this->context(), path);
   EXPECT_EQ(download<T>(this->context(), loaded.M()),
             download<T>(this->context(), std::as_const(model).M()));
+}
+
+TYPED_TEST(CApiTest, RefusesAFileOfARecurrentModel) {
+  using T = typename TypeParam::Scalar;
+  const TemporaryFolder folder;
+  const std::string path = (folder / "rnn.safetensors").string();
+  save_model(this->context(),
+             ImplicitRnn<T>(this->context(), {.inputs = 2, .states = 5, .hidden = 3, .outputs = 2}),
+             path);
+  idl_model* none = nullptr;
+  const idl_precision precision = sizeof(T) == 8 ? IDL_FLOAT64 : IDL_FLOAT32;
+  EXPECT_EQ(idl_model_load(this->c_context_.get(), path.c_str(), precision, &none),
+            IDL_STATUS_INVALID_ARGUMENT);
+  EXPECT_EQ(none, nullptr);
+  EXPECT_TRUE(holds(idl_last_error(), {path, "is a recurrent model (hidden 3)"}));
 }
 
 TYPED_TEST(CApiTest, TrainsOnDeviceMemoryAsOnTheHosts) {

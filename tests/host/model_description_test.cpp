@@ -2,6 +2,12 @@
 // What a file and its user say of a model: nothing is changed and nothing guessed without a word.
 #include <gtest/gtest.h>
 
+#include <limits>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
 #include "idl/model_description.hpp"
 #include "tests/host/device_test.hpp"
 #include "tests/io/files.hpp"
@@ -316,6 +322,72 @@ TEST_F(DescribedModel, IsLoadedWithItsDescription) {
   EXPECT_EQ(description.layout(), model.layout());
   EXPECT_EQ(description.assumptions.size(), 4U);  // activation, well_posedness, kappa, bias
   EXPECT_FALSE(take_warnings().empty());
+}
+
+TEST_F(DescribedModel, WhoseMetadataSayOtherInputsThanItsMatricesHaveIsRefused) {
+  const std::map<std::string, std::string> rest = {
+      {"activation", "relu"}, {"kappa", "0.8"}, {"bias", "false"}};
+  const auto with = [&](const std::string& inputs, std::map<std::string, std::string> metadata) {
+    metadata["inputs"] = inputs;
+    return ours(std::move(metadata));
+  };
+  for (const char* inputs : {"0x3", "-1", "three", ""})
+    EXPECT_TRUE(holds(refusal(with(inputs, rest)), {"metadata inputs", inputs}));
+  for (const char* inputs : {"4", "0", "999999999999"})
+    EXPECT_TRUE(holds(refusal(with(inputs, rest)),
+                      {"metadata inputs is " + std::string(inputs), "the model has 3"}));
+  EXPECT_EQ(load(with("3", rest)).shape().inputs, 3);
+  auto biased = rest;
+  biased["bias"] = "true";
+  EXPECT_EQ(load(with("2", biased)).shape().inputs, 2);
+  EXPECT_TRUE(
+      holds(refusal(with("3", biased)), {"inputs is 3", "the model has 2 beside the bias"}));
+  // Another program may call something else so.
+  io::Safetensors foreign = with("pixels", rest);
+  foreign.metadata.erase("idl_format_version");
+  EXPECT_EQ(load(foreign).shape().inputs, 3);
+}
+
+TEST_F(DescribedModel, OutsideByLessThanFloatRoundsIsExaminedAsItIsLoaded) {
+  // Of two states and kappa = 0.5, 4·(2 + 4)·2⁻²³·0.5 = 1.4e-6 may be the rounding of a float.
+  io::Safetensors file = ours({{"activation", "relu"},
+                               {"well_posedness", "inf_norm_ball"},
+                               {"kappa", "0.5"},
+                               {"bias", "false"}});
+  put(file, "A", {2, 2}, {0.5 + 1e-6, 0, 0, 0});
+  EXPECT_TRUE(holds(refusal(file), {"A lies outside its constraint"}));
+  EXPECT_EQ(load_model<float>(context(), folder_ / "f").shape().states, 2);
+  const ModelExamination within = examine_model(folder_ / "f");
+  EXPECT_TRUE(within.description.constraint.outside());
+  EXPECT_FALSE(within.constraint_in_float.outside());
+  put(file, "A", {2, 2}, {0.5 + 2e-6, 0, 0, 0});
+  io::write_safetensors(folder_ / "f", file);
+  EXPECT_THROW((void)load_model<float>(context(), folder_ / "f"), IoError);
+  EXPECT_TRUE(examine_model(folder_ / "f").constraint_in_float.outside());
+}
+
+TEST_F(DescribedModel, OfNumbersThatFloatCannotHoldIsSaidToNeedDouble) {
+  io::Safetensors file = ours({{"activation", "relu"}, {"kappa", "0.8"}, {"bias", "false"}});
+  put(file, "B", {2, 3}, {1, 2, 3, 4, -1e300, 6});
+  EXPECT_EQ(fetch(load(file).B()).at(3), -1e300);  // column by column
+  const auto in_float = [&] {
+    return text_of<IoError>([&] { (void)load_model<float>(context(), folder_ / "f"); });
+  };
+  EXPECT_TRUE(holds(in_float(), {"B[1, 1] is -1e+300", "float32 cannot hold", "--precision f64"}));
+  EXPECT_TRUE(
+      holds(examine_model(folder_ / "f").beyond_float, {"B[1, 1] is -1e+300", "--precision f64"}));
+  file = ours({{"activation", "relu"}, {"kappa", "0.8"}, {"bias", "false"}});
+  file.tensors.erase("C");
+  put(file, "C.values", {1}, {3.5e38});  // above 3.4028235e38
+  file.tensors["C.crow_indices"] =
+      io::Array::from<std::int64_t>({2}, std::vector<std::int64_t>{0, 1});
+  file.tensors["C.col_indices"] = io::Array::from<std::int64_t>({1}, std::vector<std::int64_t>{1});
+  io::write_safetensors(folder_ / "f", file);
+  EXPECT_TRUE(holds(in_float(), {"C.values[0] is 3.5e+38", "--precision f64"}));
+  EXPECT_TRUE(holds(examine_model(folder_ / "f").beyond_float, {"C.values[0] is 3.5e+38"}));
+  put(file, "C.values", {1}, {3e38});
+  io::write_safetensors(folder_ / "f", file);
+  EXPECT_EQ(examine_model(folder_ / "f").beyond_float, "");
 }
 
 }  // namespace

@@ -2,9 +2,11 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <initializer_list>
 #include <limits>
 #include <map>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -116,11 +118,62 @@ TYPED_TEST(RecurrentFile, ItsCellIsAModelAsAnyOther) {
   using T = typename TypeParam::Scalar;
   const auto model = this->model();
   save_model(this->context(), model, this->path_);
-  const auto cell = load_model<T>(this->context(), this->path_);
+  const auto cell = load_model<T>(this->context(), this->path_, {.cell_alone = true});
   EXPECT_TRUE(same_bits(this->fetch(cell.M()), this->fetch(model.cell().M())));
   const auto [any, description] = load_any_model<T>(this->context(), this->path_);
   EXPECT_TRUE(std::holds_alternative<ImplicitRnn<T>>(any));
   EXPECT_EQ(examine_model(this->path_).parameters, model.cell().M().rows * model.cell().M().cols);
+}
+
+TYPED_TEST(RecurrentFile, IsRefusedWhereAModelWithoutRecurrenceIsExpected) {
+  using T = typename TypeParam::Scalar;
+  for (const index_t outputs : {4, 0}) {
+    SCOPED_TRACE(std::to_string(outputs) + " outputs");
+    save_model(this->context(),
+               this->model({.inputs = 2, .states = 5, .hidden = 3, .outputs = outputs}),
+               this->path_);
+    const std::initializer_list<std::string_view> parts = {
+        this->path_.native(), "is a recurrent model (hidden 3)", "load_rnn()", "idl predict"};
+    EXPECT_TRUE(
+        holds(text_of<InvalidArgument>([&] { (void)load_model<T>(this->context(), this->path_); }),
+              parts));
+    EXPECT_TRUE(holds(text_of<InvalidArgument>(
+                          [&] { (void)load_described_model<T>(this->context(), this->path_); }),
+                      parts));
+    // So that the prefix is no way around it: it says where the cell is.
+    const LoadOptions where{.prefix = outputs > 0 ? "recurrent.layer" : "layer"};
+    EXPECT_TRUE(holds(
+        text_of<InvalidArgument>([&] { (void)load_model<T>(this->context(), this->path_, where); }),
+        parts));
+  }
+  // A cell of the original package whose file does not say that it is one is a plain model.
+  this->rewrite([](io::Safetensors& file) { file.metadata.clear(); });
+  const LoadOptions said{.activation = ActivationKind::tanh, .kappa = 0.5, .bias = true};
+  EXPECT_EQ(load_model<T>(this->context(), this->path_, said).shape(), (ModelShape{5, 5, 3}));
+}
+
+TYPED_TEST(RecurrentFile, IsExaminedWithItsHead) {
+  save_model(this->context(), this->model(), this->path_);
+  this->rewrite([](io::Safetensors& file) {
+    std::vector<float> W(12, 0.5F);
+    W[7] = std::numeric_limits<float>::quiet_NaN();
+    file.tensors["linear.weight"] = io::Array::from<float>({4, 3}, W);
+  });
+  EXPECT_TRUE(holds(text_of<IoError>([&] { (void)examine_model(this->path_); }),
+                    {"linear.weight[2, 1] is not finite"}));
+  this->rewrite([](io::Safetensors& file) {
+    std::vector<double> W(12, 0.5);
+    W[7] = 1e300;
+    file.tensors["linear.weight"] = io::Array::from<double>({4, 3}, W);
+  });
+  EXPECT_TRUE(holds(examine_model(this->path_).beyond_float, {"linear.weight[2, 1] is 1e+300"}));
+}
+
+TYPED_TEST(RecurrentFile, HasBothOfItsSizesOrNeither) {
+  save_model(this->context(), this->model(), this->path_);
+  this->rewrite([](io::Safetensors& file) { file.metadata.erase("input_size"); });
+  EXPECT_TRUE(holds(text_of<IoError>([&] { (void)describe_model(this->path_); }),
+                    {"have hidden_size and no input_size"}));
 }
 
 TYPED_TEST(RecurrentFile, ACellInCompressedRowsKeepsThem) {
