@@ -24,7 +24,7 @@ inline constexpr int k_failure = 1;      ///< the device failed, or a training m
 inline constexpr int k_bad_input = 2;    ///< a wrong flag or size, a file that cannot be read or
                                          ///< written; files that were whole still are
 inline constexpr int k_unconverged = 3;  ///< all was written, but some sample did not converge or
-                                         ///< has outputs that are not finite
+                                         ///< has outputs or a loss that are not finite
 inline constexpr int k_signalled = 128;  ///< plus the signal's number (130: Ctrl-C): stopped by it,
                                          ///< after writing a checkpoint
 

@@ -104,7 +104,8 @@ int evaluate_model(const EvaluateSettings& settings, Context& context, const Mod
                     .not_converged = evaluation.not_converged,
                     .first_not_converged = evaluation.first_not_converged,
                     .not_finite = evaluation.not_finite,
-                    .first_not_finite = evaluation.first_not_finite},
+                    .first_not_finite = evaluation.first_not_finite,
+                    .of_losses = true},
                    settings.allow_unconverged);
 }
 

@@ -195,11 +195,11 @@ TrainingEnd fit(Trainer<T>& trainer, ProgressBar& bar) {
   }
 }
 
-/// A trained model whose outputs are not finite is no success.
+/// A trained model whose loss is not finite is no success.
 int status_of_last(const std::optional<Evaluation>& test) {
   if (!test || test->not_finite == 0) return k_success;
-  std::cerr << "idl: after the last epoch the outputs of " << test->not_finite << " of "
-            << test->samples << " test samples are not finite, the first is sample "
+  std::cerr << "idl: after the last epoch the loss of " << test->not_finite << " of "
+            << test->samples << " test samples is not finite, the first is sample "
             << test->first_not_finite << std::endl;
   return k_failure;
 }

@@ -4,16 +4,25 @@
 #include <cmath>
 #include <vector>
 
+#include "kernels/base/number_range.hpp"
+
 namespace idl {
 namespace {
 
 /// " (its feature 3 is nan)" where the data are to blame, else nothing.
-std::string spoiled_feature(const Dataset& data, index_t sample) {
+std::string blame_of_data(const Dataset& data, index_t sample) {
   std::vector<double> features(static_cast<std::size_t>(data.features()));
   data.copy_sample<double>(sample, features);
   for (std::size_t i = 0; i < features.size(); ++i)
     if (!std::isfinite(features[i]))
       return " (its feature " + std::to_string(i) + " is " + std::to_string(features[i]) + ")";
+  if (!data.has_targets()) return "";
+  std::vector<double> targets(static_cast<std::size_t>(data.outputs()));
+  data.copy_target<double>(sample, targets);
+  for (std::size_t i = 0; i < targets.size(); ++i)
+    if (!std::isfinite(static_cast<float>(targets[i] * targets[i])))
+      return " (its target " + std::to_string(i) + " is " + number_text(targets[i]) +
+             ", whose square float32 cannot hold)";
   return "";
 }
 
@@ -35,7 +44,7 @@ std::string failure_text(const StepMetrics& step, index_t batch, const BatchFigu
                   : std::to_string(figures.diverged) + " solves of " + of_samples +
                         "diverged (they are not finite)") +
          ", the first is sample " + std::to_string(sample) + " of the data" +
-         spoiled_feature(train, sample);
+         blame_of_data(train, sample);
 }
 
 std::string test_failure_text(std::int64_t epoch, const Evaluation& test) {

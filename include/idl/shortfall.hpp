@@ -18,6 +18,7 @@ struct Shortfall {
   index_t first_not_converged = -1;  ///< -1: none
   index_t not_finite = 0;            ///< samples with an output (or a loss) that is NaN or infinite
   index_t first_not_finite = -1;     ///< -1: none
+  bool of_losses = false;            ///< not_finite counts losses: outputs may be finite
 
   /// Whether something is amiss.
   bool any() const { return not_converged > 0 || not_finite > 0; }
@@ -30,7 +31,9 @@ struct Shortfall {
              " samples " + what + ", the first is sample " + std::to_string(first);
     };
     tell(not_converged, "did not converge", first_not_converged);
-    tell(not_finite, "have outputs that are not finite", first_not_finite);
+    tell(not_finite,
+         of_losses ? "have a loss that is not finite" : "have outputs that are not finite",
+         first_not_finite);
     return all;
   }
 };

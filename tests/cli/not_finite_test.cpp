@@ -60,6 +60,58 @@ TEST_F(NotFiniteProgram, EvaluationOfOutputsThatAreNanIsZeroAndStatusThree) {
   EXPECT_EQ(evaluate(model("good.safetensors", 0.5F, 0.1F)).status, 0);
 }
 
+TEST_F(NotFiniteProgram, ASquaredErrorThatOverflowsIsNotCalledAnOutput) {
+  std::vector<float> inputs(3 * 2, 0.5F);
+  io::write_npy(folder_ / "X.npy", io::Array::from<float>({3, 2}, inputs));
+  // Its square is beyond float, itself it is not.
+  io::write_npy(folder_ / "t.npy",
+                io::Array::from<double>({3, 1}, std::vector<double>{1, 3e38, 2}));
+  Context context(Device::cpu());
+  save_model(context, ImplicitModel<float>(context, {2, 2, 1}), folder_ / "m");
+  const std::vector<std::string> evaluate = {"evaluate",    "--model",     path("m"),
+                                             "--data",      path("X.npy"), "--targets",
+                                             path("t.npy"), "--device",    "cpu"};
+  const ProgramResult result = run_program(evaluate);
+  EXPECT_EQ(result.status, 3);
+  EXPECT_EQ(result.err,
+            "idl: 1 of 3 samples have a loss that is not finite, the first is sample 1 "
+            "(--allow-unconverged accepts that)\n");
+  const ProgramResult trained =
+      run_program({"train", "--data", path("X.npy"), "--targets", path("t.npy"), "--hidden", "2",
+                   "--epochs", "1", "--out", path("run"), "--device", "cpu"});
+  EXPECT_EQ(trained.status, 1);
+  EXPECT_NE(trained.err.find("the loss of 1 of 3 samples is not finite, the first is sample 1 of "
+                             "the data (its target 0 is 3e+38, whose square float32 cannot hold)"),
+            std::string::npos)
+      << trained.err;
+}
+
+TEST_F(NotFiniteProgram, InfoSaysWhatPredictDoesOfNumbersBeyondFloat) {
+  Context context(Device::cpu());
+  save_model(context, ImplicitModel<double>(context, {2, 2, 1}, {.well_posedness = {.kappa = 0.5}}),
+             folder_ / "m");
+  io::Safetensors file = io::read_safetensors(folder_ / "m");
+  // Above kappa by more than float64 rounds, and by less than float32 does.
+  file.tensors["A"] = io::Array::from<double>({2, 2}, std::vector<double>{0.5 + 1e-6, 0, 0, 0});
+  io::write_safetensors(folder_ / "m", file);
+  io::write_npy(folder_ / "U.npy", io::Array::from<float>({1, 2}, std::vector<float>{1, 2}));
+  const auto predict = [&](const std::string& precision) {
+    return run_program({"predict", "--model", path("m"), "--input", path("U.npy"), "--output",
+                        path("Y.npy"), "--device", "cpu", "--precision", precision});
+  };
+  const auto info = [&] { return run_program({"info", path("m")}).out; };
+  EXPECT_EQ(predict("f32").status, 0);
+  EXPECT_EQ(predict("f64").status, 2);
+  EXPECT_NE(info().find("will be loaded, but not with --precision f64"), std::string::npos)
+      << info();
+  file.tensors["A"] = io::Array::from<double>({2, 2}, std::vector<double>{0.5, 0, 0, 0});
+  file.tensors["B"] = io::Array::from<double>({2, 2}, std::vector<double>{1e300, 0, 0, 0});
+  io::write_safetensors(folder_ / "m", file);
+  const std::string beyond = "B[0, 0] is 1e+300, which float32 cannot hold: --precision f64";
+  expect_refusal(predict("f32"), {beyond});
+  EXPECT_NE(info().find(beyond), std::string::npos) << info();
+}
+
 TEST_F(NotFiniteProgram, SolvesThatRunOutOfIterationsAreStatusThreeAndWritten) {
   std::vector<float> values(3 * 16, 0.5F);
   io::write_npy(folder_ / "U.npy", io::Array::from<float>({3, 16}, values));
