@@ -9,8 +9,8 @@ namespace {
 template <class T>
 void load(const std::filesystem::path& path) {
   static idl::Context context({.device = idl::Device::cpu(), .log = [](auto, auto) {}});
-  const idl::ImplicitModel<T> model =
-      idl::load_model<T>(context, path, {.project = true, .allow_unproven = true});
+  const idl::ImplicitModel<T> model = idl::load_model<T>(
+      context, path, {.project = true, .allow_unproven = true, .cell_alone = true});
   const idl::ModelShape& shape = model.shape();
   idl::fuzz::require(shape.states >= 1 && shape.inputs >= 1 && shape.outputs >= 1,
                      "a model has states, inputs and outputs");
