@@ -60,6 +60,8 @@ constexpr Format k_zip = {"a zip archive", nullptr, nullptr, nullptr};
 constexpr Format k_onnx = {"an ONNX file", nullptr, nullptr, nullptr};
 constexpr Format k_lfs = {"a pointer of Git LFS (git lfs pull fetches the file)", nullptr, nullptr,
                           nullptr};
+constexpr Format k_picture = {"a picture (.png)", nullptr, nullptr, nullptr};
+constexpr Format k_gzip = {"compressed by gzip: unpack it first", nullptr, nullptr, nullptr};
 constexpr Format k_raw = {"a file of raw numbers, whose shapes nobody knows", nullptr, nullptr,
                           nullptr};
 
@@ -76,6 +78,8 @@ constexpr std::array k_beginnings = {
     Beginning{"MATLAB 5.0", &k_matlab},
     Beginning{"\x89HDF\r\n\x1a\n", &k_hdf5},
     Beginning{"GGUF", &k_gguf},
+    Beginning{"\x89PNG\r\n\x1a\n", &k_picture},
+    Beginning{"\x1f\x8b", &k_gzip},
     Beginning{"version https://git-lfs", &k_lfs},
     Beginning{"\x80\x02", &k_pickle},  // in which PyTorch wrote before 1.6, as others do
     Beginning{"\x80\x03", &k_pickle},

@@ -33,6 +33,8 @@ TEST(ForeignFormat, IsNamedByItsContentWithTheWayOut) {
         File{"\x89HDF\r\n\x1a\n..............", {"an HDF5 file"}},
         File{std::string("GGUF\3\0\0\0", 8), {"a GGUF file", "gguf.GGUFReader('"}},
         File{"\x93NUMPY\1\0v", {"a NumPy array"}},
+        File{"\x89PNG\r\n\x1a\n and pixels", {"a picture (.png)"}},
+        File{"\x1f\x8b\b and more", {"compressed by gzip"}},
         File{"version https://git-lfs.github.com/spec/v1", {"Git LFS", "git lfs pull"}}}) {
     const std::filesystem::path path = folder.file("it's", file.content);
     expect_error([&] { read_safetensors(path); }, {path.string(), "expected safetensors"});
