@@ -75,10 +75,11 @@ bool is_csv(const std::string& path) { return has_extension(path, ".csv"); }
 void check_files(const PredictSettings& settings) {
   for (const auto& [flag, path] :
        {FlagFile{"--output", settings.output}, {"--state", settings.state}})
-    IDL_CHECK(std::filesystem::path(path).extension().empty() || has_extension(path, ".npy") ||
-                  (flag == "--output" && is_csv(path)),
-              flag + " is " + path + ", it may be a .npy file" +
-                  (flag == "--output" ? " or a .csv file" : ""));
+    IDL_CHECK(
+        std::filesystem::path(path).extension().empty() || has_extension(path, ".npy") ||
+            (flag == "--output" && is_csv(path)),
+        std::string(flag).append(" is ").append(path).append(
+            flag == "--output" ? ", it may be a .npy or a .csv file" : ", it may be a .npy file"));
   check_outputs(
       {{"--model", settings.model.path},
        {"--input", settings.input},

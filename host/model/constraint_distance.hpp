@@ -32,8 +32,8 @@ inline double rounding_of(const WellPosedness& constraint, index_t n, std::optio
 }
 
 /// Where A of a file lies for who rounds it to a precision, which may move a row's sum too.
-inline ConstraintDistance rounded(ConstraintDistance distance, const ModelDescription& model,
-                                  double epsilon) {
+inline ConstraintDistance as_rounded(ConstraintDistance distance, const ModelDescription& model,
+                                     double epsilon) {
   distance.rounding = std::max(
       distance.rounding,
       rounding_of(model.options.well_posedness, model.shape.states, model.options.rank, epsilon));

@@ -46,7 +46,7 @@ ModelExamination examine_model(const std::filesystem::path& path, const LoadOpti
           beyond_float(file, head_prefix(model.prefix), head_layout(*model.recurrent));
   }
   result.constraint_in_float =
-      rounded(model.constraint, model, std::numeric_limits<float>::epsilon());
+      as_rounded(model.constraint, model, std::numeric_limits<float>::epsilon());
   const auto zeros = std::count(M.begin(), M.end(), 0.0);
   const bool sparse_A = model.stored.contains("A");
   result.type = file.at(model.prefix + layout.tensors[0].name).type;

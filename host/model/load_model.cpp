@@ -102,7 +102,7 @@ std::pair<ImplicitModel<T>, ModelDescription> take_described_model(Context& cont
                                                                    const LoadOptions& options) {
   ImplicitModel<T> loaded = take_model<T>(context, file, model);
   ConstraintDistance& constraint = model.constraint;
-  constraint = rounded(constraint, model, std::numeric_limits<T>::epsilon());
+  constraint = as_rounded(constraint, model, std::numeric_limits<T>::epsilon());
   if (constraint.outside() && !options.project) throw IoError(file.path, refusal(model));
   announce(context, file.path, model);
   if (constraint.outside())

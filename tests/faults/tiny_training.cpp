@@ -79,7 +79,8 @@ void check_names(const fs::path& run, Complaints& complaints) {
   // what others left.
   constexpr std::size_t k_pair = 2;
   const std::size_t leftovers = temporary_files(run).size();
-  if (leftovers > k_pair) complaints.push_back(std::to_string(leftovers) + " temporary files are left");
+  if (leftovers > k_pair)
+    complaints.push_back(std::to_string(leftovers) + " temporary files are left");
 }
 
 /// What the checkpoint refers to must be there.

@@ -147,8 +147,10 @@ TYPED_TEST(TrainingStepTest, HasTheGradientOfAMeanOverManySamplesAsCloseAsOfOneO
   const std::vector<T> exact = gradient(1, tight);
   double norm = 0.0;
   for (const T value : exact) norm = std::max(norm, std::abs(static_cast<double>(value)));
-  for (const index_t times : {1, 5000}) {
-    const std::vector<T> found = gradient(times, {});
+  SolverOptions coarse;
+  coarse.adjoint.absolute = 1e-4;
+  for (const index_t times : {1, 60}) {
+    const std::vector<T> found = gradient(times, coarse);
     double error = 0.0;
     for (std::size_t i = 0; i < exact.size(); ++i)
       error = std::max(error, std::abs(static_cast<double>(found[i] - exact[i])));
