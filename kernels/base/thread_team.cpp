@@ -35,7 +35,7 @@ namespace {
 
 /// Longer than the serial parts between two loops of a training step, and shorter than what a
 /// process that waits for the processor would notice.
-constexpr std::chrono::microseconds k_spin{200};
+constexpr std::chrono::microseconds k_spin{100};
 
 struct ParallelRegion {
   RegionBody call;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-/// Threads that a process's loops share their work with. Workers wait spinning for 200
+/// Threads that a process's loops share their work with. Workers wait spinning for 100
 /// microseconds, so that the loops of a training step find them awake, and then asleep.
 ///
 /// Nothing depends on a worker's turn: whoever begins a region takes part in it, and goes on
