@@ -6,6 +6,11 @@ import re
 import sys
 import unittest
 
+try:
+    import numpy  # noqa: F401  which the package imports
+except ImportError:
+    sys.exit(77)
+
 import idl
 from idl import _library as c
 from idl.solver import REPORT
