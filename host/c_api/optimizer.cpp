@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: MIT
 // Optimisers over the caller's gradients, and moments where he has them.
-#include <optional>
-#include <string>
 #include <variant>
 
 #include "host/c_api/arrays.hpp"
@@ -29,9 +27,7 @@ OwnOptimizer<T> make_optimizer(idl_context& context, ImplicitModel<T>& model,
   const OptimizerOptions options = optimizer_options(settings);
   if (first == nullptr && second == nullptr)
     return {context.context, model, Optimizer<T>(context.context, model, options)};
-  const Arrays arrays(context.context, context.context.device() == Device::cpu()
-                                           ? IDL_MEMORY_HOST
-                                           : IDL_MEMORY_DEVICE);
+  const Arrays arrays(context.context, IDL_MEMORY_DEVICE);
   const ConstMatrixView<T> M = model.M();
   const MatrixView<T> first_view = arrays.out<T>({"first", "ldm"}, first, M.rows, M.cols, ldm);
   MatrixView<T> second_view{};

@@ -22,8 +22,8 @@ std::vector<std::string> find_classes(const Table& table) {
     std::ranges::sort(classes, {}, [](const std::string& name) {
       return parse_number<std::int64_t>(name).value();
     });
-  } else if (std::ranges::all_of(classes, [](std::string_view name) {
-               return parse_number<double>(name.substr(name.starts_with('+') ? 1 : 0)).has_value();
+  } else if (std::ranges::all_of(classes, [](const std::string& name) {
+               return number_in_field(name).has_value();
              })) {
     const auto row = std::ranges::find_if(table.labels,
                                           [](const std::string& name) {

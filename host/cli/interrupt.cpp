@@ -24,14 +24,14 @@ void remember(int signal) {
     const long passed =
         (now.tv_sec - g_first.tv_sec) * 1'000'000'000 + (now.tv_nsec - g_first.tv_nsec);
     if (passed < k_repeated_ns) return;
-    ::signal(SIGINT,
-             SIG_DFL);  // it is blocked until this function returns, and ends the process then
+    // It is blocked until this function returns, and ends the process then.
+    ::signal(SIGINT, SIG_DFL);
     raise(SIGINT);
   }
 }
 
-/// A signal that whoever started the program ignores (nohup, a shell's
-/// background job) stays ignored.
+/// A signal that whoever started the program ignores (nohup, a shell's background job) stays
+/// ignored.
 void handle(int signal) {
   struct sigaction action {};
   if (sigaction(signal, nullptr, &action) == 0 && action.sa_handler == SIG_IGN) return;

@@ -87,8 +87,8 @@ bool RunFolder::has_run() const { return io::is_there(path_ / "config.json") || 
 
 std::string RunFolder::file_of_a_run() const {
   for (const char* name : k_files) {
-    // A link that leads nowhere is a file of that name, too. Folders are found when they are in the
-    // way.
+    // A link that leads nowhere is a file of that name, too.
+    // Folders are found when they are in the way.
     std::error_code error;
     const auto status = std::filesystem::symlink_status(path_ / name, error);
     if (std::filesystem::exists(status) && !std::filesystem::is_directory(status)) return name;

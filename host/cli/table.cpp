@@ -77,8 +77,7 @@ class CsvTable {
 
   double number(const CsvRow& row, std::size_t column) const {
     const std::string& field = text(row, column);
-    const std::optional<double> value =
-        parse_number<double>(std::string_view(field).substr(field.starts_with('+') ? 1 : 0));
+    const std::optional<double> value = number_in_field(field);
     if (!value) {
       for (const char* missing : {"NA", "N/A", "na", "null", "NULL", "None", "?"})
         if (field == missing)
@@ -231,6 +230,10 @@ Table read_table(const std::string& path, const TableFlags& flags, const DataFor
       is_npy(path) ? read_npy_table(path, flags, use) : CsvTable(path, flags, known, use).read();
   if (!flags.lengths.empty()) read_lengths(flags.lengths, table);
   return table;
+}
+
+std::optional<double> number_in_field(std::string_view field) {
+  return parse_number<double>(field.substr(field.starts_with('+') ? 1 : 0));
 }
 
 std::vector<std::string> split_names(std::string_view text) {

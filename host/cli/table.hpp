@@ -80,6 +80,8 @@ bool is_npy(const std::string& path);
 Table read_table(const std::string& path, const TableFlags& flags, const DataFormat& known,
                  TableUse use);
 
+/// The number that a field of a table is; unlike those of flags it may begin with a plus.
+std::optional<double> number_in_field(std::string_view field);
 /// "a, b" -> {"a", "b"}.
 std::vector<std::string> split_names(std::string_view text);
 /// 'text', for people: not all of a long one, and no control characters.
