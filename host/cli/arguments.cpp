@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <set>
 #include <sstream>
+#include <string_view>
 #include <system_error>
 
 #include "idl/error.hpp"
@@ -135,13 +136,6 @@ void check_has_effect(const CLI::App& command, std::initializer_list<const char*
   for (const char* flag : flags)
     IDL_CHECK(has_effect || command.count(flag) == 0,
               std::string(flag) + " has no effect without " + needs);
-}
-
-bool has_extension(const std::string& path, std::string_view extension) {
-  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
-  return path.size() > extension.size() &&
-         std::equal(extension.rbegin(), extension.rend(), path.rbegin(),
-                    [&](char a, char b) { return lower(a) == lower(b); });
 }
 
 std::string shell_word(const std::string& text) {

@@ -6,7 +6,6 @@
 #include <optional>
 #include <span>
 #include <string>
-#include <string_view>
 #include <type_traits>
 
 #include "host/options/ranges.hpp"
@@ -51,9 +50,6 @@ void add_number(CLI::App& command, const std::string& flag, T& value, const Numb
 /// A flag that is given does something. @throws InvalidArgument naming the flag, and what it needs
 void check_has_effect(const CLI::App& command, std::initializer_list<const char*> flags,
                       bool has_effect, const std::string& needs);
-
-/// Whether the file's name ends so, in letters of either case.
-bool has_extension(const std::string& path, std::string_view extension);
 
 /// The text as one word of sh: as it is, or in single quotes.
 std::string shell_word(const std::string& text);

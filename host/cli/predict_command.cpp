@@ -12,8 +12,8 @@
 #include <utility>
 #include <vector>
 
-#include "host/cli/arguments.hpp"
 #include "host/cli/command.hpp"
+#include "host/cli/file_extension.hpp"
 #include "host/cli/model_flags.hpp"
 #include "host/cli/output_files.hpp"
 #include "host/cli/prediction_csv.hpp"

@@ -6,8 +6,8 @@
 #include <type_traits>
 #include <utility>
 
-#include "host/cli/arguments.hpp"
 #include "host/cli/csv_rows.hpp"
+#include "host/cli/file_extension.hpp"
 #include "host/cli/table_columns.hpp"
 #include "host/options/ranges.hpp"
 #include "idl/error.hpp"
