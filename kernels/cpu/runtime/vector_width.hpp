@@ -10,9 +10,9 @@
 /// the build's own target (W = 16). f must be a lambda marked __attribute__((always_inline)), so
 /// that its body takes on the instruction set of its caller; so do the small inline functions that
 /// it calls. As the CPU backend is compiled without contraction to fused multiply-add, the three
-/// give the same bits wherever f fixes the order of its sums; in
-/// kernels/cpu/product/panel_product.cpp, few_columns.cpp, sparse_rows.cpp and relu_rows.cpp, the
-/// exceptions, the first two do.
+/// give the same bits wherever f fixes the order of its sums; in the sources of kernels/cpu/product
+/// that are compiled with it, which cmake/IdlLibrary.cmake names, the first two do, as long as what
+/// is multiplied are packs.
 namespace idl::cpu {
 
 template <std::size_t W>
