@@ -10,6 +10,7 @@
 #include <sstream>
 #include <string_view>
 #include <system_error>
+#include <vector>
 
 #include "idl/error.hpp"
 
@@ -57,10 +58,10 @@ class CommandCheck {
       : command_(command), program_(program) {}
 
   void run(Arguments arguments) {
-    std::size_t words = 0;
-    std::size_t most_words = 0;
+    std::vector<const CLI::Option*> words;  // those that may come without their flag
     for (const CLI::Option* option : command_.get_options())
-      if (option->get_positional()) ++most_words;
+      if (option->get_positional()) words.push_back(option);
+    auto word = words.begin();
     bool only_words = false;  // after "--"
     for (std::size_t i = 0; i < arguments.size(); ++i) {
       if (!only_words && arguments[i] == "--") {
@@ -69,13 +70,13 @@ class CommandCheck {
         const bool more = i + 1 < arguments.size() && !arguments[i + 1].empty();
         if (check_flag(arguments[i], more)) ++i;
       } else {
-        require(++words <= most_words, "'" + arguments[i] + "' is not expected");
+        require(word != words.end(), "'" + arguments[i] + "' is not expected");
+        require_once(**word++);
       }
     }
     if (given_.count(command_.get_help_ptr()) > 0) return;
     for (const CLI::Option* option : command_.get_options())
-      require(!option->get_required() || given_.count(option) > 0 ||
-                  (option->get_positional() && words > 0),
+      require(!option->get_required() || given_.count(option) > 0,
               option->get_name() + " is required");
   }
 
@@ -86,8 +87,7 @@ class CommandCheck {
     const std::string name = argument.substr(0, equals);
     const CLI::Option* option = command_.get_option_no_throw(name);
     require(option != nullptr, "unknown flag '" + name + "'");
-    require(given_.insert(option).second || option->get_expected_max() == 0,
-            name + " is given twice");
+    require_once(*option);
     const bool has_value = equals != std::string::npos;
     if (option->get_expected_max() == 0) {
       require(!has_value, name + " takes no value");
@@ -95,6 +95,11 @@ class CommandCheck {
     }
     require(has_value ? equals + 1 < argument.size() : more, name + " needs a value");
     return !has_value;
+  }
+
+  void require_once(const CLI::Option& option) {
+    require(given_.insert(&option).second || option.get_expected_max() == 0,
+            option.get_name() + " is given twice");
   }
 
   void require(bool condition, const std::string& text) const {

@@ -16,7 +16,7 @@ bool is_header(const CsvRow& row, const std::string& flag) {
             "--header is " + flag + ", expected auto, yes or no");
   if (flag != "auto") return flag == "yes";
   return std::ranges::none_of(
-      row.fields, [](const std::string& field) { return parse_number<double>(field).has_value(); });
+      row.fields, [](const std::string& field) { return number_in_field(field).has_value(); });
 }
 
 /// Finds columns by what people call them.

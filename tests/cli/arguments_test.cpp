@@ -43,6 +43,8 @@ TEST(Arguments, AFlagWithoutItsValueOrWithTooManyIsNamed) {
   expect_refusal(run_program({"predict", "--model", "m"}), {"--input is required"});
   expect_refusal(run_program({"evaluate", "--data", "d"}), {"--model is required"});
   expect_refusal(run_program({"info"}), {"--model is required"});
+  expect_refusal(run_program({"info", "m", "--model", "n"}), {"--model is given twice"});
+  expect_refusal(run_program({"info", "--model=n", "m"}), {"--model is given twice"});
   expect_refusal(run_program({"info", "--", "--help"}), {"--help: cannot be opened"});
 }
 

@@ -55,6 +55,8 @@ TEST_F(Csv, FindsSeparatorAndHeader) {
     EXPECT_EQ(bare.rows, 2);
     EXPECT_EQ(values(bare), (std::vector<double>{1, 2, 3, 4}));
   }
+  EXPECT_EQ(values(read("+1,x\n+2,y\n", labels("2"))), (std::vector<double>{1, 2}));
+  refuse("nan,x\n1,y\n", labels("2"), {"line 1, column 1", "'nan' is no finite number"});
   TableFlags numbered = labels("9");
   numbered.header = "yes";
   EXPECT_EQ(read("7,8,9\n1,2,x\n", numbered).label, "9");
