@@ -6,6 +6,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -131,6 +132,15 @@ void check_digests(Context& context, const io::Safetensors& file, const DataDige
                                        "the epochs before were measured with");
 }
 
+/// Second moments are means of squares. @throws IoError
+template <class T>
+void check_squares(std::span<const T> moments, const io::Safetensors& file) {
+  const auto negative = std::ranges::find_if(moments, [](T value) { return value < T{0}; });
+  if (negative != moments.end())
+    throw IoError(file.path, "a second moment of the optimiser is " + number_text(*negative) +
+                                 ", a mean of squares is not negative");
+}
+
 /// A model whose pattern may be another one than that with which the training began.
 template <class T>
 void take_patterns(Context& context, const io::Safetensors& file, ImplicitModel<T>& model,
@@ -170,6 +180,7 @@ void take_trained(Context& context, const io::Safetensors& file, Model& model,
   for_each_trained(model, optimizer,
                    [&](const std::string& prefix, MatrixView<T>, const ParameterLayout& layout) {
                      values.push_back(take_tensors<T>(file, prefix, layout));
+                     if (prefix.starts_with(k_second_moment)) check_squares<T>(values.back(), file);
                    });
   auto next = values.begin();
   for_each_trained(model, optimizer,

@@ -40,6 +40,9 @@ constexpr index_t batches_of(index_t samples, index_t batch_size) {
   return (samples - 1) / batch_size + 1;  // unlike samples + batch_size, in 64 bits for any size
 }
 
+/// What precedes the names of the second moments' tensors in files.
+inline constexpr const char* k_second_moment = "second_moment.";
+
 /// Visits what training changes, each a matrix and the named tensors in it: the parameters, then
 /// the moments that the optimiser has. visit(prefix, matrix, layout): `prefix` precedes the names
 /// of the tensors in files.
@@ -50,8 +53,7 @@ void for_each_trained(Model& model, Optimizer<T>& optimizer, const Visit& visit)
   const ParameterLayout& layout = model.layout();
   visit("", model.M(), layout);
   visit("first_moment.", optimizer.first_moment(), layout);
-  if (optimizer.second_moment().rows > 0)
-    visit("second_moment.", optimizer.second_moment(), layout);
+  if (optimizer.second_moment().rows > 0) visit(k_second_moment, optimizer.second_moment(), layout);
 }
 
 /// The same of a recurrent model: its cell, then its head, then the moments of both.
@@ -67,7 +69,7 @@ void for_each_trained(Model& model, Optimizer<T>& optimizer, const Visit& visit)
   };
   both("", model.cell().M(), model.head());
   both("first_moment.", optimizer.first_moment(), optimizer.head_first_moment());
-  both("second_moment.", optimizer.second_moment(), optimizer.head_second_moment());
+  both(k_second_moment, optimizer.second_moment(), optimizer.head_second_moment());
 }
 
 /// "3 of 25 entries of A, ...": those of what training changes that are not finite; "" for none.

@@ -289,6 +289,20 @@ TYPED_TEST(TrainerTest, TruncatedOrMissingCheckpointIsAnIoError) {
                     {"no checkpoint"}));
 }
 
+TYPED_TEST(TrainerTest, CheckpointWithANegativeSecondMomentIsAnIoError) {
+  auto model = this->model();
+  this->fit(model, this->options("run", 1));
+  const auto path = this->temporary_.path() / "run" / "checkpoint.safetensors";
+  io::Safetensors file = io::read_safetensors(path);
+  io::Array& moment = file.tensors.at("second_moment.B");
+  for (std::size_t end = sizeof(typename TypeParam::Scalar); end <= moment.bytes.size();
+       end += sizeof(typename TypeParam::Scalar))
+    moment.bytes[end - 1] |= std::byte{0x80};  // the sign
+  io::write_safetensors(path, file);
+  EXPECT_TRUE(holds(text_of<IoError>([&] { this->fit(model, this->options("run", 2), true); }),
+                    {"checkpoint.safetensors", "second moment", "is -"}));
+}
+
 TYPED_TEST(TrainerTest, SquaredErrorAndSgdWithMomentumTrainToo) {
   auto model = this->model();
   TrainerOptions options = this->options("", 15);
