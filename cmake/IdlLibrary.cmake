@@ -29,7 +29,12 @@ set(_root "${PROJECT_SOURCE_DIR}")
 idl_glob(_base kernels/base/*.cpp)
 idl_glob(_kernels kernels/*.cpp kernels/loop/*.cpp)
 idl_glob(_kernels_cpu kernels/cpu/*/*.cpp)
-idl_glob(_kernels_cuda kernels/cuda/*/*.cu kernels/cuda/*/*.cpp)
+idl_glob(_kernels_cuda kernels/cuda/*/*.cpp)
+idl_glob(_loops kernels/cuda/loop/*.cu)
+idl_glob(_steps kernels/cuda/product/*.cu kernels/cuda/steps/*.cu)
+idl_unite(_steps steps ${_steps})
+# The kernels, for the CUDA compiler and for the emulation of tests/simt.
+set(_cuda_sources ${_loops} ${_steps})
 idl_glob(_host host/*.cpp host/*/*.cpp host/*/*/*.cpp)
 idl_glob(_program host/cli/*.cpp host/pictures/*.cpp)
 # What the program and its pictures have a copy of: they stand on public headers and these files
@@ -80,13 +85,12 @@ target_link_libraries(idl_host PRIVATE nlohmann_json::nlohmann_json ZLIB::ZLIB T
 
 set(_idl_link_libraries ZLIB::ZLIB Threads::Threads ${CMAKE_DL_LIBS})
 if(IDL_HAVE_CUDA)
-  idl_add_objects(idl_kernels_cuda ${_kernels_cuda})
+  idl_add_objects(idl_kernels_cuda ${_kernels_cuda} ${_cuda_sources})
   set(_idl_cuda_libraries CUDA::cudart_static)
   # Libraries are loaded when they are first needed, and last of all looked for where the toolkit is.
   set_source_files_properties(
     "${_root}/kernels/cuda/runtime/cublas_lt.cpp" "${_root}/kernels/cuda/runtime/cusparse.cpp"
     PROPERTIES COMPILE_DEFINITIONS IDL_CUDA_LIBRARY_FOLDER="${CUDAToolkit_LIBRARY_DIR}")
-  # A kernel takes minutes to compile; together they would wait for each other.
   set_target_properties(idl_kernels_cuda PROPERTIES UNITY_BUILD OFF)
   target_link_libraries(idl_kernels_cuda PRIVATE ${_idl_cuda_libraries})
   list(APPEND _idl_link_libraries ${_idl_cuda_libraries})

@@ -36,6 +36,29 @@ function(idl_glob variable)
   set(${variable} ${_files} PARENT_SCOPE)
 endfunction()
 
+# idl_unite(variable name source...): in a unity build, files that include eight of the sources each,
+# which CMake does for C++ alone; reading headers takes longer than compiling a small kernel.
+function(idl_unite variable name)
+  set(_files ${ARGN})
+  if(CMAKE_UNITY_BUILD)
+    set(_files)
+    list(LENGTH ARGN _count)
+    math(EXPR _last "${_count} - 1")
+    foreach(_begin RANGE 0 ${_last} 8)
+      list(SUBLIST ARGN ${_begin} 8 _part)
+      set(_text)
+      foreach(_source IN LISTS _part)
+        file(RELATIVE_PATH _source "${PROJECT_SOURCE_DIR}" "${_source}")
+        string(APPEND _text "#include \"${_source}\"\n")
+      endforeach()
+      set(_file "${PROJECT_BINARY_DIR}/united/${name}_${_begin}.cu")
+      file(CONFIGURE OUTPUT "${_file}" CONTENT "${_text}" @ONLY)
+      list(APPEND _files "${_file}")
+    endforeach()
+  endif()
+  set(${variable} ${_files} PARENT_SCOPE)
+endfunction()
+
 # The flags of others may hold -ffast-math or -Ofast, under which NaN goes unseen and sums change
 # their order.
 set(_idl_arithmetic)

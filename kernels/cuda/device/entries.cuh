@@ -54,11 +54,7 @@ struct Entries {
     return {row, place.col, left < N ? static_cast<int>(left) : N};
   }
 
-  LaunchShape shape() const {
-    return {.grid = dim3(static_cast<unsigned>((packs + k_entry_threads - 1) / k_entry_threads)),
-            .block = dim3(static_cast<unsigned>(k_entry_threads)),
-            .shared_bytes = 0};
-  }
+  LaunchShape shape() const { return one_thread_each(packs, k_entry_threads); }
 };
 
 /// Where a span starts in a view.

@@ -19,7 +19,7 @@ namespace idl::cuda {
 namespace {
 
 constexpr int k_side = 16;  // threads along each side of a tile
-constexpr int k_threads = k_side * k_side;
+constexpr int k_tile_threads = k_side * k_side;
 
 /// The operands of one product; op(A) is rows×inner. In is T or BFloat16.
 template <class In, class T>
@@ -48,7 +48,7 @@ template <class In, class T, int Tile, int Depth, bool TransposeA>
 __device__ void load_tiles(const Product<In, T>& p, index_t first_row, index_t first_col, index_t k,
                            SharedArray<T, Depth*(Tile + 1)>& A_tile,
                            SharedArray<T, Depth*(Tile + 1)>& B_tile) {
-  for (int at = static_cast<int>(threadIdx.x); at < Tile * Depth; at += k_threads) {
+  for (int at = static_cast<int>(threadIdx.x); at < Tile * Depth; at += k_tile_threads) {
     // Along the columns of the stored A.
     const int row = TransposeA ? at / Depth : at % Tile;
     const int depth = TransposeA ? at % Depth : at / Tile;
@@ -59,7 +59,7 @@ __device__ void load_tiles(const Product<In, T>& p, index_t first_row, index_t f
       a = element(TransposeA ? p.A[l + i * p.A_ld] : p.A[i + l * p.A_ld]);
     A_tile[depth * (Tile + 1) + row] = a;
   }
-  for (int at = static_cast<int>(threadIdx.x); at < Tile * Depth; at += k_threads) {
+  for (int at = static_cast<int>(threadIdx.x); at < Tile * Depth; at += k_tile_threads) {
     const int col = at / Depth;
     const int depth = at % Depth;
     const index_t j = first_col + col;
@@ -116,7 +116,7 @@ void launch_product(const Product<In, T>& p, CUstream_st* stream) {
   const index_t row_tiles = (p.rows + Tile - 1) / Tile;
   const index_t col_tiles = (p.cols + Tile - 1) / Tile;
   const LaunchShape shape = {.grid = dim3(static_cast<unsigned>(row_tiles * col_tiles)),
-                             .block = dim3(static_cast<unsigned>(k_threads)),
+                             .block = dim3(static_cast<unsigned>(k_tile_threads)),
                              .shared_bytes = 0};
   launch(gemm_in_fixed_order_kernel<In, T, Tile, Depth, TransposeA>, shape, stream, p, row_tiles);
 }

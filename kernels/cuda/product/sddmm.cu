@@ -10,7 +10,7 @@
 namespace idl::cuda {
 namespace {
 
-constexpr int k_threads = 128;
+constexpr int k_sddmm_threads = 128;
 
 /// The last i with offsets[i] <= e.
 __device__ inline index_t row_of_entry(const std::int64_t* offsets, index_t rows, std::int64_t e) {
@@ -31,7 +31,7 @@ template <class T>
 __global__ void sddmm_kernel(Sddmm<T> s) {
   // The entries of a range of rows do not begin with the first.
   const std::int64_t e =
-      s.P.row_offsets[0] + static_cast<std::int64_t>(blockIdx.x) * k_threads + threadIdx.x;
+      s.P.row_offsets[0] + static_cast<std::int64_t>(blockIdx.x) * k_sddmm_threads + threadIdx.x;
   if (e >= s.P.capacity || e >= s.P.row_offsets[s.P.rows]) return;
   const T* v = s.V.data + row_of_entry(s.P.row_offsets, s.P.rows, e);
   const T* x = s.X.data + s.P.col_indices[e];
@@ -45,11 +45,7 @@ __global__ void sddmm_kernel(Sddmm<T> s) {
 template <class T>
 void sddmm(const Sddmm<T>& s, CUstream_st* stream) {
   if (s.P.rows == 0 || s.P.capacity == 0) return;
-  const LaunchShape shape = {
-      .grid = dim3(static_cast<unsigned>((s.P.capacity + k_threads - 1) / k_threads)),
-      .block = dim3(static_cast<unsigned>(k_threads)),
-      .shared_bytes = 0};
-  launch(sddmm_kernel<T>, shape, stream, s);
+  launch(sddmm_kernel<T>, one_thread_each(s.P.capacity, k_sddmm_threads), stream, s);
 }
 
 template void sddmm(const Sddmm<float>&, CUstream_st*);

@@ -12,8 +12,8 @@
 namespace idl::cuda {
 namespace {
 
-constexpr int k_threads = 128;
-constexpr int k_columns = 8;
+constexpr int k_spmm_threads = 128;
+constexpr int k_spmm_columns = 8;
 constexpr index_t k_short_row = 8;
 
 /// op(A): `entries` is nullptr where the entries of a row are where row_offsets says.
@@ -28,32 +28,32 @@ struct SparseRows {
 template <class T, int Lanes>
 __global__ void spmm_kernel(SparseRows<T> A, ConstMatrixView<T> B, MatrixView<T> C, T beta,
                             index_t row_blocks) {
-  constexpr int k_rows = k_threads / Lanes;
+  constexpr int k_rows = k_spmm_threads / Lanes;
   const int thread = static_cast<int>(threadIdx.x);
   const int lane = thread % Lanes;
   const auto block = static_cast<index_t>(blockIdx.x);
   const index_t i = block % row_blocks * k_rows + thread / Lanes;
-  const index_t first = block / row_blocks * k_columns;
+  const index_t first = block / row_blocks * k_spmm_columns;
   const index_t left = C.cols - first;
-  const int count = left < k_columns ? static_cast<int>(left) : k_columns;
+  const int count = left < k_spmm_columns ? static_cast<int>(left) : k_spmm_columns;
 
-  T sums[k_columns] = {};
+  T sums[k_spmm_columns] = {};
   const std::int64_t begin = i < C.rows ? A.row_offsets[i] : 0;
   const std::int64_t end = i < C.rows ? A.row_offsets[i + 1] : 0;
   for (std::int64_t e = begin + lane; e < end; e += Lanes) {
     const T a = A.values[A.entries == nullptr ? e : A.entries[e]];
     const T* b = B.data + A.col_indices[e] + first * B.ld;
-    for (int c = 0; c < k_columns; ++c) {
+    for (int c = 0; c < k_spmm_columns; ++c) {
       if (c < count) sums[c] += a * b[c * B.ld];
     }
   }
-  for (int c = 0; c < k_columns; ++c) {
+  for (int c = 0; c < k_spmm_columns; ++c) {
     for (int offset = Lanes / 2; offset > 0; offset /= 2) {
       sums[c] += __shfl_xor_sync(k_full_warp, sums[c], offset);
     }
   }
   if (i >= C.rows) return;
-  for (int c = 0; c < k_columns; ++c) {
+  for (int c = 0; c < k_spmm_columns; ++c) {
     if (c >= count || lane != c % Lanes) continue;
     T& target = C.data[i + (first + c) * C.ld];
     target = beta == T(0) ? sums[c] : sums[c] + beta * target;
@@ -62,11 +62,11 @@ __global__ void spmm_kernel(SparseRows<T> A, ConstMatrixView<T> B, MatrixView<T>
 
 template <int Lanes, class T>
 void launch_spmm(const SparseRows<T>& A, const Spmm<T>& s, CUstream_st* stream) {
-  constexpr index_t k_rows = k_threads / Lanes;
+  constexpr index_t k_rows = k_spmm_threads / Lanes;
   const index_t row_blocks = (s.C.rows + k_rows - 1) / k_rows;
-  const index_t column_blocks = (s.C.cols + k_columns - 1) / k_columns;
+  const index_t column_blocks = (s.C.cols + k_spmm_columns - 1) / k_spmm_columns;
   const LaunchShape shape = {.grid = dim3(static_cast<unsigned>(row_blocks * column_blocks)),
-                             .block = dim3(static_cast<unsigned>(k_threads)),
+                             .block = dim3(static_cast<unsigned>(k_spmm_threads)),
                              .shared_bytes = 0};
   launch(spmm_kernel<T, Lanes>, shape, stream, A, s.B, s.C, s.beta, row_blocks);
 }

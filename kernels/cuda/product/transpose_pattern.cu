@@ -10,7 +10,7 @@
 namespace idl::cuda {
 namespace {
 
-constexpr int k_threads = 256;
+constexpr int k_pattern_threads = 256;
 
 /// The parts of the memory, each aligned to 256 bytes; `total` is the end of the last.
 struct Layout {
@@ -65,7 +65,7 @@ V* at(void* memory, std::size_t offset) {
 }
 
 __global__ void number_kernel(std::int64_t* numbers, index_t count) {
-  const index_t i = static_cast<index_t>(blockIdx.x) * k_threads + threadIdx.x;
+  const index_t i = static_cast<index_t>(blockIdx.x) * k_pattern_threads + threadIdx.x;
   if (i < count) numbers[i] = i;
 }
 
@@ -88,7 +88,7 @@ __device__ index_t first_from(const V* values, index_t count, V bound) {
 /// One thread per column of A, and one for the end.
 __global__ void find_columns_kernel(const std::int32_t* sorted_columns, index_t nnz,
                                     std::int64_t* offsets, index_t cols) {
-  const index_t j = static_cast<index_t>(blockIdx.x) * k_threads + threadIdx.x;
+  const index_t j = static_cast<index_t>(blockIdx.x) * k_pattern_threads + threadIdx.x;
   if (j > cols) return;
   offsets[j] =
       j == cols ? nnz : first_from<false>(sorted_columns, nnz, static_cast<std::int32_t>(j));
@@ -98,16 +98,10 @@ __global__ void find_columns_kernel(const std::int32_t* sorted_columns, index_t 
 __global__ void find_rows_kernel(const std::int64_t* row_offsets, index_t rows,
                                  const std::int64_t* entries, index_t nnz,
                                  std::int32_t* row_of_entry) {
-  const index_t i = static_cast<index_t>(blockIdx.x) * k_threads + threadIdx.x;
+  const index_t i = static_cast<index_t>(blockIdx.x) * k_pattern_threads + threadIdx.x;
   if (i >= nnz) return;
   row_of_entry[i] =
       static_cast<std::int32_t>(first_from<true>(row_offsets, rows + 1, entries[i]) - 1);
-}
-
-LaunchShape one_thread_each(index_t count) {
-  return {.grid = dim3(static_cast<unsigned>((count + k_threads - 1) / k_threads)),
-          .block = dim3(static_cast<unsigned>(k_threads)),
-          .shared_bytes = 0};
 }
 
 }  // namespace
@@ -127,14 +121,14 @@ void transpose_pattern(const Pattern& p, void* memory, CUstream_st* stream) {
   auto* columns = at<std::int32_t>(memory, layout.columns);
   auto* numbers = at<std::int64_t>(memory, layout.numbers);
   if (p.nnz > 0) {
-    launch(number_kernel, one_thread_each(p.nnz), stream, numbers, p.nnz);
+    launch(number_kernel, one_thread_each(p.nnz, k_pattern_threads), stream, numbers, p.nnz);
     sort_entries(p, at<void>(memory, layout.sorter), layout.sorter_bytes, columns, numbers,
                  result.entries, stream);
-    launch(find_rows_kernel, one_thread_each(p.nnz), stream, p.row_offsets, p.rows, result.entries,
-           p.nnz, result.col_indices);
+    launch(find_rows_kernel, one_thread_each(p.nnz, k_pattern_threads), stream, p.row_offsets,
+           p.rows, result.entries, p.nnz, result.col_indices);
   }
-  launch(find_columns_kernel, one_thread_each(p.cols + 1), stream, columns, p.nnz,
-         result.row_offsets, p.cols);
+  launch(find_columns_kernel, one_thread_each(p.cols + 1, k_pattern_threads), stream, columns,
+         p.nnz, result.row_offsets, p.cols);
 }
 
 }  // namespace idl::cuda

@@ -10,15 +10,9 @@
 #include <type_traits>
 
 #include "kernels/cuda/runtime/check.hpp"
+#include "kernels/cuda/runtime/launch_shape.hpp"
 
 namespace idl::cuda {
-
-struct LaunchShape {
-  dim3 grid;
-  dim3 block;
-  std::size_t shared_bytes = 0;  ///< dynamic shared memory
-  unsigned cluster = 1;          ///< neighbouring blocks (in x) that form a cluster
-};
 
 /// What the runtime takes for a launch. `attribute` must live as long as the answer.
 inline cudaLaunchConfig_t launch_config(const LaunchShape& shape, CUstream_st* stream,

@@ -10,12 +10,12 @@
 namespace idl::cuda {
 namespace {
 
-constexpr index_t k_threads = 256;
+constexpr int k_gather_threads = 256;
 
 template <class T>
 __global__ void gather_elements_kernel(VectorView<const T> from, const std::int64_t* indices,
                                        VectorView<T> to) {
-  const index_t k = static_cast<index_t>(blockIdx.x) * k_threads + threadIdx.x;
+  const index_t k = static_cast<index_t>(blockIdx.x) * k_gather_threads + threadIdx.x;
   if (k >= to.size) return;
   const std::int64_t index = indices[k];
   if (index < 0 || index >= from.size) return;
@@ -27,11 +27,8 @@ __global__ void gather_elements_kernel(VectorView<const T> from, const std::int6
 template <class T>
 void gather_elements(const GatherElements<T>& g, CUstream_st* stream) {
   if (g.to.size == 0) return;
-  const LaunchShape shape = {
-      .grid = dim3(static_cast<unsigned>((g.to.size + k_threads - 1) / k_threads)),
-      .block = dim3(static_cast<unsigned>(k_threads)),
-      .shared_bytes = 0};
-  launch(gather_elements_kernel<T>, shape, stream, g.from, g.indices.data, g.to);
+  launch(gather_elements_kernel<T>, one_thread_each(g.to.size, k_gather_threads), stream, g.from,
+         g.indices.data, g.to);
 }
 
 template void gather_elements(const GatherElements<float>&, CUstream_st*);

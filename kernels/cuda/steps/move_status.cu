@@ -8,7 +8,7 @@
 namespace idl::cuda {
 namespace {
 
-constexpr int k_threads = 256;
+constexpr int k_move_threads = 256;
 // Of the one block that goes through all columns.
 constexpr int k_list_threads = 1024;
 constexpr int k_list_warps = k_list_threads / k_warp;
@@ -56,7 +56,7 @@ __device__ void copy_entries(const ColumnEntries<T>& from, index_t source,
 
 template <class T>
 __global__ void move_status_kernel(MoveStatus<T> move) {
-  const index_t k = static_cast<index_t>(blockIdx.x) * k_threads + threadIdx.x;
+  const index_t k = static_cast<index_t>(blockIdx.x) * k_move_threads + threadIdx.x;
   if (k >= move.indices.size) return;
   const index_t j = move.indices.data[k];
   if (j < 0 || j >= move.whole.columns.status.size) {
@@ -81,11 +81,7 @@ template <class T>
 void move_status(const MoveStatus<T>& move, CUstream_st* stream) {
   const index_t count = move.indices.size;
   if (count == 0) return;
-  const LaunchShape shape = {
-      .grid = dim3(static_cast<unsigned>((count + k_threads - 1) / k_threads)),
-      .block = dim3(static_cast<unsigned>(k_threads)),
-      .shared_bytes = 0};
-  launch(move_status_kernel<T>, shape, stream, move);
+  launch(move_status_kernel<T>, one_thread_each(count, k_move_threads), stream, move);
 }
 
 template void move_status(const MoveStatus<float>&, CUstream_st*);

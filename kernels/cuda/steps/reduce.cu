@@ -14,7 +14,7 @@
 namespace idl::cuda {
 namespace {
 
-constexpr int k_threads = 256;
+constexpr int k_reduce_threads = 256;
 constexpr index_t k_least_piece = 4096;
 
 struct Larger {
@@ -25,20 +25,20 @@ struct Larger {
 template <class T, class To, class Op>
 __global__ void reduce_kernel(const T* x, index_t size, index_t piece, double scale, To* to,
                               double nothing, Op op) {
-  __shared__ SharedArray<double, k_threads / k_warp> shared;
+  __shared__ SharedArray<double, k_reduce_threads / k_warp> shared;
   const index_t first = static_cast<index_t>(blockIdx.x) * piece;
   const index_t last = size - first < piece ? size : first + piece;
   double value = nothing;
-  for (index_t i = first + static_cast<index_t>(threadIdx.x); i < last; i += k_threads) {
+  for (index_t i = first + static_cast<index_t>(threadIdx.x); i < last; i += k_reduce_threads) {
     value = op(value, static_cast<double>(x[i]));
   }
-  value = block_reduce<k_threads>(value, op, shared);
+  value = block_reduce<k_reduce_threads>(value, op, shared);
   if (threadIdx.x == 0) to[blockIdx.x] = static_cast<To>(scale * value);
 }
 
 LaunchShape blocks(index_t count) {
   return {.grid = dim3(static_cast<unsigned>(count)),
-          .block = dim3(static_cast<unsigned>(k_threads)),
+          .block = dim3(static_cast<unsigned>(k_reduce_threads)),
           .shared_bytes = 0};
 }
 

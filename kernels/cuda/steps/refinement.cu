@@ -12,7 +12,7 @@
 namespace idl::cuda {
 namespace {
 
-constexpr int k_threads = 256;
+constexpr int k_refinement_threads = 256;
 // Of the one block that goes through all columns.
 constexpr int k_block_threads = 1024;
 
@@ -54,8 +54,8 @@ __global__ void __launch_bounds__(k_block_threads)
 }
 
 __global__ void update_refinement_kernel(UpdateRefinement update) {
-  __shared__ SharedArray<std::int32_t, k_threads / k_warp> shared;
-  const index_t j = static_cast<index_t>(blockIdx.x) * k_threads + threadIdx.x;
+  __shared__ SharedArray<std::int32_t, k_refinement_threads / k_warp> shared;
+  const index_t j = static_cast<index_t>(blockIdx.x) * k_refinement_threads + threadIdx.x;
   const InnerColumns& inner = update.inner;
   std::int32_t left = 0;
   if (j < update.step_norms.size && inner.status.data[j] == k_running) {
@@ -70,7 +70,7 @@ __global__ void update_refinement_kernel(UpdateRefinement update) {
       left = 1;
     }
   }
-  left = block_reduce<k_threads>(left, Plus{}, shared);
+  left = block_reduce<k_refinement_threads>(left, Plus{}, shared);
   if (threadIdx.x == 0 && left > 0) atomicSub(inner.active.data, left);
 }
 
@@ -103,11 +103,7 @@ void begin_refinement(const BeginRefinement& begin, CUstream_st* stream) {
 void update_refinement(const UpdateRefinement& update, CUstream_st* stream) {
   const index_t count = update.step_norms.size;
   if (count == 0) return;
-  const LaunchShape shape = {
-      .grid = dim3(static_cast<unsigned>((count + k_threads - 1) / k_threads)),
-      .block = dim3(static_cast<unsigned>(k_threads)),
-      .shared_bytes = 0};
-  launch(update_refinement_kernel, shape, stream, update);
+  launch(update_refinement_kernel, one_thread_each(count, k_refinement_threads), stream, update);
 }
 
 }  // namespace idl::cuda

@@ -24,8 +24,8 @@
 namespace idl::cuda {
 namespace {
 
-constexpr int k_warps = 16;
-constexpr int k_threads = k_warps * k_warp;
+constexpr int k_sample_warps = 16;
+constexpr int k_sample_threads = k_sample_warps * k_warp;
 constexpr int k_group = 8;           // rows whose norms a warp puts together
 constexpr index_t k_busy_warps = 8;  // of a multiprocessor, to hide what reading takes
 
@@ -71,14 +71,14 @@ class SampleTile {
     const index_t first = static_cast<index_t>(blockIdx.x) / rows_.tiles;
     const index_t row_blocks = static_cast<index_t>(gridDim.x) / rows_.tiles;
     for (index_t group = first + row_blocks * warp_; group < rows_.groups;
-         group += row_blocks * k_warps)
+         group += row_blocks * k_sample_warps)
       any ? update(group, norms) : copy(group);
   }
 
  private:
   /// All samples of the block through all states; every warp of the block decides as this one.
   __device__ void stage() {
-    for (index_t i = warp_; i < rows_.X.cols; i += k_warps)
+    for (index_t i = warp_; i < rows_.X.cols; i += k_sample_warps)
       words_[static_cast<int>(i) * k_warp + lane_] = load_pack<V>(at(rows_.from, i));
     __syncthreads();
   }
@@ -159,20 +159,20 @@ class SampleTile {
 };
 
 template <class T, class Map, Sums Kind, int V>
-__global__ void __launch_bounds__(k_threads)
+__global__ void __launch_bounds__(k_sample_threads)
     sample_update_kernel(SampleRows<T> rows, Map map, typename Map::Norm* norms) {
   SampleTile<T, Map, Kind, V>(rows, map).run(norms);
 }
 
 /// A block puts the norms of 32 samples together, each warp every 16th group of rows.
 template <class T, class Map>
-__global__ void __launch_bounds__(k_threads)
+__global__ void __launch_bounds__(k_sample_threads)
     sample_norms_kernel(const typename Map::Norm* norms, index_t groups,
                         VectorView<const std::uint8_t> status, VectorView<T> step_norms,
                         VectorView<T> state_norms) {
   using Norm = typename Map::Norm;
   using Combine = typename Map::Combine;
-  __shared__ SharedArray<Norm, 2 * k_threads> shared;
+  __shared__ SharedArray<Norm, 2 * k_sample_threads> shared;
   const int thread = static_cast<int>(threadIdx.x);
   const int lane = thread % k_warp;
   const int warp = thread / k_warp;
@@ -183,18 +183,18 @@ __global__ void __launch_bounds__(k_threads)
   Norm state = 0;
   if (runs) {
 #pragma unroll 4
-    for (index_t group = warp; group < groups; group += k_warps) {
+    for (index_t group = warp; group < groups; group += k_sample_warps) {
       step = Combine{}(step, norms[2 * group * m + j]);
       state = Combine{}(state, norms[(2 * group + 1) * m + j]);
     }
   }
   shared[thread] = step;
-  shared[k_threads + thread] = state;
+  shared[k_sample_threads + thread] = state;
   __syncthreads();
   if (warp > 1 || !runs) return;
   Norm total = 0;
-  for (int w = 0; w < k_warps; ++w) {
-    const Norm part = shared[warp * k_threads + w * k_warp + lane];
+  for (int w = 0; w < k_sample_warps; ++w) {
+    const Norm part = shared[warp * k_sample_threads + w * k_warp + lane];
     total = Combine{}(total, part);
   }
   (warp == 0 ? step_norms : state_norms).data[j] = Map::value(total);
@@ -214,13 +214,13 @@ template <class T, class Map, Sums Kind, int V>
 void launch_update(SampleRows<T> rows, const Map& map, typename Map::Norm* norms,
                    CUstream_st* stream) {
   rows.tiles = (rows.X.rows + k_warp * V - 1) / (k_warp * V);
-  const index_t full = (rows.groups + k_warps - 1) / k_warps;
+  const index_t full = (rows.groups + k_sample_warps - 1) / k_sample_warps;
   const index_t even = (multiprocessor_count() + rows.tiles - 1) / rows.tiles;
   const index_t row_blocks = Kind == Sums::staged ? std::min(even, rows.groups)
                                                   : std::max(full, std::min(even, rows.groups));
   const LaunchShape shape = {
       .grid = dim3(static_cast<unsigned>(rows.tiles * row_blocks)),
-      .block = dim3(static_cast<unsigned>(k_threads)),
+      .block = dim3(static_cast<unsigned>(k_sample_threads)),
       .shared_bytes = Kind == Sums::staged
                           ? static_cast<std::size_t>(rows.X.cols) * k_warp * V * sizeof(T)
                           : 0};
@@ -271,7 +271,7 @@ void run(const SampleUpdate<T>& u, Update update, void* scratch, CUstream_st* st
   auto* norms = static_cast<typename Map::Norm*>(scratch);
   if (X.cols > 0) choose_update(rows, map, !u.A, norms, stream);
   const LaunchShape shape = {.grid = dim3(static_cast<unsigned>((X.rows + k_warp - 1) / k_warp)),
-                             .block = dim3(static_cast<unsigned>(k_threads)),
+                             .block = dim3(static_cast<unsigned>(k_sample_threads)),
                              .shared_bytes = 0};
   launch(sample_norms_kernel<T, Map>, shape, stream, norms, rows.groups, update.status,
          update.step_norms, update.state_norms);

@@ -13,20 +13,20 @@ namespace idl::cuda {
 namespace {
 
 constexpr int k_rows = static_cast<int>(k_most_substituted_rows);
-constexpr int k_parts = k_rows / k_warp;  ///< rows of a lane
-constexpr int k_pitch = k_rows + 1;       ///< entries of a row of A go to different banks
-constexpr int k_warps = 4;
-constexpr int k_threads = k_warps * k_warp;
+constexpr int k_parts = k_rows / k_warp;      ///< rows of a lane
+constexpr int k_triangle_pitch = k_rows + 1;  ///< entries of a row of A go to different banks
+constexpr int k_triangle_warps = 4;
+constexpr int k_triangle_threads = k_triangle_warps * k_warp;
 
-/// triangle[k + i·k_pitch] <- what row i adds to row k, 0 where k does not wait for i.
+/// triangle[k + i·k_triangle_pitch] <- what row i adds to row k, 0 where k does not wait for i.
 template <class T, class Shared>
 __device__ void gather_triangle(const ConstMatrixView<T>& A, bool transpose, Shared& triangle) {
   const auto n = static_cast<int>(A.rows);
-  for (int e = static_cast<int>(threadIdx.x); e < k_rows * k_rows; e += k_threads) {
+  for (int e = static_cast<int>(threadIdx.x); e < k_rows * k_rows; e += k_triangle_threads) {
     const int row = e % k_rows;  // of A, so that neighbours read neighbours
     const int col = e / k_rows;
     const T value = row < col && col < n ? A.data[row + col * A.ld] : T(0);
-    triangle[transpose ? col + row * k_pitch : row + col * k_pitch] = value;
+    triangle[transpose ? col + row * k_triangle_pitch : row + col * k_triangle_pitch] = value;
   }
 }
 
@@ -41,12 +41,12 @@ __device__ void load_rows(const ConstMatrixView<T>& X, index_t j, int lane, T (&
 template <class T, class Rows>
 __global__ void substitute_kernel(ConstMatrixView<T> A, bool transpose, SubstitutedColumns<T> u,
                                   Rows f) {
-  __shared__ SharedArray<T, k_rows * k_pitch> triangle;
+  __shared__ SharedArray<T, k_rows * k_triangle_pitch> triangle;
   gather_triangle(A, transpose, triangle);
   __syncthreads();
   const int lane = static_cast<int>(threadIdx.x) % k_warp;
   const index_t j =
-      static_cast<index_t>(blockIdx.x) * k_warps + static_cast<int>(threadIdx.x) / k_warp;
+      static_cast<index_t>(blockIdx.x) * k_triangle_warps + static_cast<int>(threadIdx.x) / k_warp;
   if (j >= u.X.cols || u.status[j] != k_running) return;
 
   const auto n = static_cast<int>(u.X.rows);
@@ -66,7 +66,7 @@ __global__ void substitute_kernel(ConstMatrixView<T> A, bool transpose, Substitu
     for (int part = 0; part < k_parts; ++part) {
       const int row = lane + part * k_warp;
       if (row == i) x[part] = next;
-      sums[part] += triangle[row + i * k_pitch] * next;
+      sums[part] += triangle[row + i * k_triangle_pitch] * next;
     }
   }
   for (int part = 0; part < k_parts; ++part) {
@@ -88,9 +88,10 @@ template <class T>
 void substitute(const Substitute<T>& s, CUstream_st* stream) {
   with_rows<T>(s, [&]<class Rows>(const SubstitutedColumns<T>& columns, const Rows& f) {
     if (columns.X.cols == 0) return;
-    const auto blocks = static_cast<unsigned>((columns.X.cols + k_warps - 1) / k_warps);
-    launch(substitute_kernel<T, Rows>, {.grid = dim3(blocks), .block = dim3(k_threads)}, stream,
-           s.A, s.transpose, columns, f);
+    const auto blocks =
+        static_cast<unsigned>((columns.X.cols + k_triangle_warps - 1) / k_triangle_warps);
+    launch(substitute_kernel<T, Rows>, {.grid = dim3(blocks), .block = dim3(k_triangle_threads)},
+           stream, s.A, s.transpose, columns, f);
   });
 }
 

@@ -15,23 +15,23 @@ namespace idl::cuda {
 namespace {
 
 constexpr int k_most_threads = 256;
-constexpr int k_columns = 4;
+constexpr int k_level_columns = 4;
 constexpr int k_few_lanes = 4;
-constexpr index_t k_short_row = 8;
+constexpr index_t k_short_level_row = 8;
 /// So many blocks of one column before columns share a block.
 constexpr index_t k_enough_blocks = 256;
 
-static_assert(k_columns <= k_few_lanes, "each column of a block has a lane of the group");
+static_assert(k_level_columns <= k_few_lanes, "each column of a block has a lane of the group");
 
 /// The lane's part of row i, of columns first, first + 1, ....
 template <class T>
 __device__ void add_entries(const ConstCsrView<T>& A, index_t i, int lane, int lanes, const T* x,
-                            index_t ld, int count, T (&sums)[k_columns]) {
+                            index_t ld, int count, T (&sums)[k_level_columns]) {
   const std::int64_t end = A.row_offsets[i + 1];
   for (std::int64_t e = A.row_offsets[i] + lane; e < end; e += lanes) {
     const T a = A.values[e];
     const T* entry = x + A.col_indices[e];
-    for (int c = 0; c < k_columns; ++c) {
+    for (int c = 0; c < k_level_columns; ++c) {
       if (c < count) sums[c] += a * entry[c * ld];
     }
   }
@@ -42,7 +42,7 @@ __global__ void substitute_by_levels_kernel(ConstCsrView<T> A, RowLevels levels,
                                             int block_columns, SubstitutedColumns<T> u, Rows f) {
   using Norm = typename Rows::Norm;
   using Join = typename Rows::Join;
-  __shared__ SharedArray<Norm, k_most_threads / k_few_lanes * k_columns> norms;
+  __shared__ SharedArray<Norm, k_most_threads / k_few_lanes * k_level_columns> norms;
   const int groups = static_cast<int>(blockDim.x) / lanes;
   const int group = static_cast<int>(threadIdx.x) / lanes;
   const int lane = static_cast<int>(threadIdx.x) % lanes;
@@ -58,10 +58,10 @@ __global__ void substitute_by_levels_kernel(ConstCsrView<T> A, RowLevels levels,
     for (std::int64_t at = levels.offsets.data[level]; at < end; at += groups) {
       const bool has_row = at + group < end;
       const index_t i = has_row ? levels.rows.data[at + group] : 0;
-      T sums[k_columns] = {};
+      T sums[k_level_columns] = {};
       if (has_row) add_entries(A, i, lane, lanes, u.X.data + first * u.X.ld, u.X.ld, count, sums);
       T sum = T(0);
-      for (int c = 0; c < k_columns; ++c) {
+      for (int c = 0; c < k_level_columns; ++c) {
         for (int offset = lanes / 2; offset > 0; offset /= 2)
           sums[c] += __shfl_xor_sync(k_full_warp, sums[c], offset);
         if (c == lane) sum = sums[c];
@@ -74,11 +74,11 @@ __global__ void substitute_by_levels_kernel(ConstCsrView<T> A, RowLevels levels,
     }
     __syncthreads();  // after which the block sees the rows of this level
   }
-  if (lane < k_columns) norms[group * k_columns + lane] = norm;
+  if (lane < k_level_columns) norms[group * k_level_columns + lane] = norm;
   __syncthreads();
   if (group > 0 || !runs) return;
   for (int other = 1; other < groups; ++other) {
-    const Norm its = norms[other * k_columns + lane];
+    const Norm its = norms[other * k_level_columns + lane];
     norm = Join{}(norm, its);
   }
   if (u.join) norm = Join{}(Rows::norm_of(u.state_norms[j]), norm);
@@ -92,9 +92,9 @@ void substitute_by_levels(const SubstituteByLevels<T>& s, CUstream_st* stream) {
   with_rows<T>(s, [&]<class Rows>(const SubstitutedColumns<T>& columns, const Rows& f) {
     const index_t m = columns.X.cols;
     if (m == 0) return;
-    const int block_columns = m <= k_enough_blocks ? 1 : k_columns;
+    const int block_columns = m <= k_enough_blocks ? 1 : k_level_columns;
     const auto blocks = static_cast<unsigned>((m + block_columns - 1) / block_columns);
-    const int lanes = s.A.nnz <= s.A.rows * k_short_row ? k_few_lanes : k_warp;
+    const int lanes = s.A.nnz <= s.A.rows * k_short_level_row ? k_few_lanes : k_warp;
     // No more than there are rows for, in whole warps.
     const index_t useful = (s.A.rows * lanes + k_warp - 1) / k_warp * k_warp;
     const int threads = static_cast<int>(

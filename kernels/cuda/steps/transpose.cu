@@ -10,28 +10,28 @@ namespace idl::cuda {
 namespace {
 
 constexpr int k_tile = k_warp;
-constexpr int k_pitch = k_tile + 1;
-constexpr int k_warps = 8;
+constexpr int k_tile_pitch = k_tile + 1;
+constexpr int k_tile_warps = 8;
 
 template <class T>
-__global__ void __launch_bounds__(k_warps* k_warp)
+__global__ void __launch_bounds__(k_tile_warps* k_warp)
     transpose_kernel(ConstMatrixView<T> X, MatrixView<T> Y, index_t row_tiles) {
-  __shared__ SharedArray<T, k_tile * k_pitch> tile;
+  __shared__ SharedArray<T, k_tile * k_tile_pitch> tile;
   const int lane = static_cast<int>(threadIdx.x) % k_warp;
   const int warp = static_cast<int>(threadIdx.x) / k_warp;
   const auto block = static_cast<index_t>(blockIdx.x);
   const index_t first_row = block % row_tiles * k_tile;
   const index_t first_col = block / row_tiles * k_tile;
-  for (int c = warp; c < k_tile; c += k_warps) {
+  for (int c = warp; c < k_tile; c += k_tile_warps) {
     const index_t i = first_row + lane;
     const index_t j = first_col + c;
-    if (i < X.rows && j < X.cols) tile[c * k_pitch + lane] = X.data[i + j * X.ld];
+    if (i < X.rows && j < X.cols) tile[c * k_tile_pitch + lane] = X.data[i + j * X.ld];
   }
   __syncthreads();
-  for (int r = warp; r < k_tile; r += k_warps) {
+  for (int r = warp; r < k_tile; r += k_tile_warps) {
     const index_t i = first_row + r;
     const index_t j = first_col + lane;
-    if (i < X.rows && j < X.cols) Y.data[j + i * Y.ld] = tile[lane * k_pitch + r];
+    if (i < X.rows && j < X.cols) Y.data[j + i * Y.ld] = tile[lane * k_tile_pitch + r];
   }
 }
 
@@ -43,7 +43,7 @@ void transpose(const Transpose<T>& t, CUstream_st* stream) {
   const index_t row_tiles = (t.X.rows + k_tile - 1) / k_tile;
   const index_t col_tiles = (t.X.cols + k_tile - 1) / k_tile;
   const LaunchShape shape = {.grid = dim3(static_cast<unsigned>(row_tiles * col_tiles)),
-                             .block = dim3(static_cast<unsigned>(k_warps * k_warp)),
+                             .block = dim3(static_cast<unsigned>(k_tile_warps * k_warp)),
                              .shared_bytes = 0};
   launch(transpose_kernel<T>, shape, stream, t.X, t.Y, row_tiles);
 }

@@ -180,7 +180,7 @@ Sgd<T> optimiser_of(const SgdUpdate<T>& update) {
 }
 
 /// One overload per part of UpdateParameters.
-struct Run {
+struct LaunchOf {
   CUstream_st* stream;
 
   void operator()(const std::monostate&) const {}
@@ -216,8 +216,8 @@ void update_parameters(const UpdateParameters<T>& step, CUstream_st* stream) {
                step.update);
     return;
   }
-  std::visit(Run{stream}, step.update);
-  std::visit(Run{stream}, step.projection);
+  std::visit(LaunchOf{stream}, step.update);
+  std::visit(LaunchOf{stream}, step.projection);
 }
 
 template void update_parameters(const UpdateParameters<float>&, CUstream_st*);

@@ -12,18 +12,12 @@
 namespace idl::cuda {
 namespace {
 
-constexpr int k_threads = 128;
-
-LaunchShape one_thread_each(index_t columns) {
-  return {.grid = dim3(static_cast<unsigned>((columns + k_threads - 1) / k_threads)),
-          .block = dim3(static_cast<unsigned>(k_threads)),
-          .shared_bytes = 0};
-}
+constexpr int k_status_threads = 128;
 
 template <class T>
 __global__ void update_status_kernel(UpdateStatus<T> u) {
-  __shared__ SharedArray<std::int32_t, k_threads / k_warp> shared;
-  const index_t j = static_cast<index_t>(blockIdx.x) * k_threads + threadIdx.x;
+  __shared__ SharedArray<std::int32_t, k_status_threads / k_warp> shared;
+  const index_t j = static_cast<index_t>(blockIdx.x) * k_status_threads + threadIdx.x;
   const ColumnStatus<T>& columns = u.columns;
   std::int32_t stopped = 0;
   if (j < columns.status.size && columns.status.data[j] == k_running) {
@@ -40,13 +34,13 @@ __global__ void update_status_kernel(UpdateStatus<T> u) {
     columns.stalled.data[j] = after.stalled;
     stopped = after.status != k_running ? 1 : 0;
   }
-  stopped = block_reduce<k_threads>(stopped, Plus{}, shared);
+  stopped = block_reduce<k_status_threads>(stopped, Plus{}, shared);
   if (threadIdx.x == 0 && stopped > 0) atomicSub(columns.active.data, stopped);
 }
 
 template <class T>
 __global__ void reset_status_kernel(ResetStatus<T> reset, T infinity) {
-  const index_t j = static_cast<index_t>(blockIdx.x) * k_threads + threadIdx.x;
+  const index_t j = static_cast<index_t>(blockIdx.x) * k_status_threads + threadIdx.x;
   const ColumnStatus<T>& columns = reset.columns;
   if (j == 0) columns.active.data[0] = static_cast<std::int32_t>(columns.status.size);
   if (j >= columns.status.size) return;
@@ -63,14 +57,14 @@ __global__ void reset_status_kernel(ResetStatus<T> reset, T infinity) {
 /// After reset_status_kernel: the columns of sequences that have ended.
 template <class T>
 __global__ void end_sequences_kernel(ResetStatus<T> reset) {
-  __shared__ SharedArray<std::int32_t, k_threads / k_warp> shared;
-  const index_t j = static_cast<index_t>(blockIdx.x) * k_threads + threadIdx.x;
+  __shared__ SharedArray<std::int32_t, k_status_threads / k_warp> shared;
+  const index_t j = static_cast<index_t>(blockIdx.x) * k_status_threads + threadIdx.x;
   const bool ended = j < reset.lengths.size && reset.lengths.data[j] <= reset.step;
   if (ended) {
     reset.columns.status.data[j] = k_converged;
     reset.step_norms.data[j] = T(0);
   }
-  const std::int32_t count = block_reduce<k_threads>(ended ? 1 : 0, Plus{}, shared);
+  const std::int32_t count = block_reduce<k_status_threads>(ended ? 1 : 0, Plus{}, shared);
   if (threadIdx.x == 0 && count > 0) atomicSub(reset.columns.active.data, count);
 }
 
@@ -79,17 +73,18 @@ __global__ void end_sequences_kernel(ResetStatus<T> reset) {
 template <class T>
 void update_status(const UpdateStatus<T>& update, CUstream_st* stream) {
   if (update.columns.status.size == 0) return;
-  launch(update_status_kernel<T>, one_thread_each(update.columns.status.size), stream, update);
+  launch(update_status_kernel<T>, one_thread_each(update.columns.status.size, k_status_threads),
+         stream, update);
 }
 
 /// Sets active to 0 where there are no columns.
 template <class T>
 void reset_status(const ResetStatus<T>& reset, CUstream_st* stream) {
   const index_t columns = reset.columns.status.size;
-  launch(reset_status_kernel<T>, one_thread_each(columns > 0 ? columns : 1), stream, reset,
-         std::numeric_limits<T>::infinity());
+  launch(reset_status_kernel<T>, one_thread_each(columns > 0 ? columns : 1, k_status_threads),
+         stream, reset, std::numeric_limits<T>::infinity());
   if (reset.lengths.size > 0)
-    launch(end_sequences_kernel<T>, one_thread_each(columns), stream, reset);
+    launch(end_sequences_kernel<T>, one_thread_each(columns, k_status_threads), stream, reset);
 }
 
 template void update_status(const UpdateStatus<float>&, CUstream_st*);

@@ -7,17 +7,11 @@
 #include <type_traits>
 
 #include "kernels/cuda/runtime/check.hpp"
+#include "kernels/cuda/runtime/launch_shape.hpp"
 #include "tests/simt/device.hpp"
 
 /// Takes the place of kernels/cuda/runtime/launch.hpp in the emulation.
 namespace idl::cuda {
-
-struct LaunchShape {
-  dim3 grid;
-  dim3 block;
-  std::size_t shared_bytes = 0;
-  unsigned cluster = 1;
-};
 
 template <class... Parameters>
 void launch(void (*kernel)(Parameters...), const LaunchShape& shape, CUstream_st*,
