@@ -276,31 +276,24 @@ TYPED_TEST(TrainerTest, ResumingWithOtherSettingsIsRefusedAndNamesThem) {
                     {"learning_rate was 0.01 and is 0.5", "seed was 0 and is 8"}));
 }
 
-TYPED_TEST(TrainerTest, TruncatedOrMissingCheckpointIsAnIoError) {
+TYPED_TEST(TrainerTest, DamagedOrMissingCheckpointIsAnIoError) {
+  using T = typename TypeParam::Scalar;
   auto model = this->model();
   EXPECT_THROW(this->fit(model, this->options("nowhere", 1), true), IoError);
   this->fit(model, this->options("run", 1));
   const auto file = this->temporary_.path() / "run" / "checkpoint.safetensors";
+  io::Safetensors damaged = io::read_safetensors(file);
+  io::Array& moment = damaged.tensors.at("second_moment.B");
+  moment = io::Array::from<T>(moment.shape, std::vector<T>(moment.bytes.size() / sizeof(T), T{-1}));
+  io::write_safetensors(file, damaged);
+  EXPECT_TRUE(holds(text_of<IoError>([&] { this->fit(model, this->options("run", 2), true); }),
+                    {"checkpoint.safetensors", "second moment", "is -1"}));
   std::filesystem::resize_file(file, std::filesystem::file_size(file) / 2);
   EXPECT_THROW(this->fit(model, this->options("run", 2), true), IoError);
   const auto last = this->temporary_.path() / "run" / "last.safetensors";
   std::filesystem::copy_file(last, file, std::filesystem::copy_options::overwrite_existing);
   EXPECT_TRUE(holds(text_of<IoError>([&] { this->fit(model, this->options("run", 2), true); }),
                     {"no checkpoint"}));
-}
-
-TYPED_TEST(TrainerTest, CheckpointWithANegativeSecondMomentIsAnIoError) {
-  auto model = this->model();
-  this->fit(model, this->options("run", 1));
-  const auto path = this->temporary_.path() / "run" / "checkpoint.safetensors";
-  io::Safetensors file = io::read_safetensors(path);
-  io::Array& moment = file.tensors.at("second_moment.B");
-  for (std::size_t end = sizeof(typename TypeParam::Scalar); end <= moment.bytes.size();
-       end += sizeof(typename TypeParam::Scalar))
-    moment.bytes[end - 1] |= std::byte{0x80};  // the sign
-  io::write_safetensors(path, file);
-  EXPECT_TRUE(holds(text_of<IoError>([&] { this->fit(model, this->options("run", 2), true); }),
-                    {"checkpoint.safetensors", "second moment", "is -"}));
 }
 
 TYPED_TEST(TrainerTest, SquaredErrorAndSgdWithMomentumTrainToo) {

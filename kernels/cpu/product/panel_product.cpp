@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Compiled with contraction: a sum of products becomes fused multiply-adds, which on many processors
-// doubles the rate.
+// Compiled with contraction: a sum of products becomes fused multiply-adds, which on many
+// processors doubles the rate.
 #include "kernels/cpu/product/panel_product.hpp"
 
 #include <cstddef>
