@@ -3,7 +3,6 @@
 // multiply-adds.
 #include "kernels/cpu/product/sparse_rows.hpp"
 
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 
@@ -48,16 +47,6 @@ __attribute__((always_inline)) inline void multiply_lines(const SparseRows<T>& r
                                     {sums.data + lane, sums.stride});
     }
   }
-}
-
-// a·b + c. Of numbers that are no packs the compiler multiplies some side by side and then adds
-// them one by one, twice rounded.
-template <class T, std::size_t W>
-__attribute__((always_inline)) inline T multiply_add(T a, T b, T c) {
-  if constexpr (W >= 32)
-    return std::fma(a, b, c);
-  else
-    return a * b + c;
 }
 
 // v stays in registers from entry to entry, where they are many.
@@ -124,18 +113,16 @@ void multiply_rows(const SparseRows<T>& rows, SamplePanel<const T> X, SamplePane
 
 template <class T>
 void multiply_rows(const SparseRows<T>& rows, const T* x, T* sums) {
-  with_widest_vectors([&](auto width) __attribute__((always_inline)) {
+  with_widest_vectors([&](auto) __attribute__((always_inline)) {
     const ConstCsrView<T> A = rows.A;
-    const auto add = [&](T & sum, std::int64_t e) __attribute__((always_inline)) {
-      sum = multiply_add<T, width()>(x[A.col_indices[e]], A.values[e], sum);
-    };
     for (index_t r = 0; r < rows.count; ++r) {
       std::int64_t e = A.row_offsets[rows.first + r];
       const std::int64_t end = A.row_offsets[rows.first + r + 1];
       T acc[k_partial] = {};
       for (; e + 4 <= end; e += 4)
-        for (std::int64_t q = 0; q < 4; ++q) add(acc[q], e + q);
-      for (std::int64_t q = 0; e + q < end; ++q) add(acc[q], e + q);
+        for (std::int64_t q = 0; q < 4; ++q) acc[q] += x[A.col_indices[e + q]] * A.values[e + q];
+      for (std::int64_t q = 0; e + q < end; ++q)
+        acc[q] += x[A.col_indices[e + q]] * A.values[e + q];
       sums[r] = (acc[0] + acc[2]) + (acc[1] + acc[3]);
     }
   });

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <type_traits>
 
@@ -11,8 +12,7 @@
 /// that its body takes on the instruction set of its caller; so do the small inline functions that
 /// it calls. As the CPU backend is compiled without contraction to fused multiply-add, the three
 /// give the same bits wherever f fixes the order of its sums; in the sources of kernels/cpu/product
-/// that are compiled with it, which cmake/IdlLibrary.cmake names, the first two do, as long as what
-/// is multiplied are packs.
+/// that are compiled with it, which cmake/IdlLibrary.cmake names, the first two do.
 namespace idl::cpu {
 
 template <std::size_t W>
@@ -31,19 +31,24 @@ enum class VectorSet { baseline, avx2, avx512 };
 
 #if defined(__GNUC__) && defined(__x86_64__)
 
-inline VectorSet widest_vectors() {
-  static const VectorSet widest = [] {
-    __builtin_cpu_init();
-    // Fused multiply-add comes with AVX-512, and in all but name with AVX2.
-    if (!__builtin_cpu_supports("fma")) return VectorSet::baseline;
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
-        __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq")) {
-      return VectorSet::avx512;
-    }
-    return __builtin_cpu_supports("avx2") ? VectorSet::avx2 : VectorSet::baseline;
-  }();
-  return widest;
+inline VectorSet widest_of_machine() {
+  __builtin_cpu_init();
+  // Fused multiply-add comes with AVX-512, and in all but name with AVX2.
+  if (!__builtin_cpu_supports("fma")) return VectorSet::baseline;
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
+      __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq")) {
+    return VectorSet::avx512;
+  }
+  return __builtin_cpu_supports("avx2") ? VectorSet::avx2 : VectorSet::baseline;
 }
+
+/// Those of the machine. Tests set narrower ones, before they compute anything.
+inline std::atomic<VectorSet>& vectors_to_use() {
+  static std::atomic<VectorSet> vectors = widest_of_machine();
+  return vectors;
+}
+
+inline VectorSet widest_vectors() { return vectors_to_use().load(std::memory_order_relaxed); }
 
 // A processor without prefetchw that is new enough for AVX2 takes it for a no-operation.
 template <class F>
