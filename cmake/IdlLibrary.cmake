@@ -56,12 +56,13 @@ if(IDL_HAVE_CUDA)
 endif()
 
 idl_add_objects(idl_kernels_cpu ${_kernels_cpu})
-# All but these are compiled without contraction.
+# All but these are compiled without contraction. What they add up is in vectors already; where the
+# compiler made more of them, it multiplied some side by side and added them one by one, not fused.
 set_source_files_properties(
   "${_root}/kernels/cpu/product/dense_rows.cpp" "${_root}/kernels/cpu/product/few_columns.cpp"
   "${_root}/kernels/cpu/product/panel_product.cpp" "${_root}/kernels/cpu/product/relu_rows.cpp"
   "${_root}/kernels/cpu/product/sparse_rows.cpp"
-  PROPERTIES COMPILE_OPTIONS -ffp-contract=fast)
+  PROPERTIES COMPILE_OPTIONS "-ffp-contract=fast;-fno-tree-vectorize;-fno-tree-slp-vectorize")
 target_compile_options(idl_kernels_cpu PRIVATE -fno-math-errno)
 # Sanitized vectors gain little by -O3, and take twice as long to compile.
 if(NOT IDL_SANITIZE)

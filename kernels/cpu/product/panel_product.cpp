@@ -86,8 +86,8 @@ template <class T>
 void multiply_panel(const Panel<T>& panel, index_t rows, index_t length,
                     const PanelColumns<T>& columns) {
   with_widest_vectors([&](auto width) __attribute__((always_inline)) {
-    // 2·Columns sums, two packs of A and a factor: 32 registers with AVX-512, 16 otherwise, of which
-    // a product that is not fused takes one more.
+    // 2·Columns sums, two packs of A and a factor: 32 registers with AVX-512, 16 otherwise, and one
+    // more for a product that is not fused.
     constexpr std::size_t k_columns = width() == 64 ? 8 : width() == 32 ? 6 : 4;
     multiply_columns<T, width(), k_columns>(panel, rows, length, columns, 0);
   });
