@@ -2,8 +2,8 @@
 #include <array>
 #include <cmath>
 
-#include "kernels/cpu/runtime/vector_width.hpp"
 #include "tests/kernels/kernel_test.hpp"
+#include "tests/support/narrow_vectors.hpp"
 
 namespace idl::test {
 namespace {
@@ -154,8 +154,7 @@ TYPED_TEST_SUITE(CpuGemmTest, CpuCases, CaseNames);
 
 TYPED_TEST(CpuGemmTest, BatchInvariantSumsAreChainsOfFusedMultiplyAdds) {
   using T = typename TypeParam::Scalar;
-  if (cpu::widest_vectors() == cpu::VectorSet::baseline)
-    GTEST_SKIP() << "vectors without fused multiply-add";
+  if (!has_fused_multiply_add()) GTEST_SKIP() << "vectors without fused multiply-add";
   for (const auto& [r, k, m] :
        {std::array<index_t, 3>{1, 1, 1}, {7, 3, 5}, {33, 100, 9}, {40, 1000, 17}, {100, 784, 30}})
     for (const bool transposed : {false, true}) {
