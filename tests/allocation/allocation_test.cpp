@@ -72,8 +72,7 @@ class Allocation : public DeviceTest<C> {
     return this->matrix(4, samples, random.uniforms(4 * samples, -1.0, 1.0));
   }
 };
-using Cases = testing::Types<Case<DeviceKind::cpu, float>, Case<DeviceKind::cuda, float>>;
-TYPED_TEST_SUITE(Allocation, Cases, CaseNames);
+TYPED_TEST_SUITE(Allocation, FloatCases, CaseNames);
 
 TYPED_TEST(Allocation, OfAContextMayFail) {
   fail_at_every_allocation([&] { Context context(this->device()); });
@@ -140,7 +139,6 @@ TYPED_TEST(Allocation, OfAStartThatFailsLeavesThePassToStartFromZero) {
   }
 }
 
-using CpuCases = testing::Types<Case<DeviceKind::cpu, float>, Case<DeviceKind::cpu, double>>;
 template <class C>
 class NoAllocation : public Allocation<C> {
  protected:

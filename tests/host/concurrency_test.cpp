@@ -70,8 +70,7 @@ class Concurrency : public DeviceTest<C> {
   }
 };
 
-using Cases = testing::Types<Case<DeviceKind::cpu, float>, Case<DeviceKind::cuda, float>>;
-TYPED_TEST_SUITE(Concurrency, Cases, CaseNames);
+TYPED_TEST_SUITE(Concurrency, FloatCases, CaseNames);
 
 // As a process of its own, this test is the first to touch what the process makes once.
 TYPED_TEST(Concurrency, LetsThreadsAskForDevicesAndMakeContextsAtOnce) {

@@ -72,7 +72,6 @@ class CustomActivationTest : public DeviceTest<C> {
             report.error_bound};
   }
 };
-using CpuCases = testing::Types<Case<DeviceKind::cpu, float>, Case<DeviceKind::cpu, double>>;
 TYPED_TEST_SUITE(CustomActivationTest, CpuCases, CaseNames);
 
 TYPED_TEST(CustomActivationTest, HasTheBitsOfTheLibrarysOwnInEveryWayToSolve) {
@@ -177,7 +176,6 @@ TYPED_TEST(CustomActivationTest, IsNamedInFilesAndFoundByItsName) {
 
 template <class C>
 class CustomActivationOnDevice : public DeviceTest<C> {};
-using CudaCases = testing::Types<Case<DeviceKind::cuda, float>, Case<DeviceKind::cuda, double>>;
 TYPED_TEST_SUITE(CustomActivationOnDevice, CudaCases, CaseNames);
 
 TYPED_TEST(CustomActivationOnDevice, IsRefusedWithoutKernels) {

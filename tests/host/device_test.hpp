@@ -28,10 +28,29 @@ struct Case {
   static constexpr DeviceKind k_device = kind;
 };
 
-using AllCases = testing::Types<Case<DeviceKind::cpu, float>, Case<DeviceKind::cpu, double>,
-                                Case<DeviceKind::cuda, float>, Case<DeviceKind::cuda, double>>;
-using DoubleCases = testing::Types<Case<DeviceKind::cpu, double>, Case<DeviceKind::cuda, double>>;
-using FloatCases = testing::Types<Case<DeviceKind::cpu, float>, Case<DeviceKind::cuda, float>>;
+using CpuFloat = Case<DeviceKind::cpu, float>;
+using CpuDouble = Case<DeviceKind::cpu, double>;
+using CudaFloat = Case<DeviceKind::cuda, float>;
+using CudaDouble = Case<DeviceKind::cuda, double>;
+
+using CpuCases = testing::Types<CpuFloat, CpuDouble>;
+// What a sanitized build does not run, it does not compile either (tests/CMakeLists.txt).
+#if !defined(IDL_TEST_CUDA_CASES)
+using CudaCases = testing::Types<CudaFloat, CudaDouble>;
+using AllCases = testing::Types<CpuFloat, CpuDouble, CudaFloat, CudaDouble>;
+using DoubleCases = testing::Types<CpuDouble, CudaDouble>;
+using FloatCases = testing::Types<CpuFloat, CudaFloat>;
+#elif IDL_TEST_CUDA_CASES == 1
+using CudaCases = testing::Types<CudaFloat>;
+using AllCases = testing::Types<CpuFloat, CpuDouble, CudaFloat>;
+using DoubleCases = testing::Types<CpuDouble>;
+using FloatCases = testing::Types<CpuFloat, CudaFloat>;
+#else
+using CudaCases = testing::Types<CudaFloat>;
+using AllCases = CpuCases;
+using DoubleCases = testing::Types<CpuDouble>;
+using FloatCases = testing::Types<CpuFloat>;
+#endif
 
 struct CaseNames {
   template <class C>

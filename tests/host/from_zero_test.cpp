@@ -154,7 +154,6 @@ TYPED_TEST(FromZero, NoIterationAtAllIsDoneStepByStep) {
 
 template <class C>
 class TiledFromZero : public FromZero<C> {};
-using CpuCases = testing::Types<Case<DeviceKind::cpu, float>, Case<DeviceKind::cpu, double>>;
 TYPED_TEST_SUITE(TiledFromZero, CpuCases, CaseNames);
 
 TYPED_TEST(TiledFromZero, HasTheBitsOfTheStepsOverAllColumns) {

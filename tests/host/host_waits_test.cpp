@@ -41,7 +41,8 @@ class HostWaits : public DeviceTest<Case<DeviceKind::cuda, float>> {
  protected:
   void SetUp() override {
     DeviceTest::SetUp();
-    if (real_cudaStreamSynchronize == nullptr) GTEST_SKIP() << "no CUDA runtime to be counted";
+    if (real_cudaStreamSynchronize == nullptr)
+      GTEST_SKIP() << "no GPU: no CUDA runtime to be counted";
   }
 
   /// Waits of the host in the launches of a forward and an adjoint solve, without what fetches

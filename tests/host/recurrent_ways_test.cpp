@@ -64,7 +64,6 @@ class RecurrentWaysTest : public RecurrentFixture<C> {
     }
   }
 };
-using CpuCases = testing::Types<Case<DeviceKind::cpu, float>, Case<DeviceKind::cpu, double>>;
 TYPED_TEST_SUITE(RecurrentWaysTest, CpuCases, CaseNames);
 
 TYPED_TEST(RecurrentWaysTest, HaveTheSameBits) {

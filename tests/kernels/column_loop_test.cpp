@@ -10,8 +10,6 @@
 namespace idl::test {
 namespace {
 
-using CpuCases = testing::Types<Case<DeviceKind::cpu, float>, Case<DeviceKind::cpu, double>>;
-
 template <class C>
 class ColumnLoopTest : public SparseTest<C> {
  protected:

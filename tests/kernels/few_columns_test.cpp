@@ -6,8 +6,6 @@
 namespace idl::test {
 namespace {
 
-using CpuCases = testing::Types<Case<DeviceKind::cpu, float>, Case<DeviceKind::cpu, double>>;
-
 template <class C>
 class FewColumns : public KernelTest<C> {};
 TYPED_TEST_SUITE(FewColumns, CpuCases, CaseNames);

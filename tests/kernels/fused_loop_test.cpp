@@ -12,8 +12,6 @@
 namespace idl::test {
 namespace {
 
-using CudaCases = testing::Types<Case<DeviceKind::cuda, float>, Case<DeviceKind::cuda, double>>;
-
 /// A loop with everything that it needs; made twice from the same numbers.
 template <class T>
 struct Columns {

@@ -13,9 +13,6 @@
 namespace idl::test {
 namespace {
 
-using RecurrenceCases =
-    testing::Types<Case<DeviceKind::cuda, float>, Case<DeviceKind::cuda, double>>;
-
 struct CellSize {
   index_t states = 1;
   index_t inputs = 1;
@@ -259,7 +256,7 @@ class FusedRecurrenceTest : public KernelTest<C> {
     return all;
   }
 };
-TYPED_TEST_SUITE(FusedRecurrenceTest, RecurrenceCases, CaseNames);
+TYPED_TEST_SUITE(FusedRecurrenceTest, CudaCases, CaseNames);
 
 TYPED_TEST(FusedRecurrenceTest, AgreesWithNaiveLoops) {
   const CellSize cell = {.states = 20, .inputs = 2, .hidden = 18, .bias = true};

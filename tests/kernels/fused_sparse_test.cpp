@@ -11,8 +11,6 @@
 namespace idl::test {
 namespace {
 
-using CudaCases = testing::Types<Case<DeviceKind::cuda, float>, Case<DeviceKind::cuda, double>>;
-
 template <class C>
 class FusedSparseTest : public SparseSolveTest<C> {};
 TYPED_TEST_SUITE(FusedSparseTest, CudaCases, CaseNames);

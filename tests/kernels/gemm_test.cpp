@@ -147,7 +147,6 @@ TYPED_TEST(GemmTest, BatchInvariantColumnsHaveTheSameBitsAloneInABatchAndElsewhe
 }
 
 #if defined(__x86_64__) && defined(__OPTIMIZE__)
-using CpuCases = testing::Types<Case<DeviceKind::cpu, float>, Case<DeviceKind::cpu, double>>;
 template <class C>
 class CpuGemmTest : public KernelTest<C> {};
 TYPED_TEST_SUITE(CpuGemmTest, CpuCases, CaseNames);

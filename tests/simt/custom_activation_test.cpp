@@ -13,7 +13,6 @@ namespace {
 
 template <class C>
 class CustomActivationKernels : public DeviceTest<C> {};
-using CudaCases = testing::Types<Case<DeviceKind::cuda, float>, Case<DeviceKind::cuda, double>>;
 TYPED_TEST_SUITE(CustomActivationKernels, CudaCases, CaseNames);
 
 TYPED_TEST(CustomActivationKernels, SolveAsTheLibrarysOwn) {
