@@ -27,10 +27,17 @@ for_gpu='<testcase name="B.Gpu" status="notrun"><skipped message="m"/><system-ou
 other='<testcase name="C.Other" status="notrun"><skipped message="m"/><system-out>no NumPy
 </system-out></testcase>'
 disabled='<testcase name="D.Off" status="disabled"/>'
+# many REASON: a process of many tests, one of which was skipped
+many() {
+  printf '<testcase name="E.Many" status="run"><system-out>a.cpp:26: Skipped\n%s\n</system-out></testcase>' "$1"
+}
 
 expect 0 "$passed"
 expect 0 "$passed" "$for_gpu"
 expect 1 "$passed" "$for_gpu" "$other"
 grep -q 'C.Other' "$folder/out"
 expect 1 "$passed" "$disabled"
+expect 0 "$(many 'no GPU: none')"
+expect 1 "$(many 'no NumPy')"
+grep -q 'E.Many' "$folder/out"
 expect 1 ""
