@@ -65,18 +65,19 @@ set_source_files_properties(
   PROPERTIES COMPILE_OPTIONS "-ffp-contract=fast;-fno-tree-vectorize;-fno-tree-slp-vectorize")
 target_compile_options(idl_kernels_cpu PRIVATE -fno-math-errno)
 # Sanitized vectors gain little by -O3, and take twice as long to compile.
-if(NOT IDL_SANITIZE)
+if(IDL_SANITIZE)
+  target_compile_options(idl_kernels_cpu PRIVATE -O1)
+elseif(IDL_FUZZ)
+  # What the fuzz targets look at are readers.
+  target_compile_options(idl_kernels_cpu PRIVATE -O0 -fno-sanitize=all)
+else()
   target_compile_options(idl_kernels_cpu PRIVATE $<$<NOT:$<CONFIG:Debug>>:-O3>)
   # What is inlined into a loop is not to depend on its neighbours.
   if(NOT CMAKE_BUILD_TYPE STREQUAL "Debug")
     set_target_properties(idl_kernels_cpu PROPERTIES UNITY_BUILD OFF)
   endif()
 endif()
-# The stack on which the address sanitizer of GCC looks for uses after return is not aligned for
-# vectors of 64 bytes (GCC bug 110027).
-if(IDL_SANITIZE MATCHES "address" AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-  target_compile_options(idl_kernels_cpu PRIVATE "SHELL:--param asan-use-after-return=0")
-endif()
+idl_keep_to_one_stack(idl_kernels_cpu)
 
 idl_add_objects(idl_files ${_files})
 target_link_libraries(idl_files PRIVATE nlohmann_json::nlohmann_json)
