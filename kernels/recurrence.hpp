@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include "idl/matrix.hpp"
 #include "kernels/fixed_point.hpp"
@@ -51,6 +52,7 @@ struct Recurrence {
   Activation activation;
   VectorView<const std::int32_t> lengths;  ///< m
   index_t first = 0;
+  index_t apart = 0;     ///< columns from one step to the next in working matrices; 0: m
   ConstMatrixView<T> x;  ///< inputs×(T·m), the caller's; read at the steps that there are alone
   MatrixView<T> X;       ///< n×(k·m)
   MatrixView<T> U;       ///< p'×(k·m); x and h are written
@@ -76,6 +78,7 @@ struct RecurrenceAdjoint {
   Activation activation;
   VectorView<const std::int32_t> lengths;  ///< m
   index_t first = 0;
+  index_t apart = 0;        ///< columns from one step to the next in working matrices; 0: m
   index_t inputs = 0;       ///< rows of x in U
   ConstMatrixView<T> X;     ///< n×(k·m)
   ConstMatrixView<T> Z;     ///< n×(k·m)
@@ -110,6 +113,21 @@ View step_of(View matrix, index_t t, index_t m) {
 template <class T>
 ColumnStatus<T> columns_of(const ColumnStatus<T>& all, index_t first, index_t count);
 
+/// The same steps of sequences [first, first + count) alone, whose running columns are counted in
+/// `active`. What all sequences have is in the same place as before.
+template <class T>
+Recurrence<T> sequences_of(const Recurrence<T>& pass, index_t first, index_t count,
+                           VectorView<std::int32_t> active);
+template <class T>
+RecurrenceAdjoint<T> sequences_of(const RecurrenceAdjoint<T>& pass, index_t first, index_t count,
+                                  VectorView<std::int32_t> active);
+
+/// The steps t in the order in which they run.
+template <class T>
+std::vector<index_t> order_of(const Recurrence<T>& pass);
+template <class T>
+std::vector<index_t> order_of(const RecurrenceAdjoint<T>& pass);
+
 /// The solve of step first + t. It starts from what its part of X, or V, holds, with the columns
 /// whose status is `running`.
 template <class T>
@@ -118,9 +136,11 @@ FixedPoint<T> solve_of(const Recurrence<T>& pass, index_t t);
 template <class T>
 FixedPoint<T> solve_of(const RecurrenceAdjoint<T>& pass, index_t t);
 
-/// What comes before all steps.
+/// What is done for all steps at once, before them.
 template <class T>
 Sequence steps_at_first(const Recurrence<T>& pass);
+template <class T>
+Sequence steps_at_first(const RecurrenceAdjoint<T>& pass);
 /// What comes before the solve of step first + t, and after it.
 template <class T>
 Sequence steps_before(const Recurrence<T>& pass, index_t t);

@@ -62,16 +62,19 @@ class RecurrentFixture : public DeviceTest<C> {
     std::vector<double> x, h0, d_outputs, d_last;
     std::vector<std::int32_t> lengths = {5, 2, 4};
   };
-  Data data_of(const RecurrentShape& shape = k_sizes) {
+  Data data_of(const RecurrentShape& shape = k_sizes, index_t sequences = k_sequences) {
     const auto numbers = [&](index_t rows, index_t cols) {
       std::vector<double> values = random_.uniforms(rows * cols, -1.0, 1.0);
       for (double& value : values) value = static_cast<double>(static_cast<Element>(value));
       return values;
     };
-    return {.x = numbers(shape.inputs, k_sequences * k_steps),
-            .h0 = numbers(shape.hidden, k_sequences),
-            .d_outputs = numbers(shape.hidden, k_sequences * k_steps),
-            .d_last = numbers(shape.hidden, k_sequences)};
+    Data data = {.x = numbers(shape.inputs, sequences * k_steps),
+                 .h0 = numbers(shape.hidden, sequences),
+                 .d_outputs = numbers(shape.hidden, sequences * k_steps),
+                 .d_last = numbers(shape.hidden, sequences)};
+    for (index_t b = k_sequences; b < sequences; ++b)
+      data.lengths.push_back(static_cast<std::int32_t>(1 + b % k_steps));
+    return data;
   }
   void fill(RecurrentPass<Element>& pass, const Data& data) {
     this->put(pass.x(), data.x);

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cstddef>
+#include <string>
 #include <vector>
 
 #include "host/backend_of.hpp"
@@ -29,7 +30,8 @@ class RecurrentWaysTest : public RecurrentFixture<C> {
                    const RecurrentPassOptions& options) {
     Backend& backend = *backend_of(this->context());
     backend.choose_loop_strategy(strategy);
-    RecurrentPass<Element> pass(this->context(), model, this->k_sequences, this->k_steps, options);
+    RecurrentPass<Element> pass(this->context(), model, static_cast<index_t>(data.lengths.size()),
+                                this->k_steps, options);
     this->fill(pass, data);
     this->fill_gradients(pass, data);
     backend.choose_loop_strategy(LoopStrategy::automatic);
@@ -83,6 +85,23 @@ TYPED_TEST(RecurrentWaysTest, HaveTheSameBits) {
                                                                 : LoopStrategy::column_by_column);
         EXPECT_EQ(steps.way, LoopStrategy::step_by_step);
         if (kind != CellKind::strictly_upper) this->expect_same(columns, steps);
+      }
+}
+
+TYPED_TEST(RecurrentWaysTest, BlocksOfSequencesHaveTheSameBits) {
+  for (const CellKind kind : {CellKind::dense, CellKind::compressed_rows, CellKind::low_rank})
+    for (const index_t sequences : {32, 33, 97})
+      for (const Acceleration acceleration : {Acceleration::none, Acceleration::anderson}) {
+        SCOPED_TRACE(std::to_string(sequences) + " sequences");
+        const auto data = this->data_of(this->k_sizes, sequences);
+        const auto model = this->model_of(kind);
+        RecurrentPassOptions options = {.solver = {.batch_invariant = true},
+                                        .input_gradient = true};
+        options.solver.acceleration = acceleration;
+        const auto blocks = this->answer_by(LoopStrategy::automatic, model, data, options);
+        EXPECT_EQ(blocks.way, LoopStrategy::column_by_column);
+        this->expect_same(blocks,
+                          this->answer_by(LoopStrategy::step_by_step, model, data, options));
       }
 }
 

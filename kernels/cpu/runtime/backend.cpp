@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "kernels/cpu/loop/column_loop.hpp"
+#include "kernels/cpu/loop/recurrent_blocks.hpp"
 #include "kernels/cpu/runtime/execute.hpp"
 #include "kernels/cpu/runtime/flush_subnormals.hpp"
 #include "kernels/cpu/runtime/memory.hpp"
@@ -15,7 +16,6 @@
 #include "kernels/cpu/runtime/vector_width.hpp"
 #include "kernels/loop/choice.hpp"
 #include "kernels/loop/generic.hpp"
-#include "kernels/loop/recurrent.hpp"
 #include "kernels/loop/substitution.hpp"
 #include "kernels/validate.hpp"
 
@@ -99,31 +99,16 @@ class ColumnProgram final : public Program {
   std::unique_ptr<ColumnLoop<T>> columns_;
 };
 
-/// One solve of those that a loop serves in turn.
-template <class T>
-class MovedColumnProgram final : public Program {
- public:
-  MovedColumnProgram(CpuBackend& backend, const FixedPoint<T>& solve,
-                     std::shared_ptr<ColumnLoop<T>> columns)
-      : Program(steps_of(solve).iteration),
-        backend_(backend),
-        solve_(solve),
-        columns_(std::move(columns)) {}
-
-  void launch() override {
-    const ThreadShare share = backend_.share_threads();
-    columns_->move_to(solve_);
-    columns_->run();
-  }
-  LoopStrategy strategy() const override { return LoopStrategy::column_by_column; }
-
- private:
-  CpuBackend& backend_;
-  FixedPoint<T> solve_;
-  std::shared_ptr<ColumnLoop<T>> columns_;
-};
+void execute_step(const Primitive& step, Scratch& scratch) {
+  std::visit([&](const auto& primitive) { execute(primitive, scratch); }, step);
+}
 
 }  // namespace
+
+void execute(const Sequence& sequence, Scratch& scratch) {
+  const FlushSubnormals flush;  // once for all steps
+  for (const Primitive& step : sequence) execute_step(step, scratch);
+}
 
 CpuBackend::CpuBackend(int threads)
     : threads_(threads > 0 ? threads : default_threads()),
@@ -132,17 +117,12 @@ CpuBackend::CpuBackend(int threads)
 void CpuBackend::run(const Primitive& primitive) {
   validate(primitive, Device::cpu());
   const ThreadShare share = share_threads();
-  run_valid(primitive);
-}
-
-void CpuBackend::run_valid(const Primitive& step) {
-  std::visit([this](const auto& primitive) { execute(primitive, scratch_); }, step);
+  execute_step(primitive, scratch_);
 }
 
 void CpuBackend::run_valid(const Sequence& sequence) {
   const ThreadShare share = share_threads();
-  const FlushSubnormals flush;  // once for all steps
-  for (const Primitive& step : sequence) run_valid(step);
+  execute(sequence, scratch_);
 }
 
 std::string CpuBackend::describe() const { return describe_cpu(threads_); }
@@ -244,30 +224,25 @@ std::unique_ptr<Program> CpuBackend::compile(const FixedPoint<double>& solve) {
   return compile_solve(solve);
 }
 
-template <class T, class Pass>
+template <class Pass>
 std::unique_ptr<Program> CpuBackend::compile_recurrence(const Pass& pass) {
   validate(pass, Device::cpu());
-  const FixedPoint<T> first = solve_of(pass, 0);
-  std::shared_ptr<ColumnLoop<T>> columns;
-  if (by_columns() && !can_be_substituted(first)) columns = ColumnLoop<T>::make(first, threads_);
-  if (!columns) return compile_steps(*this, pass);
-  return compile_steps<T>(*this, pass, [&](const FixedPoint<T>& solve) {
-    validate(solve, Device::cpu());
-    return std::make_unique<MovedColumnProgram<T>>(*this, solve, columns);
-  });
+  if (by_columns() && !can_be_substituted(solve_of(pass, 0)))
+    if (auto blocks = compile_recurrent_blocks(*this, pass, threads_)) return blocks;
+  return compile_steps(*this, pass);
 }
 
 std::unique_ptr<Program> CpuBackend::compile(const Recurrence<float>& pass) {
-  return compile_recurrence<float>(pass);
+  return compile_recurrence(pass);
 }
 std::unique_ptr<Program> CpuBackend::compile(const Recurrence<double>& pass) {
-  return compile_recurrence<double>(pass);
+  return compile_recurrence(pass);
 }
 std::unique_ptr<Program> CpuBackend::compile(const RecurrenceAdjoint<float>& pass) {
-  return compile_recurrence<float>(pass);
+  return compile_recurrence(pass);
 }
 std::unique_ptr<Program> CpuBackend::compile(const RecurrenceAdjoint<double>& pass) {
-  return compile_recurrence<double>(pass);
+  return compile_recurrence(pass);
 }
 
 std::shared_ptr<Backend> make_cpu_backend(int threads) {

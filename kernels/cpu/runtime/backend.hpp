@@ -61,10 +61,8 @@ class CpuBackend final : public Backend, public std::enable_shared_from_this<Cpu
  private:
   template <class T>
   std::unique_ptr<Program> compile_solve(const FixedPoint<T>& solve);
-  /// Step after step, all solves in one loop's working memory where they can.
-  template <class T, class Pass>
+  template <class Pass>
   std::unique_ptr<Program> compile_recurrence(const Pass& pass);
-  void run_valid(const Primitive& step);
   /// Column by column where that is worth it, otherwise step by step over all of them.
   bool by_columns() const {
     return strategy_ == LoopStrategy::automatic || strategy_ == LoopStrategy::fused ||

@@ -99,6 +99,9 @@ void execute(const FillRandom<T>& fill, Scratch& scratch);
 template <class T>
 void execute(const ArgmaxColumns<T>& argmax, Scratch& scratch);
 
+/// Each step after the other.
+void execute(const Sequence& sequence, Scratch& scratch);
+
 /// The update of these columns, which are all running, in the calling thread. They are whole cache
 /// lines; after the entries of a state come zeros, which stay zeros. The norms of a PicardUpdate
 /// are joined in `norms`, and are those of the columns when they have been settled.
