@@ -33,7 +33,7 @@ class WorkQueue {
       range.begin = count * thread / threads;
       range.end = count * (thread + 1) / threads;
       range.pieces = std::min(pieces, range.end - range.begin);
-      range.next.store(0, std::memory_order_relaxed);
+      range.next = 0;
     }
   }
 
@@ -42,16 +42,18 @@ class WorkQueue {
     for (int k = 0; k < threads_; ++k) {
       Range& range = ranges_[static_cast<std::size_t>((thread + k) % threads_)];
       // Many ask an empty range again and again, and a write would take the line from each other.
-      if (range.next.load(std::memory_order_relaxed) >= range.pieces) continue;
-      const index_t piece = range.next.fetch_add(1, std::memory_order_relaxed);
+      const std::atomic_ref<index_t> next(range.next);
+      if (next.load(std::memory_order_relaxed) >= range.pieces) continue;
+      const index_t piece = next.fetch_add(1, std::memory_order_relaxed);
       if (piece < range.pieces) return {range.bound(piece), range.bound(piece + 1)};
     }
     return {0, 0};
   }
 
  private:
+  // No std::atomic, whose constructor writes: of the most threads that there can be, not all come.
   struct alignas(k_cache_line) Range {
-    std::atomic<index_t> next;
+    index_t next;
     index_t begin;
     index_t end;
     index_t pieces;
