@@ -20,7 +20,7 @@ namespace {
 /// A is small. Of many sequences twice as many: half as many descriptions, which no cache holds.
 /// Nothing here follows the number of threads, on which no bit may depend.
 constexpr index_t k_sequences = 32;
-constexpr index_t k_many = 1024;
+constexpr index_t k_many = 512;
 /// A larger A would be read from farther away for each block.
 constexpr index_t k_most_states = 256;
 
