@@ -16,9 +16,9 @@
 namespace idl::cpu {
 namespace {
 
-/// As many as fill the lanes of a loop; what a step has of them stays in the first-level cache where
-/// A is small. Of many sequences twice as many: half as many descriptions, which no cache holds.
-/// Nothing here follows the number of threads, on which no bit may depend.
+/// As many as fill the lanes of a loop; what a step has of them stays in the first-level cache
+/// where A is small. Of many sequences twice as many: half as many descriptions, which no cache
+/// holds. Nothing here follows the number of threads, on which no bit may depend.
 constexpr index_t k_sequences = 32;
 constexpr index_t k_many = 512;
 /// A larger A would be read from farther away for each block.
