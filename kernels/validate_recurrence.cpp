@@ -18,10 +18,8 @@ struct RecurrentSizes {
 
 template <class Pass, class State>
 RecurrentSizes check_common(const OperandChecks& checks, const Pass& pass, const State& state) {
-  const RecurrentSizes sizes = {.n = rows(pass.A),
-                                .hidden = rows(pass.C),
-                                .m = pass.lengths.size,
-                                .columns = state.cols};
+  const RecurrentSizes sizes = {
+      .n = rows(pass.A), .hidden = rows(pass.C), .m = pass.lengths.size, .columns = state.cols};
   checks.equal("A", cols(pass.A), "columns", "A", sizes.n, "rows");
   checks.equal("B", rows(pass.B), "rows", "A", sizes.n, "rows");
   checks.equal("C", cols(pass.C), "columns", "A", sizes.n, "rows");
