@@ -3,24 +3,20 @@
 #include <utility>
 
 #include "kernels/backend.hpp"
-#include "kernels/recurrence.hpp"
+#include "kernels/loop/recurrent_steps.hpp"
 
 namespace idl {
 namespace {
 
-/// What comes before all steps, then for each of them what comes before its solve, the solve, and
-/// what comes after it.
-template <class Pass>
+template <class T, class Pass>
 std::unique_ptr<Program> compile_in_order(Backend& backend, const Pass& pass) {
+  RecurrentSteps<T> all = recurrent_steps<T>(pass, steps_at_first(pass));
   Programs parts;
-  Sequence straight = steps_at_first(pass);
-  for (const index_t t : order_of(pass)) {
-    append(straight, steps_before(pass, t));
-    parts.push_back(backend.compile(std::exchange(straight, {})));
-    parts.push_back(backend.compile(solve_of(pass, t)));
-    straight = steps_after(pass, t);
+  for (auto& step : all.steps) {
+    parts.push_back(backend.compile(std::move(step.before)));
+    parts.push_back(backend.compile(step.solve));
   }
-  parts.push_back(backend.compile(std::move(straight)));
+  parts.push_back(backend.compile(std::move(all.after)));
   return std::make_unique<ProgramsInOrder>(std::move(parts));
 }
 
@@ -28,11 +24,11 @@ std::unique_ptr<Program> compile_in_order(Backend& backend, const Pass& pass) {
 
 template <class T>
 std::unique_ptr<Program> compile_steps(Backend& backend, const Recurrence<T>& pass) {
-  return compile_in_order(backend, pass);
+  return compile_in_order<T>(backend, pass);
 }
 template <class T>
 std::unique_ptr<Program> compile_steps(Backend& backend, const RecurrenceAdjoint<T>& pass) {
-  return compile_in_order(backend, pass);
+  return compile_in_order<T>(backend, pass);
 }
 
 template std::unique_ptr<Program> compile_steps(Backend&, const Recurrence<float>&);

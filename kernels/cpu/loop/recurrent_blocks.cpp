@@ -12,6 +12,7 @@
 #include "kernels/cpu/runtime/backend.hpp"
 #include "kernels/cpu/runtime/execute.hpp"
 #include "kernels/cpu/runtime/parallel.hpp"
+#include "kernels/loop/recurrent_steps.hpp"
 
 namespace idl::cpu {
 namespace {
@@ -31,19 +32,12 @@ index_t blocks_for(index_t states, index_t sequences) {
   return (sequences + most - 1) / most;
 }
 
-template <class T>
-struct BlockStep {
-  Sequence before;
-  FixedPoint<T> solve;
-};
-
 /// Some of the sequences through all steps.
 template <class T>
 struct alignas(k_cache_line) SequenceBlock {
   std::int32_t active = 0;
   index_t sequences = 0;
-  std::vector<BlockStep<T>> steps;
-  Sequence after;
+  RecurrentSteps<T> pass;
 };
 
 /// What a thread works with: a loop for each of the two sizes that blocks have.
@@ -84,8 +78,8 @@ class RecurrentBlocks final : public Program {
     constexpr index_t k_lanes = 16;
     constexpr index_t k_passes = 8;  // over the entries of a state beside the product
     const SequenceBlock<T>& block = blocks_.front();
-    const index_t n = block.steps.front().solve.X.rows;
-    return static_cast<index_t>(block.steps.size()) * block.sequences * k_iterations * n *
+    const index_t n = block.pass.steps.front().solve.X.rows;
+    return static_cast<index_t>(block.pass.steps.size()) * block.sequences * k_iterations * n *
            (n / k_lanes + k_passes);
   }
 
@@ -104,24 +98,19 @@ class RecurrentBlocks final : public Program {
       block.sequences = sequences * (b + 1) / count - first;
       const Pass part =
           sequences_of(pass, first, block.sequences, {&block.active, 1, Device::cpu()});
-      Sequence before;
-      for (const index_t t : order_of(part)) {
-        append(before, steps_before(part, t));
-        block.steps.push_back({std::exchange(before, {}), solve_of(part, t)});
-        before = steps_after(part, t);
-      }
-      block.after = std::move(before);
+      block.pass = recurrent_steps<T>(part, {});
     }
   }
 
   /// For inspection.
   static Sequence steps_of_all(const Pass& pass) {
-    Sequence all = steps_at_first(pass);
-    for (const index_t t : order_of(pass)) {
-      append(all, steps_before(pass, t));
-      append(all, steps_of(solve_of(pass, t)).iteration);
-      append(all, steps_after(pass, t));
+    const RecurrentSteps<T> whole = recurrent_steps<T>(pass, steps_at_first(pass));
+    Sequence all;
+    for (const auto& step : whole.steps) {
+      append(all, step.before);
+      append(all, steps_of(step.solve).iteration);
     }
+    append(all, whole.after);
     return all;
   }
 
@@ -132,7 +121,7 @@ class RecurrentBlocks final : public Program {
       workers_.push_back(std::make_unique<BlockWorker<T>>());
       for (const SequenceBlock<T>& block : blocks_) {
         std::unique_ptr<ColumnLoop<T>>& loop = loop_for(block, *workers_.back());
-        if (!loop) loop = ColumnLoop<T>::make(block.steps.front().solve, for_each);
+        if (!loop) loop = ColumnLoop<T>::make(block.pass.steps.front().solve, for_each);
         if (!loop) return false;
       }
     }
@@ -145,12 +134,12 @@ class RecurrentBlocks final : public Program {
 
   void run(const SequenceBlock<T>& block, BlockWorker<T>& worker) {
     ColumnLoop<T>& loop = *loop_for(block, worker);
-    for (const BlockStep<T>& step : block.steps) {
+    for (const auto& step : block.pass.steps) {
       execute(step.before, worker.scratch);
       loop.move_to(step.solve);
       loop.run();
     }
-    execute(block.after, worker.scratch);
+    execute(block.pass.after, worker.scratch);
   }
 
   CpuBackend& backend_;
