@@ -114,10 +114,26 @@ void fail_to_load(const std::string& kernel, cudaError_t status) {
   }
 }
 
-cudaError_t load(const void* kernel) {
+cudaError_t load(const void* kernel, std::size_t shared_bytes) {
   const std::lock_guard lock(state().mutex);
-  const auto found = state().not_loaded.find(state().kernels[kernel].module);
+  const Kernel& known = state().kernels[kernel];
+  if (shared_bytes > static_cast<std::size_t>(known.most_shared_bytes))
+    return cudaErrorInvalidValue;
+  const auto found = state().not_loaded.find(known.module);
   return found == state().not_loaded.end() ? cudaSuccess : found->second;
+}
+
+int most_shared_bytes(const void* kernel) {
+  const std::lock_guard lock(state().mutex);
+  return state().kernels[kernel].most_shared_bytes;
+}
+
+bool allow_shared_bytes(const void* kernel, int bytes) {
+  const std::lock_guard lock(state().mutex);
+  int& most = state().kernels[kernel].most_shared_bytes;
+  if (bytes < most) return false;
+  most = bytes;
+  return true;
 }
 
 int bound_device() { return this_thread().bound; }

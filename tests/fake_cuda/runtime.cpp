@@ -5,10 +5,12 @@
 
 #include "tests/fake_cuda/state.hpp"
 
+using idl::fake::allow_shared_bytes;
 using idl::fake::call;
 using idl::fake::cuda_call;
 using idl::fake::enqueue;
 using idl::fake::load;
+using idl::fake::most_shared_bytes;
 using idl::fake::state;
 using idl::fake::this_thread;
 
@@ -61,6 +63,7 @@ cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int) {
   *value = 1;
   if (attribute == cudaDevAttrMultiProcessorCount) *value = 108;
   if (attribute == cudaDevAttrComputeCapabilityMajor) *value = 8;
+  if (attribute == cudaDevAttrMaxSharedMemoryPerBlockOptin) *value = 163 << 10;
   return cuda_call("cudaDeviceGetAttribute");
 }
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int) {
@@ -142,20 +145,25 @@ cudaError_t cudaEventRecord(cudaEvent_t, cudaStream_t stream) {
 cudaError_t cudaEventQuery(cudaEvent_t) { return cuda_call("cudaEventQuery"); }
 cudaError_t cudaEventSynchronize(cudaEvent_t) { return cuda_call("cudaEventSynchronize"); }
 
-cudaError_t cudaLaunchKernel(const void* kernel, dim3, dim3, void**, size_t, cudaStream_t stream) {
-  const cudaError_t status = load(kernel);
+cudaError_t cudaLaunchKernel(const void* kernel, dim3, dim3, void**, size_t shared_bytes,
+                             cudaStream_t stream) {
+  const cudaError_t status = load(kernel, shared_bytes);
   return status == cudaSuccess ? enqueue("cudaLaunchKernel", stream) : status;
 }
 cudaError_t cudaLaunchKernelExC(const cudaLaunchConfig_t* config, const void* kernel, void**) {
-  const cudaError_t status = load(kernel);
+  const cudaError_t status = load(kernel, config->dynamicSmemBytes);
   return status == cudaSuccess ? enqueue("cudaLaunchKernelExC", config->stream) : status;
 }
 cudaError_t cudaFuncGetAttributes(cudaFuncAttributes* attributes, const void* kernel) {
   *attributes = {};
   const cudaError_t status = load(kernel);
+  attributes->maxDynamicSharedSizeBytes = most_shared_bytes(kernel);
   return status == cudaSuccess ? cuda_call("cudaFuncGetAttributes") : status;
 }
-cudaError_t cudaFuncSetAttribute(const void*, cudaFuncAttribute, int) { return cudaSuccess; }
+cudaError_t cudaFuncSetAttribute(const void* kernel, cudaFuncAttribute attribute, int value) {
+  if (attribute != cudaFuncAttributeMaxDynamicSharedMemorySize) return cudaSuccess;
+  return allow_shared_bytes(kernel, value) ? cudaSuccess : cudaErrorInvalidValue;
+}
 cudaError_t cudaOccupancyMaxActiveClusters(int* count, const void*, const cudaLaunchConfig_t*) {
   *count = 0;
   return cudaSuccess;

@@ -31,10 +31,13 @@ struct Failure {
   int times = 0;
 };
 
+inline constexpr int k_usual_shared_bytes = 48 << 10;
+
 /// A kernel as nvcc's code announces it before main().
 struct Kernel {
   void** module = nullptr;  ///< one per source file
   std::string name;         ///< mangled
+  int most_shared_bytes = k_usual_shared_bytes;
 };
 
 struct State {
@@ -72,7 +75,11 @@ cudaError_t cuda_call(const char* name);
 cublasStatus_t blas_call(const char* name);
 
 /// Whether the module of a kernel can be loaded.
-cudaError_t load(const void* kernel);
+/// With dynamic shared memory, of which a launch may ask for as much as the kernel is allowed.
+cudaError_t load(const void* kernel, std::size_t shared_bytes = 0);
+int most_shared_bytes(const void* kernel);
+/// False for less than before, on which another thread may rely.
+bool allow_shared_bytes(const void* kernel, int bytes);
 
 /// Notes a fault of the use of cuSPARSE.
 void sparse_fault(const std::string& words);

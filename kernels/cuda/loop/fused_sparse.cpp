@@ -88,14 +88,18 @@ double clocks_of_iteration(const SparseForm& form, const SparseFactor<T>& P) {
   return clocks;
 }
 
+/// Of each block, beside what it asks for (CUDA C++ Programming Guide, section 20).
+constexpr std::size_t k_reserved_shared_bytes = 1024;
+
 /// Room for blocks, or clusters, at the same time.
 template <class T>
 index_t room_for(const FixedPoint<T>& solve, const SparseForm& form, const SparseFactor<T>& P,
                  int multiprocessors, std::size_t most) {
   if (form.blocks > 1)
     return std::visit([&](const auto& map) { return sparse_clusters(map, form, P); }, solve.f);
-  const bool two = P.slots <= few_register_slots<T>(form.columns) &&
-                   2 * static_cast<std::size_t>(P.shared_bytes) <= most;
+  const std::size_t taken = static_cast<std::size_t>(P.shared_bytes) + k_reserved_shared_bytes;
+  const bool two =
+      P.slots <= few_register_slots<T>(form.columns) && 2 * taken <= most + k_reserved_shared_bytes;
   return index_t{two ? 2 : 1} * multiprocessors;
 }
 

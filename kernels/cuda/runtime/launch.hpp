@@ -50,11 +50,17 @@ inline int multiprocessor_count() {
   return count;
 }
 
-/// Gives a kernel leave for more dynamic shared memory than the usual, where a launch asks for it.
+/// Gives a kernel leave for all dynamic shared memory that there is, where a launch asks for more
+/// than it may have. The limit belongs to the kernel, not to a launch: one as large as this launch
+/// needs would be taken away by a smaller one of another thread.
 inline void allow_shared_bytes(const void* kernel, const LaunchShape& shape) {
   if (shape.shared_bytes <= k_usual_shared_bytes) return;
-  IDL_CUDA_CHECK(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
-                                      static_cast<int>(shape.shared_bytes)));
+  cudaFuncAttributes attributes = {};
+  IDL_CUDA_CHECK(cudaFuncGetAttributes(&attributes, kernel));
+  if (shape.shared_bytes <= static_cast<std::size_t>(attributes.maxDynamicSharedSizeBytes)) return;
+  IDL_CUDA_CHECK(
+      cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                           static_cast<int>(most_shared_bytes() - attributes.sharedSizeBytes)));
 }
 
 /// Enqueues `kernel` on `stream`. Arguments are converted to the kernel's parameters and copied.
