@@ -55,6 +55,19 @@ Transfer to_host(const ConstMatrixView<T>& view, T* values) {
   return transfer_of<T>(view, {values, view.rows, view.cols, view.rows, Device::cpu()});
 }
 
+void require_memory(const DeviceMemory& memory) {
+  IDL_CHECK(backend_of(memory) != nullptr, "clone: what is to be copied has been moved from");
+}
+
+/// A copy by `target` of what belongs to `source`: two backends have two orders of work. Whoever
+/// writes or releases what is copied does so after it.
+template <class Copy>
+void in_order_of_both(Backend& source, Backend& target, const Copy& copy) {
+  if (&source != &target) source.synchronize();
+  copy();
+  if (&source != &target) target.synchronize();
+}
+
 // Pitches are not used for one piece.
 Transfer one_piece(void* destination, const void* source, std::size_t bytes) {
   return {destination, bytes, source, bytes, bytes, 1};
@@ -113,10 +126,10 @@ Matrix<T> Matrix<T>::clone(Context& context) const {
   Matrix result(context, rows_, cols_);
   Backend& target = *backend_of(context);
   if (rows_ == 0 || cols_ == 0) return result;
+  require_memory(memory_);
   if (device_ == context.device()) {
-    // Two backends have two orders of work.
-    if (backend_of(memory_) != &target) backend_of(memory_)->synchronize();
-    target.run(CopyMatrix<T>{.X = view(), .Y = result.view()});
+    in_order_of_both(*backend_of(memory_), target,
+                     [&] { target.run(CopyMatrix<T>{.X = view(), .Y = result.view()}); });
     return result;
   }
   std::vector<T> host(byte_count(rows_, cols_, sizeof(T), "clone") / sizeof(T));
@@ -145,12 +158,13 @@ template <class T>
 Vector<T> Vector<T>::clone(Context& context) const {
   Vector result(context, size_);
   if (size_ == 0) return result;
+  require_memory(memory_);
   Backend& source = *backend_of(memory_);
   Backend& target = *backend_of(context);
   const std::size_t bytes = memory_.bytes();
   if (device_ == context.device()) {
-    if (&source != &target) source.synchronize();
-    target.upload_async(one_piece(result.data(), data(), bytes));
+    in_order_of_both(source, target,
+                     [&] { target.upload_async(one_piece(result.data(), data(), bytes)); });
     return result;
   }
   std::vector<T> host(static_cast<std::size_t>(size_));

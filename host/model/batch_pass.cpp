@@ -165,6 +165,7 @@ struct BatchPass<T>::State {
   // The parts of a whole pass as one, which a GPU is given at once; made when it is first launched.
   std::unique_ptr<Program> all_forward;
   std::unique_ptr<Program> all_backward;
+  bool has_state = false;  ///< a forward pass, or what prepares for a given X, has been run
 };
 
 template <class T>
@@ -200,6 +201,7 @@ void BatchPass<T>::forward_async() {
   if (!state_->all_forward)
     state_->all_forward = state_->join(PassParts<T>::forward(*this), state_->callers_U);
   state_->all_forward->launch();
+  state_->has_state = true;
 }
 
 template <class T>
@@ -253,6 +255,7 @@ MatrixView<T> detail::Inside<BatchPass<T>>::stacked_X(BatchPass<T>& pass) {
 template <class T>
 void detail::Inside<BatchPass<T>>::prepare(BatchPass<T>& pass) {
   pass.state_->equilibrium.prepare();
+  pass.state_->has_state = true;
 }
 
 template <class T>
@@ -292,6 +295,7 @@ MatrixView<T> detail::Inside<BatchPass<T>>::stacked_dY(BatchPass<T>& pass) {
 template <class T>
 void BatchPass<T>::backward_async() {
   state_->require_backward();
+  IDL_CHECK(state_->has_state, "BatchPass: backward comes after forward or restore");
   if (!state_->all_backward)
     state_->all_backward = state_->join(PassParts<T>::backward(*this), state_->callers_dY);
   state_->all_backward->launch();

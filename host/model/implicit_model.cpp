@@ -83,9 +83,10 @@ void check_columns(const char* name, const View& view, index_t rows, index_t sam
 /// The results lie apart from everything else: some of them are there before all columns have been
 /// read.
 template <class T>
-void check_operands(Device device, ConstMatrixView<T> U, MatrixView<T> Y,
+void check_operands(Device device, ConstMatrixView<T> M, ConstMatrixView<T> U, MatrixView<T> Y,
                     std::optional<MatrixView<T>> X, std::optional<ConstMatrixView<T>> X0) {
   OperandChecks checks("predict", device);
+  checks.input("M", M);
   checks.input("U", U);
   checks.output("Y", Y);
   if (X) checks.output("X", *X);
@@ -108,6 +109,7 @@ ImplicitModel<T>::ImplicitModel(Context& context, ModelShape shape, ModelOptions
       std::move(memory), make_structure<T>(context, shape, options), shape, options);
   backend_of(context)->run_in_order(structure_of(*this).random_parameters(M(), seed));
   project(context);
+  context.synchronize();
 }
 
 template <class T>
@@ -115,6 +117,7 @@ ImplicitModel<T>::ImplicitModel(Context& context, const ModelMatrices<T>& matric
                                 ModelOptions options)
     : ImplicitModel(detail::Inside<ImplicitModel>::of_matrices(context, matrices, options)) {
   project(context);
+  context.synchronize();
 }
 
 template <class T>
@@ -234,7 +237,7 @@ void detail::Inside<ImplicitModel<T>>::predict_unannounced(
   check_columns("Y", Y, outputs, m);
   if (X) check_columns("X", *X, states, m);
   if (X0) check_columns("X0", *X0, states, m);
-  check_operands<T>(context.device(), U, Y, X, X0);
+  check_operands<T>(context.device(), model.M(), U, Y, X, X0);
   clear(report);
   const index_t tile = std::min(m, tile_columns(context.device()));
   std::shared_ptr<BatchPass<T>> pass;

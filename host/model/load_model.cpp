@@ -76,6 +76,7 @@ ImplicitModel<T> take_model(Context& context, const io::Safetensors& file,
     ImplicitModel<T> loaded(context, model.shape, model.options);
     upload<T>(context, M, loaded.M());
     loaded.project(context);
+    context.synchronize();
     return loaded;
   }
   const auto dense = [&](const std::string& name, index_t rows, index_t cols) {

@@ -37,6 +37,7 @@ ImplicitRnn<T>::ImplicitRnn(Context& context, const RecurrentShape& shape,
                      .sequence = k_sequence,
                      .scale = 1.0 / std::sqrt(static_cast<double>(shape.hidden))},
        Fill<T>{.Y = head_.view().columns(shape.hidden, 1)}});
+  context.synchronize();
 }
 
 template <class T>
@@ -60,6 +61,7 @@ ImplicitRnn<T>::ImplicitRnn(Context& context, ImplicitModel<T> cell, index_t inp
                 std::to_string(shape_.hidden + 1) + " columns");
   head_ = Matrix<T>(context, head->rows, head->cols);
   copy<T>(context, *head, head_);
+  context.synchronize();
 }
 
 template <class T>

@@ -27,7 +27,8 @@ struct BatchPassOptions {
 ///              dM = [V; dY][X; U]ᵀ;  dU = [B; D]ᵀ[V; dY]
 ///
 /// Sources: El Ghaoui et al. 2021, sections 2 and 6; derivation by implicit differentiation.
-/// The pass refers to the model, whose memory must outlive it; it sees parameters that change.
+/// The pass refers to the context, which must outlive it and stay where it is, and to the model,
+/// whose memory must outlive it; it sees parameters that change.
 /// dM is the plain gradient: zero in D with no_D, and zero on and below the diagonal of A where the
 /// model is strictly upper triangular. A sample that is not finite, or whose solve diverged, is in
 /// the sums of dM like all others and makes them NaN; Optimizer::step leaves such entries out, and
@@ -72,7 +73,8 @@ class IDL_EXPORT BatchPass {
   /// options.backward was false
   MatrixView<T> dY();
   /// Solves for V at the X of the last forward pass, evaluates dM (and dU), waits, and returns the
-  /// certificate of V. @throws InvalidArgument where options.backward was false
+  /// certificate of V. @throws InvalidArgument where options.backward was false, and before the
+  /// first forward pass
   SolveReport backward();
   /// The same with the certificate written into `report`, whose memory is used again.
   void backward(SolveReport& report);

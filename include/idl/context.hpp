@@ -50,7 +50,8 @@ class IDL_EXPORT Context {
   /// @throws InvalidArgument (threads), NotSupported (no such device), DeviceError, OutOfMemory
   explicit Context(const ContextOptions& options);
   ~Context();
-  /// Moves; the source may then only be destroyed or assigned to.
+  /// Moves; the source may then only be destroyed or assigned to. Passes and trainers refer to the
+  /// Context itself: it stays where it is while they live. Matrices and models do not mind.
   Context(Context&&) noexcept;
   /// As the move constructor.
   Context& operator=(Context&&) noexcept;

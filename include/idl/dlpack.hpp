@@ -95,7 +95,9 @@ MatrixView<T> from_dlpack(const DLTensor& tensor) {
 }
 
 /// The p×m matrix as a tensor of shape (m, p) that owns it; whoever takes the tensor calls its
-/// deleter. The memory is released in the order of the context that made the matrix.
+/// deleter. The memory is released in the order of the context that made the matrix: work of
+/// another stream that still reads it comes first where that context waits for it
+/// (Context::wait_for).
 template <class T>
 DLManagedTensor* to_dlpack(Matrix<T> matrix) {
   auto owned = std::make_unique<detail::OwnedTensor<T>>(std::move(matrix));

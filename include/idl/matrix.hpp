@@ -33,8 +33,8 @@ struct ConstMatrixView {
 
   /// The row_count×col_count window whose first element is (row, col). @throws InvalidArgument
   ConstMatrixView block(index_t row, index_t col, index_t row_count, index_t col_count) const {
-    IDL_CHECK(row >= 0 && col >= 0 && row_count >= 0 && col_count >= 0 && row + row_count <= rows &&
-                  col + col_count <= cols,
+    IDL_CHECK(row >= 0 && col >= 0 && row_count >= 0 && col_count >= 0 && row_count <= rows &&
+                  row <= rows - row_count && col_count <= cols && col <= cols - col_count,
               "block: the block reaches outside the matrix");
     return {data + row + col * ld, row_count, col_count, ld, device};
   }
@@ -59,8 +59,8 @@ struct MatrixView {
 
   /// The row_count×col_count window whose first element is (row, col). @throws InvalidArgument
   MatrixView block(index_t row, index_t col, index_t row_count, index_t col_count) const {
-    IDL_CHECK(row >= 0 && col >= 0 && row_count >= 0 && col_count >= 0 && row + row_count <= rows &&
-                  col + col_count <= cols,
+    IDL_CHECK(row >= 0 && col >= 0 && row_count >= 0 && col_count >= 0 && row_count <= rows &&
+                  row <= rows - row_count && col_count <= cols && col <= cols - col_count,
               "block: the block reaches outside the matrix");
     return {data + row + col * ld, row_count, col_count, ld, device};
   }

@@ -166,6 +166,14 @@ TYPED_TEST(BatchPassTest, HandsItsOutcomeOverWithoutAReport) {
   EXPECT_THROW((void)typename BatchPass<T>::Pending().get(), InvalidArgument);
 }
 
+TYPED_TEST(BatchPassTest, GoesBackwardWhereItHasBeenForward) {
+  auto pass = this->pass();
+  EXPECT_TRUE(holds(text_of<InvalidArgument>([&] { (void)pass.backward(); }),
+                    {"backward comes after forward"}));
+  (void)pass.forward();
+  (void)pass.backward();
+}
+
 TYPED_TEST(BatchPassTest, CanBeMoved) {
   using T = typename TypeParam::Scalar;
   auto first = this->pass();

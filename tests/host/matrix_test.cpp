@@ -122,6 +122,7 @@ TYPED_TEST(MatrixTest, ThatWasMovedFromIsEmptyAndItsMemoryLivesOn) {
   Matrix<T> B = std::move(A);
   EXPECT_EQ(B.data(), data);
   EXPECT_EQ(A.data(), nullptr);  // NOLINT(bugprone-use-after-move): the state after a move
+  EXPECT_THROW((void)A.clone(this->context()), InvalidArgument);
   Matrix<T> C(this->context(), 4, 4);
   C = std::move(B);
   EXPECT_EQ(C.data(), data);
@@ -164,6 +165,9 @@ TYPED_TEST(MatrixTest, HasNoWindowsBeyondItsEdges) {
   EXPECT_THROW((void)A.view().columns(1, 3), InvalidArgument);
   EXPECT_THROW((void)A.view().columns(1, -1), InvalidArgument);
   EXPECT_THROW((void)A.view().row_range(4, 1), InvalidArgument);
+  constexpr index_t k_most = std::numeric_limits<index_t>::max();
+  EXPECT_THROW((void)A.view().block(1, 0, k_most, 1), InvalidArgument);
+  EXPECT_THROW((void)A.view().columns(k_most, k_most), InvalidArgument);
 }
 
 TYPED_TEST(MatrixTest, OfANegativeSizeIsRefusedWithTheSize) {

@@ -212,6 +212,12 @@ TYPED_TEST(PredictInto, RefusesWrongShapesAndResultsThatLieInTheInputs) {
   EXPECT_TRUE(holds(refusal(U.view().row_range(2, k_q), std::nullopt), {"U and Y", "overlap"}));
   EXPECT_TRUE(
       holds(refusal({nullptr, k_q, 4, k_q, this->device()}, std::nullopt), {"Y", "no data"}));
+  auto own = this->model(1);
+  const MatrixView<T> parameters = own.M().block(0, 0, k_q, 4);
+  EXPECT_TRUE(holds(text_of<InvalidArgument>([&] {
+                      own.predict_into(this->context(), U, parameters, std::nullopt, report);
+                    }),
+                    {"M and Y", "overlap"}));
 }
 
 }  // namespace
