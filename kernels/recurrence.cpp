@@ -82,22 +82,6 @@ Sequence start_of(const RecurrentLoop<T>& loop, const FixedPoint<T>& solve,
   return sequence;
 }
 
-template <class T>
-CopyStep<T> x_into_U(const Recurrence<T>& pass, index_t t) {
-  return {.X = step_of(pass.x, pass.first + t, sequences_in(pass)),
-          .Y = step_in(pass, pass.U, t).row_range(0, pass.x.rows),
-          .lengths = pass.lengths,
-          .step = pass.first + t};
-}
-
-/// Columns of B and D that multiply x alone, if their product is made for all steps together.
-template <class T>
-index_t inputs_beforehand(const Recurrence<T>& pass) {
-  // Of fewer inputs than h has entries the product costs less than another pass over Z.
-  const index_t inputs = pass.x.rows;
-  return entries_of(pass.B) && inputs >= pass.h.rows ? inputs : 0;
-}
-
 }  // namespace
 
 template <class T>
@@ -205,6 +189,21 @@ FixedPoint<T> solve_of(const RecurrenceAdjoint<T>& pass, index_t t) {
   solve.transpose = true;
   solve.f = AdjointMap<T>{.G = pass.G, .Psi = pass.Psi};
   return solve;
+}
+
+template <class T>
+CopyStep<T> x_into_U(const Recurrence<T>& pass, index_t t) {
+  return {.X = step_of(pass.x, pass.first + t, sequences_in(pass)),
+          .Y = step_in(pass, pass.U, t).row_range(0, pass.x.rows),
+          .lengths = pass.lengths,
+          .step = pass.first + t};
+}
+
+template <class T>
+index_t inputs_beforehand(const Recurrence<T>& pass) {
+  // Of fewer inputs than h has entries the product costs less than another pass over Z.
+  const index_t inputs = pass.x.rows;
+  return entries_of(pass.B) && inputs >= pass.h.rows ? inputs : 0;
 }
 
 template <class T>
@@ -341,6 +340,10 @@ template std::vector<index_t> order_of(const Recurrence<float>&);
 template std::vector<index_t> order_of(const Recurrence<double>&);
 template std::vector<index_t> order_of(const RecurrenceAdjoint<float>&);
 template std::vector<index_t> order_of(const RecurrenceAdjoint<double>&);
+template index_t inputs_beforehand(const Recurrence<float>&);
+template index_t inputs_beforehand(const Recurrence<double>&);
+template CopyStep<float> x_into_U(const Recurrence<float>&, index_t);
+template CopyStep<double> x_into_U(const Recurrence<double>&, index_t);
 template Sequence steps_at_first(const RecurrenceAdjoint<float>&);
 template Sequence steps_at_first(const RecurrenceAdjoint<double>&);
 template FixedPoint<float> solve_of(const Recurrence<float>&, index_t);

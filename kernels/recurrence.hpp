@@ -60,6 +60,7 @@ struct Recurrence {
   MatrixView<T> H{};     ///< hidden×(T·m), the caller's order; no columns: not wanted
   MatrixView<T> h;       ///< hidden×m: h before step `first`, becomes the last h of each sequence
   ConstMatrixView<T> X_before{};  ///< n×m, where step `first` begins; no columns: at zero
+  bool keeps_states = true;  ///< X and Z are wanted afterwards; otherwise they may become anything
   RecurrentLoop<T> loop;
 };
 
@@ -136,6 +137,12 @@ FixedPoint<T> solve_of(const Recurrence<T>& pass, index_t t);
 template <class T>
 FixedPoint<T> solve_of(const RecurrenceAdjoint<T>& pass, index_t t);
 
+/// Columns of B, from the first one on, whose product with x is made for all steps together.
+template <class T>
+index_t inputs_beforehand(const Recurrence<T>& pass);
+/// x of step first + t, into its place in U.
+template <class T>
+CopyStep<T> x_into_U(const Recurrence<T>& pass, index_t t);
 /// What is done for all steps at once, before them.
 template <class T>
 Sequence steps_at_first(const Recurrence<T>& pass);

@@ -164,6 +164,7 @@ Recurrence<T> RecurrentPrograms<T>::recurrence(std::size_t number, bool again) {
   if (!again) pass.H = H.view();
   pass.h = again ? h_again_.view() : last.view();
   if (number > 0) pass.X_before = X_before(number);
+  pass.keeps_states = options.backward;
   pass.loop = again ? loop(*again_, method.forward, range, 0)
                     : loop(equilibrium, method.forward, range, range.first);
   // κ, where the decision needs it, is known once.

@@ -105,6 +105,51 @@ TYPED_TEST(RecurrentWaysTest, BlocksOfSequencesHaveTheSameBits) {
       }
 }
 
+TYPED_TEST(RecurrentWaysTest, SequencesSideBySideHaveTheSameBits) {
+  struct Case {
+    RecurrentShape shape;
+    ActivationKind activation;
+    bool bias;
+    bool no_D;
+    bool warm;
+    index_t kept;
+  };
+  // Fewer inputs than entries of h, and more; states in one block of rows, and in two.
+  const Case cases[] = {
+      {{.inputs = 2, .states = 6, .hidden = 4}, ActivationKind::relu, true, false, false, 0},
+      {{.inputs = 5, .states = 7, .hidden = 4}, ActivationKind::tanh, true, false, true, 2},
+      {{.inputs = 4, .states = 6, .hidden = 4}, ActivationKind::relu, false, true, false, 2},
+      {{.inputs = 1, .states = 40, .hidden = 17}, ActivationKind::relu, false, false, true, 0}};
+  constexpr index_t k_many = 37;
+  for (const Case& c : cases) {
+    SCOPED_TRACE(c.shape.states);
+    auto model_options = this->smooth();
+    model_options.activation = {c.activation};
+    model_options.bias = c.bias;
+    model_options.no_D = c.no_D;
+    const auto model = this->model_of(CellKind::dense, model_options, c.shape);
+    const auto data = this->data_of(c.shape, k_many);
+    RecurrentPassOptions options = {.solver = {.batch_invariant = true},
+                                    .input_gradient = true,
+                                    .warm_start = c.warm,
+                                    .recompute = c.kept};
+    const auto lanes = this->answer_by(LoopStrategy::automatic, model, data, options);
+    EXPECT_EQ(lanes.way, LoopStrategy::column_by_column);
+    this->expect_same(lanes, this->answer_by(LoopStrategy::step_by_step, model, data, options));
+
+    // A pass without gradients keeps no states.
+    options.backward = options.input_gradient = false;
+    RecurrentPass<typename TypeParam::Scalar> forward(this->context(), model, k_many, this->k_steps,
+                                                      options);
+    this->fill(forward, data);
+    const RecurrentReport report = forward.forward();
+    EXPECT_TRUE(same_bits(this->fetch(forward.outputs()), lanes.outputs));
+    EXPECT_TRUE(same_bits(this->fetch(forward.last()), lanes.last));
+    EXPECT_EQ(report.output_error_bound, lanes.bounds);
+    this->take_warnings();
+  }
+}
+
 TYPED_TEST(RecurrentWaysTest, ProductsWithAllInputsAreMadeBeforehandWhereTheyAreMany) {
   // As many inputs as entries of h, and one less: with zeros for the last one the same numbers.
   RecurrentShape more = this->k_sizes;

@@ -100,13 +100,22 @@ std::unique_ptr<ColumnLoop<T>> make_lane_loop(const ColumnSteps<T, Update>& step
 }
 
 template <class T>
+bool fills_lanes(const ColumnSteps<T, PicardUpdate<T>>& steps, const ConstMatrixView<T>& A) {
+  const index_t most = steps.mix ? k_most_mixed_rows : k_most_dense_rows<T>;
+  return A.rows > 0 && A.rows <= most && steps.samples() >= k_line_lanes<T>;
+}
+
+template <class T>
 std::unique_ptr<ColumnLoop<T>> make_lane_loop(const ColumnSteps<T, PicardUpdate<T>>& steps,
                                               const ConstMatrixView<T>& A, int threads) {
-  const index_t most = steps.mix ? k_most_mixed_rows : k_most_dense_rows<T>;
-  if (A.rows == 0 || A.rows > most || steps.samples() < k_line_lanes<T>) return nullptr;
+  if (!fills_lanes(steps, A)) return nullptr;
   return std::make_unique<LaneLoop<T, PicardUpdate<T>, ConstMatrixView<T>>>(steps, A, threads);
 }
 
+template bool fills_lanes(const ColumnSteps<float, PicardUpdate<float>>&,
+                          const ConstMatrixView<float>&);
+template bool fills_lanes(const ColumnSteps<double, PicardUpdate<double>>&,
+                          const ConstMatrixView<double>&);
 template std::unique_ptr<ColumnLoop<float>> make_lane_loop(
     const ColumnSteps<float, PicardUpdate<float>>&, const ConstCsrView<float>&, int);
 template std::unique_ptr<ColumnLoop<float>> make_lane_loop(

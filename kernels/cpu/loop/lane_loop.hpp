@@ -15,7 +15,11 @@ template <class T, class Update>
 std::unique_ptr<ColumnLoop<T>> make_lane_loop(const ColumnSteps<T, Update>& steps,
                                               const ConstCsrView<T>& A, int threads);
 
-/// The same of a dense A. Empty unless it is small and there are enough columns to fill the lanes.
+/// Whether a dense A is small, and there are enough columns to fill the lanes.
+template <class T>
+bool fills_lanes(const ColumnSteps<T, PicardUpdate<T>>& steps, const ConstMatrixView<T>& A);
+
+/// The same of a dense A. Empty unless it fills the lanes.
 template <class T>
 std::unique_ptr<ColumnLoop<T>> make_lane_loop(const ColumnSteps<T, PicardUpdate<T>>& steps,
                                               const ConstMatrixView<T>& A, int threads);

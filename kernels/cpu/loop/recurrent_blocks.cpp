@@ -5,10 +5,13 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
 #include "kernels/cpu/loop/column_loop.hpp"
+#include "kernels/cpu/loop/recurrent_lanes.hpp"
 #include "kernels/cpu/runtime/backend.hpp"
 #include "kernels/cpu/runtime/execute.hpp"
 #include "kernels/cpu/runtime/parallel.hpp"
@@ -32,18 +35,21 @@ index_t blocks_for(index_t states, index_t sequences) {
   return (sequences + most - 1) / most;
 }
 
-/// Some of the sequences through all steps.
-template <class T>
+/// Some of the sequences.
+template <class T, class Pass>
 struct alignas(k_cache_line) SequenceBlock {
   std::int32_t active = 0;
-  index_t sequences = 0;
-  RecurrentSteps<T> pass;
+  Pass pass;
+  RecurrentSteps<T> steps;  ///< none where all of them are made in lanes
+
+  index_t sequences() const { return pass.lengths.size; }
 };
 
-/// What a thread works with: a loop for each of the two sizes that blocks have.
+/// What a thread works with: lanes, or a loop for each of the two sizes that blocks have.
 template <class T>
 struct BlockWorker {
   Scratch scratch;
+  std::unique_ptr<RecurrentLanes<T>> lanes;
   std::array<std::unique_ptr<ColumnLoop<T>>, 2> loops;
 };
 
@@ -72,15 +78,17 @@ class RecurrentBlocks final : public Program {
   LoopStrategy strategy() const override { return LoopStrategy::column_by_column; }
 
  private:
+  using Block = SequenceBlock<T, Pass>;
+
   /// Of a block, in cheap operations on an element; a solve takes some iterations.
   index_t work() const {
     constexpr index_t k_iterations = 8;
     constexpr index_t k_lanes = 16;
     constexpr index_t k_passes = 8;  // over the entries of a state beside the product
-    const SequenceBlock<T>& block = blocks_.front();
-    const index_t n = block.pass.steps.front().solve.X.rows;
-    return static_cast<index_t>(block.pass.steps.size()) * block.sequences * k_iterations * n *
-           (n / k_lanes + k_passes);
+    const Block& block = blocks_.front();
+    const index_t n = rows(block.pass.A);
+    return static_cast<index_t>(order_of(block.pass).size()) * block.sequences() * k_iterations *
+           n * (n / k_lanes + k_passes);
   }
 
   RecurrentBlocks(CpuBackend& backend, const Pass& pass)
@@ -93,12 +101,10 @@ class RecurrentBlocks final : public Program {
     const auto count = static_cast<index_t>(blocks_.size());
     fewest_ = sequences / count;
     for (index_t b = 0; b < count; ++b) {
-      SequenceBlock<T>& block = blocks_[static_cast<std::size_t>(b)];
+      Block& block = blocks_[static_cast<std::size_t>(b)];
       const index_t first = sequences * b / count;
-      block.sequences = sequences * (b + 1) / count - first;
-      const Pass part =
-          sequences_of(pass, first, block.sequences, {&block.active, 1, Device::cpu()});
-      block.pass = recurrent_steps<T>(part, {});
+      block.pass = sequences_of(pass, first, sequences * (b + 1) / count - first,
+                                {&block.active, 1, Device::cpu()});
     }
   }
 
@@ -116,37 +122,50 @@ class RecurrentBlocks final : public Program {
 
   bool make_workers(int threads) {
     const auto count = static_cast<int>(blocks_.size());
-    const int for_each = count > 1 ? 1 : threads;
-    for (int thread = 0; thread < std::min(count, threads); ++thread) {
+    for (int thread = 0; thread < std::min(count, threads); ++thread)
       workers_.push_back(std::make_unique<BlockWorker<T>>());
-      for (const SequenceBlock<T>& block : blocks_) {
-        std::unique_ptr<ColumnLoop<T>>& loop = loop_for(block, *workers_.back());
-        if (!loop) loop = ColumnLoop<T>::make(block.pass.steps.front().solve, for_each);
+    return make_lanes() || make_loops(count > 1 ? 1 : threads);
+  }
+
+  bool make_lanes() {
+    if constexpr (std::is_same_v<Pass, Recurrence<T>>)
+      for (auto& worker : workers_) worker->lanes = RecurrentLanes<T>::make(blocks_.front().pass);
+    return workers_.front()->lanes != nullptr;
+  }
+
+  bool make_loops(int threads) {
+    for (Block& block : blocks_) {
+      block.steps = recurrent_steps<T>(block.pass, {});
+      for (auto& worker : workers_) {
+        std::unique_ptr<ColumnLoop<T>>& loop = loop_for(block, *worker);
+        if (!loop) loop = ColumnLoop<T>::make(block.steps.steps.front().solve, threads);
         if (!loop) return false;
       }
     }
     return true;
   }
 
-  std::unique_ptr<ColumnLoop<T>>& loop_for(const SequenceBlock<T>& block, BlockWorker<T>& worker) {
-    return worker.loops[block.sequences > fewest_ ? 1 : 0];
+  std::unique_ptr<ColumnLoop<T>>& loop_for(const Block& block, BlockWorker<T>& worker) {
+    return worker.loops[block.sequences() > fewest_ ? 1 : 0];
   }
 
-  void run(const SequenceBlock<T>& block, BlockWorker<T>& worker) {
+  void run(const Block& block, BlockWorker<T>& worker) {
+    if constexpr (std::is_same_v<Pass, Recurrence<T>>)
+      if (worker.lanes) return worker.lanes->run(block.pass);
     ColumnLoop<T>& loop = *loop_for(block, worker);
-    for (const auto& step : block.pass.steps) {
+    for (const auto& step : block.steps.steps) {
       execute(step.before, worker.scratch);
       loop.move_to(step.solve);
       loop.run();
     }
-    execute(block.pass.after, worker.scratch);
+    execute(block.steps.after, worker.scratch);
   }
 
   CpuBackend& backend_;
   VectorView<std::int32_t> active_;
   Sequence at_first_;
   index_t fewest_ = 0;  ///< sequences in a block
-  std::vector<SequenceBlock<T>> blocks_;
+  std::vector<Block> blocks_;
   std::vector<std::unique_ptr<BlockWorker<T>>> workers_;
 };
 
