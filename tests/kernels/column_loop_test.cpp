@@ -22,8 +22,9 @@ class ColumnLoopTest : public SparseTest<C> {
     bool operator==(const Answer&) const = default;
   };
 
-  double density_ = 1.0;   ///< of A, which below 1 is CSR
-  bool is_chain_ = false;  ///< A, which then is CSR: each state depends on the one before
+  double density_ = 1.0;    ///< of A, which below 1 is CSR
+  bool is_chain_ = false;   ///< A, which then is CSR: each state depends on the one before
+  bool is_spoilt_ = false;  ///< A holds a NaN, and of every other column the forcing is negative
   ActivationKind activation_ = ActivationKind::tanh;
   SolveStart start_ = SolveStart::running;
 
@@ -42,7 +43,8 @@ class ColumnLoopTest : public SparseTest<C> {
                bool mixed = false, bool in_blocks = false, bool with_nan = false) {
     RandomValues random(5);
     Backend& backend = *backend_of(this->context());
-    const std::vector<double> entries = random.matrix_of_norm(n, 0.9);
+    std::vector<double> entries = random.matrix_of_norm(n, 0.9);
+    if (is_spoilt_) entries[0] = k_nan;
     LinearMap<Element> A = DenseMap<Element>{this->view(n, n, entries)};
     if (density_ < 1.0) A = this->sparse_map(n, entries, density_);
     if (is_chain_) A = chain(n);
@@ -52,6 +54,10 @@ class ColumnLoopTest : public SparseTest<C> {
       for (std::size_t i = 0; i < static_cast<std::size_t>(n); ++i)
         forcing[i + j * static_cast<std::size_t>(n)] *=
             std::pow(10.0, -static_cast<double>(j * 7 % 9));
+    for (std::size_t j = 0; is_spoilt_ && j < static_cast<std::size_t>(m); j += 2)
+      for (std::size_t i = 0; i < static_cast<std::size_t>(n); ++i)
+        forcing[i + j * static_cast<std::size_t>(n)] *=
+            forcing[i + j * static_cast<std::size_t>(n)] > 0 ? -1 : 1;
     for (std::size_t j = 2; with_nan && j < static_cast<std::size_t>(m); j += 5)
       forcing[j * static_cast<std::size_t>(n) + 1] = k_nan;
     const auto Z = this->view(n, m, forcing);
@@ -126,6 +132,22 @@ TYPED_TEST(ColumnLoopTest, GivesTheBitsOfALoopOverAllColumns) {
       EXPECT_TRUE(expected == this->solve(true, adjoint, 33, m, 300))
           << (adjoint ? "adjoint, " : "Picard, ") << m << " columns";
     }
+}
+
+TYPED_TEST(ColumnLoopTest, MakesNoNanOfAStateOfZero) {
+  this->is_spoilt_ = true;
+  this->activation_ = ActivationKind::relu;
+  this->start_ = SolveStart::zero;
+  for (const index_t n : {5, 33, 70}) {
+    const auto expected = this->solve(false, false, n, 200, 300);
+    const auto converged =
+        std::ranges::count(expected.status, static_cast<std::uint8_t>(SolveStatus::converged));
+    EXPECT_GE(converged, 100);
+    EXPECT_LT(converged, 200);
+    const auto given = this->solve(true, false, n, 200, 300);
+    EXPECT_EQ(expected.status, given.status);
+    EXPECT_EQ(expected.iterations, given.iterations);
+  }
 }
 
 TYPED_TEST(ColumnLoopTest, GivesTheBitsOfAnAcceleratedLoopOverAllColumns) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <limits>
 #include <span>
 #include <type_traits>
 #include <utility>
@@ -14,6 +15,7 @@
 #include "kernels/cpu/product/dense_rows.hpp"
 #include "kernels/cpu/product/relu_rows.hpp"
 #include "kernels/cpu/product/sparse_rows.hpp"
+#include "kernels/cpu/runtime/vector_width.hpp"
 #include "kernels/cpu/steps/magnitude.hpp"
 
 namespace idl::cpu {
@@ -49,6 +51,22 @@ class LaneIteration {
 
   /// Whether a state is its own next one.
   bool is_in_place() const { return blocks_.size() > 1; }
+  /// Whether A is dense, and A·0 = 0.
+  bool keeps_zero() const {
+    if constexpr (k_is_sparse) {
+      return false;
+    } else {
+      Magnitude<T> largest = 0;
+      with_widest_vectors([&](auto) __attribute__((always_inline)) {
+        Magnitude<T> most = 0;
+        for (index_t j = 0; j < A_.cols; ++j)
+          for (index_t i = 0; i < A_.rows; ++i)
+            most = std::max(most, magnitude(A_.data[i + j * A_.ld]));
+        largest = most;
+      });
+      return largest < magnitude(std::numeric_limits<T>::infinity());
+    }
+  }
   /// Rows whose product is made at a time.
   index_t product_rows() const {
     index_t most = 0;

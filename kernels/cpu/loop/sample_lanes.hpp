@@ -51,6 +51,7 @@ class alignas(k_cache_line) SampleLanes {
     set_lines(lanes_ / k_line_lanes<T>);
     panels_.widen();
     queue_is_empty_ = false;
+    multiplies_zero_ = batch_.from_zero && !iteration_.is_in_place() && iteration_.keeps_zero();
     for (fill(queue, thread); at_work_ > 0; fill(queue, thread)) {
       iteration_.run(panels_, vectors_, lines_);
       decide();
@@ -122,10 +123,9 @@ class alignas(k_cache_line) SampleLanes {
   }
 
   /// Whether to multiply A by a state of zero takes less than to see that it is one. A block of
-  /// rows would see the blocks before it, which in the first iteration it does not.
-  bool multiplies_zero() const {
-    return !LaneIteration<T, Update, Factor>::k_is_sparse && !iteration_.is_in_place();
-  }
+  /// rows would see the blocks before it, which in the first iteration it does not; and of an A
+  /// that is not finite the product is not zero.
+  bool multiplies_zero() const { return multiplies_zero_; }
 
   /// Whether the column runs. The first iteration from zero is made where the column lies, unless
   /// it is one like all others.
@@ -280,6 +280,7 @@ class alignas(k_cache_line) SampleLanes {
   index_t lanes_;      ///< at most
   index_t lines_ = 0;  ///< of them, that are at work
   bool queue_is_empty_ = false;
+  bool multiplies_zero_ = false;
   index_t at_work_ = 0;
   Lines<std::optional<index_t>> column_;  ///< of the batch, in each lane
   ColumnVectors<T> vectors_;
