@@ -85,5 +85,28 @@ TYPED_TEST(Memory, IsTheSameBeforeAndAfterManyPredictions) {
   EXPECT_EQ(context.memory().bytes_in_use, before);
 }
 
+template <class C>
+class WorkingMemory : public DeviceTest<C> {};
+TYPED_TEST_SUITE(WorkingMemory, CpuCases, CaseNames);
+
+// A is packed by the first solve.
+TYPED_TEST(WorkingMemory, OfLoopsIsCountedForAsLongAsTheyLive) {
+  using T = typename TypeParam::Scalar;
+  constexpr index_t k_states = 300;
+  Context& context = this->context();
+  const ImplicitModel<T> model(context, {k_states, 4, 2});
+  const MemoryStatistics before = context.memory();
+  {
+    BatchPass<T> pass(context, model, 64, {.backward = false});
+    const MemoryStatistics made = context.memory();
+    (void)pass.forward();
+    const MemoryStatistics run = context.memory();
+    EXPECT_GE(run.bytes_in_use, made.bytes_in_use + k_states * k_states * sizeof(T));
+    EXPECT_GE(run.peak_bytes, run.bytes_in_use);
+    EXPECT_GT(run.allocations, made.allocations);
+  }
+  EXPECT_LT(context.memory().bytes_in_use, before.bytes_in_use + k_states * k_states * sizeof(T));
+}
+
 }  // namespace
 }  // namespace idl::test

@@ -129,24 +129,16 @@ std::string CpuBackend::describe() const { return describe_cpu(threads_); }
 
 void* CpuBackend::allocate(std::size_t bytes) {
   void* data = allocate_aligned(bytes);
-  allocations_.fetch_add(1, std::memory_order_relaxed);
-  const std::size_t in_use = bytes_in_use_.fetch_add(bytes, std::memory_order_relaxed) + bytes;
-  std::size_t peak = peak_bytes_.load(std::memory_order_relaxed);
-  while (peak < in_use && !peak_bytes_.compare_exchange_weak(peak, in_use)) {
-  }
+  account_->add(bytes);
   return data;
 }
 
 void CpuBackend::release(void* data, std::size_t bytes) noexcept {
   release_aligned(data);
-  bytes_in_use_.fetch_sub(bytes, std::memory_order_relaxed);
+  account_->remove(bytes);
 }
 
-MemoryStatistics CpuBackend::memory() const noexcept {
-  return {.allocations = allocations_.load() + scratch_.allocations(),
-          .bytes_in_use = bytes_in_use_.load() + scratch_.bytes(),
-          .peak_bytes = peak_bytes_.load() + scratch_.bytes()};
-}
+MemoryStatistics CpuBackend::memory() const noexcept { return account_->statistics(); }
 
 index_t CpuBackend::leading_dimension(index_t rows, std::size_t element_size) const noexcept {
   constexpr index_t k_line = 64;
@@ -198,6 +190,7 @@ std::unique_ptr<Program> CpuBackend::compile_while(Sequence sequence,
 
 template <class T>
 std::unique_ptr<Program> CpuBackend::compile_solve(const FixedPoint<T>& solve) {
+  const MemoryAccount::Scope counts_working_memory(account_);
   validate(solve, Device::cpu());
   if (auto program = compile_substitution_if_chosen(strategy_, *this, solve)) return program;
   if (auto program = compile_refined_if_chosen(strategy_, shared_from_this(), solve))
@@ -226,6 +219,7 @@ std::unique_ptr<Program> CpuBackend::compile(const FixedPoint<double>& solve) {
 
 template <class Pass>
 std::unique_ptr<Program> CpuBackend::compile_recurrence(const Pass& pass) {
+  const MemoryAccount::Scope counts_working_memory(account_);
   validate(pass, Device::cpu());
   if (by_columns() && !can_be_substituted(solve_of(pass, 0)))
     if (auto blocks = compile_recurrent_blocks(*this, pass, threads_)) return blocks;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <atomic>
 #include <memory>
 #include <string>
 
@@ -72,11 +71,8 @@ class CpuBackend final : public Backend, public std::enable_shared_from_this<Cpu
   int threads_;
   ThreadShare::Number number_;
   LoopStrategy strategy_ = LoopStrategy::automatic;
-  Scratch scratch_;
-  // Matrices may be released on another thread than the one that uses the backend.
-  std::atomic<std::size_t> allocations_{0};
-  std::atomic<std::size_t> bytes_in_use_{0};
-  std::atomic<std::size_t> peak_bytes_{0};
+  std::shared_ptr<MemoryAccount> account_ = std::make_shared<MemoryAccount>();
+  Scratch scratch_{account_};
 };
 
 std::shared_ptr<Backend> make_cpu_backend(int threads);

@@ -46,19 +46,23 @@ void* allocate_aligned(std::size_t bytes) {
 
 void release_aligned(void* data) noexcept { ::operator delete(data, k_alignment); }
 
-Scratch::~Scratch() {
-  if (data_ != nullptr) release_aligned(data_);
-}
+Scratch::~Scratch() { release(); }
 
 void* Scratch::take_bytes(std::size_t bytes) {
   if (bytes > bytes_) {
     void* larger = allocate_aligned(bytes);
-    if (data_ != nullptr) release_aligned(data_);
+    if (account_) account_->add(bytes);
+    release();
     data_ = larger;
     bytes_ = bytes;
-    allocations_ += 1;
   }
   return data_;
+}
+
+void Scratch::release() {
+  if (data_ == nullptr) return;
+  release_aligned(data_);
+  if (account_) account_->remove(bytes_);
 }
 
 }  // namespace idl::cpu

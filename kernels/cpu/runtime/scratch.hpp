@@ -3,6 +3,9 @@
 
 #include <cstddef>
 #include <memory>
+#include <utility>
+
+#include "kernels/cpu/runtime/memory_account.hpp"
 
 namespace idl::cpu {
 
@@ -10,7 +13,9 @@ namespace idl::cpu {
 /// running the same shapes again allocates nothing. One request is alive at a time.
 class Scratch {
  public:
-  Scratch() = default;
+  /// Counted by the MemoryAccount of the scope in which it is made.
+  Scratch() : Scratch(MemoryAccount::of_scope()) {}
+  explicit Scratch(std::shared_ptr<MemoryAccount> account) : account_(std::move(account)) {}
   ~Scratch();
   Scratch(const Scratch&) = delete;
   Scratch& operator=(const Scratch&) = delete;
@@ -24,19 +29,18 @@ class Scratch {
 
   /// That of a primitive which is a part of the one at hand.
   Scratch& inner() {
-    if (!inner_) inner_ = std::make_unique<Scratch>();
+    if (!inner_) inner_ = std::make_unique<Scratch>(account_);
     return *inner_;
   }
-
-  std::size_t allocations() const { return allocations_ + (inner_ ? inner_->allocations() : 0); }
-  std::size_t bytes() const { return bytes_ + (inner_ ? inner_->bytes() : 0); }
 
  private:
   void* take_bytes(std::size_t bytes);
 
+  void release();
+
+  std::shared_ptr<MemoryAccount> account_;
   void* data_ = nullptr;
   std::size_t bytes_ = 0;
-  std::size_t allocations_ = 0;
   std::unique_ptr<Scratch> inner_;
 };
 
