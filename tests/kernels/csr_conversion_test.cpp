@@ -48,6 +48,15 @@ TYPED_TEST(CsrConversionTest, DenseToCsrAndBackGivesTheSameMatrix) {
   EXPECT_TRUE(this->frames_untouched());
 }
 
+TYPED_TEST(CsrConversionTest, KeepsSubnormalEntries) {
+  using T = typename TypeParam::Scalar;
+  const T least = std::numeric_limits<T>::denorm_min();
+  const std::vector<T> entries = {least, T(0), T(-0.0), -least, T(2), T(0)};
+  const auto A = Matrix<T>::from_host(this->context(), 2, 3, entries);
+  EXPECT_EQ(download(this->context(), CsrMatrix<T>::from_dense(this->context(), A.view())).values,
+            (std::vector<T>{least, T(2), -least}));
+}
+
 TYPED_TEST(CsrConversionTest, TellsTheNumberOfEntriesWhereTheyDoNotFit) {
   using T = typename TypeParam::Scalar;
   CsrView<T> P = this->to_csr(2, 2, {1, 0, 0, 0});

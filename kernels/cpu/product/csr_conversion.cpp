@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
-// DenseToCsr and CsrToDense.
+// DenseToCsr and CsrToDense. What is 0 is asked of the bits: the processor takes subnormals for it.
 #include <algorithm>
 
 #include "kernels/cpu/runtime/execute.hpp"
 #include "kernels/cpu/runtime/row_tiles.hpp"
+#include "kernels/cpu/steps/magnitude.hpp"
 
 namespace idl::cpu {
 namespace {
@@ -15,7 +16,7 @@ void count_rows(const DenseToCsr<T>& c) {
     std::int64_t counts[k_tile_rows] = {};
     for (index_t j = 0; j < c.A.cols; ++j) {
       const T* column = c.A.data + first + j * c.A.ld;
-      for (index_t l = 0; l < rows; ++l) counts[l] += column[l] != T(0) ? 1 : 0;
+      for (index_t l = 0; l < rows; ++l) counts[l] += magnitude(column[l]) != 0 ? 1 : 0;
     }
     std::copy_n(counts, rows, c.P.row_offsets + first + 1);
   });
@@ -29,7 +30,7 @@ void write_entries(const DenseToCsr<T>& c) {
     for (index_t j = 0; j < c.A.cols; ++j) {
       const T* column = c.A.data + first + j * c.A.ld;
       for (index_t l = 0; l < rows; ++l) {
-        if (column[l] == T(0)) continue;
+        if (magnitude(column[l]) == 0) continue;
         c.P.col_indices[next[l]] = static_cast<std::int32_t>(j);
         c.P.values[next[l]] = column[l];
         next[l] += 1;
