@@ -110,6 +110,7 @@ bool FixedPointSolver<T>::start_from(std::optional<ConstMatrixView<T>> X0) {
 
 template <class T>
 void FixedPointSolver<T>::launch() {
+  iterated_ = false;
   inputs_->launch();
   loop_->launch();
 }
@@ -118,6 +119,7 @@ template <class T>
 void FixedPointSolver<T>::launch_by_iterations(
     const std::function<void(const IterationRecord&)>& look) {
   Backend& backend = *backend_of(*context_);
+  iterated_ = true;
   inputs_->launch();
   const SolveSteps steps = steps_of(description());
   const auto iteration = backend.compile(steps.iteration);
@@ -160,8 +162,8 @@ template <class T>
 void FixedPointSolver<T>::report(SolveReport& report) {
   norms_->launch();
   // By substitution there is a better bound than that of a Perron vector, but for blocks.
-  const bool substituted =
-      loop_->strategy() == LoopStrategy::substitution && !std::holds_alternative<BlocksMap<T>>(A());
+  const bool substituted = !iterated_ && loop_->strategy() == LoopStrategy::substitution &&
+                           !std::holds_alternative<BlocksMap<T>>(A());
   const auto gain = [&] {
     return substituted ? std::numeric_limits<double>::infinity() : this->gain();
   };

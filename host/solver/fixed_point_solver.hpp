@@ -93,6 +93,7 @@ class FixedPointSolver {
   std::optional<AndersonMemory<T>> anderson_;
   std::shared_ptr<Program> inputs_;
   std::shared_ptr<Program> loop_;
+  bool iterated_ = false;  ///< by launch_by_iterations(), whatever the strategy of loop_
   std::unique_ptr<Program> norms_;
   std::optional<AbsProgram> abs_;
 };

@@ -175,6 +175,30 @@ TYPED_TEST(CertifyTest, HistoryHasTheStepOfEachIterationOfThatSolve) {
   EXPECT_EQ(this->take_warnings().size(), 1U);
 }
 
+// By substitution A would be solved exactly, and no step would be left.
+TYPED_TEST(CertifyTest, HistoryOfAStrictlyUpperTriangularAKnowsWhatIsOpen) {
+  using T = typename TypeParam::Scalar;
+  const ImplicitModel<T> model(
+      this->context(),
+      ModelMatrices<T>{.A = this->matrix(3, 3, {0, 0, 0, 2, 0, 0, 0, 2, 0}),
+                       .B = this->matrix(3, 1, {0, 0, 1}),
+                       .C = this->matrix(1, 3, {0, 0, 0}),
+                       .D = this->matrix(1, 1, {0})},
+      {.well_posedness = WellPosedness::strictly_upper_triangular()});
+  const auto U = this->matrix(1, 1, {1});
+  SolverOptions options;
+  options.forward.max_iterations = 1;
+  // x = (0, 0, 1), where (4, 2, 1) is right.
+  const SolveReport one = solve_history(this->context(), model, U.view(), options).report;
+  EXPECT_GE(one.error_bound[0], 4.0);
+  EXPECT_GE(one.residual[0], 2.0);
+  options.forward.max_iterations = 10;
+  const SolveReport all = solve_history(this->context(), model, U.view(), options).report;
+  EXPECT_EQ(all.status[0], SolveStatus::converged);
+  EXPECT_LE(model.predict(this->context(), U.view()).report.error_bound[0], 1e-4);
+  this->take_warnings();
+}
+
 TYPED_TEST(CertifyTest, OfRepeatedWarningsTheFirstTheTenthAndTheHundredthAreTold) {
   ContextOptions options = this->options();
   options.every_solve_warning = false;
