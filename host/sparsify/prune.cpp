@@ -20,14 +20,20 @@ bool prunes_at(const PruningOptions& options, std::int64_t step, std::int64_t st
   return step == steps || (step > 0 && step < steps && step % options.interval == 0);
 }
 
+bool is_pruned(const std::string& matrix, SparsifyTarget target, const std::string& frozen) {
+  return (target == SparsifyTarget::all_matrices || matrix == "A") &&
+         frozen.find(matrix) == std::string::npos;
+}
+
 template <class T>
 void prune(Context& context, ImplicitModel<T>& model, Optimizer<T>& optimizer,
            SparsifyTarget target, double density) {
   const std::vector<T> M = download(context, std::as_const(model).M());
   std::vector<StoredEntries> all = stored_entries(context, model);
   const SparsifyOptions options = {.density = density};
+  const std::string& frozen = optimizer.options().frozen;
   for (StoredEntries& entries : all)
-    if (target == SparsifyTarget::all_matrices || entries.matrix == "A")
+    if (is_pruned(entries.matrix, target, frozen))
       entries = kept_entries(entries, choose_entries<T>(entries, M, options));
   const auto kept = [&](MatrixView<T> moment) {
     return moment.rows > 0 ? values_at<T>(all, download(context, moment)) : std::vector<T>();

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 #include "idl/model.hpp"
 #include "idl/optimizer.hpp"
@@ -15,6 +16,9 @@ double gradual_density(double d, std::int64_t step, std::int64_t steps);
 
 /// Whether entries are to be chosen before the step that follows `step` others.
 bool prunes_at(const PruningOptions& options, std::int64_t step, std::int64_t steps);
+
+/// Whether entries of this matrix may be left out; what is frozen ("A,D") stays as it is.
+bool is_pruned(const std::string& matrix, SparsifyTarget target, const std::string& frozen);
 
 /// Chooses entries of largest magnitude: the model holds no others from now on, and the optimiser
 /// the moments of these alone. @throws NotFinite

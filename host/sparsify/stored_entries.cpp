@@ -13,8 +13,8 @@
 namespace idl {
 namespace {
 
-/// All entries of a tensor of M.
-StoredEntries all_entries(const ParameterTensor& tensor, index_t M_rows) {
+/// All entries of a tensor of M, or those above its diagonal.
+StoredEntries all_entries(const ParameterTensor& tensor, index_t M_rows, bool strictly_upper) {
   IDL_CHECK(tensor.cols <= std::numeric_limits<std::int32_t>::max(),
             tensor.name + " has " + std::to_string(tensor.cols) +
                 " columns, more than compressed rows can have");
@@ -24,7 +24,7 @@ StoredEntries all_entries(const ParameterTensor& tensor, index_t M_rows) {
   entries.col_indices.reserve(count);
   entries.places.reserve(count);
   for (index_t i = 0; i < tensor.rows; ++i) {
-    for (index_t j = 0; j < tensor.cols; ++j) {
+    for (index_t j = strictly_upper ? i + 1 : 0; j < tensor.cols; ++j) {
       entries.col_indices.push_back(static_cast<std::int32_t>(j));
       entries.places.push_back(
           static_cast<std::size_t>(tensor.row + tensor.col * M_rows + i + j * ld));
@@ -90,11 +90,14 @@ void check_prunable(const ModelOptions& options) {
 template <class T>
 std::vector<StoredEntries> stored_entries(Context& context, const ImplicitModel<T>& model) {
   check_prunable(model.options());
+  const bool upper =
+      model.options().well_posedness.kind == WellPosednessKind::strictly_upper_triangular;
   std::vector<StoredEntries> all;
   for (const ParameterTensor& tensor : model.layout().tensors) {
     const std::string matrix = tensor.name.substr(0, 1);
-    all.push_back(model.is_sparse(matrix) ? sparse_entries(context, model, matrix)
-                                          : all_entries(tensor, model.layout().rows));
+    all.push_back(model.is_sparse(matrix)
+                      ? sparse_entries(context, model, matrix)
+                      : all_entries(tensor, model.layout().rows, upper && matrix == "A"));
   }
   return all;
 }
@@ -155,12 +158,11 @@ ModelMatrix<T> matrix_of(Context& context, const StoredEntries& entries, std::sp
   if (entries.sparse)
     return CsrMatrix<T>(context, entries.rows, entries.cols, entries.row_offsets,
                         entries.col_indices, values);
-  // The entries are row by row.
-  std::vector<T> by_columns(values.size());
   const auto rows = static_cast<std::size_t>(entries.rows);
-  const auto cols = static_cast<std::size_t>(entries.cols);
-  for (std::size_t i = 0; i < rows; ++i)
-    for (std::size_t j = 0; j < cols; ++j) by_columns[i + j * rows] = values[i * cols + j];
+  std::vector<T> by_columns(rows * static_cast<std::size_t>(entries.cols));
+  for (std::size_t i = 0, k = 0; i < rows; ++i)
+    for (; k < static_cast<std::size_t>(entries.row_offsets[i + 1]); ++k)
+      by_columns[i + static_cast<std::size_t>(entries.col_indices[k]) * rows] = values[k];
   return Matrix<T>::from_host(context, entries.rows, entries.cols, by_columns);
 }
 

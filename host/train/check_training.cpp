@@ -2,6 +2,7 @@
 #include "host/train/check_training.hpp"
 
 #include <algorithm>
+#include <array>
 #include <limits>
 #include <type_traits>
 #include <variant>
@@ -9,6 +10,7 @@
 
 #include "host/model/data_format.hpp"
 #include "host/options/validate.hpp"
+#include "host/sparsify/prune.hpp"
 #include "host/sparsify/stored_entries.hpp"
 #include "host/train/checkpoint.hpp"
 #include "idl/error.hpp"
@@ -47,7 +49,15 @@ void check_custom_loss(const TrainerOptions& options) {
 /// Pruning ends before the training does.
 template <class Model>
 void check_pruning(const TrainerOptions& options, const Model& model) {
-  if (options.pruning.density < 1.0) check_prunable(model);
+  if (options.pruning.density < 1.0) {
+    check_prunable(model);
+    const std::string& frozen = options.optimizer.frozen;
+    IDL_CHECK(std::ranges::any_of(std::array{"A", "B", "C", "D"},
+                                  [&](const char* matrix) {
+                                    return is_pruned(matrix, options.pruning.target, frozen);
+                                  }),
+              "Trainer: all that pruning may change is frozen (" + frozen + ")");
+  }
   IDL_CHECK(options.pruning.density >= 1.0 || options.pruning.epochs < options.epochs,
             "Trainer: pruning takes " + std::to_string(options.pruning.epochs) + " epochs of " +
                 std::to_string(options.epochs) + ", at least one must be left after it");

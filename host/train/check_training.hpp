@@ -52,6 +52,13 @@ template <class T>
 void check_data(const std::string& what, const Dataset& data, const ImplicitRnn<T>& model,
                 std::optional<LossKind> loss);
 
+/// The loss of the options in T; empty where they have none.
+template <class T>
+CustomLoss<T> own_loss(const TrainerOptions& options) {
+  const auto* const loss = std::get_if<CustomLoss<T>>(&options.custom_loss);
+  return loss == nullptr ? CustomLoss<T>() : *loss;
+}
+
 /// Looks at all that a Trainer is given. @throws InvalidArgument as its constructor
 template <template <class> class Model, class T>
 void check_training(const Model<T>& model, const Dataset& train, const Dataset* test,

@@ -15,4 +15,8 @@ std::optional<RegressionScore> score_of(const Dataset& data, double variance, do
       .rmse = unit * std::sqrt(loss)};
 }
 
+bool is_finite(const EpochMetrics& metrics) {
+  return std::isfinite(metrics.train_loss) && (!metrics.test || std::isfinite(metrics.test->loss));
+}
+
 }  // namespace idl

@@ -12,4 +12,7 @@ namespace idl {
 /// @param variance  data.target_variance()
 std::optional<RegressionScore> score_of(const Dataset& data, double variance, double loss);
 
+/// Whether the losses of an epoch are.
+bool is_finite(const EpochMetrics& metrics);
+
 }  // namespace idl

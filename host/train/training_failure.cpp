@@ -28,6 +28,11 @@ std::string blame_of_data(const Dataset& data, index_t sample) {
 
 }  // namespace
 
+std::string untouched(std::int64_t saved_steps) {
+  return saved_steps < 0 ? "; no checkpoint had been written"
+                         : "; the files of step " + std::to_string(saved_steps) + " are untouched";
+}
+
 std::string failure_text(const StepMetrics& step, index_t batch, const BatchFigures& figures,
                          const Dataset& train, std::span<const std::int32_t> samples) {
   const bool of_loss = figures.not_finite > 0;

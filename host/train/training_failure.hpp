@@ -17,6 +17,9 @@ namespace idl {
 std::string failure_text(const StepMetrics& step, index_t batch, const BatchFigures& figures,
                          const Dataset& train, std::span<const std::int32_t> samples);
 
+/// What whoever gets an error may rely on: the files of a step, -1 for none.
+std::string untouched(std::int64_t saved_steps);
+
 /// Tells of test samples whose loss is not finite.
 std::string test_failure_text(std::int64_t epoch, const Evaluation& test);
 

@@ -97,6 +97,22 @@ TYPED_TEST(SparsifyTest, AtRandomKeepsAsManyAndTheSeedSaysWhich) {
   EXPECT_NE(this->entries(chosen(2), "A"), A);
 }
 
+TYPED_TEST(SparsifyTest, OfAStrictlyUpperTriangularModelWhatMayStay) {
+  using T = typename TypeParam::Scalar;
+  const ImplicitModel<T> model(this->context(), k_shape,
+                               {.well_posedness = WellPosedness::strictly_upper_triangular()}, 3);
+  const auto kept = [&](const SparsifyOptions& options) {
+    const auto A = this->entries(sparsify(this->context(), model, options), "A");
+    for (const auto& [place, value] : A) EXPECT_LT(place.first, place.second);
+    return A.size();
+  };
+  EXPECT_EQ(kept({.density = 0.25}), 36U);
+  EXPECT_EQ(kept({.density = 0.9}), 66U);  // all above the diagonal
+  EXPECT_EQ(kept({.by = SparsifyRule::row_top_k, .density = 0.01}), 11U);
+  EXPECT_EQ(kept({.by = SparsifyRule::threshold, .threshold = 0}), 66U);
+  EXPECT_EQ(kept({.by = SparsifyRule::random, .density = 0.3}), 43U);
+}
+
 TYPED_TEST(SparsifyTest, DensityNoneKeepsNothingAndDensityOneAll) {
   const auto none = sparsify(this->context(), this->model(), {.density = 0});
   EXPECT_EQ(none.M().rows, 0);
