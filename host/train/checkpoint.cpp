@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <span>
@@ -93,7 +94,10 @@ void check_position(const TrainingPosition& position, const TrainerOptions& opti
                               ", expected " + expectation<double>(range));
   };
   const auto samples = static_cast<double>(position.samples);
-  check("loss_sum", position.loss_sum, NumberRange{});
+  // Sums and losses are of double, whatever the model is of.
+  constexpr double k_most = std::numeric_limits<double>::max();
+  constexpr NumberRange k_any = {.lowest = -k_most, .highest = k_most};
+  check("loss_sum", position.loss_sum, k_any);
   check("correct", position.correct, {.lowest = 0, .highest = samples});
   check("forward_iterations", position.forward_iterations, ranges::k_not_negative);
   check("adjoint_iterations", position.adjoint_iterations, ranges::k_not_negative);
@@ -101,7 +105,7 @@ void check_position(const TrainingPosition& position, const TrainerOptions& opti
   // The library's own losses are not negative; of others nothing is known.
   if (position.best_loss != TrainingPosition{}.best_loss)
     check("best_loss", position.best_loss,
-          options.custom_loss.index() == 0 ? ranges::k_not_negative : NumberRange{});
+          options.custom_loss.index() == 0 ? NumberRange{.lowest = 0, .highest = k_most} : k_any);
 }
 
 std::string digests_text(const DataDigests& digests) {
@@ -141,12 +145,14 @@ void check_squares(std::span<const T> moments, const io::Safetensors& file) {
                                  ", a mean of squares is not negative");
 }
 
-/// A model whose pattern may be another one than that with which the training began.
+/// A model whose pattern may be another one than that with which the training began, or that has
+/// been pruned since.
 template <class T>
 void take_patterns(Context& context, const io::Safetensors& file, ImplicitModel<T>& model,
-                   Optimizer<T>& optimizer) {
-  if (std::ranges::none_of(std::array{"A", "B", "C", "D"},
-                           [&](const char* matrix) { return is_sparse(file, matrix); }))
+                   Optimizer<T>& optimizer, const PruningOptions& pruning) {
+  if (std::ranges::none_of(std::array{"A", "B", "C", "D"}, [&](const char* matrix) {
+        return is_sparse(file, matrix) || (pruning.density < 1 && model.is_sparse(matrix));
+      }))
     return;
   model = take_model<T>(context, file, describe_model(file, {.allow_unproven = true}));
   optimizer = Optimizer<T>(context, model, optimizer.options());
@@ -155,7 +161,7 @@ void take_patterns(Context& context, const io::Safetensors& file, ImplicitModel<
 /// Of a recurrent model the pattern stays: nothing prunes it.
 template <class T>
 void take_patterns(Context& context, const io::Safetensors& file, const ImplicitRnn<T>& model,
-                   const Optimizer<T>&) {
+                   const Optimizer<T>&, const PruningOptions&) {
   check_patterns(context, file, cell_prefix(model.shape()), model.cell());
 }
 
@@ -217,7 +223,7 @@ TrainingPosition read_checkpoint(Context& context, Model& model, Optimizer<T>& o
                 " cannot be resumed with other data: names of features, classes or targets, "
                 "or means and scales, are not those that it was trained with");
   check_digests(context, file, digests);
-  take_patterns(context, file, model, optimizer);
+  take_patterns(context, file, model, optimizer, options.pruning);
   take_trained(context, file, model, optimizer);
   optimizer.set_steps(position.steps);
   return position;

@@ -28,23 +28,6 @@ double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-/// What whoever gets an error may rely on.
-std::string untouched(std::int64_t saved_steps) {
-  return saved_steps < 0 ? "; no checkpoint had been written"
-                         : "; the files of step " + std::to_string(saved_steps) + " are untouched";
-}
-
-/// That of the options in T; empty where they have none.
-template <class T>
-CustomLoss<T> own_loss(const TrainerOptions& options) {
-  const auto* const loss = std::get_if<CustomLoss<T>>(&options.custom_loss);
-  return loss == nullptr ? CustomLoss<T>() : *loss;
-}
-
-bool is_finite(const EpochMetrics& metrics) {
-  return std::isfinite(metrics.train_loss) && (!metrics.test || std::isfinite(metrics.test->loss));
-}
-
 }  // namespace
 
 template <class T>
@@ -140,6 +123,8 @@ void Trainer<T>::StateOf<Model>::launch_step(index_t batch) {
   TrainingStep<T>& step = step_for(data.samples);
   const double factor =
       options_.schedule.factor(position_.epoch, position_.steps, options_.epochs * batches_);
+  // A step that was prepared and then threw counts for nothing.
+  optimizer_.set_steps(position_.steps);
   OptimizerProgram<T>::prepare_step(optimizer_, context_, factor);
   step.launch(data);
   ++position_.steps;
@@ -188,6 +173,7 @@ template <class T>
 template <class Model>
 void Trainer<T>::StateOf<Model>::fail(const StepMetrics& step, index_t batch,
                                       const BatchFigures& figures) {
+  prefetcher_.stop();  // samples are read one at a time
   const std::vector<std::int32_t> order =
       epoch_order(options_.seed, step.epoch - 1, train_.size(), options_.shuffle);
   const auto first = static_cast<std::size_t>(batch * batch_size_);
@@ -247,6 +233,7 @@ bool Trainer<T>::StateOf<Model>::run_epoch() {
   const Clock::time_point start = Clock::now();
   const std::int64_t samples_before = position_.samples;
   last_collected_ = start;
+  collect();  // what a step had still to tell when the one after it threw
   prefetcher_.start(epoch_order(options_.seed, position_.epoch, train_.size(), options_.shuffle),
                     position_.batch);
   for (index_t batch = position_.batch; batch < batches_; ++batch) {
@@ -335,7 +322,13 @@ template <class T>
 template <class Model>
 void Trainer<T>::StateOf<Model>::resume() {
   IDL_CHECK(!options_.folder.empty(), "Trainer: there is no folder to resume from");
+  // Of what was under way nothing is a part of what is resumed, and the programs are those of a
+  // model that the checkpoint may replace.
+  in_flight_.reset();
+  whole_step_.reset();
+  last_step_.reset();
   position_ = read_checkpoint(context_, model_, optimizer_, options_, train_, digests_);
+  optimizer_.take_left_out(context_);
   saved_steps_ = position_.steps;
   if (custom_loss_)
     context_.log(Severity::info,
@@ -352,6 +345,9 @@ TrainingEnd Trainer<T>::StateOf<Model>::fit() {
     if (error) throw IoError(options_.folder.string(), "cannot be made: " + error.message());
     metrics_log_ = MetricsLog(options_.folder / "metrics.jsonl", position_.metrics_length);
   }
+  // However it ends, nobody reads samples afterwards.
+  const auto stop = [](Prefetcher<T>* prefetcher) { prefetcher->stop(); };
+  const std::unique_ptr<Prefetcher<T>, decltype(stop)> end(&prefetcher_, stop);
   while (position_.epoch < options_.epochs)
     if (!run_epoch()) return TrainingEnd::stopped;
   return TrainingEnd::finished;

@@ -64,7 +64,8 @@ template <class T>
 std::string expectation(const NumberRange& range) {
   const auto bound = [](double value) {
     if constexpr (std::is_floating_point_v<T>) {
-      return number_text(static_cast<float>(value));
+      const bool is_wide = std::abs(value) > std::numeric_limits<float>::max();
+      return is_wide ? number_text(value) : number_text(static_cast<float>(value));
     } else {
       using Limits = std::numeric_limits<T>;
       if (value <= static_cast<double>(Limits::lowest())) return number_text(Limits::lowest());
