@@ -153,11 +153,20 @@ Sequence update_steps(const OptimizerOptions& options, const Buffers<T>& buffers
   if (options.prox > 0)
     prox =
         add_prox<T>(step.projection, {threshold.data, 1, threshold.device}, structure, model.M());
+  // A dense A beside sparse matrices lies in the one column of M, and is projected by itself.
+  const auto is_block = [&](const auto& projection) {
+    if constexpr (requires { projection.A.ld; }) return projection.A.ld == model.M().ld;
+    return true;
+  };
+  Sequence apart;
+  if (!std::visit(is_block, step.projection))
+    apart = steps_of(std::exchange(step.projection, std::monostate{}));
   Sequence sequence;
   const auto frozen = frozen_tensors(options, structure.layout());
   for (std::size_t k = 0; k < frozen.size(); ++k)
     sequence.push_back(CopyMatrix<T>{.X = frozen[k].of(model.M()), .Y = buffers.frozen[k]});
   sequence.push_back(step);
+  append(sequence, std::move(apart));
   append(sequence, prox);
   append(sequence, steps_of(structure.projection_of_L(constraint, model.M())));
   for (std::size_t k = 0; k < frozen.size(); ++k)
@@ -272,6 +281,7 @@ Sequence detail::Inside<Optimizer<T>>::steps(Optimizer<T>& optimizer, ImplicitRn
 template <class T>
 void detail::Inside<Optimizer<T>>::run(Optimizer<T>& optimizer, Context& context,
                                        const Sequence& steps, double learning_rate_factor) {
+  check_number("learning_rate_factor", learning_rate_factor, NumberRange{});
   Sequence sequence = {store_schedule<T>(optimizer.options_, optimizer.schedule_,
                                          optimizer.steps_ + 1, learning_rate_factor)};
   append(sequence, steps);

@@ -225,6 +225,11 @@ TYPED_TEST(OptimizerTest, RefusesAGradientOfAnotherShape) {
   EXPECT_TRUE(
       holds(text_of<InvalidArgument>([&] { optimizer.step(this->context(), model, dM.view()); }),
             {"dM", "10x10", "10x11"}));
+  const auto fitting = Matrix<T>::zeros(this->context(), 10, 11);
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  EXPECT_TRUE(holds(text_of<InvalidArgument>(
+                        [&] { optimizer.step(this->context(), model, fitting.view(), nan); }),
+                    {"learning_rate_factor is nan"}));
   EXPECT_EQ(optimizer.steps(), 0) << "a refused step is no step";
 }
 

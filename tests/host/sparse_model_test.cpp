@@ -204,6 +204,33 @@ TYPED_TEST(SparseModelTest, OptimiserAndProjectionWalkTheStoredValues) {
   }
 }
 
+TYPED_TEST(SparseModelTest, ADenseABesideSparseMatricesIsTrainedAndProjected) {
+  using T = typename TypeParam::Scalar;
+  auto whole = this->thin_model();
+  ModelMatrices<T> matrices = {.A = this->dense(whole.A()),
+                               .B = this->csr(whole.B()),
+                               .C = this->csr(whole.C()),
+                               .D = this->dense(whole.D())};
+  ImplicitModel<T> mixed(this->context(), matrices, whole.options());
+  const auto A_of = [&](const ImplicitModel<T>& model) {
+    return model.layout().at("A").of(model.M());
+  };
+  for (const double prox : {0.0, 0.05}) {
+    const OptimizerOptions options = {.learning_rate = 0.2, .prox = prox};
+    Optimizer<T> of_whole(this->context(), whole, options);
+    Optimizer<T> of_mixed(this->context(), mixed, options);
+    const index_t n = whole.shape().states;
+    const std::vector<double> gradient = this->random_.uniforms(n * n, -1, 1);
+    auto dM = Matrix<T>::zeros(this->context(), whole.M().rows, whole.M().cols);
+    auto dM_mixed = Matrix<T>::zeros(this->context(), mixed.M().rows, 1);
+    this->put(dM.view().block(0, 0, n, n), gradient);
+    this->put(mixed.layout().at("A").of(dM_mixed.view()), gradient);
+    of_whole.step(this->context(), whole, dM);
+    of_mixed.step(this->context(), mixed, dM_mixed);
+    EXPECT_TRUE(same_bits(this->fetch(A_of(mixed)), this->fetch(A_of(whole))));
+  }
+}
+
 TYPED_TEST(SparseModelTest, SavesAndLoadsWithTheSameBits) {
   using T = typename TypeParam::Scalar;
   const TemporaryFolder folder;
