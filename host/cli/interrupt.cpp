@@ -4,6 +4,8 @@
 #include <csignal>
 #include <ctime>
 
+#include "host/io/atomic_file.hpp"
+
 namespace idl::cli {
 namespace {
 
@@ -30,13 +32,19 @@ void remember(int signal) {
   }
 }
 
+void clean_up(int signal) {
+  io::unlink_temporaries();
+  ::signal(signal, SIG_DFL);
+  raise(signal);
+}
+
 /// A signal that whoever started the program ignores (nohup, a shell's background job) stays
 /// ignored.
-void handle(int signal) {
+void handle(int signal, void (*by)(int)) {
   struct sigaction action {};
   if (sigaction(signal, nullptr, &action) == 0 && action.sa_handler == SIG_IGN) return;
   action = {};
-  action.sa_handler = remember;
+  action.sa_handler = by;
   action.sa_flags = SA_RESTART;
   sigemptyset(&action.sa_mask);
   sigaction(signal, &action, nullptr);
@@ -44,8 +52,12 @@ void handle(int signal) {
 
 }  // namespace
 
+void clean_up_at_interrupts() {
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) handle(signal, clean_up);
+}
+
 void remember_interrupts() {
-  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) handle(signal);
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) handle(signal, remember);
 }
 
 int interrupt_received() { return g_received; }

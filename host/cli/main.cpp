@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
 // The program idl: train, evaluate, predict, sparsify, plot, info.
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <csignal>
 #include <exception>
 #include <iostream>
@@ -11,6 +14,7 @@
 #include "host/cli/arguments.hpp"
 #include "host/cli/command.hpp"
 #include "host/cli/help_formatter.hpp"
+#include "host/cli/interrupt.hpp"
 #include "idl/error.hpp"
 #include "idl/version.hpp"
 
@@ -24,6 +28,15 @@ std::string version_text() {
   text += gpus.count > 0 ? "GPU: " + idl::describe(idl::Device::cuda(0))
                          : "GPU: none (" + gpus.reason + ")";
   return text + "\n" + idl::describe(idl::Device::cpu());
+}
+
+/// What the caller has closed stays unusable, but no file that is opened takes its number: the
+/// lines that go to it would be written there.
+void reserve_standard_streams() {
+  for (const int descriptor : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
+    if (::fcntl(descriptor, F_GETFD) < 0)
+      static_cast<void>(::open(
+          "/dev/null", descriptor == STDIN_FILENO ? O_WRONLY : O_RDONLY));  // the lowest free
 }
 
 /// One line on standard error, whatever the text: names of files may hold any bytes.
@@ -70,6 +83,8 @@ int run(const std::vector<std::string>& arguments) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  reserve_standard_streams();
+  clean_up_at_interrupts();
   // A file beyond the limit of `ulimit -f` is an error of write(), not the end of the process.
   std::signal(SIGXFSZ, SIG_IGN);
   try {

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cerrno>
 #include <system_error>
@@ -46,6 +47,16 @@ constexpr const char* k_temporary_suffix = ".tmp";
 bool is_temporary(const std::filesystem::path& path) {
   return path.filename().string().rfind(k_temporary_prefix, 0) == 0 &&
          path.extension() == k_temporary_suffix;
+}
+
+/// The names of temporary files, for unlink_temporaries(); those of more files are not remembered.
+std::array<std::atomic<const char*>, 16> g_temporaries{};
+
+void exchange_name(const char* before, const char* after) noexcept {
+  for (std::atomic<const char*>& name : g_temporaries) {
+    const char* expected = before;
+    if (name.compare_exchange_strong(expected, after)) return;
+  }
 }
 
 /// The kernel lets go of such a lock when its process ends, however it ends. False only where
@@ -99,6 +110,7 @@ bool AtomicFile::make_temporary() {
   struct stat status {};
   if (lock(descriptor_) && ::fstat(descriptor_, &status) == 0 && status.st_nlink > 0) {
     temporary_exists_ = true;
+    exchange_name(nullptr, temporary_.c_str());
     return true;
   }
   ::close(descriptor_);
@@ -107,6 +119,7 @@ bool AtomicFile::make_temporary() {
 }
 
 AtomicFile::~AtomicFile() {
+  exchange_name(temporary_.c_str(), nullptr);
   if (descriptor_ >= 0) ::close(descriptor_);
   if (temporary_exists_) ::unlink(temporary_.c_str());
 }
@@ -155,6 +168,11 @@ void AtomicFile::commit() {
 void AtomicFile::commit_together(std::span<AtomicFile* const> files) {
   for (AtomicFile* file : files) file->put_on_disk();
   for (AtomicFile* file : files) file->put_in_place();
+}
+
+void unlink_temporaries() noexcept {
+  for (const std::atomic<const char*>& name : g_temporaries)
+    if (const char* path = name) ::unlink(path);
 }
 
 void remove_leftovers(const std::filesystem::path& folder) {

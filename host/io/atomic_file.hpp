@@ -13,7 +13,7 @@ namespace idl::io {
 /// temporary file is removed and the target stays as it was.
 ///
 /// A process that is killed leaves its temporary file; remove_leftovers() tells it from one
-/// that is still being written.
+/// that is still being written. A signal handler may call unlink_temporaries().
 ///
 /// A target that is a symbolic link is followed; a target that exists and is no regular file (a
 /// folder, /dev/null) is refused. An existing target's access rights are kept.
@@ -55,6 +55,9 @@ class AtomicFile {
 /// The file that a chain of symbolic links ends at, even where that does not exist.
 /// @throws IoError for links that go in circles
 std::filesystem::path follow_links(std::filesystem::path path);
+
+/// Removes the temporary files of this process, which is about to end. Safe in a signal handler.
+void unlink_temporaries() noexcept;
 
 /// Removes the temporary files in `folder` whose writers are no more. What cannot be removed stays:
 /// it does no harm.

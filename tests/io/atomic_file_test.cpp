@@ -189,6 +189,23 @@ TEST(AtomicFile, OfSeveralNoneGetsItsNameBeforeAllAreCommitted) {
   EXPECT_EQ(folder.count(), 2);
 }
 
+TEST(AtomicFile, LeavesNothingWhereASignalHandlerCleansUp) {
+  const TemporaryFolder folder;
+  {
+    AtomicFile one(folder / "one");
+    AtomicFile other(folder / "other");
+    one.write(bytes_of("half"));
+    EXPECT_EQ(folder.count(), 2);
+    unlink_temporaries();
+    EXPECT_EQ(folder.count(), 0);
+  }
+  AtomicFile whole(folder / "whole");
+  whole.write(bytes_of("whole"));
+  whole.commit();
+  unlink_temporaries();
+  EXPECT_EQ(read_text(folder / "whole"), "whole");
+}
+
 TEST(AtomicFile, ManyAtOnceDoNotMix) {
   const TemporaryFolder folder;
   AtomicFile first(folder / "a");
