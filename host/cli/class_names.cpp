@@ -38,6 +38,21 @@ std::vector<std::string> find_classes(const Table& table) {
   return classes;
 }
 
+std::vector<std::string> classes_of_outputs(const Table& table, index_t outputs) {
+  std::vector<std::string> numbers;
+  for (index_t k = 0; k < outputs; ++k) numbers.push_back(std::to_string(k));
+  const auto is_number = [](const std::string& label) {
+    return parse_number<std::int64_t>(label).has_value();
+  };
+  if (std::ranges::any_of(table.labels, is_number)) return numbers;
+  std::vector<std::string> names = find_classes(table);
+  IDL_CHECK(static_cast<index_t>(names.size()) == outputs,
+            table.path + " has " + std::to_string(names.size()) + " classes, " + listed(names) +
+                ", the model " + std::to_string(outputs) +
+                " outputs, and no names that would tell which is which");
+  return names;
+}
+
 std::vector<std::int32_t> number_labels(const Table& table,
                                         const std::vector<std::string>& classes) {
   std::map<std::string, std::int32_t> numbers;

@@ -16,6 +16,10 @@ namespace idl::cli {
 /// @throws InvalidArgument where there is one alone, or all are numbers and some are not whole
 std::vector<std::string> find_classes(const Table& table);
 
+/// What the outputs of a model without names are called: "0", "1", ... where labels are numbers,
+/// else the labels in their order. @throws InvalidArgument where these are more, or fewer
+std::vector<std::string> classes_of_outputs(const Table& table, index_t outputs);
+
 /// The place of each label among the classes.
 /// @throws InvalidArgument for a label that is none of them; the text says where it is
 std::vector<std::int32_t> number_labels(const Table& table,

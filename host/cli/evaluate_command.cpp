@@ -67,7 +67,8 @@ int evaluate_model(const EvaluateSettings& settings, Context& context, const Mod
             "--plot is for models without recurrence, " + settings.model.path + " is recurrent");
   TableFlags table = settings.table;
   table.sequences = description.recurrent.has_value();
-  const Dataset data = read_evaluation_data(settings.data, table, description.data, inputs);
+  const Dataset data =
+      read_evaluation_data(settings.data, table, description.data, inputs, model.shape().outputs);
   const LossKind loss =
       data.has_targets() ? LossKind::squared_error : LossKind::softmax_cross_entropy;
   const auto start = std::chrono::steady_clock::now();

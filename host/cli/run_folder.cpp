@@ -96,6 +96,12 @@ std::string RunFolder::file_of_a_run() const {
   return "";
 }
 
+std::vector<std::filesystem::path> RunFolder::files() const {
+  std::vector<std::filesystem::path> all;
+  for (const char* name : k_files) all.push_back(path_ / name);
+  return all;
+}
+
 bool RunFolder::has_checkpoint() const { return io::is_there(path_ / "checkpoint.safetensors"); }
 
 void RunFolder::claim() {

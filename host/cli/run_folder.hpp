@@ -33,6 +33,8 @@ class RunFolder {
   bool has_checkpoint() const;
   /// A file or link here that a run would write, or "".
   std::string file_of_a_run() const;
+  /// All that a run writes, whether it is there or not.
+  std::vector<std::filesystem::path> files() const;
 
   /// The settings of the run that is here. @throws IoError, InvalidArgument
   TrainSettings read_settings() const;

@@ -12,7 +12,9 @@ namespace {
 constexpr index_t k_columns = 65536;
 
 /// Adds an entry for each sequence.
-void append_sequences(SolveReport& all, const RecurrentReport& report, index_t steps) {
+/// @param lengths  the steps of each that count; none: all
+void append_sequences(SolveReport& all, const RecurrentReport& report, index_t steps,
+                      std::span<const std::int32_t> lengths) {
   const SolveReport& solves = report.solves;
   const auto T = static_cast<std::size_t>(steps);
   for (std::size_t first = 0; first < solves.status.size(); first += T) {
@@ -33,7 +35,8 @@ void append_sequences(SolveReport& all, const RecurrentReport& report, index_t s
     all.low_precision_iterations.push_back(sum(solves.low_precision_iterations));
     all.step.push_back(std::ranges::max(of_sequence(solves.step)));
     all.residual.push_back(std::ranges::max(of_sequence(solves.residual)));
-    all.error_bound.push_back(report.output_error_bound[first + T - 1]);
+    const std::size_t length = lengths.empty() ? T : static_cast<std::size_t>(lengths[first / T]);
+    all.error_bound.push_back(report.output_error_bound[first + length - 1]);
   }
   all.contraction = solves.contraction;
 }
@@ -64,11 +67,12 @@ Prediction<T> predict_sequences(Context& context, const ImplicitRnn<T>& model,
     const auto values = x.subspan(static_cast<std::size_t>(first * length),
                                   static_cast<std::size_t>(count * length));
     upload<T>(context, values, pass->x());
-    if (!lengths.empty())
-      pass->set_lengths(
-          lengths.subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(count)));
+    const auto own_lengths = lengths.empty() ? lengths
+                                             : lengths.subspan(static_cast<std::size_t>(first),
+                                                               static_cast<std::size_t>(count));
+    pass->set_lengths(own_lengths);
     pass->forward(report);
-    append_sequences(prediction.report, report, steps);
+    append_sequences(prediction.report, report, steps, own_lengths);
     copy<T>(context, pass->last(), prediction.X.view().columns(first, count));
     copy<T>(context, with_head ? pass->Y() : pass->last(),
             prediction.Y.view().columns(first, count));

@@ -134,13 +134,21 @@ std::string report_text(const SparsifySettings& settings, const std::optional<Pr
   return json.dump(2) + "\n";
 }
 
+constexpr const char* k_curve_json = "density.json";
+constexpr const char* k_curve_png = "density.png";
+
 void check_files(const SparsifySettings& settings) {
-  check_outputs(
-      {{"--model", settings.model.path},
-       {"--data", settings.data},
-       {"--labels", settings.table.labels},
-       {"--targets", settings.table.targets}},
-      {{"--output", settings.output}, {"--report", settings.report}, {"--curve", settings.curve}});
+  const auto of_curve = [&](const char* name) {
+    return settings.curve.empty() ? "" : (std::filesystem::path(settings.curve) / name).string();
+  };
+  check_outputs({{"--model", settings.model.path},
+                 {"--data", settings.data},
+                 {"--labels", settings.table.labels},
+                 {"--targets", settings.table.targets}},
+                {{"--output", settings.output},
+                 {"--report", settings.report},
+                 {"--curve", of_curve(k_curve_json)},
+                 {"--curve", of_curve(k_curve_png)}});
 }
 
 /// The table, line by line as it is measured, and its two files.
@@ -169,8 +177,8 @@ void measure_curve(Context& context, const ImplicitModel<T>& model, const Datase
         std::cout << std::setw(12) << std::setprecision(1) << point.iterations << std::endl;
       });
   const DensityCurve curve = {settings.model.path, data.name, model.shape().states, points};
-  write_density_json(folder / "density.json", measured, curve);
-  pictures::write_density_png(folder / "density.png", curve);
+  write_density_json(folder / k_curve_json, measured, curve);
+  pictures::write_density_png(folder / k_curve_png, curve);
 }
 
 template <class T>
@@ -187,7 +195,8 @@ int sparsify_model(const SparsifySettings& settings) {
   DataFormat format = description.data;
   std::optional<DatasetPair> data;
   if (!settings.data.empty())
-    data = read_calibration_data(settings.data, settings.table, format, model.shape().inputs);
+    data = read_calibration_data(settings.data, settings.table, format, model.shape().inputs,
+                                 model.shape().outputs);
   if (!settings.curve.empty()) {
     measure_curve(context, model, *data, settings);
     flush_answer();
@@ -273,14 +282,16 @@ void add_sparsify(CLI::App& app, int& status) {
                      "--by random or --curve");
     check_has_effect(*command, {"--gradual", "--fine-tune", "--batch", "--lr"},
                      !settings->curve.empty(), "--curve");
-    check_has_effect(*command, {"--calibration", "--labels", "--targets"}, !settings->data.empty(),
-                     "--data");
+    check_has_effect(*command,
+                     {"--calibration", "--labels", "--targets", "--label-column",
+                      "--target-columns", "--ignore-columns", "--header"},
+                     !settings->data.empty(), "--data");
     check_has_effect(*command, {"--report", "--remove-dead"}, !settings->output.empty(),
                      "--output");
     check_files(*settings);
     if (settings->rank)
-      for (const char* flag :
-           {"--target", "--by", "--density", "--threshold", "--seed", "--remove-dead", "--report"})
+      for (const char* flag : {"--target", "--by", "--density", "--threshold", "--seed",
+                               "--remove-dead", "--report", "--calibration"})
         IDL_CHECK(command->count(flag) == 0, std::string(flag) + " is of pruning, --rank is " +
                                                  std::to_string(*settings->rank) +
                                                  ", with which nothing is pruned");

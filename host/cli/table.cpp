@@ -43,7 +43,7 @@ class CsvTable {
                                      std::to_string(columns_.count));
     for (const std::size_t column : columns_.features) values_.push_back(number(row, column));
     if (use_ == TableUse::answers_wanted) {
-      if (columns_.label) table_.labels.push_back(text(row, *columns_.label));
+      if (columns_.label) table_.labels.push_back(name(row, *columns_.label));
       for (const std::size_t column : columns_.targets)
         table_.targets.push_back(number(row, column));
     }
@@ -75,13 +75,25 @@ class CsvTable {
     return field;
   }
 
+  /// Nothing that other programs write in the place of a name that they do not have.
+  const std::string& name(const CsvRow& row, std::size_t column) const {
+    const std::string& field = text(row, column);
+    require_there(row, column, {"NA", "N/A", "na", "nan", "NaN", "null", "NULL", "?"});
+    return field;
+  }
+
+  void require_there(const CsvRow& row, std::size_t column,
+                     std::initializer_list<const char*> missing) const {
+    const std::string& field = row.fields[column];
+    for (const char* word : missing)
+      if (field == word) refuse(row, column, "the value is missing (" + in_quotes(field) + ")");
+  }
+
   double number(const CsvRow& row, std::size_t column) const {
     const std::string& field = text(row, column);
     const std::optional<double> value = number_in_field(field);
     if (!value) {
-      for (const char* missing : {"NA", "N/A", "na", "null", "NULL", "None", "?"})
-        if (field == missing)
-          refuse(row, column, "the value is missing (" + in_quotes(field) + ")");
+      require_there(row, column, {"NA", "N/A", "na", "null", "NULL", "None", "?"});
       const bool comma = field.find(',') != std::string::npos;
       refuse(row, column,
              in_quotes(field) + " is no number" +
@@ -168,6 +180,20 @@ void read_lengths(const std::string& path, Table& table) {
   }
 }
 
+/// What lies after the ends of sequences is looked at by nobody, and may be no number.
+void forget_ends(Table& table) {
+  const auto forget = [&](auto& values) {
+    for (index_t row = 0; row < table.rows; ++row) {
+      const index_t end = table.lengths[static_cast<std::size_t>(row)] * table.inputs;
+      for (index_t i = end; i < table.cols; ++i) {
+        auto& value = values[static_cast<std::size_t>(row * table.cols + i)];
+        if (!std::isfinite(value)) value = 0;
+      }
+    }
+  };
+  std::visit(forget, table.values);
+}
+
 void read_targets(const std::string& path, Table& table) {
   const io::Array array = read_array(path, table.rows, "(samples, targets)");
   const index_t count = array.shape[1];
@@ -195,6 +221,10 @@ Table read_npy_table(const std::string& path, const TableFlags& flags, TableUse 
     table.values = array.as<float>();
   else
     table.values = array.as<double>();
+  if (!flags.lengths.empty()) {
+    read_lengths(flags.lengths, table);
+    forget_ends(table);
+  }
   if (alone) return table;
   std::visit([&](const auto& values) { require_finite(values, table, table.cols, "feature"); },
              table.values);
@@ -222,13 +252,14 @@ Table read_table(const std::string& path, const TableFlags& flags, const DataFor
                  TableUse use) {
   IDL_CHECK(flags.lengths.empty() || flags.sequences,
             "--lengths is for sequences, which a recurrent model takes");
+  IDL_CHECK(flags.lengths.empty() || is_npy(path),
+            path + " is read as a CSV file; --lengths is for sequences in .npy files");
   IDL_CHECK(is_npy(path) || (flags.labels.empty() && flags.targets.empty()),
             path +
                 " is read as a CSV file, whose columns hold the answers (--label-column, "
                 "--target-columns); --labels and --targets are for .npy files");
   Table table =
       is_npy(path) ? read_npy_table(path, flags, use) : CsvTable(path, flags, known, use).read();
-  if (!flags.lengths.empty()) read_lengths(flags.lengths, table);
   return table;
 }
 

@@ -8,6 +8,7 @@
 #include "host/cli/arguments.hpp"
 #include "host/cli/command.hpp"
 #include "host/cli/interrupt.hpp"
+#include "host/cli/output_files.hpp"
 #include "host/cli/progress_bar.hpp"
 #include "host/cli/run_folder.hpp"
 #include "host/cli/train_settings.hpp"
@@ -212,6 +213,24 @@ void check_free(const TrainCall& call, const RunFolder& folder) {
   IDL_CHECK(file.empty(), call.out + " holds " + file + " already; --overwrite removes it");
 }
 
+/// What --overwrite removes is not read before.
+void check_overwritten(const TrainSettings& settings, const RunFolder& folder) {
+  const TableFlags& table = settings.table;
+  std::vector<FlagFile> removed;
+  for (const std::filesystem::path& file : folder.files())
+    removed.push_back({"what --overwrite removes", file.string()});
+  check_outputs({{"--data", settings.data},
+                 {"--labels", table.labels},
+                 {"--targets", table.targets},
+                 {"--lengths", table.lengths},
+                 {"--test-data", settings.test_data},
+                 {"--test-labels", settings.test_labels},
+                 {"--test-targets", settings.test_targets},
+                 {"--test-lengths", settings.test_lengths},
+                 {"--init", settings.init}},
+                removed);
+}
+
 /// Flags that this training would not heed.
 void check_effects(const CLI::App& command, const TrainSettings& settings) {
   check_has_effect(command, {"--prefix", "--override-metadata", "--project"},
@@ -320,6 +339,7 @@ int run_train(const CLI::App& command, TrainCall& call) {
     call.settings = resumed_settings(command, call.settings, folder);
   } else {
     check_effects(command, call.settings);
+    if (call.overwrite) check_overwritten(call.settings, folder);
     check_free(call, folder);
   }
   return with_precision(call.settings.precision,

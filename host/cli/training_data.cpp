@@ -15,11 +15,23 @@
 namespace idl::cli {
 namespace {
 
-/// A file, or what is missing under a name that a table would have; all else is a folder.
+/// A file, or what is missing under a name that a file would have; all else is a folder.
 bool is_table(const std::string& path) {
   std::error_code error;
   if (std::filesystem::exists(path, error)) return !std::filesystem::is_directory(path, error);
-  return is_npy(path) || path.ends_with(".csv");
+  return std::filesystem::path(path).has_extension();
+}
+
+/// Of images, with their labels. @throws InvalidArgument where flags are of a table
+DatasetPair read_images(const std::string& path, const TableFlags& flags) {
+  IDL_CHECK(flags.labels.empty() && flags.targets.empty() && flags.label_column.empty() &&
+                flags.target_columns.empty() && flags.ignore_columns.empty() &&
+                flags.header == TableFlags().header && flags.lengths.empty(),
+            path +
+                " is a folder, in which labels and test set lie: --labels, --targets, "
+                "--label-column, --target-columns, --ignore-columns, --header and --lengths are "
+                "for tables");
+  return read_dataset(path);
 }
 
 /// The names of a table that is trained on, where the model does not know them already.
@@ -195,17 +207,14 @@ void scale(TrainingData& data, const TrainSettings& settings, const DataFormat& 
 }
 
 TrainingData read_folder(const TrainSettings& settings, const DataFormat& known) {
-  IDL_CHECK(settings.table.labels.empty() && settings.table.targets.empty() &&
-                settings.table.label_column.empty() && settings.table.target_columns.empty() &&
-                settings.test_data.empty() && settings.validation == 0.0,
+  IDL_CHECK(settings.test_data.empty() && settings.validation == 0.0,
             settings.data +
-                " is a folder, in which labels and test set lie: --labels, --targets, "
-                "--label-column, --target-columns, --test-data and --validation are "
+                " is a folder, in which labels and test set lie: --test-data and --validation are "
                 "for tables");
   IDL_CHECK(!settings.recurrent, settings.data +
                                      " is a folder of images; --recurrent is for tables of "
                                      "sequences");
-  DatasetPair pair = read_dataset(settings.data);
+  DatasetPair pair = read_images(settings.data, settings.table);
   return {std::move(pair.train), std::move(pair.test), std::move(pair.name), known, {}};
 }
 
@@ -277,19 +286,19 @@ TrainingData read_training_data(const TrainSettings& settings, const DataFormat&
 }
 
 Dataset read_evaluation_data(const std::string& data, const TableFlags& flags,
-                             const DataFormat& known, index_t inputs) {
+                             const DataFormat& known, index_t inputs, index_t outputs) {
   const auto read = [&] {
     if (!is_table(data)) {
-      Dataset samples = read_dataset(data).test;
+      Dataset samples = read_images(data, flags).test;
       check_inputs(data, "samples", samples.features(), inputs);
       return samples;
     }
     Table table = read_table(data, flags, known, TableUse::answers_wanted);
     check_inputs(table, flags.sequences, inputs);
     DataFormat format = known;
-    // A model that names nothing has numbered its classes as it found them in whole labels.
-    if (format.classes.empty() && format.targets.empty())
-      format = format_of(table, known, flags.sequences);
+    // Of a model that names nothing whole labels are the numbers of its outputs.
+    if (format.classes.empty() && format.targets.empty() && !table.has_targets())
+      format.classes = classes_of_outputs(table, outputs);
     return dataset_of(std::move(table), format);
   };
   Dataset samples = read();
@@ -299,12 +308,12 @@ Dataset read_evaluation_data(const std::string& data, const TableFlags& flags,
 }
 
 DatasetPair read_calibration_data(const std::string& data, const TableFlags& flags,
-                                  const DataFormat& known, index_t inputs) {
+                                  const DataFormat& known, index_t inputs, index_t outputs) {
   if (is_table(data)) {
-    Dataset samples = read_evaluation_data(data, flags, known, inputs);
+    Dataset samples = read_evaluation_data(data, flags, known, inputs, outputs);
     return {samples, samples, std::filesystem::path(data).filename().string()};
   }
-  DatasetPair pair = read_dataset(data);
+  DatasetPair pair = read_images(data, flags);
   check_inputs(data, "samples", pair.train.features(), inputs);
   for (Dataset* part : {&pair.train, &pair.test})
     part->set_scaling(known.feature_scaling, known.target_scaling);

@@ -33,16 +33,17 @@ struct TrainingData {
 TrainingData read_training_data(const TrainSettings& settings, const DataFormat& known);
 
 /// The test set of a folder, or the samples of a table with their answers, as the model takes them.
-/// @param inputs  of the model, of a recurrent one in a step
-/// @throws as read_training_data; InvalidArgument where they do not fit `inputs`
+/// @param inputs   of the model, of a recurrent one in a step
+/// @param outputs  of the model
+/// @throws as read_training_data; InvalidArgument where they do not fit the model
 Dataset read_evaluation_data(const std::string& data, const TableFlags& flags,
-                             const DataFormat& known, index_t inputs);
+                             const DataFormat& known, index_t inputs, index_t outputs);
 
 /// Samples on which a model is compared with another one, and a test set: those of a folder, or
 /// twice the samples of a table with their answers; as the model takes them.
 /// @throws as read_evaluation_data
 DatasetPair read_calibration_data(const std::string& data, const TableFlags& flags,
-                                  const DataFormat& known, index_t inputs);
+                                  const DataFormat& known, index_t inputs, index_t outputs);
 
 /// Samples [first, first + count) as columns on the context's device.
 template <class T>

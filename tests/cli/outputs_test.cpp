@@ -89,6 +89,31 @@ TEST_F(Outputs, OfAPairAreBothWrittenOrNone) {
   EXPECT_EQ(folder_.count(), 3) << "run, U.npy and Y.npy";
 }
 
+TEST_F(Outputs, OfATrainingRemoveNothingThatItReads) {
+  const ProgramResult trained =
+      run_program({"train", "--data", data_.path().string(), "--out", path("run"), "--overwrite",
+                   "--init", path("run/last.safetensors"), "--epochs", "1", "--device", "cpu"});
+  expect_refusal(trained, {"--init", "what --overwrite removes", "are the same file"});
+  EXPECT_TRUE(std::filesystem::exists(folder_ / "run/last.safetensors"));
+  expect_refusal(
+      run_program({"sparsify", "--model", path("run/best.safetensors"), "--data",
+                   data_.path().string(), "--curve", path("curve"), "--report",
+                   path("curve/density.json"), "--output", path("s"), "--device", "cpu"}),
+      {"--report and --curve are the same file"});
+}
+
+TEST_F(Outputs, HoldNoWarningsWhereStandardErrorIsClosed) {
+  const ProgramResult predicted =
+      run_shell(folder_.path(),
+                "'" IDL_PROGRAM
+                "' predict --model run/best.safetensors --input U.npy --output Z.npy --device cpu "
+                "--max-iterations 1 --allow-unconverged 2>&-");
+  EXPECT_EQ(predicted.status, 0);
+  EXPECT_EQ(io::read_npy(folder_ / "Z.npy").size(), 10);
+  // What nobody can read is an error all the same.
+  EXPECT_NE(run_shell(folder_.path(), "'" IDL_PROGRAM "' info run/best.safetensors >&-").status, 0);
+}
+
 TEST_F(Outputs, AreOfTheFormatThatTheirNameSays) {
   const ProgramResult csv = predict({"--output", path("Y.CSV")});
   EXPECT_EQ(csv.status, 0) << csv.err;

@@ -189,6 +189,59 @@ TEST_F(Sequences, MayEndEarlier) {
   expect_refusal(predict("none.npy"), {"length 3 is 5", "[1, 4]"});
 }
 
+TEST_F(Sequences, ThatEndEarlierHaveTheCertificateOfTheirLastStep) {
+  ASSERT_EQ(train("labels", "run").status, 0);
+  const auto report_of = [&](const std::string& data, const std::vector<std::string>& more) {
+    std::vector<std::string> arguments = {
+        "predict",     "--model",  path("run/last.safetensors"), "--input",  path(data), "--output",
+        path("Y.npy"), "--report", path("report.json"),          "--device", "cpu"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    EXPECT_EQ(run_program(arguments).status, 0);
+    std::vector<double> bounds;
+    const auto report = nlohmann::json::parse(read_text(path("report.json")));
+    for (const auto& sample : report["samples"]) bounds.push_back(sample["error_bound"]);
+    return bounds;
+  };
+  std::vector<double> short_x;
+  for (std::size_t k = 0; k < static_cast<std::size_t>(k_count); ++k)
+    short_x.insert(short_x.end(), x_.begin() + static_cast<std::ptrdiff_t>(8 * k),
+                   x_.begin() + static_cast<std::ptrdiff_t>(8 * k + 4));
+  write("short.npy", io::Array::from<double>({k_count, 2, 2}, short_x));
+  write("lengths.npy",
+        io::Array::from<std::int64_t>({k_count}, std::vector<std::int64_t>(k_count, 2)));
+  const std::vector<double> expected = report_of("short.npy", {});
+  EXPECT_GT(expected[0], 0.0);
+  EXPECT_EQ(report_of("X.npy", {"--lengths", path("lengths.npy")}), expected);
+}
+
+TEST_F(Sequences, MayHoldAnythingAfterTheirEnds) {
+  write("lengths.npy",
+        io::Array::from<std::int64_t>({k_count}, std::vector<std::int64_t>(k_count, 3)));
+  const std::vector<std::string> lengths = {"--lengths", path("lengths.npy")};
+  for (std::size_t i = 0; i < x_.size(); ++i)
+    if (i % 8 >= 6) x_[i] = 0.0;
+  write("X.npy", io::Array::from<double>({k_count, 4, 2}, x_));
+  ASSERT_EQ(train("labels", "zeros", lengths).status, 0);
+  for (std::size_t i = 0; i < x_.size(); ++i)
+    if (i % 8 >= 6) x_[i] = std::numeric_limits<double>::quiet_NaN();
+  write("X.npy", io::Array::from<double>({k_count, 4, 2}, x_));
+  const ProgramResult trained = train("labels", "nan", lengths);
+  ASSERT_EQ(trained.status, 0) << trained.err;
+  EXPECT_EQ(io::read_safetensors(path("nan/last.safetensors")).tensors.size(),
+            io::read_safetensors(path("zeros/last.safetensors")).tensors.size());
+  const auto evaluated = [&](const std::string& run) {
+    auto json = nlohmann::json::parse(
+        run_program({"evaluate", "--model", path(run + "/last.safetensors"), "--data",
+                     path("X.npy"), "--labels", path("labels.npy"), "--lengths",
+                     path("lengths.npy"), "--json", "--device", "cpu"})
+            .out);
+    json.erase("seconds");
+    json.erase("model");
+    return json;
+  };
+  EXPECT_EQ(evaluated("nan"), evaluated("zeros"));
+}
+
 TEST_F(Sequences, WhatDoesNotFitIsRefused) {
   const std::vector<std::string> plain = {
       "train", "--data", path("X.npy"), "--labels", path("labels.npy"), "--out", path("none")};

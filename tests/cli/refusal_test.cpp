@@ -126,6 +126,29 @@ TEST_F(Refusal, OfFlagsThatWouldHaveNoEffect) {
   sparsify({"--calibration", "10"}, "--data");
 }
 
+TEST_F(Refusal, OfFlagsOfTablesBesideAFolder) {
+  ASSERT_EQ(run_program(train({"--epochs", "1", "--hidden", "3", "--device", "cpu"})).status, 0);
+  const std::string model = (out() / "last.safetensors").string();
+  for (const std::vector<std::string>& flags :
+       std::vector<std::vector<std::string>>{{"--label-column", "x"},
+                                             {"--header", "no"},
+                                             {"--ignore-columns", "x"},
+                                             {"--labels", "x.npy"}}) {
+    for (const char* command : {"evaluate", "sparsify"}) {
+      std::vector<std::string> arguments = {command, "--model", model, "--data",
+                                            data_.path().string()};
+      if (command == std::string("sparsify")) arguments.insert(arguments.end(), {"--output", "x"});
+      arguments.insert(arguments.end(), flags.begin(), flags.end());
+      expect_refusal(run_program(arguments), {"is a folder", "for tables"});
+    }
+    std::vector<std::string> arguments = {"sparsify", "--model", model, "--output", "x"};
+    arguments.insert(arguments.end(), flags.begin(), flags.end());
+    expect_refusal(run_program(arguments), {flags[0] + " has no effect without --data"});
+  }
+  expect_refusal(run_program({"train", "--data", "nowhere.tsv", "--label-column", "x"}),
+                 {"nowhere.tsv", "No such file"});
+}
+
 TEST_F(Refusal, OfFoldersInWhichARunWouldReplaceSomething) {
   std::filesystem::create_directory(out());
   folder_.file("precious.safetensors", "old");

@@ -4,7 +4,9 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "idl/context.hpp"
 #include "idl/io.hpp"
+#include "idl/model.hpp"
 #include "idl/model_description.hpp"
 #include "tests/cli/program.hpp"
 #include "tests/host/random_values.hpp"
@@ -269,6 +271,8 @@ TEST_F(Tables, ThatCannotBeTrainedOnAreRefused) {
   refused({"--target-columns", "zero,length", "--ignore-columns", "kind", "--loss",
            "softmax_cross_entropy"},
           {"zero"});
+  folder_.file("missing.csv", "length,kind\n1,oak\n2,NA\n3,elm\n");
+  expect_refusal(train("missing.csv", "run", kind), {"line 3", "the value is missing ('NA')"});
   folder_.file("prices_too.csv", "length,price\n1,2\n2,3\n");
   refused(with(kind, {"--test-data", path("prices_too.csv")}), {"names 'kind'"});
   write_tiny_mnist(folder_);
@@ -276,6 +280,55 @@ TEST_F(Tables, ThatCannotBeTrainedOnAreRefused) {
                               "--out", path("run")}),
                  {"is a folder"});
   EXPECT_FALSE(std::filesystem::exists(folder_ / "run"));
+}
+
+TEST_F(Tables, WhoseTargetsAreLargeAreResumedInDouble) {
+  std::string text = "x,y\n";
+  for (int k = 0; k < 40; ++k) text += std::to_string(k) + "," + std::to_string(k % 7) + "e20\n";
+  folder_.file("large.csv", text);
+  ASSERT_EQ(train("large.csv", "large",
+                  {"--target-columns", "y", "--precision", "f64", "--epochs", "2", "--quiet"})
+                .status,
+            0);
+  const ProgramResult resumed =
+      run_program({"train", "--resume", "--out", path("large"), "--epochs", "3", "--quiet"});
+  EXPECT_EQ(resumed.status, 0) << resumed.err;
+}
+
+TEST_F(Tables, FreezeMatricesAgainstPruningToo) {
+  ASSERT_EQ(train("trees.csv", "frozen",
+                  {"--label-column", "kind", "--epochs", "3", "--freeze", "A,D", "--sparsify",
+                   "0.5", "--gradual", "1", "--quiet"})
+                .status,
+            0);
+  const io::Safetensors model = io::read_safetensors(path("frozen/last.safetensors"));
+  for (const char* name : {"A", "B.values", "C.values", "D"})
+    EXPECT_TRUE(model.contains(name)) << name;
+  expect_refusal(train("trees.csv", "none",
+                       {"--label-column", "kind", "--epochs", "3", "--freeze", "A", "--sparsify",
+                        "0.5", "--gradual", "1", "--sparsify-target", "A"}),
+                 {"all that pruning may change is frozen (A)"});
+}
+
+// Its outputs are the classes 0, 1 and 2, of which the labels need not have all.
+TEST_F(Tables, OfWholeLabelsAreComparedWithAModelThatNamesNone) {
+  Context context(Device::cpu());
+  const ImplicitModel<float> model(context, {.states = 5, .inputs = 2, .outputs = 3});
+  save_model(context, model, folder_ / "unnamed.safetensors");
+  io::write_npy(folder_ / "U.npy", io::Array::from<float>({4, 2}, std::vector<float>(8, 1.0F)));
+  const auto evaluate = [&](const std::vector<std::int64_t>& labels) {
+    io::write_npy(folder_ / "labels.npy", io::Array::from<std::int64_t>({4}, labels));
+    return apply("evaluate", "unnamed.safetensors", "U.npy",
+                 {"--labels", path("labels.npy"), "--json"});
+  };
+  double correct = 0;
+  for (const std::int64_t label : {0, 1, 2}) {
+    const ProgramResult measured = evaluate({label, label, label, label});
+    ASSERT_EQ(measured.status, 0) << measured.err;
+    correct += nlohmann::json::parse(measured.out)["accuracy"].get<double>();
+  }
+  EXPECT_EQ(correct, 1.0);
+  expect_refusal(evaluate({0, 1, 2, 3}), {"'3'", "'0', '1', '2'"});
 }
 
 TEST_F(Tables, OfNumPyAreTrainedOnWithValuesNormalised) {
