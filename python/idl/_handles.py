@@ -24,7 +24,7 @@ class _Handle:
         create(*arguments, byref(handle), *after)
         self.handle = handle.value
         # In front of the interpreter's end too, and those made last are destroyed first.
-        weakref.finalize(self, destroy, c_void_p(self.handle))
+        self.close = weakref.finalize(self, destroy, c_void_p(self.handle))
 
 
 class Context(_Handle):

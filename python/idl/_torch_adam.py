@@ -126,11 +126,14 @@ class Adam(torch.optim.Adam):
             state["step"] = torch.tensor(0.0)
             state["exp_avg"] = torch.zeros_like(M, memory_format=torch.contiguous_format)
             state["exp_avg_sq"] = torch.zeros_like(M, memory_format=torch.contiguous_format)
+        for moment in ("exp_avg", "exp_avg_sq"):  # those that were loaded lie as they please
+            if not state[moment].is_contiguous():
+                state[moment] = state[moment].contiguous()
         name = "adamw" if group["decoupled_weight_decay"] else "adam"
         rule = (name, *(float(beta) for beta in group["betas"]), group["eps"],
                 group["weight_decay"], group["prox"])
         self._kept[M], left_out = operators.adam_step(
-            M, layer.settings, M.grad.contiguous(), state["exp_avg"], state["exp_avg_sq"],
+            M, layer.settings, M.grad.resolve_neg().contiguous(), state["exp_avg"], state["exp_avg_sq"],
             c.whole("step", int(state["step"]) + 1, 1), float(group["lr"]), rule, self._kept.get(M))
         state["step"] += 1
         if left_out:

@@ -40,6 +40,16 @@ def _read(settings):
     return model, (model["n"], model["p"], model["q"]), options
 
 
+@functools.lru_cache(maxsize=None)
+def _shape(settings):
+    """That of M."""
+    model, (n, p, q), _ = _read(settings)
+    rows, rank = p + model["bias"], model["rank"]
+    if rank is None:
+        return n + rows, n + q
+    return (2 * n * rank + n * rows + q * n + (0 if model["no_D"] else q * rows),)
+
+
 def check(M):
     """Refuses parameters of a type, or in a place, that layers do not have."""
     if M.dtype not in PRECISIONS:
@@ -94,6 +104,17 @@ class _Place:
         return found
 
 
+def _rows(name, tensor, columns, M):
+    """The tensor as the library reads it: a matrix of so many columns, of the type of M beside it."""
+    if tensor.dim() != 2 or tensor.shape[1] != columns:
+        raise ValueError(f"ImplicitLayer: {name} has the shape {tuple(tensor.shape)}, expected "
+                         f"(samples, {columns})")
+    if (tensor.dtype, tensor.device) != (M.dtype, M.device):
+        raise TypeError(f"ImplicitLayer: {name} is {tensor.dtype} on {tensor.device}, the parameters "
+                        f"{M.dtype} on {M.device}")
+    return tensor.resolve_neg().contiguous()
+
+
 def _place(device):
     places = getattr(_thread, "places", None)
     if places is None:
@@ -109,8 +130,12 @@ class _Ordered:
 
     def __init__(self, M, settings):
         check(M)
-        if not M.is_contiguous():
-            raise c.InvalidArgument(f"M has the strides {M.stride()}; it must be contiguous")
+        if M.shape != _shape(settings):
+            raise c.InvalidArgument(f"M has the shape {tuple(M.shape)}, expected {_shape(settings)}")
+        if not M.is_contiguous() or M.is_neg():
+            raise c.InvalidArgument(f"M has the strides {M.stride()}"
+                                    + ", and is a negative of its memory" * M.is_neg()
+                                    + "; it must be contiguous")
         self.device, self.place = M.device, _place(M.device)
         self.stream = torch.cuda.current_stream(M.device).cuda_stream if M.is_cuda else None
         if M.is_cuda:
@@ -173,7 +198,7 @@ def _serial(report, samples):
 def _solve(M: torch.Tensor, U: torch.Tensor, settings: str,
            gradient: int) -> Tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """X = φ(AX + BU), Y = CX + DU: Y (m, q), X (m, n) and the reports' bytes, on the host."""
-    U, m = U.contiguous(), len(U)
+    U, m = _rows("the input", U, _read(settings)[1][1], M), len(U)
     with _Ordered(M, settings) as model:
         n, p, q = model.n, model.p, model.q
         Y, X = U.new_empty((m, q)), U.new_empty((m, n))
@@ -202,13 +227,14 @@ def _adjoint(M: torch.Tensor, U: torch.Tensor, X: torch.Tensor, report: torch.Te
              dY: torch.Tensor, settings: str, gradient: int) -> Tuple[torch.Tensor, torch.Tensor]:
     """dM and dU of a loss whose gradient in Y is dY, at the X that idl::solve gave for M and U. What
     `gradient` does not ask for is empty."""
-    U, dY, m = U.contiguous(), dY.contiguous(), len(U)
+    _, (_, p, q), _ = _read(settings)
+    U, dY, m = _rows("the input", U, p, M), _rows("the gradient", dY, q, M), len(U)
     dM = torch.empty_like(M) if gradient & OF_PARAMETERS else M.new_empty(0)
     dU = torch.empty_like(U) if gradient & OF_INPUTS else U.new_empty(0)
     if m == 0:
         return dM.zero_(), dU
     with _Ordered(M, settings) as model:
-        n, p, q = model.n, model.p, model.q
+        n = model.n
         passing = model.pass_of(m, gradient)
         serial = _serial(report, m).value
         if passing.serial != serial:  # it has served other samples since, or is another thread's
@@ -275,7 +301,8 @@ class _Solve(torch.autograd.Function):
 
 def forward(M, U, settings, gradient):
     """solve, by the shorter way where nobody looks on."""
-    if torch.compiler.is_compiling() or torch._C._len_torch_dispatch_stack() > 0:
+    if (torch.compiler.is_compiling() or torch._C._len_torch_dispatch_stack() > 0
+            or torch.jit.is_tracing()):
         return solve(M, U, settings, gradient)
     if gradient == 0:
         return _solve(M, U, settings, gradient)

@@ -61,10 +61,11 @@ class Model:
     def _take(self, handle, place):
         settings = handle.describe()
         self._handle, self._place, self._lock = handle, place, threading.RLock()
+        self._trainers = weakref.WeakSet()
         _models.add(self)
         self.n, self.p, self.q = settings.states, settings.inputs, settings.outputs
-        self.activation, self.bias = settings.activation.decode(), bool(settings.bias)
-        self.kappa = settings.kappa or None
+        self._activation, self.bias = settings.activation.decode(), bool(settings.bias)
+        self._kappa = settings.kappa or None
         self.rank = settings.rank[0] if settings.rank else None
         self.dtype = np.dtype(np.float64 if settings.precision == c.FLOAT64 else np.float32)
         self.last_report = None  #: Report of the last prediction
@@ -85,6 +86,16 @@ class Model:
         model._take(_handles.ModelHandle.load(_handles.Context(device, threads), path,
                                               _precision(dtype), options), (device, threads))
         return model
+
+    @property
+    def kappa(self):
+        """‖A‖∞ <= kappa; None: A is not constrained."""
+        return self._kappa
+
+    @property
+    def activation(self):
+        """The name of φ."""
+        return self._activation
 
     def save(self, path):
         """Writes a safetensors file, atomically."""
@@ -226,7 +237,8 @@ class Model:
         is replaced by `pruned`: two arrays (samples,), inf where nothing is known."""
         U = self._samples("U", U, self.p)
         state, output = np.empty(len(U)), np.empty(len(U))
-        with self._lock:
+        first, second = sorted((self, pruned), key=id)  # in one order, or two threads wait for ever
+        with first._lock, second._lock:
             library.idl_model_pruning_bound(
                 self._handle.context.handle, self._handle.handle, pruned._handle.handle, len(U),
                 U.ctypes.data, self.p, c.HOST, state.ctypes.data, output.ctypes.data)
@@ -290,6 +302,7 @@ class Trainer:
             learning_rate=learning_rate, weight_decay=weight_decay, momentum=momentum, prox=prox,
             loss=LOSSES[self.loss], frozen=frozen)
         self._handle = None
+        self._ended = False  # by another trainer that has pruned the model
 
     def targets(self, targets):
         """These as the library reads them, checked."""
@@ -336,16 +349,27 @@ class Trainer:
     def prune(self, density, target="M"):
         """Keeps the largest entries, a share `density`, of each of A, B, C and D, or with `target`
         "A" of A alone. The model holds no others from now on, and the optimiser their moments. With
-        a density that falls, every few steps, it prunes while it trains."""
+        a density that falls, every few steps, it prunes while it trains. Other trainers of the model
+        end, whose moments belong to what it no longer holds."""
         with self.model._lock:
             self._make(self._settings.samples)
+            for other in [trainer for trainer in self.model._trainers if trainer is not self]:
+                other._end()
             library.idl_trainer_prune(self._handle.handle, c.encoded("target", target),
                                       c.real("density", density))
 
     def _make(self, samples):
+        if self._ended:
+            raise c.InvalidArgument("another trainer has pruned the model since; make a new one")
         if self._handle is None:
             self._settings.samples = samples
             self._handle = _handles.Trainer(self.model._handle, self._settings)
+            self.model._trainers.add(self)
+
+    def _end(self):
+        self._handle.close()
+        self._handle, self._ended = None, True
+        self.model._trainers.discard(self)
 
 
 def _numbers(name, array):

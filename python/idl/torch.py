@@ -57,7 +57,7 @@ class ImplicitLayer(torch.nn.Module):
             raise InvalidArgument(f"dtype is {dtype}, it may be torch.float32 or torch.float64")
         self.n, self.p, self.q = checked.states, checked.inputs, checked.outputs
         self.bias, self.no_D = bool(checked.bias), bool(checked.no_D)
-        self.kappa, self.activation = checked.kappa or None, activation
+        self._kappa, self._activation = checked.kappa or None, activation
         self.rank = checked.rank[0] if checked.rank else None
         self.settings = json.dumps({
             "n": self.n, "p": self.p, "q": self.q, "activation": activation, "alpha": alpha,
@@ -100,6 +100,16 @@ class ImplicitLayer(torch.nn.Module):
             if before == name:
                 return self.M[first:first + rows * cols].view(cols, rows).T
             first += rows * cols
+
+    @property
+    def kappa(self):
+        """‖A‖∞ <= kappa; None: A is not constrained."""
+        return self._kappa
+
+    @property
+    def activation(self):
+        """The name of φ."""
+        return self._activation
 
     @property
     def A(self):
@@ -176,12 +186,20 @@ class ImplicitLayer(torch.nn.Module):
     def _save_to_state_dict(self, destination, prefix, keep_vars):
         # Matrices of their own, row by row, as files of tensors want them.
         for name, view in self._matrices().items():
-            destination[prefix + name] = view if keep_vars else view.detach().contiguous()
+            destination[prefix + name] = (
+                view if keep_vars
+                else view.detach().clone(memory_format=torch.contiguous_format))
 
     def _load_from_state_dict(self, state_dict, prefix, local_metadata, strict, missing_keys,
                               unexpected_keys, error_msgs):
-        expected = self._matrices()
         given = {key[len(prefix):]: key for key in state_dict if key.startswith(prefix)}
+        matrices = [state_dict[given[name]] for name in self._sizes() if name in given]
+        if local_metadata.get("assign_to_params_buffers") and matrices:
+            self._become_like(matrices[0])
+        elif self.M.is_meta and matrices and not matrices[0].is_meta:
+            warnings.warn(f"ImplicitLayer: {prefix}M is on the meta device, where nothing is loaded; "
+                          "assign=True takes the place of what is loaded", stacklevel=2)
+        expected = self._matrices()
         unexpected_keys += [key for name, key in given.items() if name not in expected] * strict
         missing_keys += [prefix + name for name in expected if name not in given] * strict
         with torch.no_grad():
@@ -197,6 +215,13 @@ class ImplicitLayer(torch.nn.Module):
                     view.copy_(value)
         if not error_msgs and not self.M.is_meta and not given.keys().isdisjoint("ALR"):
             self._project_loaded(prefix)
+
+    def _become_like(self, loaded):
+        """M anew, of the type and in the place of what is loaded, with the values it has had."""
+        M = torch.zeros(self.M.shape, dtype=loaded.dtype, device=loaded.device)
+        if not self.M.is_meta:
+            M.copy_(self.M.detach())
+        self.M = torch.nn.Parameter(M, requires_grad=self.M.requires_grad)
 
     def _project_loaded(self, prefix):
         before = {name: rows.detach().clone() for name, rows in self._constrained().items()}

@@ -307,6 +307,36 @@ class Pruning(unittest.TestCase):
         np.testing.assert_array_equal(after["C"], C)
         self.assertTrue(np.isfinite(self.model.predict(self.U)).all())
 
+    def test_other_trainers_of_a_pruned_model_end(self):
+        labels = np.arange(8) % 2
+        first, second = (idl.numpy.Trainer(self.model) for _ in range(2))
+        first.step(self.U, labels)
+        second.step(self.U, labels)
+        second.prune(0.5)
+        for call in (lambda: first.step(self.U, labels), lambda: first.prune(0.4)):
+            with self.assertRaisesRegex(idl.InvalidArgument, "another trainer has pruned the model"):
+                call()
+        second.step(self.U, labels)
+        before = self.model.parameters()["A.values"]
+        idl.numpy.Trainer(self.model).step(self.U, labels)
+        self.assertGreater(np.abs(self.model.parameters()["A.values"] - before).max(), 0)
+
+    def test_a_bound_waits_for_the_trainer_of_the_other_model(self):
+        pruned = self.model.sparsify(1.0)
+
+        def train():
+            trainer = idl.numpy.Trainer(pruned)
+            for k in range(40):
+                trainer.step(self.U, np.arange(8) % 2)
+                trainer.prune(1 - 0.02 * k)
+
+        thread = threading.Thread(target=train)
+        thread.start()
+        while thread.is_alive():
+            state, _ = self.model.pruning_bound(pruned, self.U)
+            self.assertEqual(len(state), 8)
+        thread.join()
+
     def test_each_gets_a_clear_error(self):
         low_rank = idl.Model(12, 6, 2, rank=2)
         for text, call in {

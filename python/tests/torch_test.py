@@ -432,6 +432,44 @@ class InPyTorch(unittest.TestCase):
         torch.testing.assert_close(found, [parameter.grad for parameter in network.parameters()])
         self.assertTrue(layer.last_report.converged.all())
 
+    def test_a_trace_holds_the_operator(self):
+        layer = made(9, 4, 2).eval()
+        U = torch.randn(5, 4, dtype=torch.float64)
+        with torch.no_grad(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            traced = torch.jit.trace(layer, U)
+            torch.testing.assert_close(traced(U + 1), layer(U + 1))
+
+    def test_negatives_of_their_memory_are_read_as_what_they_are(self):
+        layer = made(9, 1, 1)
+        U = torch.imag(torch.tensor([[1 + 2j]], dtype=torch.complex128).conj())
+        self.assertTrue(U.is_neg())
+        torch.testing.assert_close(layer(U), layer(U.clone()))
+        found = [torch.autograd.grad(layer(torch.ones_like(U)), layer.M, grad)[0]
+                 for grad in (U, U.clone())]
+        torch.testing.assert_close(*found)
+
+    def test_a_state_dict_is_a_copy(self):
+        for sizes, rank in (((9, 1, 1), None), ((1, 4, 2), None), ((9, 4, 2), 1)):
+            layer = made(*sizes, rank=rank)
+            state = layer.state_dict()
+            before = {name: value.clone() for name, value in state.items()}
+            with torch.no_grad():
+                layer.M.zero_()
+            torch.testing.assert_close(dict(state), before)
+
+    def test_a_layer_without_memory_takes_that_of_what_is_loaded(self):
+        saved = made(9, 4, 2).state_dict()
+        with torch.device("meta"):
+            layer = ImplicitLayer(9, 4, 2, solver=TIGHT)
+        with self.assertWarnsRegex(UserWarning, "assign=True"):
+            layer.load_state_dict(saved)
+        layer.load_state_dict(saved, assign=True)
+        self.assertEqual((layer.M.device.type, layer.M.dtype), ("cpu", torch.float64))
+        torch.testing.assert_close(layer.state_dict(), saved)
+        U = torch.randn(5, 4, dtype=torch.float64)
+        torch.testing.assert_close(layer(U), made(9, 4, 2)(U))
+
     def test_autocast_runs_in_the_type_of_the_parameters(self):
         layer = made(9, 4, 2, dtype=torch.float32, solver=None)
         network = torch.nn.Sequential(torch.nn.Linear(4, 4), layer)
@@ -572,6 +610,20 @@ class BadInput(unittest.TestCase):
         layer.M = torch.nn.Parameter(layer.M.detach().T.contiguous().T)
         with self.assertRaisesRegex(idl.InvalidArgument, "must be contiguous"):
             layer(torch.randn(5, 4, dtype=torch.float64))
+
+    def test_parameters_of_another_shape_are_refused(self):
+        for rank, shapes in ((None, [(13 * 11,), (1, 11), (12, 11), (11, 13)]), (2, [(2, 49), (97,)])):
+            layer = made(9, 4, 2, rank=rank)
+            for shape in shapes:
+                M = torch.zeros(shape, dtype=torch.float64)
+                with self.subTest(shape), self.assertRaisesRegex(idl.InvalidArgument, "M has the shape"):
+                    torch.func.functional_call(layer, {"M": M}, torch.ones(2, 4, dtype=torch.float64))
+
+    def test_what_a_layer_was_made_with_is_not_assigned(self):
+        layer = made(9, 4, 2)
+        for name, value in (("kappa", 0.1), ("activation", "tanh")):
+            with self.assertRaises(AttributeError):
+                setattr(layer, name, value)
 
 
 if __name__ == "__main__":
