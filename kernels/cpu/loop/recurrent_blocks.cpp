@@ -87,8 +87,7 @@ class RecurrentBlocks final : public Program {
     constexpr index_t k_passes = 8;  // over the entries of a state beside the product
     const Block& block = blocks_.front();
     const index_t n = rows(block.pass.A);
-    return static_cast<index_t>(order_of(block.pass).size()) * block.sequences() * k_iterations *
-           n * (n / k_lanes + k_passes);
+    return steps_ * block.sequences() * k_iterations * n * (n / k_lanes + k_passes);
   }
 
   RecurrentBlocks(CpuBackend& backend, const Pass& pass)
@@ -96,6 +95,7 @@ class RecurrentBlocks final : public Program {
         backend_(backend),
         active_(pass.loop.columns.active),
         at_first_(steps_at_first(pass)),
+        steps_(static_cast<index_t>(order_of(pass).size())),
         blocks_(static_cast<std::size_t>(blocks_for(rows(pass.A), pass.lengths.size))) {
     const index_t sequences = pass.lengths.size;
     const auto count = static_cast<index_t>(blocks_.size());
@@ -164,6 +164,7 @@ class RecurrentBlocks final : public Program {
   CpuBackend& backend_;
   VectorView<std::int32_t> active_;
   Sequence at_first_;
+  index_t steps_;
   index_t fewest_ = 0;  ///< sequences in a block
   std::vector<Block> blocks_;
   std::vector<std::unique_ptr<BlockWorker<T>>> workers_;
