@@ -450,6 +450,7 @@ def checkpoint_files():
         epoch=3, batch=0, steps=9, loss_sum=0, correct=0, samples=0, best_accuracy=-1
     )
     yield "valid_epoch_above_2_32", position(epoch=2**33, batch=0, steps=3 * 2**33, samples=0, correct=0)
+    yield "valid_loss_beyond_float", position(loss_sum=1e300)
     yield "valid_other_key", checkpoint(settings={**TRAINING_SETTINGS, "later": [1, {}]})
     yield "bad_model_only", safetensors(blocks(), MODEL_METADATA)
     yield "bad_cut", checkpoint()[:-1]
@@ -477,7 +478,6 @@ def checkpoint_files():
         "samples": {"samples": 5},
         "not_converged_negative": {"not_converged": -1},
         "loss_text": {"loss_sum": "nan"},
-        "loss_beyond_float": {"loss_sum": 1e300},
         "correct_negative": {"correct": -1},
         "correct_beyond": {"correct": 3},
         "iterations_negative": {"forward_iterations": -1},
