@@ -148,7 +148,7 @@ __attribute__((always_inline)) inline T largest(const Magnitude<T> (&lanes)[64 /
 
 // Of two norms, NaN above all.
 template <class T>
-T larger(T a, T b) {
+T larger_magnitude(T a, T b) {
   return from_magnitude<T>(std::max(magnitude(a), magnitude(b)));
 }
 
@@ -165,8 +165,8 @@ void execute(const PicardUpdate<T>& u, Scratch&) {
         update_column<false>(u, f, j, norms);
         const T step = largest<T>(norms.step);
         const T state = largest<T>(norms.state);
-        u.step_norms.data[j] = u.join ? larger(u.step_norms.data[j], step) : step;
-        u.state_norms.data[j] = u.join ? larger(u.state_norms.data[j], state) : state;
+        u.step_norms.data[j] = u.join ? larger_magnitude(u.step_norms.data[j], step) : step;
+        u.state_norms.data[j] = u.join ? larger_magnitude(u.state_norms.data[j], state) : state;
       });
     });
   });
