@@ -98,6 +98,7 @@ std::string RunFolder::file_of_a_run() const {
 
 std::vector<std::filesystem::path> RunFolder::files() const {
   std::vector<std::filesystem::path> all;
+  all.reserve(k_files.size());
   for (const char* name : k_files) all.push_back(path_ / name);
   return all;
 }

@@ -166,7 +166,7 @@ Sequence update_steps(const OptimizerOptions& options, const Buffers<T>& buffers
   for (std::size_t k = 0; k < frozen.size(); ++k)
     sequence.push_back(CopyMatrix<T>{.X = frozen[k].of(model.M()), .Y = buffers.frozen[k]});
   sequence.push_back(step);
-  append(sequence, std::move(apart));
+  append(sequence, apart);
   append(sequence, prox);
   append(sequence, steps_of(structure.projection_of_L(constraint, model.M())));
   for (std::size_t k = 0; k < frozen.size(); ++k)
