@@ -18,6 +18,20 @@ def _log(_data, severity, text):
     LOG.log(LEVELS.get(severity, logging.ERROR), "%s", text.decode(errors="replace"))
 
 
+class Fixed:
+    """What a model or a layer keeps as it was made."""
+
+    @property
+    def kappa(self):
+        """‖A‖∞ <= kappa; None: A is not constrained."""
+        return self._kappa
+
+    @property
+    def activation(self):
+        """The name of φ."""
+        return self._activation
+
+
 class _Handle:
     def __init__(self, destroy, create, *arguments, after=()):
         handle = c_void_p()

@@ -41,7 +41,7 @@ def _read(settings):
 
 
 @functools.lru_cache(maxsize=None)
-def _shape(settings):
+def shape_of(settings):
     """That of M."""
     model, (n, p, q), _ = _read(settings)
     rows, rank = p + model["bias"], model["rank"]
@@ -130,8 +130,8 @@ class _Ordered:
 
     def __init__(self, M, settings):
         check(M)
-        if M.shape != _shape(settings):
-            raise c.InvalidArgument(f"M has the shape {tuple(M.shape)}, expected {_shape(settings)}")
+        if M.shape != shape_of(settings):
+            raise c.InvalidArgument(f"M has the shape {tuple(M.shape)}, expected {shape_of(settings)}")
         if not M.is_contiguous() or M.is_neg():
             raise c.InvalidArgument(f"M has the strides {M.stride()}"
                                     + ", and is a negative of its memory" * M.is_neg()

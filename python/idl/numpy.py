@@ -39,7 +39,7 @@ def _unlock_in_child():
 os.register_at_fork(after_in_child=_unlock_in_child)
 
 
-class Model:
+class Model(_handles.Fixed):
     """An implicit model X = φ(AX + BU), Y = CX + DU with n states, p inputs and q outputs.
 
     Parameters are drawn from N(0,1)/n by `seed`, and A is projected onto ‖A‖∞ <= kappa (None: A is
@@ -86,16 +86,6 @@ class Model:
         model._take(_handles.ModelHandle.load(_handles.Context(device, threads), path,
                                               _precision(dtype), options), (device, threads))
         return model
-
-    @property
-    def kappa(self):
-        """‖A‖∞ <= kappa; None: A is not constrained."""
-        return self._kappa
-
-    @property
-    def activation(self):
-        """The name of φ."""
-        return self._activation
 
     def save(self, path):
         """Writes a safetensors file, atomically."""
@@ -353,10 +343,10 @@ class Trainer:
         end, whose moments belong to what it no longer holds."""
         with self.model._lock:
             self._make(self._settings.samples)
-            for other in [trainer for trainer in self.model._trainers if trainer is not self]:
-                other._end()
             library.idl_trainer_prune(self._handle.handle, c.encoded("target", target),
                                       c.real("density", density))
+            for other in [trainer for trainer in self.model._trainers if trainer is not self]:
+                other._end()
 
     def _make(self, samples):
         if self._ended:

@@ -25,7 +25,7 @@ from idl.solver import REPORT, Report, SolverOptions, solver_to_c
 __all__ = ["Adam", "ImplicitLayer", "project_", "project_after_step", "release_memory"]
 
 
-class ImplicitLayer(torch.nn.Module):
+class ImplicitLayer(_handles.Fixed, torch.nn.Module):
     """X = φ(AX + BU), Y = CX + DU for each sample: (..., p) -> (..., q).
 
     n, p, q:     states, inputs, outputs
@@ -65,10 +65,8 @@ class ImplicitLayer(torch.nn.Module):
             "no_D": self.no_D, "allow_unproven": allow_unproven, "rank": self.rank,
             "solver": dataclasses.asdict(solver or SolverOptions())},
             default=lambda number: number.item())  # NumPy's and PyTorch's
-        shape = (self.n + self.p + self.bias, self.n + self.q)
-        if self.rank is not None:
-            shape = sum(rows * cols for rows, cols in self._sizes().values())
-        self.M = torch.nn.Parameter(torch.empty(shape, device=device, dtype=dtype))
+        self.M = torch.nn.Parameter(
+            torch.empty(operators.shape_of(self.settings), device=device, dtype=dtype))
         self._report = None
         self.reset_parameters()
 
@@ -100,16 +98,6 @@ class ImplicitLayer(torch.nn.Module):
             if before == name:
                 return self.M[first:first + rows * cols].view(cols, rows).T
             first += rows * cols
-
-    @property
-    def kappa(self):
-        """‖A‖∞ <= kappa; None: A is not constrained."""
-        return self._kappa
-
-    @property
-    def activation(self):
-        """The name of φ."""
-        return self._activation
 
     @property
     def A(self):

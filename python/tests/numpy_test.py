@@ -312,6 +312,9 @@ class Pruning(unittest.TestCase):
         first, second = (idl.numpy.Trainer(self.model) for _ in range(2))
         first.step(self.U, labels)
         second.step(self.U, labels)
+        with self.assertRaisesRegex(idl.InvalidArgument, "density"):
+            second.prune(2)
+        first.step(self.U, labels)  # nothing was pruned
         second.prune(0.5)
         for call in (lambda: first.step(self.U, labels), lambda: first.prune(0.4)):
             with self.assertRaisesRegex(idl.InvalidArgument, "another trainer has pruned the model"):
