@@ -40,25 +40,23 @@ void clean_up(int signal) {
 
 /// A signal that whoever started the program ignores (nohup, a shell's background job) stays
 /// ignored.
-void handle(int signal, void (*by)(int)) {
-  struct sigaction action {};
-  if (sigaction(signal, nullptr, &action) == 0 && action.sa_handler == SIG_IGN) return;
-  action = {};
-  action.sa_handler = by;
-  action.sa_flags = SA_RESTART;
-  sigemptyset(&action.sa_mask);
-  sigaction(signal, &action, nullptr);
+void handle_interrupts(void (*by)(int)) {
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
+    struct sigaction action {};
+    if (sigaction(signal, nullptr, &action) == 0 && action.sa_handler == SIG_IGN) continue;
+    action = {};
+    action.sa_handler = by;
+    action.sa_flags = SA_RESTART;
+    sigemptyset(&action.sa_mask);
+    sigaction(signal, &action, nullptr);
+  }
 }
 
 }  // namespace
 
-void clean_up_at_interrupts() {
-  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) handle(signal, clean_up);
-}
+void clean_up_at_interrupts() { handle_interrupts(clean_up); }
 
-void remember_interrupts() {
-  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) handle(signal, remember);
-}
+void remember_interrupts() { handle_interrupts(remember); }
 
 int interrupt_received() { return g_received; }
 

@@ -135,10 +135,10 @@ void RunFolder::write_config(const TrainSettings& settings, const std::string& d
 }
 
 void RunFolder::remove_run() const {
-  for (const char* name : k_files) {
+  for (const std::filesystem::path& file : files()) {
     std::error_code error;
-    std::filesystem::remove(path_ / name, error);
-    if (error) throw IoError((path_ / name).string(), "cannot be removed: " + error.message());
+    std::filesystem::remove(file, error);
+    if (error) throw IoError(file.string(), "cannot be removed: " + error.message());
   }
 }
 

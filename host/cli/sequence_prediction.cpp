@@ -70,7 +70,7 @@ Prediction<T> predict_sequences(Context& context, const ImplicitRnn<T>& model,
     const auto own_lengths = lengths.empty() ? lengths
                                              : lengths.subspan(static_cast<std::size_t>(first),
                                                                static_cast<std::size_t>(count));
-    pass->set_lengths(own_lengths);
+    if (!own_lengths.empty()) pass->set_lengths(own_lengths);
     pass->forward(report);
     append_sequences(prediction.report, report, steps, own_lengths);
     copy<T>(context, pass->last(), prediction.X.view().columns(first, count));

@@ -51,6 +51,8 @@ class alignas(k_cache_line) SampleLanes {
     set_lines(lanes_ / k_line_lanes<T>);
     panels_.widen();
     queue_is_empty_ = false;
+    // To multiply A by a state of zero takes less than to see that it is one. A block of rows would
+    // see the blocks before it, which in the first iteration it does not.
     multiplies_zero_ = batch_.from_zero && !iteration_.is_in_place() && iteration_.keeps_zero();
     for (fill(queue, thread); at_work_ > 0; fill(queue, thread)) {
       iteration_.run(panels_, vectors_, lines_);
@@ -122,18 +124,13 @@ class alignas(k_cache_line) SampleLanes {
     execute(derivative, scratch_);
   }
 
-  /// Whether to multiply A by a state of zero takes less than to see that it is one. A block of
-  /// rows would see the blocks before it, which in the first iteration it does not; and of an A
-  /// that is not finite the product is not zero.
-  bool multiplies_zero() const { return multiplies_zero_; }
-
   /// Whether the column runs. The first iteration from zero is made where the column lies, unless
   /// it is one like all others.
   bool take(index_t j, std::size_t lane) {
     if (!batch_.from_zero) return vectors_.take(batch_, j, lane);
     vectors_.start(lane);
     make_derivative(j);
-    if (multiplies_zero()) return true;
+    if (multiplies_zero_) return true;
     start(j, lane);
     if (vectors_.status[lane] == k_running) return true;
     vectors_.put_back(lane, batch_, j);
@@ -158,7 +155,7 @@ class alignas(k_cache_line) SampleLanes {
     if (arrived_.empty()) return;
     iteration_.settle_anew();
     bring_constants();
-    if (batch_.from_zero && multiplies_zero()) {
+    if (multiplies_zero_) {
       clear(panels_.state);
       if (batch_.mix) clear(panels_.Y);
       return;
@@ -280,7 +277,7 @@ class alignas(k_cache_line) SampleLanes {
   index_t lanes_;      ///< at most
   index_t lines_ = 0;  ///< of them, that are at work
   bool queue_is_empty_ = false;
-  bool multiplies_zero_ = false;
+  bool multiplies_zero_ = false;  ///< a column that starts from zero, in its first iteration
   index_t at_work_ = 0;
   Lines<std::optional<index_t>> column_;  ///< of the batch, in each lane
   ColumnVectors<T> vectors_;
