@@ -34,7 +34,7 @@ inline std::string text(const Where& where) {
 
 inline bool same_place(const Where& a, const Where& b) {
   return a.line() == b.line() && a.column() == b.column() &&
-         std::strcmp(a.file_name(), b.file_name()) == 0;
+         (a.file_name() == b.file_name() || std::strcmp(a.file_name(), b.file_name()) == 0);
 }
 
 enum class State : std::uint8_t {
@@ -48,6 +48,9 @@ enum class State : std::uint8_t {
 
 struct Thread {
   uint3 index{};
+  unsigned block = 0;  ///< in the cluster
+  unsigned warp = 0;   ///< in the block
+  unsigned lane = 0;
   State state = State::unstarted;
   Fiber* fiber = nullptr;
   Where where{};
@@ -74,6 +77,7 @@ struct Block {
   /// 1 + the cluster barriers before the last access by another block; 0: never.
   std::uint32_t last_visit = 0;
   std::vector<std::uint32_t> warp_exchanges;
+  std::vector<unsigned> lanes_in_exchange;  ///< of each warp, as a mask
   std::vector<uint4> dynamic;
   std::vector<History> histories;
 };
@@ -93,10 +97,15 @@ class Cluster {
     for (std::size_t b = 0; b < blocks; ++b) {
       blocks_[b].first = b * per_block_;
       blocks_[b].warp_exchanges.resize(warps_per_block());
+      blocks_[b].lanes_in_exchange.resize(warps_per_block());
     }
     for (std::size_t rank = 0; rank < threads_.size(); ++rank) {
       const auto at = static_cast<unsigned>(rank % per_block_);
-      threads_[rank].index = {at % shape.x, at / shape.x % shape.y, at / (shape.x * shape.y)};
+      Thread& thread = threads_[rank];
+      thread.index = {at % shape.x, at / shape.x % shape.y, at / (shape.x * shape.y)};
+      thread.block = static_cast<unsigned>(rank / per_block_);
+      thread.warp = at / k_warp;
+      thread.lane = at % k_warp;
       runnable_.push_back(rank);
     }
   }
@@ -109,13 +118,7 @@ class Cluster {
       block.serial = ++serial;
       first.x += 1;
     }
-    while (!runnable_.empty() && !failure_) {
-      const std::size_t pick = dice_.below(runnable_.size());
-      std::swap(runnable_[pick], runnable_.back());
-      const std::size_t rank = runnable_.back();
-      runnable_.pop_back();
-      proceed(rank);
-    }
+    while (!runnable_.empty() && !failure_) proceed(take_runnable());
     if (!failure_ && finished_ < threads_.size())
       failure_ = std::make_exception_ptr(Fault(who_waits()));
     if (!failure_) return;
@@ -154,7 +157,9 @@ class Cluster {
     me.exchange = &exchange;
     me.where = where;
     me.state = State::in_exchange;
-    if (all_arrived(me)) complete_exchange(me);
+    unsigned& waiting = running_block().lanes_in_exchange[me.warp];
+    waiting |= 1U << lane;
+    if ((waiting & exchange.mask) == exchange.mask && all_arrived(me)) complete_exchange(me);
     pause(me);
   }
 
@@ -169,7 +174,7 @@ class Cluster {
             .thread = static_cast<std::int32_t>(running_),
             .warp = static_cast<std::int32_t>(block.first + warp)};
   }
-  unsigned running_lane() const { return static_cast<unsigned>(running_ % per_block_ % k_warp); }
+  unsigned running_lane() const { return threads_[running_].lane; }
   std::string running() const {
     return "thread " + text(threads_[running_].index) + " of block " + text(running_block().index);
   }
@@ -210,9 +215,9 @@ class Cluster {
   }
 
   std::size_t warps_per_block() const { return (per_block_ + k_warp - 1) / k_warp; }
-  Block& running_block() { return blocks_[running_ / per_block_]; }
-  const Block& running_block() const { return blocks_[running_ / per_block_]; }
-  std::size_t running_warp() const { return running_ % per_block_ / k_warp; }
+  Block& running_block() { return blocks_[threads_[running_].block]; }
+  const Block& running_block() const { return blocks_[threads_[running_].block]; }
+  std::size_t running_warp() const { return threads_[running_].warp; }
   /// The first thread of the running one's warp.
   std::size_t warp_start() const { return running_block().first + running_warp() * k_warp; }
   std::size_t warp_end() const {
@@ -231,17 +236,33 @@ class Cluster {
                 "between");
   }
 
-  void proceed(std::size_t rank) {
+  std::size_t take_runnable() {
+    const std::size_t pick = dice_.below(runnable_.size());
+    std::swap(runnable_[pick], runnable_.back());
+    const std::size_t rank = runnable_.back();
+    runnable_.pop_back();
+    return rank;
+  }
+
+  /// The fiber of the thread that runs next.
+  Fiber& make_running(std::size_t rank) {
     running_ = rank;
     Thread& thread = threads_[rank];
     threadIdx = thread.index;
     blockIdx = running_block().index;
     if (thread.state == State::unstarted) {
+      thread.state = State::ready;
       thread.fiber = &fibers_.take();
       thread.fiber->start(body_);
-    } else {
-      thread.fiber->resume();
+      thread.fiber->set_home(main_);
     }
+    return *thread.fiber;
+  }
+
+  /// Runs this thread and those after it until one ends or none can go on.
+  void proceed(std::size_t rank) {
+    main_.go_to(make_running(rank));
+    Thread& thread = threads_[running_];
     if (!thread.fiber->is_idle()) return;
     thread.state = State::finished;
     finished_ += 1;
@@ -263,7 +284,8 @@ class Cluster {
   }
 
   void pause(Thread& me) {
-    me.fiber->pause();
+    Fiber& next = runnable_.empty() || failure_ ? main_ : make_running(take_runnable());
+    if (&next != me.fiber) me.fiber->go_to(next);
     if (failure_) throw Abandoned();
   }
 
@@ -315,11 +337,11 @@ class Cluster {
       if ((mask >> lane & 1U) != 0) f(lane, first + lane);
   }
 
+  /// Whether the lanes of the mask, all of which wait in an exchange, wait in the same one.
   bool all_arrived(const Thread& me) const {
     bool all = true;
     for_lanes(me.exchange->mask, [&](unsigned, std::size_t rank) {
-      all = all && rank < warp_end() && threads_[rank].state == State::in_exchange &&
-            threads_[rank].exchange->mask == me.exchange->mask &&
+      all = all && threads_[rank].exchange->mask == me.exchange->mask &&
             same_place(threads_[rank].where, me.where);
     });
     return all;
@@ -328,13 +350,17 @@ class Cluster {
   void complete_exchange(const Thread& me) {
     const Exchange& mine = *me.exchange;
     const std::size_t first = warp_start();
+    running_block().lanes_in_exchange[me.warp] &= ~mine.mask;
     unsigned ballot = 0;
+    unsigned largest = 0;
     for_lanes(mine.mask, [&](unsigned lane, std::size_t rank) {
       if (threads_[rank].exchange->predicate) ballot |= 1U << lane;
+      largest = std::max(largest, threads_[rank].exchange->number);
     });
     for_lanes(mine.mask, [&](unsigned lane, std::size_t rank) {
       Exchange& exchange = *threads_[rank].exchange;
       exchange.ballot = ballot;
+      exchange.largest = largest;
       if (exchange.bytes == 0) return;
       if ((mine.mask >> exchange.source & 1U) == 0)
         throw Fault("lane " + std::to_string(lane) + " reads from lane " +
@@ -375,6 +401,7 @@ class Cluster {
   }
 
   std::function<void()> body_;
+  Fiber main_{Fiber::Main{}};
   FiberPool& fibers_;
   Dice& dice_;
   std::size_t per_block_;

@@ -13,6 +13,9 @@ namespace idl::simt {
 namespace {
 
 constexpr std::size_t k_stack_bytes = std::size_t{256} << 10U;
+/// Stacks begin in different sets of the first-level cache, which would hold few of them otherwise.
+constexpr std::size_t k_line = 64;
+constexpr std::size_t k_starts = 61;  // prime to the lines of a page
 
 void leave_stack([[maybe_unused]] void** kept, [[maybe_unused]] const void* stack,
                  [[maybe_unused]] std::size_t size) {
@@ -28,6 +31,9 @@ void enter_stack([[maybe_unused]] void* kept, [[maybe_unused]] const void** from
 #endif
 }
 
+/// The fiber that goes to another, until that has arrived. Grids run one at a time.
+Fiber* leaving = nullptr;
+
 }  // namespace
 
 Fiber::Fiber() {
@@ -36,41 +42,37 @@ Fiber::Fiber() {
   const boost::context::stack_context stack = allocator.allocate();
   stack_ = static_cast<const char*>(stack.sp) - stack.size;
   stack_size_ = stack.size;
-  self_ = boost::context::fiber(std::allocator_arg,
-                                boost::context::preallocated(stack.sp, stack.size, stack),
-                                allocator, [this](boost::context::fiber&& caller) {
-                                  caller_ = std::move(caller);
-                                  enter_stack(nullptr, &caller_stack_, &caller_stack_size_);
-                                  run_tasks();
-                                  return std::move(caller_);
-                                });
+  static std::size_t fibers = 0;
+  const std::size_t skipped = fibers++ % k_starts * 5 * k_line;
+  self_ = boost::context::fiber(
+      std::allocator_arg,
+      boost::context::preallocated(static_cast<char*>(stack.sp) - skipped, stack.size - skipped,
+                                   stack),
+      allocator, [this](boost::context::fiber&& from) {
+        arrive(std::move(from), nullptr);
+        run_tasks();
+        return boost::context::fiber();
+      });
 }
 
 void Fiber::run_tasks() {
   for (;;) {
     (*task_)();
     task_ = nullptr;
-    pause();
+    go_to(*home_);
   }
 }
 
-void Fiber::start(const std::function<void()>& task) {
-  task_ = &task;
-  resume();
+void Fiber::go_to(Fiber& other) {
+  leaving = this;
+  void* kept = nullptr;
+  leave_stack(&kept, other.stack_, other.stack_size_);
+  arrive(std::move(other.self_).resume(), kept);
 }
 
-void Fiber::resume() {
-  void* kept = nullptr;
-  leave_stack(&kept, stack_, stack_size_);
-  self_ = std::move(self_).resume();
-  enter_stack(kept, nullptr, nullptr);
-}
-
-void Fiber::pause() {
-  void* kept = nullptr;
-  leave_stack(&kept, caller_stack_, caller_stack_size_);
-  caller_ = std::move(caller_).resume();
-  enter_stack(kept, &caller_stack_, &caller_stack_size_);
+void Fiber::arrive(boost::context::fiber&& from, void* kept) {
+  enter_stack(kept, &leaving->stack_, &leaving->stack_size_);
+  leaving->self_ = std::move(from);
 }
 
 Fiber& FiberPool::take() {

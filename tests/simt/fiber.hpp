@@ -13,28 +13,30 @@ namespace idl::simt {
 /// sanitizer, which has to know of every change of stacks.
 class Fiber {
  public:
+  /// What calls go_to() from the stack that a thread of the process has anyway.
+  struct Main {};
+  explicit Fiber(Main) {}
   Fiber();
   Fiber(const Fiber&) = delete;
   Fiber& operator=(const Fiber&) = delete;
 
-  /// Runs `task` until it ends or calls pause(). The fiber must be idle. The task must not throw.
-  void start(const std::function<void()>& task);
-  /// Goes on after pause().
-  void resume();
-  /// To be called by the task: goes back to whoever called start() or resume().
-  void pause();
+  /// What runs next is `task`, which must not throw. The fiber must be idle.
+  void start(const std::function<void()>& task) { task_ = &task; }
+  /// Goes on with the other until something goes to this one, which is the one that runs.
+  void go_to(Fiber& other);
+  /// Where the end of a task goes.
+  void set_home(Fiber& home) { home_ = &home; }
   bool is_idle() const { return task_ == nullptr; }
 
  private:
   void run_tasks();
+  void arrive(boost::context::fiber&& from, void* kept);
 
   const std::function<void()>* task_ = nullptr;
+  Fiber* home_ = nullptr;
   const void* stack_ = nullptr;
   std::size_t stack_size_ = 0;
-  const void* caller_stack_ = nullptr;
-  std::size_t caller_stack_size_ = 0;
-  boost::context::fiber self_;
-  boost::context::fiber caller_;
+  boost::context::fiber self_;  ///< where it does not run
 };
 
 /// Idle fibers for the next task. They live as long as the process.

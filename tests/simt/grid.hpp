@@ -54,7 +54,9 @@ struct Exchange {
   std::size_t bytes = 0;
   unsigned source = 0;
   bool predicate = false;
-  unsigned ballot = 0;  ///< out: the lanes whose predicate holds
+  unsigned number = 0;
+  unsigned ballot = 0;   ///< out: the lanes whose predicate holds
+  unsigned largest = 0;  ///< out: the largest number of the lanes
 };
 
 /// Waits for all lanes of the mask.

@@ -139,14 +139,12 @@ inline int __all_sync(unsigned mask, int predicate,
 
 inline unsigned __reduce_max_sync(unsigned mask, unsigned value,
                                   idl::simt::Where where = idl::simt::Where::current()) {
-  const unsigned self = idl::simt::lane_of_thread();
-  unsigned largest = value;
-  for (unsigned lane = 0; lane < 32; ++lane) {
-    if ((mask >> lane & 1U) == 0) continue;
-    const unsigned other = idl::simt::shuffle("__reduce_max_sync", mask, value, lane, where);
-    if (lane != self && other > largest) largest = other;
-  }
-  return largest;
+  idl::simt::Exchange exchange;
+  exchange.name = "__reduce_max_sync";
+  exchange.mask = mask;
+  exchange.number = value;
+  idl::simt::exchange_in_warp(exchange, where);
+  return exchange.largest;
 }
 
 inline int __popc(unsigned bits) { return std::popcount(bits); }
