@@ -13,11 +13,6 @@ template <class Pass>
 index_t sequences_in(const Pass& pass) {
   return pass.lengths.size;
 }
-template <class Pass>
-index_t apart_in(const Pass& pass) {
-  return pass.apart > 0 ? pass.apart : sequences_in(pass);
-}
-
 template <class T>
 MatrixView<T> state_of(const Recurrence<T>& pass) {
   return pass.X;
@@ -25,19 +20,6 @@ MatrixView<T> state_of(const Recurrence<T>& pass) {
 template <class T>
 MatrixView<T> state_of(const RecurrenceAdjoint<T>& pass) {
   return pass.V;
-}
-
-template <class Pass>
-index_t steps_in(const Pass& pass) {
-  const index_t m = sequences_in(pass);
-  const index_t apart = apart_in(pass);
-  return m > 0 ? (state_of(pass).cols + apart - m) / apart : 0;
-}
-
-/// Step t of a working matrix.
-template <class Pass, class View>
-View step_in(const Pass& pass, View matrix, index_t t) {
-  return matrix.columns(t * apart_in(pass), sequences_in(pass));
 }
 
 template <class E>

@@ -110,6 +110,22 @@ View step_of(View matrix, index_t t, index_t m) {
   return matrix;
 }
 
+/// Columns from one step to the next in working matrices of a pass or of its adjoint.
+template <class Pass>
+index_t apart_in(const Pass& pass) {
+  return pass.apart > 0 ? pass.apart : pass.lengths.size;
+}
+template <class Pass>
+index_t steps_in(const Pass& pass) {
+  const index_t m = pass.lengths.size;
+  return m > 0 ? (pass.X.cols - m) / apart_in(pass) + 1 : 0;
+}
+/// Step first + t of a working matrix.
+template <class Pass, class View>
+View step_in(const Pass& pass, View matrix, index_t t) {
+  return matrix.columns(t * apart_in(pass), pass.lengths.size);
+}
+
 /// The entries of columns [first, first + count).
 template <class T>
 ColumnStatus<T> columns_of(const ColumnStatus<T>& all, index_t first, index_t count);

@@ -44,15 +44,14 @@ Fiber::Fiber() {
   stack_size_ = stack.size;
   static std::size_t fibers = 0;
   const std::size_t skipped = fibers++ % k_starts * 5 * k_line;
-  self_ = boost::context::fiber(
-      std::allocator_arg,
-      boost::context::preallocated(static_cast<char*>(stack.sp) - skipped, stack.size - skipped,
-                                   stack),
-      allocator, [this](boost::context::fiber&& from) {
-        arrive(std::move(from), nullptr);
-        run_tasks();
-        return boost::context::fiber();
-      });
+  self_ = boost::context::fiber(std::allocator_arg,
+                                boost::context::preallocated(static_cast<char*>(stack.sp) - skipped,
+                                                             stack.size - skipped, stack),
+                                allocator, [this](boost::context::fiber&& from) {
+                                  arrive(std::move(from), nullptr);
+                                  run_tasks();
+                                  return boost::context::fiber();
+                                });
 }
 
 void Fiber::run_tasks() {

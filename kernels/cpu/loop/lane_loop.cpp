@@ -21,11 +21,12 @@ constexpr index_t k_most_panel_bytes = index_t(64) << 20;
 constexpr index_t k_entries_for_few = 100000;
 
 /// Products with a larger dense A take as long column by column: on an AMD EPYC from 100 rows on,
-/// on an Intel Xeon, in float, a fifth less at 100. So do the sums that acceleration adds for each
-/// column, from fewer rows on.
+/// on an Intel Xeon, in float, a fifth less at 100. So do the sums that acceleration and the norms
+/// of an adjoint add for each column, from fewer rows on.
 template <class T>
 constexpr index_t k_most_dense_rows = sizeof(T) == 4 ? 64 : 100;
 constexpr index_t k_most_mixed_rows = 24;
+constexpr index_t k_most_summed_rows = 32;
 
 /// Cache lines in a row of a panel: more of them share the reading of A, and two bring most of
 /// that.
@@ -99,9 +100,12 @@ std::unique_ptr<ColumnLoop<T>> make_lane_loop(const ColumnSteps<T, Update>& step
   return std::make_unique<LaneLoop<T, Update, ConstCsrView<T>>>(steps, A, threads);
 }
 
-template <class T>
-bool fills_lanes(const ColumnSteps<T, PicardUpdate<T>>& steps, const ConstMatrixView<T>& A) {
-  const index_t most = steps.mix ? k_most_mixed_rows : k_most_dense_rows<T>;
+template <class T, class Update>
+bool fills_lanes(const ColumnSteps<T, Update>& steps, const ConstMatrixView<T>& A) {
+  const bool sums = std::is_same_v<Update, AdjointUpdate<T>>;
+  const index_t most = steps.mix ? k_most_mixed_rows
+                       : sums    ? k_most_summed_rows
+                                 : k_most_dense_rows<T>;
   return A.rows > 0 && A.rows <= most && steps.samples() >= k_line_lanes<T>;
 }
 
@@ -115,6 +119,10 @@ std::unique_ptr<ColumnLoop<T>> make_lane_loop(const ColumnSteps<T, PicardUpdate<
 template bool fills_lanes(const ColumnSteps<float, PicardUpdate<float>>&,
                           const ConstMatrixView<float>&);
 template bool fills_lanes(const ColumnSteps<double, PicardUpdate<double>>&,
+                          const ConstMatrixView<double>&);
+template bool fills_lanes(const ColumnSteps<float, AdjointUpdate<float>>&,
+                          const ConstMatrixView<float>&);
+template bool fills_lanes(const ColumnSteps<double, AdjointUpdate<double>>&,
                           const ConstMatrixView<double>&);
 template std::unique_ptr<ColumnLoop<float>> make_lane_loop(
     const ColumnSteps<float, PicardUpdate<float>>&, const ConstCsrView<float>&, int);

@@ -16,8 +16,8 @@ std::unique_ptr<ColumnLoop<T>> make_lane_loop(const ColumnSteps<T, Update>& step
                                               const ConstCsrView<T>& A, int threads);
 
 /// Whether a dense A is small, and there are enough columns to fill the lanes.
-template <class T>
-bool fills_lanes(const ColumnSteps<T, PicardUpdate<T>>& steps, const ConstMatrixView<T>& A);
+template <class T, class Update>
+bool fills_lanes(const ColumnSteps<T, Update>& steps, const ConstMatrixView<T>& A);
 
 /// The same of a dense A. Empty unless it fills the lanes.
 template <class T>

@@ -45,11 +45,15 @@ struct alignas(k_cache_line) SequenceBlock {
   index_t sequences() const { return pass.lengths.size; }
 };
 
+template <class T, class Pass>
+using LanesOf =
+    std::conditional_t<std::is_same_v<Pass, Recurrence<T>>, RecurrentLanes<T>, AdjointLanes<T>>;
+
 /// What a thread works with: lanes, or a loop for each of the two sizes that blocks have.
-template <class T>
+template <class T, class Pass>
 struct BlockWorker {
   Scratch scratch;
-  std::unique_ptr<RecurrentLanes<T>> lanes;
+  std::unique_ptr<LanesOf<T, Pass>> lanes;
   std::array<std::unique_ptr<ColumnLoop<T>>, 2> loops;
 };
 
@@ -79,6 +83,7 @@ class RecurrentBlocks final : public Program {
 
  private:
   using Block = SequenceBlock<T, Pass>;
+  using Worker = BlockWorker<T, Pass>;
 
   /// Of a block, in cheap operations on an element; a solve takes some iterations.
   index_t work() const {
@@ -123,13 +128,12 @@ class RecurrentBlocks final : public Program {
   bool make_workers(int threads) {
     const auto count = static_cast<int>(blocks_.size());
     for (int thread = 0; thread < std::min(count, threads); ++thread)
-      workers_.push_back(std::make_unique<BlockWorker<T>>());
+      workers_.push_back(std::make_unique<Worker>());
     return make_lanes() || make_loops(count > 1 ? 1 : threads);
   }
 
   bool make_lanes() {
-    if constexpr (std::is_same_v<Pass, Recurrence<T>>)
-      for (auto& worker : workers_) worker->lanes = RecurrentLanes<T>::make(blocks_.front().pass);
+    for (auto& worker : workers_) worker->lanes = LanesOf<T, Pass>::make(blocks_.front().pass);
     return workers_.front()->lanes != nullptr;
   }
 
@@ -145,13 +149,12 @@ class RecurrentBlocks final : public Program {
     return true;
   }
 
-  std::unique_ptr<ColumnLoop<T>>& loop_for(const Block& block, BlockWorker<T>& worker) {
+  std::unique_ptr<ColumnLoop<T>>& loop_for(const Block& block, Worker& worker) {
     return worker.loops[block.sequences() > fewest_ ? 1 : 0];
   }
 
-  void run(const Block& block, BlockWorker<T>& worker) {
-    if constexpr (std::is_same_v<Pass, Recurrence<T>>)
-      if (worker.lanes) return worker.lanes->run(block.pass);
+  void run(const Block& block, Worker& worker) {
+    if (worker.lanes) return worker.lanes->run(block.pass);
     ColumnLoop<T>& loop = *loop_for(block, worker);
     for (const auto& step : block.steps.steps) {
       execute(step.before, worker.scratch);
@@ -167,7 +170,7 @@ class RecurrentBlocks final : public Program {
   index_t steps_;
   index_t fewest_ = 0;  ///< sequences in a block
   std::vector<Block> blocks_;
-  std::vector<std::unique_ptr<BlockWorker<T>>> workers_;
+  std::vector<std::unique_ptr<Worker>> workers_;
 };
 
 }  // namespace

@@ -1,18 +1,22 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <cstdint>
 #include <memory>
 #include <optional>
 
-#include "kernels/cpu/loop/column_steps.hpp"
-#include "kernels/cpu/loop/lane_iteration.hpp"
-#include "kernels/cpu/loop/lane_panels.hpp"
-#include "kernels/cpu/runtime/lines.hpp"
-#include "kernels/cpu/runtime/scratch.hpp"
+#include "kernels/cpu/loop/lane_solve.hpp"
 #include "kernels/recurrence.hpp"
 
 namespace idl::cpu {
+
+/// The matrices of a cell, if all of them are dense.
+template <class T>
+struct DenseCell {
+  ConstMatrixView<T> A, B, C, D;  ///< D has no rows where there is none
+
+  template <class Pass>
+  static std::optional<DenseCell> of(const Pass& pass);
+};
 
 /// Takes sequences through all steps of a pass, side by side in panels [row][sequence] from x to h:
 /// no step packs anything or reads what the one before has written. Of small dense cells; the bits
@@ -29,62 +33,66 @@ class RecurrentLanes {
 
  private:
   using Update = PicardUpdate<T>;
-  static constexpr index_t k_lines = 2;
-  static constexpr index_t k_lanes = k_lines * k_line_lanes<T>;
 
-  /// Rows of lanes, 0 at first.
-  class Panel {
-   public:
-    explicit Panel(index_t rows) : values_(static_cast<std::size_t>(rows * k_lanes)) {}
-    T* row(index_t i) { return values_.data() + i * k_lanes; }
-    /// Rows from i on, as a source or a target.
-    SamplePanel<const T> from(index_t i) const { return {values_.data() + i * k_lanes, k_lanes}; }
-    SamplePanel<T> to(index_t i) { return {row(i), k_lanes}; }
-
-   private:
-    Lines<T> values_;
-  };
-
-  /// The matrices of the cell, if all of them are dense.
-  struct Cell {
-    ConstMatrixView<T> A, B, C, D;  ///< D has no rows where there is none
-    static std::optional<Cell> of(const Recurrence<T>& pass);
-  };
-
-  RecurrentLanes(const Recurrence<T>& pass, const Cell& cell, const ColumnSteps<T, Update>& steps);
+  RecurrentLanes(const Recurrence<T>& pass, const DenseCell<T>& cell,
+                 const ColumnSteps<T, Update>& steps);
 
   /// As many sequences as there are lanes.
   void run_side_by_side(const Recurrence<T>& pass);
   void make_u(const Recurrence<T>& pass, index_t t);
   void make_z(const Recurrence<T>& pass, index_t t);
-  void solve(const Recurrence<T>& pass, index_t t);
   void make_h(const Recurrence<T>& pass, index_t t);
-  void start_solve(bool warm);
-  void keep_stopped();
-  void put_status(const Recurrence<T>& pass, index_t t) const;
-  void look_who_ended(const Recurrence<T>& pass, index_t step);
-  void clear_ended(SamplePanel<T> panel, index_t rows) const;
-  /// Y += MX
-  void add_product(const ConstMatrixView<T>& M, SamplePanel<const T> X, SamplePanel<T> Y);
 
-  Cell cell_;
+  DenseCell<T> cell_;
   index_t inputs_;
   index_t known_;  ///< rows of U whose product steps_at_first() has made
-  RowOrder order_;
-  ColumnSteps<T, Update> work_;  ///< the decision on the lanes
-  LaneIteration<T, Update, ConstMatrixView<T>> iteration_;
-  LanePanels<T> panels_;
-  ColumnVectors<T> vectors_;
-  Panel u_, x_, h_, next_h_, product_;
-  Lines<T> step_norms_, state_norms_;  ///< of lanes that have stopped
-  Lines<T> running_, stops_;           ///< 1 or 0
-  Lines<T> ended_;                     ///< 1 or 0
-  bool any_ended_ = false;
-  index_t lines_ = 0;  ///< with a sequence
+  LaneSolve<T, Update> solve_;
+  LanePanel<T> u_, h_, next_h_;
+  Scratch scratch_;
+};
+
+/// The same of the adjoint, from the last step to the first.
+template <class T>
+class AdjointLanes {
+ public:
+  static std::unique_ptr<AdjointLanes> make(const RecurrenceAdjoint<T>& pass);
+  void run(const RecurrenceAdjoint<T>& pass);
+
+ private:
+  using Update = AdjointUpdate<T>;
+
+  /// A matrix that lies as its transpose.
+  class Transpose {
+   public:
+    /// Of a matrix of this shape.
+    Transpose(index_t rows, index_t cols)
+        : rows_(cols), cols_(rows), values_(static_cast<std::size_t>(rows * cols)) {}
+    void take(const ConstMatrixView<T>& M);
+    ConstMatrixView<T> view() const { return {values_.data(), rows_, cols_, rows_, Device::cpu()}; }
+
+   private:
+    index_t rows_, cols_;
+    Lines<T> values_;
+  };
+
+  AdjointLanes(const RecurrenceAdjoint<T>& pass, const DenseCell<T>& cell,
+               const ColumnSteps<T, Update>& steps);
+
+  void run_side_by_side(const RecurrenceAdjoint<T>& pass);
+  void make_g(const RecurrenceAdjoint<T>& pass, index_t t);
+  void make_psi(const RecurrenceAdjoint<T>& pass, index_t t);
+  void make_dh(const RecurrenceAdjoint<T>& pass, index_t t);
+
+  DenseCell<T> cell_;        ///< B and D: the columns of h alone
+  Transpose A_, B_, C_, D_;  ///< of these
+  LaneSolve<T, Update> solve_;
+  LanePanel<T> x_, g_, dh_, next_dh_, gradient_;  ///< x becomes AX, gradient is dH
   Scratch scratch_;
 };
 
 extern template class RecurrentLanes<float>;
 extern template class RecurrentLanes<double>;
+extern template class AdjointLanes<float>;
+extern template class AdjointLanes<double>;
 
 }  // namespace idl::cpu
