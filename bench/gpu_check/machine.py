@@ -34,9 +34,9 @@ def gpus():
     return answer_of(["nvidia-smi", "-L"]).strip()
 
 
-def loaded_libraries(program, folder=None):
+def loaded_libraries(program, folders=None):
     """(found: name -> path, missing names) of what the loader looks for; empty for scripts."""
-    environment = {"LD_LIBRARY_PATH": str(folder)} if folder else None
+    environment = {"LD_LIBRARY_PATH": folders} if folders else None
     text = answer_of(["ldd", program], environment)
     return dict(FOUND.findall(text)), sorted(set(NOT_FOUND.findall(text)))
 
@@ -78,9 +78,11 @@ class Pack:
         self.libraries.mkdir()
         self.notes = []
         self.missing = {}
+        #: where programs look for libraries
+        self.search = [str(self.libraries)]
         self.link_libraries()
         #: for our programs alone: the machine's own Python must not see these libraries
-        self.environment = {"LD_LIBRARY_PATH": str(self.libraries),
+        self.environment = {"LD_LIBRARY_PATH": ":".join(self.search),
                             "IDL_TEST_DATA": str(ROOT / "tests" / "data"),
                             "IDL_COMMIT": self.manifest["commit"]}
 
@@ -94,11 +96,15 @@ class Pack:
             path = find_library(name)
             if path:
                 (self.libraries / name).symlink_to(path)
+                # Where libraries that it needs in turn may lie: it looks for them beside itself.
+                beside = str(pathlib.Path(path).resolve().parent)
+                if beside not in self.search:
+                    self.search.append(beside)
             self.notes.append(f"{name}: {path or 'not found'}")
         carried = self.folder / "carried"
         for name in self.manifest["programs"]:
             while True:
-                missing = loaded_libraries(self.program(name), self.libraries)[1]
+                missing = loaded_libraries(self.program(name), ":".join(self.search))[1]
                 wanted = [library for library in missing if (carried / library).exists()
                           and not (self.libraries / library).exists()]
                 for library in wanted:

@@ -25,11 +25,13 @@ std::vector<std::string> find_classes(const Table& table) {
   } else if (std::ranges::all_of(classes, [](const std::string& name) {
                return number_in_field(name).has_value();
              })) {
-    const auto row = std::ranges::find_if(table.labels,
-                                          [](const std::string& name) {
-                                            return !parse_number<std::int64_t>(name);
-                                          }) -
-                     table.labels.begin();
+    // 007, and what has too many digits for a number, is a name.
+    const auto has_fraction = [](const std::string& name) {
+      return name.find_first_not_of("+-0123456789") != std::string::npos;
+    };
+    const auto found = std::ranges::find_if(table.labels, has_fraction);
+    if (found == table.labels.end()) return classes;
+    const auto row = found - table.labels.begin();
     throw InvalidArgument(table.path + ": the label on " + table.place(row) + " is " +
                           table.labels[static_cast<std::size_t>(row)] +
                           ", which is no name and no whole number; --target-columns is for numbers "

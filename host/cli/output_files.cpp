@@ -29,6 +29,7 @@ void check_outputs(const std::vector<FlagFile>& read, const std::vector<FlagFile
       IDL_CHECK(other.path.empty() || place_of(other.path) != place_of(file.path),
                 other.flag + " and " + file.flag + " are the same file, " + file.path);
     files.push_back(file);
+    io::remove_leftovers(place_of(file.path).parent_path());
   }
 }
 

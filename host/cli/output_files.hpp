@@ -13,7 +13,8 @@ struct FlagFile {
 };
 
 /// Each file that is written is another one, and none is one that is read, by whatever names and
-/// links. @throws InvalidArgument with both flags
+/// links. What killed processes have left beside those that are written is removed.
+/// @throws InvalidArgument with both flags
 void check_outputs(const std::vector<FlagFile>& read, const std::vector<FlagFile>& written);
 
 }  // namespace idl::cli

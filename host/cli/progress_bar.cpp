@@ -54,9 +54,15 @@ std::string thousands(double value) {
   return format("%.1fM", value / 1e6);
 }
 
+/// "0.3214", "1.2e+09" or "nan": no longer than a field may be.
+std::string figure(double value) {
+  if (std::isnan(value)) return "nan";
+  return format(std::abs(value) < 1e4 ? "%.4f" : "%.2g", value);
+}
+
 /// "R2 0.9310 RMSE 12.3", or the first half.
 std::string score_text(const RegressionScore& score, bool with_rmse) {
-  return format("R2 %.4f", score.r2) + (with_rmse ? format(" RMSE %.4g", score.rmse) : "");
+  return "R2 " + figure(score.r2) + (with_rmse ? format(" RMSE %.4g", score.rmse) : "");
 }
 
 }  // namespace
@@ -70,7 +76,7 @@ std::string progress_line(const StepMetrics& metrics, std::int64_t epochs, doubl
   // The least important come last and are left out first.
   const std::vector<std::string> fields = {
       format(" %3.0f%%", 100.0 * share),
-      format(" loss %.4f", metrics.loss),
+      " loss " + figure(metrics.loss),
       metrics.regression ? format(" R2 %.3f", metrics.regression->r2)
                          : format(" acc %.1f%%", 100.0 * metrics.accuracy),
       " left " + duration(left),
@@ -133,14 +139,14 @@ void ProgressBar::epoch(const EpochMetrics& metrics) {
       format("epoch %ld/%ld", static_cast<long>(metrics.epoch), static_cast<long>(epochs_));
   // Of a regression the loss is what R² and RMSE are made of: a line has 80 columns.
   line += metrics.regression ? "  " + score_text(*metrics.regression, !metrics.test)
-                             : format("  loss %.4f  acc %.2f%%", metrics.train_loss,
-                                      100.0 * metrics.train_accuracy);
+                             : "  loss " + figure(metrics.train_loss) +
+                                   format(" acc %.2f%%", 100.0 * metrics.train_accuracy);
   if (metrics.test)
     line += (metrics.test->regression ? "  test " + score_text(*metrics.test->regression, true)
-                                      : format("  test %.4f %.2f%%", metrics.test->loss,
-                                               100.0 * metrics.test->accuracy)) +
+                                      : "  test " + figure(metrics.test->loss) +
+                                            format(" %.2f%%", 100.0 * metrics.test->accuracy)) +
             (metrics.best ? "*" : " ");
-  line += format("  it %.1f+%.1f", metrics.forward_iterations, metrics.adjoint_iterations) + "  " +
+  line += format(" it %.1f+%.1f", metrics.forward_iterations, metrics.adjoint_iterations) + " " +
           thousands(metrics.samples_per_second) + "/s";
   if (metrics.not_converged > 0)
     line += format("  (%ld columns did not converge)", static_cast<long>(metrics.not_converged));

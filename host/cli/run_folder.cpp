@@ -105,6 +105,20 @@ std::vector<std::filesystem::path> RunFolder::files() const {
 
 bool RunFolder::has_checkpoint() const { return io::is_there(path_ / "checkpoint.safetensors"); }
 
+bool RunFolder::goes_on() const {
+  if (has_checkpoint()) return true;
+  // A training that is killed in its first epoch leaves none, and at most one line of an epoch.
+  const std::filesystem::path metrics = path_ / "metrics.jsonl";
+  const std::string text = io::is_there(metrics) ? io::read_text(metrics) : "";
+  constexpr std::string_view k_epoch = R"("event":"epoch")";
+  const std::size_t first = text.find(k_epoch);
+  IDL_CHECK(first == std::string::npos || text.find(k_epoch, first + 1) == std::string::npos,
+            path_.string() +
+                " holds results and no checkpoint.safetensors to go on from; "
+                "--overwrite begins anew");
+  return false;
+}
+
 void RunFolder::claim() {
   if (lock_ >= 0) return;
   make_folders(path_);

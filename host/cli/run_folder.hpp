@@ -31,6 +31,9 @@ class RunFolder {
   /// Whether a training was begun here. @throws IoError where that cannot be known
   bool has_run() const;
   bool has_checkpoint() const;
+  /// Whether to go on from a checkpoint; without one a training begins anew. @throws
+  /// InvalidArgument where that would take the place of results
+  bool goes_on() const;
   /// A file or link here that a run would write, or "".
   std::string file_of_a_run() const;
   /// All that a run writes, whether it is there or not.

@@ -256,9 +256,11 @@ void add_sparsify(CLI::App& app, int& status) {
                       "JSON file to write: the bound of each sample, the states and inputs that "
                       "are left");
   DensityCurveSettings& measured = settings->measured;
-  command->add_option("--curve", settings->curve,
-                      "Measure what the model loses at densities 1 to .01 with --data, and write "
-                      "density.json and density.png into this folder");
+  command->add_option(
+      "--curve", settings->curve,
+      "Measure what the model loses at densities 1 to .01 with --data, a folder with "
+      "a training and a test set, and write density.json and density.png into "
+      "this one");
   add_number(*command, "--gradual", measured.gradual_epochs, ranges::k_positive_count,
              "With --curve: epochs of training from random parameters, over which entries are "
              "pruned");

@@ -43,7 +43,7 @@ class CsvTable {
                                      std::to_string(columns_.count));
     for (const std::size_t column : columns_.features) values_.push_back(number(row, column));
     if (use_ == TableUse::answers_wanted) {
-      if (columns_.label) table_.labels.push_back(name(row, *columns_.label));
+      if (columns_.label) table_.labels.push_back(label(name(row, *columns_.label)));
       for (const std::size_t column : columns_.targets)
         table_.targets.push_back(number(row, column));
     }
@@ -80,6 +80,16 @@ class CsvTable {
     const std::string& field = text(row, column);
     require_there(row, column, {"NA", "N/A", "na", "nan", "NaN", "null", "NULL", "?"});
     return field;
+  }
+
+  /// 3.0, as programs write whole numbers where some were missing, is 3.
+  static std::string label(const std::string& name) {
+    const std::size_t point = name.find('.');
+    if (point == std::string::npos || point == 0 ||
+        name.find_first_not_of('0', point + 1) != std::string::npos)
+      return name;
+    std::string whole = name.substr(0, point);
+    return parse_number<std::int64_t>(whole) ? whole : name;
   }
 
   void require_there(const CsvRow& row, std::size_t column,
@@ -155,9 +165,14 @@ std::vector<std::string> read_labels(const std::string& path, index_t rows) {
   IDL_CHECK(array.shape[1] == 1, path + " has " + std::to_string(array.shape[1]) +
                                      " labels for each sample, expected one");
   std::vector<std::string> labels;
+  if (array.type != io::DataType::f32 && array.type != io::DataType::f64) {
+    for (const std::int64_t label : array.as<std::int64_t>())
+      labels.push_back(std::to_string(label));
+    return labels;
+  }
   for (const double label : array.as<double>()) {
     constexpr double k_exact = 9007199254740992.0;
-    IDL_CHECK(std::abs(label) <= k_exact && label == std::trunc(label),
+    IDL_CHECK(std::abs(label) < k_exact && label == std::trunc(label),
               path + ": label " + std::to_string(labels.size()) + " is " + number_text(label) +
                   ", expected a whole number; --targets is for numbers to be predicted");
     labels.push_back(std::to_string(static_cast<std::int64_t>(label)));

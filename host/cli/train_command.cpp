@@ -300,7 +300,7 @@ int train_model(const Session& session, Model model) {
 template <class T>
 int train(const CLI::App& command, TrainCall& call, RunFolder& folder) {
   TrainSettings& settings = call.settings;
-  const bool goes_on = call.resume && folder.has_checkpoint();
+  const bool goes_on = call.resume && folder.goes_on();
   const TrainingData data =
       read_training_data(settings, known_format(command, call, folder, goes_on));
   if (data.train.has_targets() && !call.resume && command.count("--loss") == 0)

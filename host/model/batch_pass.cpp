@@ -166,6 +166,9 @@ struct BatchPass<T>::State {
   std::unique_ptr<Program> all_forward;
   std::unique_ptr<Program> all_backward;
   bool has_state = false;  ///< a forward pass, or what prepares for a given X, has been run
+  // Whoever takes the parts of a pass runs them before he asks what came of it.
+  bool forward_taken = false;
+  bool backward_taken = false;
 };
 
 template <class T>
@@ -206,6 +209,7 @@ void BatchPass<T>::forward_async() {
 
 template <class T>
 Programs detail::Inside<BatchPass<T>>::forward(const BatchPass<T>& pass) {
+  pass.state_->forward_taken = true;
   Programs parts = pass.state_->equilibrium.parts();
   parts.push_back(pass.state_->output);
   return parts;
@@ -214,6 +218,7 @@ Programs detail::Inside<BatchPass<T>>::forward(const BatchPass<T>& pass) {
 template <class T>
 Programs detail::Inside<BatchPass<T>>::backward(const BatchPass<T>& pass) {
   pass.state_->require_backward();
+  pass.state_->backward_taken = true;
   Programs parts = pass.state_->adjoint->parts();
   if (pass.state_->transpose) parts.insert(parts.begin(), pass.state_->transpose);
   parts.push_back(pass.state_->gradient);
@@ -349,11 +354,13 @@ typename BatchPass<T>::Pending& BatchPass<T>::Pending::operator=(Pending&&) noex
 template <class T>
 typename BatchPass<T>::Outcome BatchPass<T>::Pending::get() {
   IDL_CHECK(fetch_ != nullptr, "BatchPass: no outcome is on its way");
-  return outcome_of<T>(fetch_->iteration->record(*fetch_->copy));
+  const std::unique_ptr<Fetch> fetched = std::move(fetch_);
+  return outcome_of<T>(fetched->iteration->record(*fetched->copy));
 }
 
 template <class T>
 typename BatchPass<T>::Pending BatchPass<T>::fetch_forward_outcome() {
+  IDL_CHECK(state_->forward_taken, "BatchPass: an outcome comes after forward");
   Pending pending;
   const auto& iteration = state_->equilibrium.iteration();
   pending.fetch_.reset(new typename Pending::Fetch{&iteration, iteration.fetch()});
@@ -363,6 +370,7 @@ typename BatchPass<T>::Pending BatchPass<T>::fetch_forward_outcome() {
 template <class T>
 typename BatchPass<T>::Pending BatchPass<T>::fetch_backward_outcome() {
   state_->require_backward();
+  IDL_CHECK(state_->backward_taken, "BatchPass: its outcome comes after backward");
   Pending pending;
   const auto& iteration = state_->adjoint->iteration();
   pending.fetch_.reset(new typename Pending::Fetch{&iteration, iteration.fetch()});

@@ -41,6 +41,10 @@ std::string trouble(const DataFormat& data, const ModelShape& shape) {
     if (count != 0 && count != size_of(key, shape))
       return std::string(key) + " names " + std::to_string(count) + ", the model has " +
              std::to_string(size_of(key, shape));
+    std::vector<std::string> names = data.*member;
+    std::ranges::sort(names);
+    const auto twice = std::ranges::adjacent_find(names);
+    if (twice != names.end()) return std::string(key) + " names '" + *twice + "' twice";
   }
   if (!data.classes.empty() && !data.targets.empty()) return "there are both classes and targets";
   for (const auto& [prefix, member] : k_scalings) {

@@ -81,13 +81,15 @@ double inf_norm(const CsrArrays<double>& A) {
 }
 
 /// What follows from the norm and the Perron root of `report`, where φ has the constant L.
-WellPosednessReport proved(WellPosednessReport report, double L, bool triangular) {
+/// Sums of so many nonnegative terms are off by a relative error of as many roundings.
+WellPosednessReport proved(WellPosednessReport report, double L, bool triangular, index_t terms) {
+  const double up = 1.0 + (static_cast<double>(terms) + 8.0) * 0x1p-52;
   report.contraction = L * report.inf_norm;
-  if (report.contraction < 1.0)
+  if (report.contraction * up < 1.0)
     report.proof = WellPosednessProof::norm;
   else if (triangular)
     report.proof = WellPosednessProof::triangular;
-  else if (L * report.perron_root < 1.0)
+  else if (L * report.perron_root * up < 1.0)
     report.proof = WellPosednessProof::perron;
   return report;
 }
@@ -99,7 +101,7 @@ WellPosednessReport report_of(const CsrArrays<double>& A, const Activation& acti
   report.density = A.rows == 0 ? 0.0 : static_cast<double>(A.values.size()) / size;
   report.perron_root = perron_root(A);
   return proved(report, lipschitz_constant(activation),
-                !first_on_or_below(A.row_offsets, A.col_indices));
+                !first_on_or_below(A.row_offsets, A.col_indices), A.cols);
 }
 
 /// The entries (i, j) of `rows`×`cols` numbers, column by column, as their magnitudes.
@@ -192,7 +194,7 @@ WellPosednessReport examine_well_posedness(Context& context, ConstMatrixView<T> 
   const double stored = 2.0 * static_cast<double>(L.rows) * static_cast<double>(L.cols);
   report.density =
       stored > 0 ? static_cast<double>(left.nonzeros() + right.nonzeros()) / stored : 0.0;
-  return proved(report, lipschitz_constant(activation), false);
+  return proved(report, lipschitz_constant(activation), false, L.rows + L.cols);
 }
 
 template void project(Context&, const WellPosedness&, MatrixView<float>);

@@ -48,9 +48,11 @@ inline constexpr std::tuple k_options<Tolerance> = {
            ranges::k_not_negative, &idl_solver_options::absolute_tolerance),
     option("relative", "relative-tolerance", &Tolerance::relative, "Relative tolerance of a solve",
            ranges::k_not_negative, &idl_solver_options::relative_tolerance),
-    option("certified", "certified", &Tolerance::rule,
-           "Stop a solve when its error bound, not its step, is below the tolerance", {},
-           &idl_solver_options::certified)};
+    option(
+        "certified", "certified", &Tolerance::rule,
+        "Stop a solve when what its step says of the error, kappa/(1-kappa) times it, is below the "
+        "tolerance; error_bound adds rounding",
+        {}, &idl_solver_options::certified)};
 
 template <>
 inline constexpr std::tuple k_options<SolverOptions> = {

@@ -3,6 +3,7 @@
 #include <array>
 #include <cmath>
 #include <cstdio>
+#include <string>
 
 #include "host/pictures/canvas.hpp"
 #include "idl/error.hpp"
@@ -126,6 +127,11 @@ Confusion::Confusion(index_t classes, const std::vector<std::string>& class_name
 }
 
 void Confusion::add(std::int32_t label, std::int32_t predicted) {
+  const auto classes = static_cast<std::int32_t>(names.size());
+  IDL_CHECK(label >= 0 && label < classes && predicted < classes,
+            "Confusion: label " + std::to_string(label) + " predicted as " +
+                std::to_string(predicted) + ", expected numbers of " + std::to_string(classes) +
+                " classes");
   if (predicted < 0)
     ++not_finite;
   else

@@ -233,7 +233,8 @@ Sequence RecurrentPrograms<T>::forward_norms() {
     sequence.push_back(Reduce<T>{.x = sums, .result = result, .kind = ReduceKind::max});
     return sequence;
   };
-  Sequence sequence = largest(maps().A, A_sums_, equilibrium.A_norm());
+  Sequence sequence =
+      solver::norms_of_A<T>(maps().A, /*transpose=*/false, A_sums_, partial_sums_, equilibrium);
   append(sequence, largest(maps().B, B_sums_, equilibrium.B_norm()));
   if (!solves_again()) append(sequence, norms_of_U(ranges.front()));
   return sequence;
@@ -241,8 +242,8 @@ Sequence RecurrentPrograms<T>::forward_norms() {
 
 template <class T>
 Sequence RecurrentPrograms<T>::backward_norms() {
-  Sequence sequence = row_abs_sum_steps<T>(maps().A, A_sums_, partial_sums_);
-  sequence.push_back(Reduce<T>{.x = A_sums_, .result = adjoint->A_norm(), .kind = ReduceKind::max});
+  Sequence sequence =
+      solver::norms_of_A<T>(maps().A, /*transpose=*/true, A_sums_, partial_sums_, *adjoint);
   if (!solves_again()) append(sequence, norms_of_g(ranges.front()));
   return sequence;
 }

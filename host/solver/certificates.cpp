@@ -20,6 +20,13 @@ double underflow(const Arithmetic& arithmetic, double terms, double a, double x)
   return arithmetic.least_normal * (terms + 8.0) * (8.0 + a + x);
 }
 
+/// What underflow in RᵀX adds, where A = LRᵀ, and in LᵀV; ‖x‖ <= x.
+double factor_underflow(const IterationRecord& record, const Arithmetic& arithmetic, double x) {
+  if (!arithmetic.has_factors) return 0.0;
+  return record.factor_norm * (1.0 + gamma(arithmetic.states + 1.0, arithmetic.unit_roundoff)) *
+         underflow(arithmetic, arithmetic.rows, 0.0, x);
+}
+
 /// Error of evaluating φ in floating point, beyond the rounding of its argument. Exact for relu,
 /// identity, abs and sat; one product for leaky_relu; a few ulps of the value and of 1 for the
 /// others.
@@ -133,15 +140,20 @@ void certify_state(const IterationRecord& record, const Arithmetic& arithmetic,
   const double L = lipschitz_constant(arithmetic.activation);
   const Bounds bounds = shared_bounds(record, arithmetic, L, fallback);
   const double B_norm = record.B_norm * (1.0 + gamma(arithmetic.inputs + 1.0, u));
-  certify(record, bounds, report, [&](std::size_t j) {
+  const auto rounding_of = [&](std::size_t j) {
     const double x = record.state_norms[j];
     const double x_previous = x + record.step_norms[j];
     return L * (gamma(arithmetic.states + 2.0, u) * bounds.A_norm * x_previous +
                 gamma(arithmetic.inputs + 2.0, u) * B_norm * record.forcing_norms[j] +
                 underflow(arithmetic, arithmetic.states, bounds.A_norm, x_previous) +
+                factor_underflow(record, arithmetic, x_previous) +
                 underflow(arithmetic, arithmetic.inputs, B_norm, record.forcing_norms[j])) +
            evaluation_error(arithmetic.activation, x, u) + u * record.step_norms[j];
-  });
+  };
+  certify(record, bounds, report, rounding_of);
+  // An input that B in compressed rows never reads goes into Y nevertheless.
+  for (std::size_t j = 0; j < report.status.size(); ++j)
+    if (!std::isfinite(record.forcing_norms[j])) report.status[j] = SolveStatus::diverged;
 }
 
 void certify_adjoint(const IterationRecord& record, const Arithmetic& arithmetic,
@@ -157,7 +169,8 @@ void certify_adjoint(const IterationRecord& record, const Arithmetic& arithmetic
                 gamma(4.0, u) * summation * record.forcing_norms[j] +
                 // In each of the n sums.
                 arithmetic.rows *
-                    underflow(arithmetic, arithmetic.states, bounds.A_norm, v_previous)) +
+                    (underflow(arithmetic, arithmetic.states, bounds.A_norm, v_previous) +
+                     factor_underflow(record, arithmetic, v_previous))) +
            bounds.contraction * (summation - 1.0) * record.step_norms[j];
   });
 }

@@ -25,7 +25,7 @@
 ///   adjoint (ℓ1): ‖δ‖ <= L_φ(γ_{n+4}‖A‖∞‖v_prev‖ + γ_4‖g‖)
 /// where ε_φ bounds the error of evaluating φ itself. Added is what underflow can do: devices may
 /// take subnormal numbers for zero, so that each term of a sum is off by up to η(1 + |a| + |x|), η
-/// the least normal number.
+/// the least normal number. With A = LRᵀ this happens in Rᵀx, whose error L may magnify.
 namespace idl::solver {
 
 /// What the certificates need to know about the arithmetic and the model.
@@ -35,6 +35,7 @@ struct Arithmetic {
   double rows = 0;           ///< n
   double states = 0;         ///< terms of a sum that makes an entry of AX: n where A is dense
   double inputs = 0;         ///< p'
+  bool has_factors = false;  ///< A = LRᵀ
   Activation activation;
 };
 

@@ -24,7 +24,7 @@ IterationState<T>::IterationState(Context& context, index_t columns)
       step_offset_(reserve<T>(columns)),
       state_offset_(reserve<T>(columns)),
       forcing_offset_(reserve<T>(columns)),
-      norms_offset_(reserve<T>(3)),
+      norms_offset_(reserve<T>(4)),
       iterations_offset_(reserve<std::int32_t>(columns)),
       fallbacks_offset_(reserve<std::int32_t>(columns)),
       low_iterations_offset_(reserve<std::int32_t>(columns)),
@@ -88,6 +88,7 @@ void IterationState<T>::fill(IterationRecord& record, const std::byte* fetched) 
   const T* norms = reinterpret_cast<const T*>(fetched + norms_offset_);
   record.A_norm = static_cast<double>(norms[0]);
   record.B_norm = static_cast<double>(norms[1]);
+  record.factor_norm = static_cast<double>(norms[3]);
   const auto* status = reinterpret_cast<const std::uint8_t*>(fetched + status_offset_);
   record.status.resize(count);
   for (std::size_t j = 0; j < count; ++j) {

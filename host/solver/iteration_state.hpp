@@ -24,6 +24,7 @@ struct IterationRecord {
   std::vector<double> forcing_norms;  ///< of U (state) or G (adjoint), per column
   double A_norm = 0;                  ///< ‖A‖∞
   double B_norm = 0;                  ///< ‖B‖∞, state only
+  double factor_norm = 0;  ///< where A = LRᵀ, ‖L‖∞ (state) or ‖R‖∞ (adjoint)
 };
 
 /// Per-column state of one loop on the device: what UpdateStatus decides by, and the norms from
@@ -41,6 +42,7 @@ class IterationState {
   VectorView<T> forcing_norms() const { return typed<T>(forcing_offset_, columns_); }
   VectorView<T> A_norm() const { return typed<T>(norms_offset_, 1); }
   VectorView<T> B_norm() const { return typed<T>(norms_offset_, 2).range(1, 1); }
+  VectorView<T> factor_norm() const { return typed<T>(norms_offset_, 4).range(3, 1); }
   /// κ = L_φ‖A‖∞ for the certified stopping rule.
   VectorView<T> contraction() const { return typed<T>(norms_offset_, 3).range(2, 1); }
 

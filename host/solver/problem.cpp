@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "host/solver/problem.hpp"
 
+#include <cmath>
+#include <limits>
+#include <variant>
+
 namespace idl::solver {
 namespace {
 
@@ -17,15 +21,21 @@ FixedPoint<T> iteration_in(SolverMemory<T>& memory, const LinearMap<T>& A, Matri
   return solve;
 }
 
+}  // namespace
+
 template <class T>
-Sequence norm_of_A(const LinearMap<T>& A, SolverMemory<T>& memory) {
-  Sequence sequence = row_abs_sum_steps<T>(A, memory.A_row_sums, memory.partial_sums);
-  sequence.push_back(Reduce<T>{
-      .x = memory.A_row_sums, .result = memory.iteration.A_norm(), .kind = ReduceKind::max});
+Sequence norms_of_A(const LinearMap<T>& A, bool transpose, VectorView<T> row_sums,
+                    VectorView<T> partial_sums, const IterationState<T>& iteration) {
+  Sequence sequence = row_abs_sum_steps<T>(A, row_sums, partial_sums);
+  sequence.push_back(
+      Reduce<T>{.x = row_sums, .result = iteration.A_norm(), .kind = ReduceKind::max});
+  const auto* product = std::get_if<LowRankMap<T>>(&A);
+  if (product == nullptr) return sequence;
+  append(sequence,
+         {RowAbsSums<T>{.A = transpose ? product->R : product->L, .sums = row_sums},
+          Reduce<T>{.x = row_sums, .result = iteration.factor_norm(), .kind = ReduceKind::max}});
   return sequence;
 }
-
-}  // namespace
 
 template <class T>
 Decision<T> decision_of(const Tolerance& tolerance, index_t terms,
@@ -45,11 +55,15 @@ Sequence contraction_steps(const Tolerance& tolerance, const LinearMap<T>& A,
                            const Activation& activation, VectorView<T> row_sums,
                            VectorView<T> partial_sums, const IterationState<T>& iteration) {
   if (tolerance.rule != StopRule::certified_bound) return {};
+  // Rounded up, as the certificate does: γ of the sums, and κ itself.
+  const double u = static_cast<double>(std::numeric_limits<T>::epsilon()) / 2.0;
+  const double roundings = (static_cast<double>(terms_per_row(A)) + 4.0) * u;
+  const double up = roundings < 1.0 ? 1.0 / (1.0 - roundings) : std::numeric_limits<double>::max();
+  const T scale = std::nextafter(static_cast<T>(lipschitz_constant(activation) * up),
+                                 std::numeric_limits<T>::infinity());
   Sequence sequence = row_abs_sum_steps<T>(A, row_sums, partial_sums);
-  sequence.push_back(Reduce<T>{.x = row_sums,
-                               .result = iteration.contraction(),
-                               .kind = ReduceKind::max,
-                               .scale = static_cast<T>(lipschitz_constant(activation))});
+  sequence.push_back(Reduce<T>{
+      .x = row_sums, .result = iteration.contraction(), .kind = ReduceKind::max, .scale = scale});
   return sequence;
 }
 
@@ -101,7 +115,8 @@ FixedPoint<T> AdjointProblem<T>::iteration(SolverMemory<T>& memory) const {
 
 template <class T>
 Sequence EquilibriumProblem<T>::norms(SolverMemory<T>& memory) const {
-  Sequence sequence = norm_of_A(A, memory);
+  Sequence sequence = norms_of_A<T>(A, /*transpose=*/false, memory.A_row_sums, memory.partial_sums,
+                                    memory.iteration);
   append(sequence, row_abs_sum_steps<T>(B, memory.B_row_sums, memory.partial_sums));
   append(sequence,
          {Reduce<T>{
@@ -112,7 +127,8 @@ Sequence EquilibriumProblem<T>::norms(SolverMemory<T>& memory) const {
 
 template <class T>
 Sequence AdjointProblem<T>::norms(SolverMemory<T>& memory) const {
-  Sequence sequence = norm_of_A(A, memory);
+  Sequence sequence = norms_of_A<T>(A, /*transpose=*/true, memory.A_row_sums, memory.partial_sums,
+                                    memory.iteration);
   sequence.push_back(ColumnNorms<T>{
       .X = memory.forcing, .norms = memory.iteration.forcing_norms(), .kind = NormKind::one});
   return sequence;
@@ -132,6 +148,10 @@ void AdjointProblem<T>::certify(const IterationRecord& record, const GainFallbac
 
 template Decision<float> decision_of(const Tolerance&, index_t, const IterationState<float>&);
 template Decision<double> decision_of(const Tolerance&, index_t, const IterationState<double>&);
+template Sequence norms_of_A(const LinearMap<float>&, bool, VectorView<float>, VectorView<float>,
+                             const IterationState<float>&);
+template Sequence norms_of_A(const LinearMap<double>&, bool, VectorView<double>, VectorView<double>,
+                             const IterationState<double>&);
 template Sequence contraction_steps(const Tolerance&, const LinearMap<float>&, const Activation&,
                                     VectorView<float>, VectorView<float>,
                                     const IterationState<float>&);

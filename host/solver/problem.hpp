@@ -47,8 +47,15 @@ Arithmetic arithmetic_of(const LinearMap<T>& A, index_t inputs, const Activation
           .rows = static_cast<double>(rows(A)),
           .states = static_cast<double>(terms_per_row(A)),
           .inputs = static_cast<double>(inputs),
+          .has_factors = std::holds_alternative<LowRankMap<T>>(A),
           .activation = activation};
 }
+
+/// The steps of ‖A‖∞, and where A = LRᵀ of ‖L‖∞, or for its transpose of ‖R‖∞, into `iteration`;
+/// the sums are working memory.
+template <class T>
+Sequence norms_of_A(const LinearMap<T>& A, bool transpose, VectorView<T> row_sums,
+                    VectorView<T> partial_sums, const IterationState<T>& iteration);
 
 /// When a column of a loop with such sums stops.
 template <class T>

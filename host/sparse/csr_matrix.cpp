@@ -15,6 +15,8 @@ namespace idl {
 
 template <class T>
 CsrArrays<T> transposed(const CsrArrays<T>& A) {
+  check_csr<std::int64_t, std::int32_t>("transposed", csr_names("A"), A.rows, A.cols, A.row_offsets,
+                                        A.col_indices, A.values.size());
   TransposedEntries pattern = transposed_entries(A.cols, A.row_offsets, A.col_indices);
   CsrArrays<T> result = {.rows = A.cols,
                          .cols = A.rows,

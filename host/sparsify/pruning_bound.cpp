@@ -182,8 +182,9 @@ class PruningBounds {
       const auto known = [&](double value) {
         return std::isfinite(state.error_bound[j]) && std::isfinite(value) ? value : k_infinity;
       };
-      to.state.push_back(known(rounding_ * (column_norm(bound.X, n, j) + error)));
-      to.output.push_back(known(rounding_ * (column_norm(bound.Y, q, j) + C_norm_ * error)));
+      to.state.push_back(known(rounding_ * (column_norm(bound.X, n, j) + error) + underflow_));
+      to.output.push_back(
+          known(rounding_ * (column_norm(bound.Y, q, j) + C_norm_ * error) + underflow_));
       to.worst_state = std::max(to.worst_state, to.state.back());
       to.worst_output = std::max(to.worst_output, to.output.back());
     }
@@ -198,8 +199,17 @@ class PruningBounds {
         C_norm_(inf_norm(pruned.matrices[2], pruned.M)),
         // Sums of nonnegative numbers are off by (terms + 1)u of themselves, the entries of the
         // matrices of the differences and the inputs by 2u; with room.
-        rounding_(1.0 + static_cast<double>(bound_.shape().states + bound_.shape().inputs + 8) *
-                            0x1p-50) {}
+        rounding_(1.0 +
+                  static_cast<double>(bound_.shape().states + bound_.shape().inputs + 8) * 0x1p-50),
+        // Where the matrices differ, a product that is too small may count as zero.
+        underflow_(differs() ? static_cast<double>(bound_.shape().inputs + 8) *
+                                   std::numeric_limits<double>::min()
+                             : 0.0) {}
+
+  bool differs() const {
+    const ParameterLayout& layout = bound_.layout();
+    return layout.at("B.values").rows + layout.at("D.values").rows > 0;
+  }
 
   /// The model in double, with the values that it has: nothing is projected.
   static ImplicitModel<double> copy_of(Context& context, const ModelOptions& options,
@@ -235,6 +245,7 @@ class PruningBounds {
   ImplicitModel<double> bound_;  ///< of which the prediction is the bound
   double C_norm_;
   double rounding_;
+  double underflow_;  ///< added
 };
 
 template <class T>

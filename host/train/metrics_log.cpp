@@ -37,7 +37,7 @@ void add_score(io::JsonObject& line, const std::string& prefix, double accuracy,
 MetricsLog::MetricsLog(const std::filesystem::path& path, std::uint64_t length)
     : path_(path.string()), length_(length) {
   // Without O_NONBLOCK a pipe that nobody reads would be waited for, for ever.
-  descriptor_ = ::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0644);
+  descriptor_ = ::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0666);
   if (descriptor_ < 0 && errno != ENXIO) throw_system_error(path_, "cannot be opened for writing");
   try {
     struct stat status {};
@@ -48,7 +48,9 @@ MetricsLog::MetricsLog(const std::filesystem::path& path, std::uint64_t length)
     const auto size = static_cast<std::uint64_t>(status.st_size);
     if (size < length)
       throw IoError(path_, size,
-                    "metrics up to byte " + std::to_string(length) + ", as the checkpoint says");
+                    "metrics up to byte " + std::to_string(length) +
+                        ", as the checkpoint says; it has to be put back as it was, or its model "
+                        "be the --init of another run");
     if (::ftruncate(descriptor_, static_cast<off_t>(length)) != 0 ||
         ::lseek(descriptor_, 0, SEEK_END) < 0)
       throw_system_error(path_, "cannot be cut to " + std::to_string(length) + " bytes");

@@ -66,6 +66,7 @@ struct Trainer<T>::StateOf final : State {
     typename TrainingStep<T>::Pending pending;
     StepMetrics metrics;
     index_t batch;  ///< of the epoch, 0 for the first
+    double launch_seconds;
   };
 
   bool run_epoch();
@@ -126,6 +127,7 @@ void Trainer<T>::StateOf<Model>::launch_step(index_t batch) {
   // A step that was prepared and then threw counts for nothing.
   optimizer_.set_steps(position_.steps);
   OptimizerProgram<T>::prepare_step(optimizer_, context_, factor);
+  const Clock::time_point launched = Clock::now();
   step.launch(data);
   ++position_.steps;
   InFlight next{step.fetch(),
@@ -133,7 +135,8 @@ void Trainer<T>::StateOf<Model>::launch_step(index_t batch) {
                  .step = position_.steps,
                  .steps_per_epoch = batches_,
                  .learning_rate = options_.optimizer.learning_rate * factor},
-                batch};
+                batch,
+                seconds_since(launched)};
   position_.batch = batch + 1;
   collect();
   in_flight_ = std::move(next);
@@ -147,6 +150,8 @@ void Trainer<T>::StateOf<Model>::collect() {
   const BatchFigures figures = in_flight_->pending.get(context_);
   StepMetrics metrics = in_flight_->metrics;
   const index_t batch = in_flight_->batch;
+  // The last step of an epoch is collected as soon as it is launched: a CPU has done it by then.
+  const double seconds = std::max(seconds_since(last_collected_), in_flight_->launch_seconds);
   in_flight_.reset();
   prefetcher_.release();
   const auto samples = static_cast<double>(figures.samples);
@@ -163,7 +168,7 @@ void Trainer<T>::StateOf<Model>::collect() {
   metrics.forward_iterations = figures.forward_iterations / samples;
   metrics.adjoint_iterations = figures.adjoint_iterations / samples;
   metrics.not_converged = figures.not_converged;
-  metrics.samples_per_second = samples / std::max(seconds_since(last_collected_), 1e-9);
+  metrics.samples_per_second = samples / std::max(seconds, 1e-9);
   last_collected_ = Clock::now();
   if (metrics.step % k_steps_per_metrics_line == 0) metrics_log_.write(metrics);
   if (options_.on_step) options_.on_step(metrics);
@@ -177,8 +182,8 @@ void Trainer<T>::StateOf<Model>::fail(const StepMetrics& step, index_t batch,
   const std::vector<std::int32_t> order =
       epoch_order(options_.seed, step.epoch - 1, train_.size(), options_.shuffle);
   const auto first = static_cast<std::size_t>(batch * batch_size_);
-  throw NotFinite(failure_text(step, batch, figures, train_, std::span(order).subspan(first)) +
-                  "; a smaller learning rate may help" + untouched(saved_steps_));
+  throw NotFinite(failure_text<T>(step, batch, figures, train_, std::span(order).subspan(first)) +
+                  untouched(saved_steps_));
 }
 
 /// What is saved is finite, or is not saved.

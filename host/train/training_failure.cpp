@@ -2,6 +2,7 @@
 #include "host/train/training_failure.hpp"
 
 #include <cmath>
+#include <type_traits>
 #include <vector>
 
 #include "kernels/base/number_range.hpp"
@@ -9,20 +10,24 @@
 namespace idl {
 namespace {
 
-/// " (its feature 3 is nan)" where the data are to blame, else nothing.
+/// " (its feature 3 is nan)" where the data are to blame, which is trained on in T, else nothing.
+template <class T>
 std::string blame_of_data(const Dataset& data, index_t sample) {
+  const std::string cannot =
+      std::string(std::is_same_v<T, float> ? "float32" : "float64") + " cannot hold";
   std::vector<double> features(static_cast<std::size_t>(data.features()));
   data.copy_sample<double>(sample, features);
   for (std::size_t i = 0; i < features.size(); ++i)
-    if (!std::isfinite(features[i]))
-      return " (its feature " + std::to_string(i) + " is " + std::to_string(features[i]) + ")";
+    if (!std::isfinite(static_cast<T>(features[i])))
+      return " (its feature " + std::to_string(i) + " is " + number_text(features[i]) +
+             (std::isfinite(features[i]) ? ", which " + cannot + ")" : ")");
   if (!data.has_targets()) return "";
   std::vector<double> targets(static_cast<std::size_t>(data.outputs()));
   data.copy_target<double>(sample, targets);
   for (std::size_t i = 0; i < targets.size(); ++i)
-    if (!std::isfinite(static_cast<float>(targets[i] * targets[i])))
+    if (!std::isfinite(static_cast<T>(targets[i] * targets[i])))
       return " (its target " + std::to_string(i) + " is " + number_text(targets[i]) +
-             ", whose square float32 cannot hold)";
+             ", whose square " + cannot + ")";
   return "";
 }
 
@@ -33,6 +38,7 @@ std::string untouched(std::int64_t saved_steps) {
                          : "; the files of step " + std::to_string(saved_steps) + " are untouched";
 }
 
+template <class T>
 std::string failure_text(const StepMetrics& step, index_t batch, const BatchFigures& figures,
                          const Dataset& train, std::span<const std::int32_t> samples) {
   const bool of_loss = figures.not_finite > 0;
@@ -40,8 +46,10 @@ std::string failure_text(const StepMetrics& step, index_t batch, const BatchFigu
   const std::string text = "training: step " + std::to_string(step.step) + " (epoch " +
                            std::to_string(step.epoch) + ", batch " + std::to_string(batch + 1) +
                            " of " + std::to_string(step.steps_per_epoch) + "): ";
-  if (column < 0) return text + "the sum of the losses is not finite";
+  constexpr const char* k_advice = "; a smaller learning rate may help";
+  if (column < 0) return text + "the sum of the losses is not finite" + k_advice;
   const std::int32_t sample = samples[static_cast<std::size_t>(column)];
+  const std::string blame = blame_of_data<T>(train, sample);
   const std::string of_samples = std::to_string(figures.samples) + " samples ";
   return text +
          (of_loss ? "the loss of " + std::to_string(figures.not_finite) + " of " + of_samples +
@@ -49,8 +57,12 @@ std::string failure_text(const StepMetrics& step, index_t batch, const BatchFigu
                   : std::to_string(figures.diverged) + " solves of " + of_samples +
                         "diverged (they are not finite)") +
          ", the first is sample " + std::to_string(sample) + " of the data" +
-         blame_of_data(train, sample);
+         (blame.empty() ? k_advice : blame);
 }
+template std::string failure_text<float>(const StepMetrics&, index_t, const BatchFigures&,
+                                         const Dataset&, std::span<const std::int32_t>);
+template std::string failure_text<double>(const StepMetrics&, index_t, const BatchFigures&,
+                                          const Dataset&, std::span<const std::int32_t>);
 
 std::string test_failure_text(std::int64_t epoch, const Evaluation& test) {
   return "epoch " + std::to_string(epoch) + ": the loss of " + std::to_string(test.not_finite) +

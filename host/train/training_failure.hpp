@@ -10,10 +10,11 @@
 
 namespace idl {
 
-/// Tells of a step whose numbers are not finite, and of its batch's samples names one in which the
-/// trouble is.
+/// Tells of a step in T whose numbers are not finite, and of its batch's samples names one in which
+/// the trouble is. Where the data are not to blame, it says what may help.
 /// @param batch    of the epoch, 0 for the first
 /// @param samples  of `train`, those of the batch
+template <class T>
 std::string failure_text(const StepMetrics& step, index_t batch, const BatchFigures& figures,
                          const Dataset& train, std::span<const std::int32_t> samples);
 

@@ -95,9 +95,9 @@ class IDL_EXPORT BatchPass {
   };
   /// Starts fetching the outcome of the last forward (or backward) pass; Pending::get waits for it.
   class Pending;
-  /// Of the last forward pass; does not wait.
+  /// Of the last forward pass; does not wait. @throws InvalidArgument before the first one
   Pending fetch_forward_outcome();
-  /// Of the last backward pass; does not wait.
+  /// Of the last backward pass; does not wait. @throws InvalidArgument before the first one
   Pending fetch_backward_outcome();
 
  private:

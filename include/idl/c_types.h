@@ -97,7 +97,7 @@ typedef struct idl_solver_options {
   int32_t max_iterations;      /**< applications of the map at most */
   double absolute_tolerance;   /**< in the units of the state */
   double relative_tolerance;   /**< times the norm of the iterate */
-  int32_t certified;           /**< nonzero: stop by the error bound instead of the step */
+  int32_t certified;           /**< nonzero: stop by kappa/(1-kappa) times the step (solver.hpp) */
   int32_t batch_invariant;     /**< nonzero: the same bits for a sample in whatever batch */
   int32_t anderson;            /**< Anderson acceleration (solver.hpp): 1 yes, -1 no, 0 automatic */
   int32_t automatic_precision; /**< nonzero: Precision::automatic for both loops (solver.hpp) */

@@ -33,7 +33,7 @@ struct SolveHistory {
   /// steps[j][k]: ‖X_{k+1} − X_k‖∞ of sample j, NaN where it did not stay finite. Of Picard
   /// iteration that is the residual of X_k. As many as the sample has iterations.
   std::vector<std::vector<double>> steps;
-  SolveReport report;  ///< as of predict()
+  SolveReport report;  ///< as of predict(), but that a strictly upper A is iterated with too
 };
 
 /// Solves as predict() does, and looks at each iteration, for which it waits. All products are in

@@ -28,7 +28,7 @@ struct ConstCsrView {
 
   /// Rows [first, first + count), with the same arrays of entries. @throws InvalidArgument
   ConstCsrView row_range(index_t first, index_t count) const {
-    IDL_CHECK(first >= 0 && count >= 0 && first + count <= rows,
+    IDL_CHECK(first >= 0 && count >= 0 && count <= rows && first <= rows - count,
               "row_range: the rows reach outside the matrix");
     ConstCsrView part = *this;
     part.row_offsets += first;
@@ -50,7 +50,7 @@ struct CsrView {
 
   /// Rows [first, first + count), with the same arrays of entries. @throws InvalidArgument
   CsrView row_range(index_t first, index_t count) const {
-    IDL_CHECK(first >= 0 && count >= 0 && first + count <= rows,
+    IDL_CHECK(first >= 0 && count >= 0 && count <= rows && first <= rows - count,
               "row_range: the rows reach outside the matrix");
     CsrView part = *this;
     part.row_offsets += first;
@@ -77,7 +77,8 @@ struct CsrArrays {
   }
 };
 
-/// Aᵀ. @throws InvalidArgument (more rows than 32-bit indices can tell apart)
+/// Aᵀ. @throws InvalidArgument (arrays that CsrMatrix refuses, or more rows than 32-bit indices can
+/// tell apart)
 template <class T>
 IDL_EXPORT CsrArrays<T> transposed(const CsrArrays<T>& A);
 

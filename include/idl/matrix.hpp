@@ -82,7 +82,7 @@ struct VectorView {
 
   /// Elements [first, first + count). @throws InvalidArgument
   VectorView range(index_t first, index_t count) const {
-    IDL_CHECK(first >= 0 && count >= 0 && first + count <= size,
+    IDL_CHECK(first >= 0 && count >= 0 && count <= size && first <= size - count,
               "range: the range reaches outside the vector");
     return {data + first, count, device};
   }

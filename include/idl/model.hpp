@@ -112,7 +112,8 @@ class IDL_EXPORT ImplicitModel {
   /// column-major. Nothing is copied or projected; with no_D the block of a dense D counts for
   /// nothing. The memory outlives the model and what was made of it. Values may change in place, as
   /// every call reads them anew; whoever changes them calls project() afterwards, and on a GPU
-  /// orders the change with the Context. Copies by clone() own their memory.
+  /// orders the change with the Context. A strictly upper triangular A must be one, which the
+  /// certificates suppose. Copies by clone() own their memory.
   /// @throws InvalidArgument (sizes < 1; κ outside (0,1); L_φκ >= 1 unless allowed; M of another
   /// shape, without data or not aligned as T)
   static ImplicitModel borrow(MatrixView<T> M, ModelShape shape, ModelOptions options = {});

@@ -63,6 +63,7 @@ struct IDL_EXPORT Confusion {
   Confusion(index_t classes, const std::vector<std::string>& names);
 
   /// @param predicted  -1: none, as the outputs are not finite
+  /// @throws InvalidArgument (no such class)
   void add(std::int32_t label, std::int32_t predicted);
   /// The share of all samples whose predicted class is their label.
   double accuracy() const;

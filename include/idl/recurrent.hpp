@@ -112,8 +112,8 @@ struct RecurrentPassOptions {
   bool warm_start = true;
   /// h of the last step alone is kept: there are no outputs() and no d_outputs().
   bool last_only = false;
-  /// Gradients do not flow from step t to step t − 1 where t is a multiple of this (t = 0, 1, ...);
-  /// 0: they flow through all steps.
+  /// Gradients do not flow from step t to step t − 1 where t is a multiple of this (t = 1, 2, ...;
+  /// to h0 they do flow); 0: they flow through all steps.
   index_t truncate = 0;
   /// States of so many steps are kept at a time; the backward pass solves for them again, from h
   /// and X of the step before, which are kept. Least memory near √T. 0: all are kept.
@@ -131,8 +131,8 @@ struct [[nodiscard]] RecurrentReport {
   /// where ρ_t bounds the rounding of h_t = C X_t + D u_t. +inf from where a solve has no bound,
   /// 0 after the end of a sequence.
   std::vector<double> output_error_bound;
-  /// λ_pf(S), rounded up. Below 1 a change of h dies out with the steps, whatever x is; +inf where
-  /// no bound of (I − L_φ|A|)⁻¹ is known.
+  /// An upper bound of λ_pf(S), commonly within 10⁻⁴ of it. Below 1 a change of h dies out with the
+  /// steps, whatever x is; +inf where no bound of (I − L_φ|A|)⁻¹ is known.
   double gain = 0;
   /// Where gain < 1, v > 0 with Sv < v, one entry for each of h: S contracts by max (Sv)_i/v_i in
   /// the norm max |h_i|/v_i. Otherwise empty.

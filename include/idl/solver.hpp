@@ -26,8 +26,9 @@ IDL_EXPORT std::string_view to_string(SolveStatus status);
 enum class StopRule : std::uint8_t {
   /// ‖X_k − X_{k−1}‖ <= absolute + relative·‖X_k‖: the rule of the original PyTorch package.
   step,
-  /// κ/(1−κ)·‖X_k − X_{k−1}‖ <= absolute + relative·‖X_k‖, which bounds the error itself, with
-  /// κ = L_φ‖A‖∞. Never holds where κ >= 1.
+  /// κ/(1−κ)·‖X_k − X_{k−1}‖ <= absolute + relative·‖X_k‖, which bounds the error itself but for
+  /// rounding, with κ = L_φ‖A‖∞. Where κ >= 1 nothing is certified: it holds for a step of 0 alone,
+  /// and the error bound is +inf.
   certified_bound
 };
 

@@ -47,7 +47,8 @@ IDL_EXPORT std::string_view to_string(WellPosednessKind kind);
 IDL_EXPORT WellPosednessKind parse_well_posedness(std::string_view name);
 
 /// Applies the constraint to A in place: A <- argmin ‖A' − A‖_F over the ball, or the strictly
-/// upper triangle of A, or nothing. Feasible matrices keep their bits.
+/// upper triangle of A, or nothing. A row keeps its bits if its sum, as double adds it up, is at
+/// most κ, rounded down to T; of n entries it may then exceed κ by n·2⁻⁵³κ.
 template <class T>
 IDL_EXPORT void project(Context& context, const WellPosedness& constraint, MatrixView<T> A);
 

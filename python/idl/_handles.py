@@ -37,8 +37,9 @@ class _Handle:
         handle = c_void_p()
         create(*arguments, byref(handle), *after)
         self.handle = handle.value
-        # In front of the interpreter's end too, and those made last are destroyed first.
         self.close = weakref.finalize(self, destroy, c_void_p(self.handle))
+        # At the interpreter's end daemon threads may still be inside the library.
+        self.close.atexit = False
 
 
 class Context(_Handle):

@@ -87,6 +87,7 @@ class Adam(torch.optim.Adam):
         for group in state["param_groups"]:
             _check(group)
         super().__setstate__(state)
+        self._kept = {}  # of the moments before
         self._complete_groups()
         if "_module" in state:
             self._find_layers(state["_module"])
@@ -123,7 +124,7 @@ class Adam(torch.optim.Adam):
     def _step_of(self, layer, group):
         M, state = layer.M, self.state[layer.M]
         if not state:
-            state["step"] = torch.tensor(0.0)
+            state["step"] = torch.tensor(0.0, device="cpu")
             state["exp_avg"] = torch.zeros_like(M, memory_format=torch.contiguous_format)
             state["exp_avg_sq"] = torch.zeros_like(M, memory_format=torch.contiguous_format)
         for moment in ("exp_avg", "exp_avg_sq"):  # those that were loaded lie as they please

@@ -26,13 +26,14 @@ PRECISIONS = {torch.float32: c.FLOAT32, torch.float64: c.FLOAT64}
 #: Bits of `gradient`: what a backward pass will be asked for.
 OF_PARAMETERS, OF_INPUTS = 1, 2
 MOST_MODELS = 64  # of a thread and device
+MOST_SETTINGS = 1024  # of layers, that are kept as read
 MOST_PASSES = 3  # of a model: training, the last batch of an epoch, evaluation
 
 _thread = threading.local()
 _serials = itertools.count(1)
 
 
-@functools.lru_cache(maxsize=None)
+@functools.lru_cache(maxsize=MOST_SETTINGS)
 def _read(settings):
     """Model keywords, sizes and solver options that a layer's text holds."""
     model = json.loads(settings)
@@ -40,7 +41,7 @@ def _read(settings):
     return model, (model["n"], model["p"], model["q"]), options
 
 
-@functools.lru_cache(maxsize=None)
+@functools.lru_cache(maxsize=MOST_SETTINGS)
 def shape_of(settings):
     """That of M."""
     model, (n, p, q), _ = _read(settings)
@@ -202,7 +203,8 @@ def _solve(M: torch.Tensor, U: torch.Tensor, settings: str,
     with _Ordered(M, settings) as model:
         n, p, q = model.n, model.p, model.q
         Y, X = U.new_empty((m, q)), U.new_empty((m, n))
-        report = torch.zeros(report_bytes(m), dtype=torch.uint8)
+        # On the host, whatever torch.set_default_device() says.
+        report = torch.zeros(report_bytes(m), dtype=torch.uint8, device="cpu")
         if m > 0 and gradient == 0:
             library.idl_model_predict(
                 model.handle.context.handle, model.handle.handle, m, U.data_ptr(), p, Y.data_ptr(),

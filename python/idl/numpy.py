@@ -15,6 +15,7 @@ from idl._library import library
 from idl.solver import REPORT, Report, solver_to_c
 
 PRECISIONS = {np.dtype(np.float32): c.FLOAT32, np.dtype(np.float64): c.FLOAT64}
+CLASSES = "iub"  # kinds of types of class numbers
 LOSSES = {"softmax_cross_entropy": c.CROSS_ENTROPY, "squared_error": c.SQUARED_ERROR}
 
 
@@ -126,7 +127,7 @@ class Model(_handles.Fixed):
         targets = np.atleast_1d(np.asarray(targets))
         if len(targets) != len(U):
             raise c.InvalidArgument(f"targets has {len(targets)} rows, U has {len(U)}")
-        trainer = Trainer(self, labels=targets.ndim == 1 and targets.dtype.kind in "iu", **trainer)
+        trainer = Trainer(self, labels=targets.ndim == 1 and targets.dtype.kind in CLASSES, **trainer)
         targets = trainer.targets(targets)
         try:
             order = np.random.default_rng(seed)
@@ -227,6 +228,8 @@ class Model(_handles.Fixed):
         is replaced by `pruned`: two arrays (samples,), inf where nothing is known."""
         U = self._samples("U", U, self.p)
         state, output = np.empty(len(U)), np.empty(len(U))
+        if not isinstance(pruned, Model):
+            raise TypeError(f"pruned is {pruned!r}, expected a Model")
         first, second = sorted((self, pruned), key=id)  # in one order, or two threads wait for ever
         with first._lock, second._lock:
             library.idl_model_pruning_bound(
@@ -302,7 +305,7 @@ class Trainer:
             return model._samples("targets", targets[:, None] if targets.ndim == 1 else targets,
                                   model.q)
         targets = np.asarray(targets)
-        if targets.ndim != 1 or targets.dtype.kind not in "iu":
+        if targets.ndim != 1 or targets.dtype.kind not in CLASSES:
             raise c.InvalidArgument(f"targets has the shape {targets.shape} and the type "
                                     f"{targets.dtype}, expected class numbers (samples,)")
         wrong = np.flatnonzero((targets < 0) | (targets >= model.q))
@@ -387,8 +390,8 @@ def train(U, targets, n=100, *, kappa=0.95, activation="relu", bias=False, rank=
     U, targets = np.asarray(U), np.atleast_1d(np.asarray(targets))
     if U.ndim != 2:
         raise c.InvalidArgument(f"U has the shape {U.shape}, expected (samples, p)")
-    if targets.dtype.kind in "iu" and targets.ndim == 1:
-        q = int(targets.max(initial=-1)) + 1
+    if targets.dtype.kind in CLASSES and targets.ndim == 1:
+        q = int(targets.max()) + 1 if targets.size else 0
     else:
         q = 1 if targets.ndim == 1 else targets.shape[1]
     model = Model(n, U.shape[1], q, kappa=kappa, activation=activation, bias=bias, rank=rank,

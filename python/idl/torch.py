@@ -140,6 +140,8 @@ class ImplicitLayer(_handles.Fixed, torch.nn.Module):
     def forward(self, U):
         """(..., p) -> (..., q). In autocast too it runs in the type of the parameters."""
         M = self.M
+        if not isinstance(U, torch.Tensor):
+            raise TypeError(f"ImplicitLayer: the input is a {type(U).__name__}, expected a tensor")
         if U.device != M.device:
             raise ValueError(f"ImplicitLayer: the input is on {U.device}, the layer on {M.device}")
         operators.check(M)
@@ -199,6 +201,10 @@ class ImplicitLayer(_handles.Fixed, torch.nn.Module):
                     error_msgs.append(f"size mismatch for {given[name]}: copying a matrix of the "
                                       f"shape {tuple(value.shape)}, the layer's has "
                                       f"{tuple(view.shape)}")
+                elif not (view.is_meta or value.is_meta
+                          or torch.isfinite(value.to(view.dtype)).all()):
+                    error_msgs.append(f"{given[name]} holds numbers that are not finite in "
+                                      f"{view.dtype}")
                 else:
                     view.copy_(value)
         if not error_msgs and not self.M.is_meta and not given.keys().isdisjoint("ALR"):

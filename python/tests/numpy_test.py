@@ -369,6 +369,13 @@ class Training(unittest.TestCase):
         self.assertGreater(np.mean(model.predict(U).argmax(axis=1) == labels), 0.9)
         self.assertLessEqual(np.abs(model.parameters()["A"]).sum(axis=1).max(), 0.95 * (1 + 1e-6))
 
+    def test_class_numbers_of_any_whole_type_are_classes(self):
+        U, labels = draw(40, 3), np.arange(40) % 2
+        expected = idl.numpy.train(U, labels, n=4, epochs=1)[1]
+        for dtype in (np.uint8, np.uint64, np.int16, bool):
+            model, history = idl.numpy.train(U, labels.astype(dtype), n=4, epochs=1)
+            self.assertEqual((model.q, history), (2, expected))
+
     def test_targets_are_learned(self):
         U = draw(300, 3)
         targets = np.stack([np.abs(U[:, 0]), U[:, 1] - U[:, 2]], axis=1)

@@ -470,6 +470,18 @@ class InPyTorch(unittest.TestCase):
         U = torch.randn(5, 4, dtype=torch.float64)
         torch.testing.assert_close(layer(U), made(9, 4, 2)(U))
 
+    def test_a_default_device_is_for_what_others_make(self):
+        layer, optimizer = made(9, 4, 2), None
+        U = torch.randn(5, 4, dtype=torch.float64)
+        optimizer = idl.torch.Adam(layer, lr=1e-3)
+        with torch.device("meta"):
+            Y = layer(U)
+            Y.sum().backward()
+            optimizer.step()
+            with torch.no_grad():
+                layer(U)
+        self.assertEqual((Y.device.type, layer.last_report.status[0]), ("cpu", "converged"))
+
     def test_autocast_runs_in_the_type_of_the_parameters(self):
         layer = made(9, 4, 2, dtype=torch.float32, solver=None)
         network = torch.nn.Sequential(torch.nn.Linear(4, 4), layer)
@@ -543,7 +555,11 @@ class InPyTorch(unittest.TestCase):
     def test_wrong_state_dicts_are_refused_by_name(self):
         layer = made(9, 4, 2)
         state = layer.state_dict()
-        for text, wrong in {r'Missing key.*"D"': {**state, "D": None},
+        infinite, large = state["A"].clone(), state["B"].clone()
+        infinite[0, 0], large[1, 1] = float("inf"), float("nan")
+        for text, wrong in {"A holds numbers that are not finite": {**state, "A": infinite},
+                            "B holds numbers that are not finite": {**state, "B": large},
+                            r'Missing key.*"D"': {**state, "D": None},
                             r'Unexpected key.*"E"': {**state, "E": state["A"]},
                             r"size mismatch for B.*\(4, 9\)": {**state, "B": state["B"].T}}.items():
             wrong = {name: value for name, value in wrong.items() if value is not None}

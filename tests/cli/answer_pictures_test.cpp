@@ -6,7 +6,9 @@
 
 #include <cmath>
 #include <limits>
+#include <numeric>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "host/cli/density_curve.hpp"
@@ -63,6 +65,15 @@ TEST(IterationsPicture, TellsSamplesApartThatDidNotConverge) {
       {"2 samples have iterations, 1 a status"});
   pictures::write_iterations_png(folder / "none.png", {}, {});
   EXPECT_EQ(bar_pixels(Png(read_text(folder / "none.png")), k_bar, 80, 840), 0);
+}
+
+TEST(ConfusionPicture, KnowsNoOtherClassesThanItsOwn) {
+  Confusion confusion(3, {});
+  confusion.add(2, 1);
+  confusion.add(2, -1);
+  for (const auto& [label, predicted] : {std::pair(7, 0), {0, 7}, {-1, 0}, {3, 3}})
+    EXPECT_THROW(confusion.add(label, predicted), InvalidArgument);
+  EXPECT_EQ(std::accumulate(confusion.counts.begin(), confusion.counts.end(), std::int64_t(0)), 1);
 }
 
 TEST(RowSumsPicture, ShowsTheLargestFirstAndWhereKappaIs) {

@@ -78,6 +78,12 @@ TEST_F(Outputs, OfAPredictionDoNotReplaceOneAnotherNorWhatIsRead) {
   EXPECT_EQ(read_text(folder_ / "Y.npy"), "old");
 }
 
+TEST_F(Outputs, StandWhereNothingOfKilledProcessesIsLeft) {
+  folder_.file(".idl-4711-0.tmp", "half");
+  EXPECT_EQ(predict({"--output", path("Y.npy")}).status, 0);
+  EXPECT_FALSE(std::filesystem::exists(folder_ / ".idl-4711-0.tmp"));
+}
+
 TEST_F(Outputs, OfAPairAreBothWrittenOrNone) {
   const std::string model = path("run/best.safetensors");
   expect_refusal(run_program({"sparsify", "--model", model, "--output", path("q.safetensors"),

@@ -173,6 +173,18 @@ TEST_F(Refusal, OfFoldersThatHoldARunAlready) {
   EXPECT_NE(read_text(out() / "last.safetensors"), before);
 }
 
+TEST_F(Refusal, OfResumingResultsWhoseCheckpointIsGone) {
+  ASSERT_EQ(run_program(train({"--hidden", "5", "--epochs", "2"})).status, 0);
+  const std::string metrics = read_text(out() / "metrics.jsonl");
+  const auto resume = [&] { return run_program({"train", "--resume", "--out", out().string()}); };
+  std::ofstream(out() / "metrics.jsonl") << metrics.substr(0, metrics.size() - 5);
+  expect_refusal(resume(), {"metrics.jsonl", "has to be put back"});
+  std::ofstream(out() / "metrics.jsonl") << metrics;
+  std::filesystem::remove(out() / "checkpoint.safetensors");
+  expect_refusal(resume(), {"no checkpoint.safetensors", "--overwrite"});
+  EXPECT_EQ(read_text(out() / "metrics.jsonl"), metrics);
+}
+
 TEST_F(Refusal, OfResumingWhereThereIsNoRunOrASpoiledConfiguration) {
   expect_refusal(run_program({"train", "--resume"}), {"--out"});
   expect_refusal(run_program({"train", "--resume", "--out", out().string()}), {"no run"});

@@ -2,6 +2,8 @@
 // cuBLASLt is asked for its advice before a capture, and not in one.
 #include <gtest/gtest.h>
 
+#include <chrono>
+#include <future>
 #include <memory>
 #include <vector>
 
@@ -9,6 +11,7 @@
 #include "idl/context.hpp"
 #include "idl/matrix.hpp"
 #include "kernels/backend.hpp"
+#include "kernels/cuda/runtime/capture_lock.hpp"
 #include "tests/fake_cuda/fake_cuda.hpp"
 
 namespace idl::test {
@@ -67,6 +70,16 @@ TEST_F(Plans, OfJoinedProgramsAreThereWhenTheyAreCaptured) {
   std::vector<std::shared_ptr<Program>> parts;
   for (index_t i = 0; i < 3; ++i) parts.push_back(backend().compile(products(500 * i, 500)));
   backend().join(std::move(parts));
+}
+
+TEST_F(Plans, AreNotAskedForBesideCapturesOfOtherThreads) {
+  std::vector<std::future<void>> captures;
+  fake::on_call("cublasLtMatmulAlgoGetHeuristic", [&] {
+    captures.push_back(std::async(std::launch::async, [] { const cuda::CaptureLock lock; }));
+    EXPECT_EQ(captures.back().wait_for(std::chrono::milliseconds(20)), std::future_status::timeout);
+  });
+  backend().compile({product(7)});
+  EXPECT_EQ(captures.size(), 1U);
 }
 
 TEST_F(Plans, OfAShapeAreAskedForOnce) {

@@ -119,6 +119,26 @@ TEST_F(ConditionalNodes, AreAskedForAgainWhereMemoryWasShort) {
   EXPECT_EQ(fake::calls("cudaGraphAddNode"), 2);
 }
 
+TEST_F(ConditionalNodes, AreAskedForAgainWhereThereWasNoMemoryForTheQuestion) {
+  fake::fail("cudaGraphInstantiate", cudaErrorMemoryAllocation, 2);
+  EXPECT_NE(compile_loop(), nullptr);
+  EXPECT_EQ(fake::calls("cudaGraphAddNode"), 1);
+  EXPECT_NE(compile_loop(), nullptr);
+  EXPECT_EQ(fake::calls("cudaGraphAddNode"), 3);
+}
+
+TEST_F(SpoiledCapture, OfTheCallersIsNotRiskedByAContextOnItsStream) {
+  cudaStream_t stream = nullptr;
+  cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking);
+  cudaStreamBeginCapture(stream, cudaStreamCaptureModeRelaxed);
+  EXPECT_THROW(Context({.device = Device::cuda(0), .stream = stream}), InvalidArgument);
+  EXPECT_EQ(fake::calls("cudaStreamGetDevice"), 0);
+  cudaGraph_t graph = nullptr;
+  EXPECT_EQ(cudaStreamEndCapture(stream, &graph), cudaSuccess);
+  cudaGraphDestroy(graph);
+  cudaStreamDestroy(stream);
+}
+
 TEST_F(ConditionalNodes, AndAQuestionThatAnOldDriverCannotAnswerAreNoReasonToRefuseAStream) {
   cudaStream_t stream = nullptr;
   cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking);

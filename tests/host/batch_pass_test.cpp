@@ -164,6 +164,17 @@ TYPED_TEST(BatchPassTest, HandsItsOutcomeOverWithoutAReport) {
   EXPECT_EQ(outcome.first_diverged, -1);
   EXPECT_EQ(outcome.first_not_converged, -1);
   EXPECT_THROW((void)typename BatchPass<T>::Pending().get(), InvalidArgument);
+  auto once = clean.fetch_forward_outcome();
+  (void)once.get();
+  EXPECT_THROW((void)once.get(), InvalidArgument);
+}
+
+TYPED_TEST(BatchPassTest, HasNoOutcomeBeforeItHasRun) {
+  auto pass = this->pass();
+  EXPECT_THROW((void)pass.fetch_forward_outcome(), InvalidArgument);
+  pass.forward_async();
+  (void)pass.fetch_forward_outcome().get();
+  EXPECT_THROW((void)pass.fetch_backward_outcome(), InvalidArgument);
 }
 
 TYPED_TEST(BatchPassTest, GoesBackwardWhereItHasBeenForward) {

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <limits>
 #include <type_traits>
 
 #include "tests/host/device_test.hpp"
@@ -81,6 +82,18 @@ TYPED_TEST(CsrMatrixTest, GivesArraysOfARangeOfRowsThatBeginAtZero) {
                {3, 4, 5});
   this->expect(download<T>(this->context(), A.view().row_range(1, 1)), 1, 4, {0, 0}, {}, {});
   this->expect(download<T>(this->context(), A.view().row_range(3, 0)), 0, 4, {0}, {}, {});
+  constexpr index_t k_most = std::numeric_limits<index_t>::max();
+  EXPECT_THROW((void)A.view().row_range(2, k_most), InvalidArgument);
+  EXPECT_THROW((void)this->small().view().row_range(2, k_most), InvalidArgument);
+}
+
+TYPED_TEST(CsrMatrixTest, ArraysThatAreNoneAreNotTransposed) {
+  using T = typename TypeParam::Scalar;
+  CsrArrays<T> arrays = {
+      .rows = 2, .cols = 2, .row_offsets = {0, 5, 6}, .col_indices = {0}, .values = {T(1)}};
+  EXPECT_THROW((void)transposed(arrays), InvalidArgument);
+  arrays = {.rows = 2, .cols = 2, .row_offsets = {0, 1, 1}, .col_indices = {1}, .values = {T(3)}};
+  EXPECT_EQ(transposed(arrays).row_offsets, (std::vector<std::int64_t>{0, 0, 1}));
 }
 
 TYPED_TEST(CsrMatrixTest, IsTransposed) {

@@ -80,6 +80,8 @@ TEST_F(DataFormatFile, ThatIsSpoiltIsRefused) {
   expect_no_load([](auto& file) { file.metadata["data.classes"] = "[1, 2]"; },
                  {"data.classes", "JSON array of texts"});
   expect_no_load([](auto& file) { file.metadata["data.classes"] = "["; }, {"JSON array of texts"});
+  expect_no_load([](auto& file) { file.metadata["data.classes"] = R"(["x", "x"])"; },
+                 {"data.classes", "'x' twice"});
   expect_no_load([](auto& file) { file.metadata["data.colours"] = "[]"; },
                  {"unknown metadata 'data.colours'"});
   expect_no_load([](auto& file) { file.tensors.erase("data.feature_scale"); },

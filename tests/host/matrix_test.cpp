@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <gtest/gtest.h>
 
+#include <limits>
 #include <numeric>
 
 #include "tests/host/device_test.hpp"
@@ -248,6 +249,8 @@ TYPED_TEST(MatrixTest, VectorsHoldEveryElementType) {
     EXPECT_EQ(download<E>(context, vector.view().range(1, 2)),
               std::vector<E>(values.begin() + 1, values.begin() + 3));
     EXPECT_THROW((void)vector.view().range(2, 2), InvalidArgument);
+    EXPECT_THROW((void)vector.view().range(2, std::numeric_limits<index_t>::max()),
+                 InvalidArgument);
     auto changing = vector.clone(context);
     upload<E>(context, std::vector<E>(3, E(0)), changing.view());
     EXPECT_EQ(download(context, vector), values);

@@ -174,6 +174,18 @@ TYPED_TEST(NotFiniteTest, OneSampleIsNamedAndGetsNowhere) {
     }
 }
 
+TYPED_TEST(NotFiniteTest, DataAreBlamedForWhatTheyAreAndNotTheLearningRate) {
+  using T = typename TypeParam::Scalar;
+  auto model = this->model();
+  TrainerOptions options = this->options(1);
+  const Dataset spoiled = with_feature(this->train_, 17, 4, k_nan_value);
+  const std::string text = text_of<NotFinite>(
+      [&] { Trainer<T>(this->context(), model, spoiled, nullptr, options).fit(); });
+  EXPECT_TRUE(holds(text, {"its feature 4 is nan"}));
+  EXPECT_EQ(text.find("learning rate"), std::string::npos) << text;
+  this->take_warnings();
+}
+
 TYPED_TEST(NotFiniteTest, TestLossIsNeverBestAndIsWrittenAsNull) {
   using T = typename TypeParam::Scalar;
   const Dataset spoiled = with_feature(this->test_, 5, 0, k_nan_value);

@@ -69,9 +69,12 @@ ParameterLayout sparse_layout(const std::vector<TensorSize>& sizes) {
 }
 
 template <class T>
-CsrStructure<T>::CsrStructure(std::vector<TensorStorage> tensors)
+CsrStructure<T>::CsrStructure(std::vector<TensorStorage> tensors, WellPosednessKind constraint)
     : Structure<T>(sparse_layout(sizes_of(tensors))),
       tensors_(std::move(tensors)),
+      constraint_(constraint),
+      dense_upper_(constraint == WellPosednessKind::strictly_upper_triangular &&
+                   !tensors_[0].pattern && !tensors_[0].rank),
       transposed_at_(tensors_.size()) {
   const auto place = [&](std::size_t first) {
     for (std::size_t k = first; k < tensors_.size(); k += 2) {
@@ -96,7 +99,7 @@ std::vector<TensorStorage> CsrStructure<T>::storage_on(Context& context) const {
 
 template <class T>
 std::shared_ptr<const Structure<T>> CsrStructure<T>::clone(Context& context) const {
-  return std::make_shared<CsrStructure>(storage_on(context));
+  return std::make_shared<CsrStructure>(storage_on(context), constraint_);
 }
 
 template <class T>
@@ -111,6 +114,12 @@ LinearMap<T> CsrStructure<T>::map(std::size_t k, ConstMatrixView<T> M,
              : CsrMap<T>{.A = pattern.with(stored.data),
                          .longest_row = pattern.longest_row(),
                          .levels = pattern.levels()};
+}
+
+template <class T>
+LinearMap<T> CsrStructure<T>::state_map(ConstMatrixView<T> M, VectorView<T> transposes) const {
+  if (dense_upper_) return StrictlyUpperMap<T>{tensor(0).of(M)};
+  return map(0, M, transposes);
 }
 
 template <class T>
@@ -137,7 +146,9 @@ Sequence CsrStructure<T>::transpose_steps(ConstMatrixView<T> M, VectorView<T> tr
 template <class T>
 Sequence CsrStructure<T>::gradient(ConstMatrixView<T>, ConstMatrixView<T> VdY,
                                    ConstMatrixView<T> XU, MatrixView<T> dM, MatrixView<T>) const {
-  return gradient_from(0, VdY, XU, dM);
+  Sequence sequence = gradient_from(0, VdY, XU, dM);
+  if (dense_upper_) sequence.push_back(MaskStrictlyUpper<T>{.A = tensor(0).of(dM)});
+  return sequence;
 }
 
 template <class T>

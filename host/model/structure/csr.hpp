@@ -44,8 +44,10 @@ struct TensorStorage {
 template <class T>
 class CsrStructure : public Structure<T> {
  public:
-  /// A, B, C and, unless there is none, D.
-  explicit CsrStructure(std::vector<TensorStorage> tensors);
+  /// A, B, C and, unless there is none, D. Of an A of which all entries are stored the constraint
+  /// tells whether it is strictly upper triangular, of others the pattern does.
+  explicit CsrStructure(std::vector<TensorStorage> tensors,
+                        WellPosednessKind constraint = WellPosednessKind::none);
 
   std::shared_ptr<const Structure<T>> clone(Context& context) const override;
   ModelMaps<T> maps(ConstMatrixView<T> M, VectorView<T> transposes) const override;
@@ -65,9 +67,7 @@ class CsrStructure : public Structure<T> {
   /// The gradient of the matrices from this one on.
   Sequence gradient_from(std::size_t first, ConstMatrixView<T> VdY, ConstMatrixView<T> XU,
                          MatrixView<T> dM) const;
-  virtual LinearMap<T> state_map(ConstMatrixView<T> M, VectorView<T> transposes) const {
-    return map(0, M, transposes);
-  }
+  virtual LinearMap<T> state_map(ConstMatrixView<T> M, VectorView<T> transposes) const;
 
  private:
   /// That of matrix k; there may be two in the place of A.
@@ -83,6 +83,8 @@ class CsrStructure : public Structure<T> {
   LinearMap<T> map(std::size_t k, ConstMatrixView<T> M, VectorView<T> transposes) const;
 
   std::vector<TensorStorage> tensors_;
+  WellPosednessKind constraint_;
+  bool dense_upper_ = false;  ///< A is strictly upper triangular, and all of its entries are stored
   /// Where the values of each transpose begin; A and C come before B and D.
   std::vector<index_t> transposed_at_;
   index_t transposed_before_inputs_ = 0;  ///< of A and C

@@ -146,7 +146,8 @@ ImplicitModel<T> detail::Inside<ImplicitModel<T>>::of_matrices(Context& context,
     if (options.rank)
       structure = std::make_shared<LowRankStructure<T>>(context, std::move(tensors));
     else
-      structure = std::make_shared<CsrStructure<T>>(std::move(tensors));
+      structure =
+          std::make_shared<CsrStructure<T>>(std::move(tensors), options.well_posedness.kind);
   } else {
     structure = make_structure<T>(context, shape, options);
   }

@@ -84,7 +84,7 @@ void RecurrentLanes<T>::run_side_by_side(const Recurrence<T>& pass) {
     samples_to_lanes(pass.X_before, x.to(0));
   else
     std::fill_n(x.row(0), x.entries(), T(0));
-  for (const index_t t : order_of(pass)) {
+  for (index_t t = 0; t < steps_in(pass); ++t) {
     solve_.look_who_has(pass.lengths, pass.first + t);
     make_u(pass, t);
     make_z(pass, t);
@@ -186,7 +186,7 @@ void AdjointLanes<T>::run_side_by_side(const RecurrenceAdjoint<T>& pass) {
     samples_to_lanes(pass.V_after, v.to(0));
   else
     std::fill_n(v.row(0), v.entries(), T(0));
-  for (const index_t t : order_of(pass)) {
+  for (index_t t = steps_in(pass) - 1; t >= 0; --t) {
     solve_.look_who_has(pass.lengths, pass.first + t);
     make_g(pass, t);
     make_psi(pass, t);

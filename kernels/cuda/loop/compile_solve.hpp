@@ -43,7 +43,8 @@ std::unique_ptr<Program> compile_solve(const std::shared_ptr<Backend>& backend,
     if (strategy == LoopStrategy::fused && plan)
       return as_one_kernel(FusedSparseLoop::make(backend, solve, std::move(*plan)));
     if (strategy == LoopStrategy::library_product && !device.has_library())
-      throw NotSupported("cuSPARSE was not found, of which this solve is to make its products");
+      throw NotSupported(
+          "cuSPARSE could not be loaded, which is to make the products of this solve");
     if (auto program = compile_in_rows_if_chosen(strategy, backend, solve)) return program;
   }
   if (auto program = compile_compacted_if_chosen(strategy, backend, solve)) return program;

@@ -121,6 +121,8 @@ LibraryGemm::Plan LibraryGemm::make_plan(const Shape& s) const {
 
   std::array<cublasLtMatmulHeuristicResult_t, 4> found{};
   int count = 0;
+  // That of CUDA 13.3 fails beside a capture under way.
+  const DeviceWaitLock lock;
   const cublasStatus_t status = cublas_lt().MatmulAlgoGetHeuristic(
       lt_.get(), plan.product.get(), plan.A.get(), plan.B.get(), plan.C.get(), plan.C.get(),
       preference.get(), static_cast<int>(found.size()), found.data(), &count);

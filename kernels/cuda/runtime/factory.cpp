@@ -28,6 +28,11 @@ void check_code_for(int device) {
 }
 
 void check_stream(int device, CUstream_st* stream) {
+  // Nothing else may be asked of a stream under capture, which what follows would spoil.
+  cudaStreamCaptureStatus capture = cudaStreamCaptureStatusNone;
+  if (cudaStreamIsCapturing(stream, &capture) != cudaSuccess) static_cast<void>(cudaGetLastError());
+  IDL_CHECK(capture == cudaStreamCaptureStatusNone,
+            "the stream is being captured; make the context before");
 #if CUDART_VERSION >= 12080
   int owner = 0;
   const cudaError_t status = cudaStreamGetDevice(stream, &owner);

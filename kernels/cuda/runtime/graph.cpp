@@ -309,11 +309,11 @@ std::optional<bool> conditional_nodes_work(const ProgramEnvironment& home) {
     return false;
   }
   const cudaStream_t stream = home.capture_stream;
-  const PinnedMemory counters(2 * sizeof(std::int32_t));
-  auto* seen = static_cast<volatile std::int32_t*>(counters.data());
-  seen[0] = 1;   // active
-  seen[1] = -1;  // iteration
   try {
+    const PinnedMemory counters(2 * sizeof(std::int32_t));
+    auto* seen = static_cast<volatile std::int32_t*>(counters.data());
+    seen[0] = 1;   // active
+    seen[1] = -1;  // iteration
     auto* on_device = static_cast<std::int32_t*>(counters.device_data());
     const ConditionalLoop loop = {.handle = {},
                                   .active = on_device,
@@ -324,14 +324,16 @@ std::optional<bool> conditional_nodes_work(const ProgramEnvironment& home) {
     const GraphExec exec = instantiate(graph, home.pool);
     launch_graph(exec, stream, home.pool);
     IDL_CUDA_CHECK(cudaStreamSynchronize(stream));
+    return seen[1] == 2;
   } catch (const CaptureSpoiled&) {
+    return {};
+  } catch (const OutOfMemory&) {
     return {};
   } catch (const DeviceError&) {
     return false;
   } catch (const NotSupported&) {
     return false;
   }
-  return seen[1] == 2;
 }
 
 }  // namespace idl::cuda

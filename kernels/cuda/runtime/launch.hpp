@@ -3,6 +3,7 @@
 
 #include <cuda_runtime.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstddef>
@@ -58,9 +59,11 @@ inline void allow_shared_bytes(const void* kernel, const LaunchShape& shape) {
   cudaFuncAttributes attributes = {};
   IDL_CUDA_CHECK(cudaFuncGetAttributes(&attributes, kernel));
   if (shape.shared_bytes <= static_cast<std::size_t>(attributes.maxDynamicSharedSizeBytes)) return;
-  IDL_CUDA_CHECK(
-      cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
-                           static_cast<int>(most_shared_bytes() - attributes.sharedSizeBytes)));
+  // What the system takes for itself may count as the kernel's own.
+  const std::size_t most =
+      std::max(shape.shared_bytes, most_shared_bytes() - attributes.sharedSizeBytes);
+  IDL_CUDA_CHECK(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                                      static_cast<int>(most)));
 }
 
 /// Enqueues `kernel` on `stream`. Arguments are converted to the kernel's parameters and copied.
