@@ -65,8 +65,8 @@ struct Trainer<T>::StateOf final : State {
   struct InFlight {
     typename TrainingStep<T>::Pending pending;
     StepMetrics metrics;
-    index_t batch;  ///< of the epoch, 0 for the first
-    double launch_seconds;
+    index_t batch;          ///< of the epoch, 0 for the first
+    double launch_seconds;  ///< in which a CPU does the step; the last is collected at once
   };
 
   bool run_epoch();
@@ -150,7 +150,6 @@ void Trainer<T>::StateOf<Model>::collect() {
   const BatchFigures figures = in_flight_->pending.get(context_);
   StepMetrics metrics = in_flight_->metrics;
   const index_t batch = in_flight_->batch;
-  // The last step of an epoch is collected as soon as it is launched: a CPU has done it by then.
   const double seconds = std::max(seconds_since(last_collected_), in_flight_->launch_seconds);
   in_flight_.reset();
   prefetcher_.release();
