@@ -3,8 +3,6 @@
 
 #include <gtest/gtest.h>
 
-#include <unistd.h>
-
 #include <filesystem>
 #include <limits>
 #include <string>
@@ -13,6 +11,7 @@
 #include "tests/host/dense_oracle.hpp"
 #include "tests/host/device_test.hpp"
 #include "tests/host/random_values.hpp"
+#include "tests/io/files.hpp"
 #include "tests/support/own_activations.hpp"
 
 /// Activations that are not the library's.
@@ -154,8 +153,8 @@ TYPED_TEST(CustomActivationTest, IsRefusedWhereItsSlopeTimesKappaIsNotBelowOne) 
 
 TYPED_TEST(CustomActivationTest, IsNamedInFilesAndFoundByItsName) {
   using T = typename TypeParam::Scalar;
-  const auto path = std::filesystem::temp_directory_path() /
-                    ("own_activation_" + std::to_string(getpid()) + ".safetensors");
+  const TemporaryFolder folder;
+  const auto path = folder / "own_activation.safetensors";
   const Activation own = custom_activation<OwnLeakyRelu>(k_alpha);
   const ImplicitModel<T> model(this->context(), {5, 4, 3}, {.activation = own}, 3);
   save_model(this->context(), model, path.string());
@@ -171,7 +170,6 @@ TYPED_TEST(CustomActivationTest, IsNamedInFilesAndFoundByItsName) {
   io::write_safetensors(path.string(), file);
   EXPECT_TRUE(holds(text_of<IoError>([&] { (void)load_model<T>(this->context(), path.string()); }),
                     {path.string(), "'never_made_known'", "custom_activation()"}));
-  std::filesystem::remove(path);
 }
 
 template <class C>

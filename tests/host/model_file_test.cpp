@@ -6,6 +6,7 @@
 
 #include "tests/host/device_test.hpp"
 #include "tests/host/random_values.hpp"
+#include "tests/io/files.hpp"
 
 /// Models as files: what is written, what is read back, what is refused.
 namespace idl::test {
@@ -18,22 +19,8 @@ class ModelFile : public DeviceTest<C> {
  protected:
   using Scalar = typename C::Scalar;
 
-  void SetUp() override {
-    DeviceTest<C>::SetUp();
-    const auto* test = testing::UnitTest::GetInstance()->current_test_info();
-    std::string name = std::string(test->test_suite_name()) + "." + test->name();
-    std::replace(name.begin(), name.end(), '/', '_');
-    folder_ = fs::path(testing::TempDir()) / name;
-    fs::remove_all(folder_);
-    fs::create_directories(folder_);
-  }
-  void TearDown() override {
-    std::error_code ignored;
-    fs::remove_all(folder_, ignored);
-    DeviceTest<C>::TearDown();
-  }
   fs::path path() const { return folder_ / "model.safetensors"; }
-  const fs::path& folder() const { return folder_; }
+  const fs::path& folder() const { return folder_.path(); }
 
   std::vector<Scalar> predictions(const ImplicitModel<Scalar>& model) {
     const auto p = model.shape().inputs;
@@ -58,7 +45,7 @@ class ModelFile : public DeviceTest<C> {
   }
 
  private:
-  fs::path folder_;
+  TemporaryFolder folder_;
 };
 TYPED_TEST_SUITE(ModelFile, AllCases, CaseNames);
 
