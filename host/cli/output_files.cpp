@@ -2,6 +2,7 @@
 #include "host/cli/output_files.hpp"
 
 #include <filesystem>
+#include <set>
 #include <system_error>
 
 #include "host/io/atomic_file.hpp"
@@ -23,14 +24,16 @@ std::filesystem::path place_of(const std::string& path) {
 
 void check_outputs(const std::vector<FlagFile>& read, const std::vector<FlagFile>& written) {
   std::vector<FlagFile> files = read;
+  std::set<std::filesystem::path> folders;
   for (const FlagFile& file : written) {
     if (file.path.empty()) continue;
     for (const FlagFile& other : files)
       IDL_CHECK(other.path.empty() || place_of(other.path) != place_of(file.path),
                 other.flag + " and " + file.flag + " are the same file, " + file.path);
     files.push_back(file);
-    io::remove_leftovers(place_of(file.path).parent_path());
+    folders.insert(place_of(file.path).parent_path());
   }
+  for (const std::filesystem::path& folder : folders) io::remove_leftovers(folder);
 }
 
 }  // namespace idl::cli

@@ -11,9 +11,6 @@ namespace {
 
 constexpr double k_infinity = std::numeric_limits<double>::infinity();
 
-/// γ_k = ku/(1−ku): the relative error of k roundings, in any order.
-double gamma(double k, double u) { return k * u < 1.0 ? k * u / (1.0 - k * u) : k_infinity; }
-
 /// Error of a sum of `terms` products of numbers up to `a` and `x` in which subnormal factors,
 /// products and sums may have been taken for zero; roundings before and after it included.
 double underflow(const Arithmetic& arithmetic, double terms, double a, double x) {
@@ -129,6 +126,8 @@ SubstitutionGains gains_from(index_t n, index_t terms, const Finish& finish) {
 }
 
 }  // namespace
+
+double gamma(double k, double u) { return k * u < 1.0 ? k * u / (1.0 - k * u) : k_infinity; }
 
 double adjoint_lipschitz(const Arithmetic& arithmetic) {
   return lipschitz_constant(arithmetic.activation) * (1.0 + 16.0 * arithmetic.unit_roundoff);

@@ -28,6 +28,9 @@
 /// the least normal number. With A = LRᵀ this happens in Rᵀx, whose error L may magnify.
 namespace idl::solver {
 
+/// γ_k = ku/(1−ku): the relative error of k roundings, in any order; +inf where ku >= 1.
+double gamma(double k, double u);
+
 /// What the certificates need to know about the arithmetic and the model.
 struct Arithmetic {
   double unit_roundoff = 0;  ///< u of the element type

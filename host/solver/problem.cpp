@@ -57,8 +57,7 @@ Sequence contraction_steps(const Tolerance& tolerance, const LinearMap<T>& A,
   if (tolerance.rule != StopRule::certified_bound) return {};
   // Rounded up, as the certificate does: γ of the sums, and κ itself.
   const double u = static_cast<double>(std::numeric_limits<T>::epsilon()) / 2.0;
-  const double roundings = (static_cast<double>(terms_per_row(A)) + 4.0) * u;
-  const double up = roundings < 1.0 ? 1.0 / (1.0 - roundings) : std::numeric_limits<double>::max();
+  const double up = 1.0 + gamma(static_cast<double>(terms_per_row(A)) + 4.0, u);
   const T scale = std::nextafter(static_cast<T>(lipschitz_constant(activation) * up),
                                  std::numeric_limits<T>::infinity());
   Sequence sequence = row_abs_sum_steps<T>(A, row_sums, partial_sums);

@@ -471,7 +471,7 @@ class InPyTorch(unittest.TestCase):
         torch.testing.assert_close(layer(U), made(9, 4, 2)(U))
 
     def test_a_default_device_is_for_what_others_make(self):
-        layer, optimizer = made(9, 4, 2), None
+        layer = made(9, 4, 2)
         U = torch.randn(5, 4, dtype=torch.float64)
         optimizer = idl.torch.Adam(layer, lr=1e-3)
         with torch.device("meta"):

@@ -100,18 +100,16 @@ TYPED_TEST(CertificateEdges, AStrictlyUpperAIsOneBesideCompressedRows) {
   const auto D = random.uniforms(q * p, -1, 1);
   const ModelOptions options = {.activation = {ActivationKind::tanh},
                                 .well_posedness = WellPosedness::strictly_upper_triangular()};
-  const ImplicitModel<T> dense(this->context(),
-                               ModelMatrices<T>{.A = this->numbers(n, n, A),
-                                                .B = this->numbers(n, p, B),
-                                                .C = this->numbers(q, n, C),
-                                                .D = this->numbers(q, p, D)},
-                               options);
-  const ImplicitModel<T> mixed(this->context(),
-                               ModelMatrices<T>{.A = this->numbers(n, n, A),
-                                                .B = this->sparse(n, p, B),
-                                                .C = this->numbers(q, n, C),
-                                                .D = this->numbers(q, p, D)},
-                               options);
+  const auto model_with = [&](ModelMatrix<T> B_given) {
+    return ImplicitModel<T>(this->context(),
+                            ModelMatrices<T>{.A = this->numbers(n, n, A),
+                                             .B = std::move(B_given),
+                                             .C = this->numbers(q, n, C),
+                                             .D = this->numbers(q, p, D)},
+                            options);
+  };
+  const ImplicitModel<T> dense = model_with(this->numbers(n, p, B));
+  const ImplicitModel<T> mixed = model_with(this->sparse(n, p, B));
   const auto U = random.uniforms(p * m, -1, 1);
   const auto dY = random.uniforms(q * m, -1, 1);
   const auto gradient_of_A = [&](const ImplicitModel<T>& model) {

@@ -190,8 +190,7 @@ class Cluster {
     if (thread.state == State::unstarted) {
       thread.state = State::ready;
       thread.fiber = &fibers_.take();
-      thread.fiber->start(body_);
-      thread.fiber->set_home(main_);
+      thread.fiber->start(body_, main_);
     }
     return *thread.fiber;
   }

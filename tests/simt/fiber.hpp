@@ -20,12 +20,14 @@ class Fiber {
   Fiber(const Fiber&) = delete;
   Fiber& operator=(const Fiber&) = delete;
 
-  /// What runs next is `task`, which must not throw. The fiber must be idle.
-  void start(const std::function<void()>& task) { task_ = &task; }
+  /// What runs next is `task`, which must not throw, and at its end goes to `home`. The fiber must
+  /// be idle.
+  void start(const std::function<void()>& task, Fiber& home) {
+    task_ = &task;
+    home_ = &home;
+  }
   /// Goes on with the other until something goes to this one, which is the one that runs.
   void go_to(Fiber& other);
-  /// Where the end of a task goes.
-  void set_home(Fiber& home) { home_ = &home; }
   bool is_idle() const { return task_ == nullptr; }
 
  private:

@@ -73,8 +73,6 @@ CsrStructure<T>::CsrStructure(std::vector<TensorStorage> tensors, WellPosednessK
     : Structure<T>(sparse_layout(sizes_of(tensors))),
       tensors_(std::move(tensors)),
       constraint_(constraint),
-      dense_upper_(constraint == WellPosednessKind::strictly_upper_triangular &&
-                   !tensors_[0].pattern && !tensors_[0].rank),
       transposed_at_(tensors_.size()) {
   const auto place = [&](std::size_t first) {
     for (std::size_t k = first; k < tensors_.size(); k += 2) {
@@ -118,7 +116,7 @@ LinearMap<T> CsrStructure<T>::map(std::size_t k, ConstMatrixView<T> M,
 
 template <class T>
 LinearMap<T> CsrStructure<T>::state_map(ConstMatrixView<T> M, VectorView<T> transposes) const {
-  if (dense_upper_) return StrictlyUpperMap<T>{tensor(0).of(M)};
+  if (is_dense_upper()) return StrictlyUpperMap<T>{tensor(0).of(M)};
   return map(0, M, transposes);
 }
 
@@ -147,7 +145,7 @@ template <class T>
 Sequence CsrStructure<T>::gradient(ConstMatrixView<T>, ConstMatrixView<T> VdY,
                                    ConstMatrixView<T> XU, MatrixView<T> dM, MatrixView<T>) const {
   Sequence sequence = gradient_from(0, VdY, XU, dM);
-  if (dense_upper_) sequence.push_back(MaskStrictlyUpper<T>{.A = tensor(0).of(dM)});
+  if (is_dense_upper()) sequence.push_back(MaskStrictlyUpper<T>{.A = tensor(0).of(dM)});
   return sequence;
 }
 

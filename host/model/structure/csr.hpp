@@ -75,6 +75,11 @@ class CsrStructure : public Structure<T> {
     const auto& all = this->layout().tensors;
     return all[all.size() - tensors_.size() + k];
   }
+  /// Whether A is strictly upper triangular and all of its entries are stored.
+  bool is_dense_upper() const {
+    return constraint_ == WellPosednessKind::strictly_upper_triangular && !tensors_[0].pattern &&
+           !tensors_[0].rank;
+  }
   /// Whether the transpose of tensor k is stored, and among these values.
   bool has_transpose(std::size_t k, index_t values) const {
     const auto& pattern = tensors_[k].pattern;
@@ -84,7 +89,6 @@ class CsrStructure : public Structure<T> {
 
   std::vector<TensorStorage> tensors_;
   WellPosednessKind constraint_;
-  bool dense_upper_ = false;  ///< A is strictly upper triangular, and all of its entries are stored
   /// Where the values of each transpose begin; A and C come before B and D.
   std::vector<index_t> transposed_at_;
   index_t transposed_before_inputs_ = 0;  ///< of A and C

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "kernels/cpu/product/dense_rows.hpp"
+#include "kernels/cpu/product/lanes.hpp"
 #include "kernels/cpu/runtime/execute.hpp"
 #include "kernels/cpu/runtime/vector_width.hpp"
 #include "kernels/cpu/steps/sums.hpp"
@@ -53,8 +54,12 @@ LaneSolve<T, Update>::LaneSolve(const ColumnSteps<T, Update>& steps, const Const
 }
 
 template <class T, class Update>
-void LaneSolve<T, Update>::begin(index_t sequences) {
+void LaneSolve<T, Update>::begin(index_t sequences, const ConstMatrixView<T>& state) {
   lines_ = (sequences + k_line_lanes<T> - 1) / k_line_lanes<T>;
+  if (state.cols > 0)
+    samples_to_lanes(state, state_.to(0));
+  else
+    std::fill_n(state_.row(0), state_.entries(), T(0));
 }
 
 /// Lanes without a sequence have none of the steps.

@@ -32,15 +32,17 @@ class LanePanel {
     return {values_.data() + i * k_solve_lanes<T>, k_solve_lanes<T>};
   }
   SamplePanel<T> to(index_t i) { return {row(i), k_solve_lanes<T>}; }
-  /// A matrix of lanes × rows.
-  MatrixView<T> matrix() {
-    return {row(0), k_solve_lanes<T>, rows_, k_solve_lanes<T>, Device::cpu()};
-  }
 
  private:
   index_t rows_;
   Lines<T> values_;
 };
+
+/// Rows of a panel as a matrix of lanes × rows.
+template <class T>
+MatrixView<T> matrix_of(SamplePanel<T> panel, index_t rows) {
+  return {panel.data, panel.stride, rows, panel.stride, Device::cpu()};
+}
 
 /// The solves of a recurrent pass or of its adjoint for as many sequences as there are lanes, step
 /// after step: a solve begins where that of the step before has ended, or at zero, and the state of
@@ -52,11 +54,9 @@ class LaneSolve {
   /// Products that are added have at most `product_rows` rows.
   LaneSolve(const ColumnSteps<T, Update>& steps, const ConstMatrixView<T>& A, index_t product_rows);
 
-  /// The first lanes hold these sequences; their state is to be set.
-  void begin(index_t sequences);
-  /// Cache lines of lanes that hold a sequence.
-  index_t lines() const { return lines_; }
-  LanePanel<T>& state() { return state_; }
+  /// The first lanes hold these sequences, whose state is `state`; without columns: 0.
+  void begin(index_t sequences, const ConstMatrixView<T>& state);
+  SamplePanel<const T> state() const { return state_.from(0); }
   /// Constant k of the update, which run() reads: Z, or G and Ψ.
   SamplePanel<T> given(std::size_t k) { return {panels_.given[k], k_solve_lanes<T>}; }
 
@@ -90,7 +90,7 @@ class LaneSolve {
   Lines<T> step_norms_, state_norms_;  ///< of lanes that have stopped
   Lines<T> running_, stops_, ended_;   ///< 1 or 0
   bool any_ended_ = false;
-  index_t lines_ = 0;
+  index_t lines_ = 0;  ///< of lanes that hold a sequence
   Scratch scratch_;
 };
 

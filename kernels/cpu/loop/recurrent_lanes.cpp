@@ -77,20 +77,15 @@ void RecurrentLanes<T>::run(const Recurrence<T>& pass) {
 
 template <class T>
 void RecurrentLanes<T>::run_side_by_side(const Recurrence<T>& pass) {
-  solve_.begin(pass.lengths.size);
+  solve_.begin(pass.lengths.size, pass.X_before);
   samples_to_lanes<T>(pass.h, h_.to(0));
-  LanePanel<T>& x = solve_.state();
-  if (pass.X_before.cols > 0)
-    samples_to_lanes(pass.X_before, x.to(0));
-  else
-    std::fill_n(x.row(0), x.entries(), T(0));
   for (index_t t = 0; t < steps_in(pass); ++t) {
     solve_.look_who_has(pass.lengths, pass.first + t);
     make_u(pass, t);
     make_z(pass, t);
     solve_.run(pass.loop.warm_start);
     solve_.put_status(pass.loop, t * pass.apart, pass.lengths.size);
-    if (pass.keeps_states) lanes_to_samples(x.from(0), step_in(pass, pass.X, t));
+    if (pass.keeps_states) lanes_to_samples(solve_.state(), step_in(pass, pass.X, t));
     make_h(pass, t);
   }
   lanes_to_samples(h_.from(0), pass.h);
@@ -126,7 +121,7 @@ void RecurrentLanes<T>::make_z(const Recurrence<T>& pass, index_t t) {
 /// h = Cx + Du; a sequence that has ended keeps its own.
 template <class T>
 void RecurrentLanes<T>::make_h(const Recurrence<T>& pass, index_t t) {
-  solve_.multiply(cell_.C, solve_.state().from(0), next_h_.to(0));
+  solve_.multiply(cell_.C, solve_.state(), next_h_.to(0));
   if (cell_.D.rows > 0) solve_.add_product(cell_.D, u_.from(0), next_h_.to(0));
   if (pass.H.cols > 0)
     lanes_to_samples(next_h_.from(0), step_of(pass.H, pass.first + t, pass.lengths.size));
@@ -162,30 +157,18 @@ AdjointLanes<T>::AdjointLanes(const RecurrenceAdjoint<T>& pass, const DenseCell<
       gradient_(pass.dh.rows) {}
 
 template <class T>
-void AdjointLanes<T>::Transpose::take(const ConstMatrixView<T>& M) {
-  for (index_t j = 0; j < rows_; ++j)
-    for (index_t i = 0; i < cols_; ++i)
-      values_[static_cast<std::size_t>(j + i * rows_)] = M.data[i + j * M.ld];
-}
-
-template <class T>
 void AdjointLanes<T>::run(const RecurrenceAdjoint<T>& pass) {
-  A_.take(cell_.A);
-  B_.take(cell_.B);
-  C_.take(cell_.C);
-  D_.take(cell_.D);
+  execute(Transpose<T>{.X = cell_.A, .Y = A_.view()}, scratch_);
+  execute(Transpose<T>{.X = cell_.B, .Y = B_.view()}, scratch_);
+  execute(Transpose<T>{.X = cell_.C, .Y = C_.view()}, scratch_);
+  execute(Transpose<T>{.X = cell_.D, .Y = D_.view()}, scratch_);
   run_in_lanes<T>(pass, [&](const RecurrenceAdjoint<T>& part) { run_side_by_side(part); });
 }
 
 template <class T>
 void AdjointLanes<T>::run_side_by_side(const RecurrenceAdjoint<T>& pass) {
-  solve_.begin(pass.lengths.size);
+  solve_.begin(pass.lengths.size, pass.V_after);
   samples_to_lanes<T>(pass.dh, dh_.to(0));
-  LanePanel<T>& v = solve_.state();
-  if (pass.V_after.cols > 0)
-    samples_to_lanes(pass.V_after, v.to(0));
-  else
-    std::fill_n(v.row(0), v.entries(), T(0));
   for (index_t t = steps_in(pass) - 1; t >= 0; --t) {
     solve_.look_who_has(pass.lengths, pass.first + t);
     make_g(pass, t);
@@ -193,7 +176,7 @@ void AdjointLanes<T>::run_side_by_side(const RecurrenceAdjoint<T>& pass) {
     solve_.multiply(C_.view(), g_.from(0), solve_.given(0));
     solve_.run(pass.loop.warm_start);
     solve_.put_status(pass.loop, t * pass.apart, pass.lengths.size);
-    lanes_to_samples(v.from(0), step_in(pass, pass.V, t));
+    lanes_to_samples(solve_.state(), step_in(pass, pass.V, t));
     make_dh(pass, t);
   }
   lanes_to_samples(dh_.from(0), pass.dh);
@@ -218,11 +201,10 @@ void AdjointLanes<T>::make_psi(const RecurrenceAdjoint<T>& pass, index_t t) {
   samples_to_lanes(step_in(pass, pass.X, t), x_.to(0));
   solve_.multiply(cell_.A, x_.from(0), psi);
   samples_to_lanes(step_in(pass, pass.Z, t), x_.to(0));
-  const MatrixView<T> Psi = {psi.data, psi.stride, x_.rows(), psi.stride, Device::cpu()};
-  execute(
-      ActivationDerivative<T>{
-          .S = Psi, .Z = x_.matrix(), .Psi = Psi, .activation = pass.activation},
-      scratch_);
+  const MatrixView<T> Psi = matrix_of(psi, x_.rows());
+  const MatrixView<T> Z = matrix_of(x_.to(0), x_.rows());
+  execute(ActivationDerivative<T>{.S = Psi, .Z = Z, .Psi = Psi, .activation = pass.activation},
+          scratch_);
 }
 
 /// dh = B_hᵀv + D_hᵀg, or 0 where gradients end; before a sequence has ended it keeps what it has.
@@ -232,7 +214,7 @@ void AdjointLanes<T>::make_dh(const RecurrenceAdjoint<T>& pass, index_t t) {
   if (pass.truncate > 0 && step > 0 && step % pass.truncate == 0) {
     std::fill_n(next_dh_.row(0), next_dh_.entries(), T(0));
   } else {
-    solve_.multiply(B_.view(), solve_.state().from(0), next_dh_.to(0));
+    solve_.multiply(B_.view(), solve_.state(), next_dh_.to(0));
     if (cell_.D.rows > 0) solve_.add_product(D_.view(), g_.from(0), next_dh_.to(0));
   }
   solve_.keep_ended(dh_.from(0), next_dh_.to(0), dh_.rows());

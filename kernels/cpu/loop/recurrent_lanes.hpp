@@ -61,14 +61,12 @@ class AdjointLanes {
  private:
   using Update = AdjointUpdate<T>;
 
-  /// A matrix that lies as its transpose.
-  class Transpose {
+  /// Memory for the transpose of a matrix of this shape.
+  class TransposeMemory {
    public:
-    /// Of a matrix of this shape.
-    Transpose(index_t rows, index_t cols)
+    TransposeMemory(index_t rows, index_t cols)
         : rows_(cols), cols_(rows), values_(static_cast<std::size_t>(rows * cols)) {}
-    void take(const ConstMatrixView<T>& M);
-    ConstMatrixView<T> view() const { return {values_.data(), rows_, cols_, rows_, Device::cpu()}; }
+    MatrixView<T> view() { return {values_.data(), rows_, cols_, rows_, Device::cpu()}; }
 
    private:
     index_t rows_, cols_;
@@ -83,8 +81,8 @@ class AdjointLanes {
   void make_psi(const RecurrenceAdjoint<T>& pass, index_t t);
   void make_dh(const RecurrenceAdjoint<T>& pass, index_t t);
 
-  DenseCell<T> cell_;        ///< B and D: the columns of h alone
-  Transpose A_, B_, C_, D_;  ///< of these
+  DenseCell<T> cell_;              ///< B and D: the columns of h alone
+  TransposeMemory A_, B_, C_, D_;  ///< of these
   LaneSolve<T, Update> solve_;
   LanePanel<T> x_, g_, dh_, next_dh_, gradient_;  ///< x becomes AX, gradient is dH
   Scratch scratch_;
