@@ -25,7 +25,8 @@ constexpr index_t k_entries_for_few = 100000;
 /// of an adjoint add for each column, from fewer rows on.
 template <class T>
 constexpr index_t k_most_dense_rows = sizeof(T) == 4 ? 64 : 100;
-constexpr index_t k_most_mixed_rows = 24;
+template <class T>
+constexpr index_t k_most_mixed_rows = sizeof(T) == 4 ? 40 : 64;
 constexpr index_t k_most_summed_rows = 32;
 
 /// Cache lines in a row of a panel: more of them share the reading of A, and two bring most of
@@ -103,7 +104,7 @@ std::unique_ptr<ColumnLoop<T>> make_lane_loop(const ColumnSteps<T, Update>& step
 template <class T, class Update>
 bool fills_lanes(const ColumnSteps<T, Update>& steps, const ConstMatrixView<T>& A) {
   const bool sums = std::is_same_v<Update, AdjointUpdate<T>>;
-  const index_t most = steps.mix ? k_most_mixed_rows
+  const index_t most = steps.mix ? k_most_mixed_rows<T>
                        : sums    ? k_most_summed_rows
                                  : k_most_dense_rows<T>;
   return A.rows > 0 && A.rows <= most && steps.samples() >= k_line_lanes<T>;

@@ -13,7 +13,16 @@ namespace idl::cpu {
 namespace {
 
 constexpr index_t k_products = 5;
-constexpr std::int32_t k_rejected = -1;
+constexpr int k_rejected = -1;
+
+template <class T, std::size_t W>
+struct Products {
+  Pack<T, W> sums[k_products];
+
+  __attribute__((always_inline)) void operator+=(const Products& other) {
+    for (index_t k = 0; k < k_products; ++k) sums[k] += other.sums[k];
+  }
+};
 
 // d₁·d₁, d₁·d₂, d₂·d₂, d₁·G and d₂·G of a line of samples. Row i is added to partial sum i mod
 // k_line_lanes, and halves of these are added to halves, as LaneSums does along a column.
@@ -21,10 +30,10 @@ template <class T, std::size_t W>
 __attribute__((always_inline)) inline void add_products(const PanelHistory<T>& history,
                                                         index_t lane, T* products) {
   constexpr index_t k_pack_lanes = static_cast<index_t>(W / sizeof(T));
-  for (index_t partial = 0; partial < k_line_lanes<T>; ++partial) {
-    for (index_t l = 0; l < k_line_lanes<T>; l += k_pack_lanes) {
-      Pack<T, W> sums[k_products] = {};
-      for (index_t i = partial; i < history.rows; i += k_line_lanes<T>) {
+  for (index_t l = 0; l < k_line_lanes<T>; l += k_pack_lanes) {
+    const auto partial = [&](index_t first, Products<T, W> & to) __attribute__((always_inline)) {
+      to = {};
+      for (index_t i = first; i < history.rows; i += k_line_lanes<T>) {
         const index_t at = i * history.stride + lane + l;
         Pack<T, W> g, d1, d2, other;
         load<T, W>(g, history.X + at);
@@ -34,44 +43,51 @@ __attribute__((always_inline)) inline void add_products(const PanelHistory<T>& h
         d1 = g - other;
         load<T, W>(other, history.G_next + at);
         d2 = g - other;
-        sums[0] += d1 * d1;
-        sums[1] += d1 * d2;
-        sums[2] += d2 * d2;
-        sums[3] += d1 * g;
-        sums[4] += d2 * g;
+        to.sums[0] += d1 * d1;
+        to.sums[1] += d1 * d2;
+        to.sums[2] += d2 * d2;
+        to.sums[3] += d1 * g;
+        to.sums[4] += d2 * g;
       }
-      for (index_t k = 0; k < k_products; ++k)
-        store<T, W>(sums[k], products + (partial * k_products + k) * k_line_lanes<T> + l);
-    }
+    };
+    Products<T, W> total;
+    add_halves<k_line_lanes<T>, 1>(0, partial, total);
+    for (index_t k = 0; k < k_products; ++k)
+      store<T, W>(total.sums[k], products + k * k_line_lanes<T> + l);
   }
-  constexpr index_t k_row = k_products * k_line_lanes<T>;
-  for (index_t half = k_line_lanes<T> / 2; half > 0; half /= 2)
-    for (index_t k = 0; k < half * k_row; ++k) products[k] += products[k + half * k_row];
 }
 
-// x, y <- what the sample goes on from; (F, G) <- (x, x − y).
-template <class T>
-__attribute__((always_inline)) inline void mix_line(const PanelHistory<T>& history, index_t lane,
-                                                    const std::int32_t* known, const T* newest,
+// x, y <- what the sample goes on from; (F, G) <- (x, x − y). Points that are not there yet may be
+// anything.
+template <class T, std::size_t W>
+__attribute__((always_inline)) inline void mix_line(const PanelHistory<T>& of, index_t lane,
+                                                    const Magnitude<T>* known, const T* newest,
                                                     const T* older) {
-  for (index_t i = 0; i < history.rows; ++i) {
-    const index_t at = i * history.stride + lane;
-    T* __restrict x = history.X + at;
-    T* __restrict y = history.Y + at;
-    const T* __restrict F1 = history.F_last + at;
-    T* __restrict F2 = history.F_next + at;
-    T* __restrict G2 = history.G_next + at;
-    for (index_t l = 0; l < k_line_lanes<T>; ++l) {
-      const T F = x[l];
-      const T by_one = F - newest[l] * (F - F1[l]);
-      const T by_two = by_one - older[l] * (F - F2[l]);
-      T next = known[l] == 1 ? by_one : by_two;
-      next = known[l] == 0 ? F : next;
-      next = known[l] == k_rejected ? F1[l] : next;
-      F2[l] = F;
-      G2[l] = F - y[l];
-      x[l] = next;
-      y[l] = next;
+  constexpr index_t k_pack_lanes = static_cast<index_t>(W / sizeof(T));
+  const PanelHistory<T> history = of;
+  for (index_t l = 0; l < k_line_lanes<T>; l += k_pack_lanes) {
+    Pack<Magnitude<T>, W> points;
+    load<Magnitude<T>, W>(points, known + l);
+    Pack<T, W> by_newest, by_older;
+    load<T, W>(by_newest, newest + l);
+    load<T, W>(by_older, older + l);
+    index_t at = lane + l;
+    for (index_t i = 0; i < history.rows; ++i, at += history.stride) {
+      Pack<T, W> F, F1, F2, y;
+      load<T, W>(F, history.X + at);
+      load<T, W>(F1, history.F_last + at);
+      load<T, W>(F2, history.F_next + at);
+      load<T, W>(y, history.Y + at);
+      const Pack<T, W> by_one = F - by_newest * (F - F1);
+      const Pack<T, W> by_two = by_one - by_older * (F - F2);
+      Pack<T, W> next = points == 1 ? by_one : by_two;
+      next = points == 0 ? F : next;
+      next = points == k_rejected ? F1 : next;
+      y = F - y;
+      store<T, W>(F, history.F_next + at);
+      store<T, W>(y, history.G_next + at);
+      store<T, W>(next, history.X + at);
+      store<T, W>(next, history.Y + at);
     }
   }
 }
@@ -83,26 +99,32 @@ PanelMix<T>::PanelMix(index_t lanes)
     : known_(static_cast<std::size_t>(lanes)),
       newest_(known_.size()),
       older_(known_.size()),
-      products_(static_cast<std::size_t>(k_products * k_line_lanes<T> * k_line_lanes<T>)) {}
+      products_(static_cast<std::size_t>(k_products * k_line_lanes<T>)) {}
 
 template <class T>
 void PanelMix<T>::judge(const PanelPoints<T>& vectors, index_t lanes) {
-  for (index_t l = 0; l < lanes; ++l) {
-    std::int32_t& known = known_[static_cast<std::size_t>(l)];
-    known = 0;
-    if (vectors.status[l] != k_running) continue;
-    const std::int32_t points = vectors.iterations[l] == 1 ? 0 : vectors.points[l];
-    if (anderson_rejects(points, vectors.step_norms[l], vectors.accepted[l],
-                         static_cast<T>(k_anderson_decrease))) {
-      known = k_rejected;
-      vectors.points[l] = 0;
-      vectors.fallbacks[l] += 1;
-    } else {
-      known = std::min(points, 2);
-      vectors.accepted[l] = vectors.step_norms[l];
-      vectors.points[l] = points + 1;
+  with_widest_vectors([&](auto) __attribute__((always_inline)) {
+    const std::uint8_t* __restrict status = vectors.status;
+    const std::int32_t* __restrict iterations = vectors.iterations;
+    const T* __restrict steps = vectors.step_norms;
+    T* __restrict accepted = vectors.accepted;
+    std::int32_t* __restrict points = vectors.points;
+    std::int32_t* __restrict fallbacks = vectors.fallbacks;
+    Magnitude<T>* __restrict known = known_.data();
+    // Without a branch, which would often be foreseen wrongly.
+    for (index_t l = 0; l < lanes; ++l) {
+      const std::int32_t before = iterations[l] == 1 ? 0 : points[l];
+      const bool runs = status[l] == k_running;
+      const bool rejects =
+          anderson_rejects(before, steps[l], accepted[l], static_cast<T>(k_anderson_decrease));
+      const std::int32_t kept = std::min(before, 2);
+      const std::int32_t after = rejects ? 0 : before + 1;
+      known[l] = runs ? (rejects ? k_rejected : kept) : 0;
+      points[l] = runs ? after : points[l];
+      fallbacks[l] += runs & rejects ? 1 : 0;
+      accepted[l] = runs & !rejects ? steps[l] : accepted[l];
     }
-  }
+  });
 }
 
 template <class T>
@@ -111,20 +133,21 @@ void PanelMix<T>::mix(const PanelHistory<T>& history, const PanelPoints<T>& vect
   judge(vectors, lines * k_line_lanes<T>);
   with_widest_vectors([&](auto width) __attribute__((always_inline)) {
     for (index_t lane = 0; lane < lines * k_line_lanes<T>; lane += k_line_lanes<T>) {
-      const std::int32_t* known = known_.data() + lane;
+      const Magnitude<T>* known = known_.data() + lane;
       T* newest = newest_.data() + lane;
       T* older = older_.data() + lane;
       T* products = products_.data();
-      if (std::any_of(known, known + k_line_lanes<T>, [](std::int32_t k) { return k > 0; }))
+      if (std::any_of(known, known + k_line_lanes<T>, [](Magnitude<T> k) { return k > 0; }))
         add_products<T, width()>(history, lane, products);
       for (index_t l = 0; l < k_line_lanes<T>; ++l) {
         const auto product = [&](index_t k) { return products[k * k_line_lanes<T> + l]; };
-        const AndersonWeights<T> weights = anderson_weights<T>(
-            {product(0), product(1), product(2), product(3), product(4)}, known[l]);
+        const AndersonWeights<T> weights =
+            anderson_weights<T>({product(0), product(1), product(2), product(3), product(4)},
+                                static_cast<std::int32_t>(known[l]));
         newest[l] = weights.newest;
         older[l] = weights.older;
       }
-      mix_line(history, lane, known, newest, older);
+      mix_line<T, width()>(history, lane, known, newest, older);
     }
   });
 }

@@ -5,6 +5,7 @@
 
 #include "kernels/cpu/product/sparse_rows.hpp"
 #include "kernels/cpu/runtime/lines.hpp"
+#include "kernels/cpu/steps/magnitude.hpp"
 
 namespace idl::cpu {
 
@@ -44,9 +45,9 @@ class PanelMix {
  private:
   void judge(const PanelPoints<T>& vectors, index_t lanes);
 
-  Lines<std::int32_t> known_;  ///< points of each sample; k_rejected where its mixed point is
+  Lines<Magnitude<T>> known_;  ///< points of each sample; k_rejected where its mixed point is
   Lines<T> newest_, older_;    ///< weights
-  Lines<T> products_;          ///< [partial sum][product][sample of a line]
+  Lines<T> products_;          ///< [product][sample of a line]
 };
 
 extern template class PanelMix<float>;

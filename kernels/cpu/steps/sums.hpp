@@ -27,6 +27,21 @@ __attribute__((always_inline)) inline T sum_of_halves(const Pack<T, W>& pack) {
   }
 }
 
+/// total <- the sum of `Count` partial sums, halves added to halves, as they lie from `first` on
+/// with `Apart` between them. partial(k, to) makes sum k.
+template <index_t Count, index_t Apart, class Sums, class Partial>
+__attribute__((always_inline)) inline void add_halves(index_t first, const Partial& partial,
+                                                      Sums& total) {
+  if constexpr (Apart == Count) {
+    partial(first, total);
+  } else {
+    Sums other;
+    add_halves<Count, 2 * Apart>(first, partial, total);
+    add_halves<Count, 2 * Apart>(first + Apart, partial, other);
+    total += other;
+  }
+}
+
 /// `64/W` packs of W bytes that add up entries i, i + L, i + 2L, … in lane i of L = 64/sizeof(T).
 template <class T, std::size_t W>
 struct LaneSums {
