@@ -173,18 +173,21 @@ TYPED_TEST(ColumnLoopTest, GivesTheBitsOfALoopOverAllColumnsInBlocksOfRows) {
 }
 
 TYPED_TEST(ColumnLoopTest, GivesTheBitsOfALoopOverAllColumnsWhereAIsSmall) {
-  for (const SolveStart start : {SolveStart::zero, SolveStart::given, SolveStart::running}) {
-    this->start_ = start;
-    for (const bool mixed : {false, true})
-      for (const bool in_blocks : {false, true})
-        for (const index_t n : {1, 5, 20, 40})
-          for (const index_t m : {7, 8, 16, 100}) {
-            const auto expected = this->solve(false, false, n, m, 60, mixed, in_blocks);
-            EXPECT_TRUE(expected == this->solve(true, false, n, m, 60, mixed, in_blocks))
-                << n << " rows, " << m << " columns, start " << static_cast<int>(start)
-                << (mixed ? ", mixed" : "") << (in_blocks ? ", in blocks" : "");
-          }
-  }
+  for (const ActivationKind kind : {ActivationKind::relu, ActivationKind::tanh})
+    for (const SolveStart start : {SolveStart::zero, SolveStart::given, SolveStart::running}) {
+      this->activation_ = kind;
+      this->start_ = start;
+      for (const bool mixed : {false, true})
+        for (const bool in_blocks : {false, true})
+          for (const index_t n : {1, 20, 61})
+            for (const index_t m : {8, 16, 100}) {
+              const auto expected = this->solve(false, false, n, m, 60, mixed, in_blocks);
+              EXPECT_TRUE(expected == this->solve(true, false, n, m, 60, mixed, in_blocks))
+                  << n << " rows, " << m << " columns, " << to_string(kind) << ", start "
+                  << static_cast<int>(start) << (mixed ? ", mixed" : "")
+                  << (in_blocks ? ", in blocks" : "");
+            }
+    }
 }
 
 TYPED_TEST(ColumnLoopTest, GivesTheBitsOfALoopOverAllColumnsWhereRowsFillWholeLinesOrOneIsLeft) {
@@ -215,19 +218,23 @@ TYPED_TEST(ColumnLoopTest, GivesTheBitsOfALoopOverAllColumnsWhereSumsAreMadeInTw
 }
 
 TYPED_TEST(ColumnLoopTest, ColumnsThatDivergeLeaveNothingToThoseThatTakeTheirPlace) {
-  for (const bool adjoint : {false, true})
-    for (const bool in_blocks : {false, true}) {
-      const auto expected = this->solve(false, adjoint, 75, 120, 300, true, in_blocks, true);
-      const auto answer = this->solve(true, adjoint, 75, 120, 300, true, in_blocks, true);
-      const auto diverged = static_cast<std::uint8_t>(SolveStatus::diverged);
-      EXPECT_EQ(std::count(answer.status.begin(), answer.status.end(), diverged), 24);
-      EXPECT_EQ(answer.status, expected.status);
-      EXPECT_EQ(answer.iterations, expected.iterations);
-      for (std::size_t j = 0; j < answer.status.size(); ++j) {
-        if (answer.status[j] == diverged) continue;
-        for (std::size_t i = 75 * j; i < 75 * (j + 1); ++i) ASSERT_EQ(answer.X[i], expected.X[i]);
-      }
-    }
+  for (const ActivationKind kind : {this->activation_, ActivationKind::relu})
+    for (const std::size_t n : {std::size_t{75}, std::size_t{36}})
+      for (const bool adjoint : {false, true})
+        for (const bool in_blocks : {false, true}) {
+          this->activation_ = kind;
+          const auto rows = static_cast<index_t>(n);
+          const auto expected = this->solve(false, adjoint, rows, 120, 300, true, in_blocks, true);
+          const auto answer = this->solve(true, adjoint, rows, 120, 300, true, in_blocks, true);
+          const auto diverged = static_cast<std::uint8_t>(SolveStatus::diverged);
+          EXPECT_EQ(std::count(answer.status.begin(), answer.status.end(), diverged), 24);
+          EXPECT_EQ(answer.status, expected.status);
+          EXPECT_EQ(answer.iterations, expected.iterations);
+          for (std::size_t j = 0; j < answer.status.size(); ++j) {
+            if (answer.status[j] == diverged) continue;
+            for (std::size_t i = n * j; i < n * (j + 1); ++i) ASSERT_EQ(answer.X[i], expected.X[i]);
+          }
+        }
 }
 
 TYPED_TEST(ColumnLoopTest, StopsAtTheMostIterations) {

@@ -27,30 +27,34 @@ class LaneIteration {
  public:
   static constexpr bool k_is_sparse = std::is_same_v<Factor, ConstCsrView<T>>;
 
-  /// `order` is that of the rows of a sparse A by the time of the first iteration, if it is
-  /// followed.
+  /// `order` is that of the rows of a sparse A by the time of the first iteration, if they are
+  /// updated in registers.
   LaneIteration(const ColumnSteps<T, Update>& steps, const Factor& A, const RowOrder& order,
                 index_t lanes)
       : A_(A),
         order_(order),
         rows_(steps.rows()),
-        follows_order_(follows_order(steps)),
+        in_registers_(updates_in_registers(steps)),
         mixed_(steps.mix.has_value()),
         update_(steps.update, lanes),
         blocks_(steps.blocks),
         chunks_(chunks_of(blocks_)),
         settled_norms_(static_cast<std::size_t>(lanes)) {}
 
-  /// Whether rows are updated in their order, each in the registers that hold its product. In place
-  /// it is no faster: too few rows are updated at once.
-  static bool follows_order(const ColumnSteps<T, Update>& steps) {
-    if constexpr (k_may_follow_order)
-      return steps.blocks.size() == 1 && steps.update.activation.kind == ActivationKind::relu;
+  /// Whether rows are updated in the registers that hold their products; sparse ones in their
+  /// order, and all of them at once: block by block that is no faster, too few rows are updated
+  /// together.
+  static bool updates_in_registers(const ColumnSteps<T, Update>& steps) {
+    if constexpr (k_is_picard)
+      return steps.update.activation.kind == ActivationKind::relu &&
+             (!k_is_sparse || steps.blocks.size() == 1);
     return false;
   }
 
+  /// Whether a row sees what the blocks of rows before it have become in the same iteration.
+  bool sees_new_rows() const { return blocks_.size() > 1; }
   /// Whether a state is its own next one.
-  bool is_in_place() const { return blocks_.size() > 1; }
+  bool is_in_place() const { return sees_new_rows() && !in_registers_; }
   /// Whether A is dense, and A·0 = 0.
   bool keeps_zero() const {
     if constexpr (k_is_sparse) {
@@ -98,15 +102,15 @@ class LaneIteration {
 
   /// A block of rows after the other.
   void run(LanePanels<T>& panels, ColumnVectors<T>& vectors, index_t lines) {
-    if (follows_order_)
-      update_in_order(panels, vectors, lines);
+    if (in_registers_)
+      update_in_registers(panels, vectors, lines);
     else
       update_in_blocks(panels, vectors, lines);
     std::swap(panels.state, panels.next_state);
   }
 
  private:
-  static constexpr bool k_may_follow_order = k_is_sparse && std::is_same_v<Update, PicardUpdate<T>>;
+  static constexpr bool k_is_picard = std::is_same_v<Update, PicardUpdate<T>>;
   using Rows = std::conditional_t<k_is_sparse, SparseRows<T>, DenseRows<T>>;
   /// Rows between a product and its update, where the product is made of the states before.
   static constexpr index_t k_chunk = 64;
@@ -144,8 +148,21 @@ class LaneIteration {
     update_.settle(vectors.step_norms.data(), vectors.state_norms.data(), lines);
   }
 
-  void update_in_order(const LanePanels<T>& panels, ColumnVectors<T>& vectors, index_t lines) {
-    if constexpr (k_may_follow_order) {
+  void update_in_registers(const LanePanels<T>& panels, ColumnVectors<T>& vectors, index_t lines) {
+    if constexpr (!k_is_picard) {
+      return;
+    } else if constexpr (!k_is_sparse) {
+      const index_t lanes = lines * k_line_lanes<T>;
+      std::fill_n(vectors.step_norms.data(), lanes, T(0));
+      std::fill_n(vectors.state_norms.data(), lanes, T(0));
+      const DenseReluRows<T> rows = {.A = A_,
+                                     .X = {panels.state, panels.stride},
+                                     .Z = panels.given.front(),
+                                     .next = panels.next_state,
+                                     .steps = vectors.step_norms.data(),
+                                     .states = vectors.state_norms.data()};
+      for (const RowBlock& block : blocks_) rows.update(block.first, block.count, lines);
+    } else {
       const bool all_rows = mixed_ || settling_for_ > 0;
       if (settling_for_ > 0) --settling_for_;
       const index_t lanes = lines * k_line_lanes<T>;
@@ -172,7 +189,7 @@ class LaneIteration {
   Factor A_;
   const RowOrder& order_;
   index_t rows_;
-  bool follows_order_;
+  bool in_registers_;
   bool mixed_;
   PanelUpdate<T, Update> update_;
   std::vector<RowBlock> blocks_;

@@ -67,7 +67,7 @@ class LaneLoop final : public ColumnLoop<T> {
     if (!steps_.has_work()) return;
     const int threads = std::min(static_cast<int>(lanes_.size()), worthwhile_threads());
     if constexpr (Iteration::k_is_sparse)
-      if (Iteration::follows_order(steps_)) order_.sort(A_.row_offsets, A_.col_indices);
+      if (Iteration::updates_in_registers(steps_)) order_.sort(A_.row_offsets, A_.col_indices);
     WorkQueue queue(steps_.samples(), threads, steps_.samples());
     run_together(threads,
                  [&](int thread) { lanes_[static_cast<std::size_t>(thread)]->run(queue, thread); });

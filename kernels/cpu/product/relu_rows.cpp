@@ -6,6 +6,7 @@
 #include <cstring>
 #include <limits>
 
+#include "kernels/cpu/product/dense_sums.hpp"
 #include "kernels/cpu/product/row_sums.hpp"
 
 namespace idl::cpu {
@@ -36,13 +37,29 @@ struct Norms {
   }
 };
 
+// x, pack p of the product of a row, becomes that of the next state. The row begins at `at`;
+// `rows` are of either kind.
+template <class T, std::size_t W, std::size_t Packs, class Rows>
+__attribute__((always_inline)) inline void update_pack(const Rows& rows, index_t at, std::size_t p,
+                                                       Pack<T, W>& x, Norms<T, W, Packs>& steps,
+                                                       Norms<T, W, Packs>& states) {
+  const std::size_t lane = p * W / sizeof(T);
+  Pack<T, W> z, old;
+  load<T, W>(z, rows.Z + at + lane);
+  load<T, W>(old, rows.X.data + at + lane);
+  x += z;
+  x = x < 0 ? Pack<T, W>{} : x;
+  store<T, W>(x, rows.next + at + lane);
+  join<T, W>(steps.largest[p], x - old);
+  join<T, W>(states.largest[p], x);
+}
+
 // Row i, whose entries are [begin, end).
 template <class T, std::size_t W, std::size_t Packs, std::size_t Entries>
 __attribute__((always_inline)) inline void update_row(const ReluRows<T>& rows, index_t i,
                                                       std::int64_t begin, std::int64_t end,
                                                       Norms<T, W, Packs>& steps,
                                                       Norms<T, W, Packs>& states) {
-  constexpr std::size_t k_lanes = W / sizeof(T);
   PartialSums<T, W, Packs> sums = {};
   if constexpr (Entries < k_many_entries)
     add_entries<T, W, Packs, Entries>(rows.A, begin, rows.X, sums);
@@ -50,16 +67,21 @@ __attribute__((always_inline)) inline void update_row(const ReluRows<T>& rows, i
     add_row<T, W, Packs>(rows.A, begin, end, rows.X, sums);
   const index_t at = i * rows.X.stride;
   for (std::size_t p = 0; p < Packs; ++p) {
-    Pack<T, W> x, z, old;
-    load<T, W>(z, rows.Z + at + p * k_lanes);
-    load<T, W>(old, rows.X.data + at + p * k_lanes);
+    Pack<T, W> x;
     add_up<T, W, Packs, Entries>(sums, p, x);
-    x += z;
-    x = x < 0 ? Pack<T, W>{} : x;
-    store<T, W>(x, rows.next + at + p * k_lanes);
-    join<T, W>(steps.largest[p], x - old);
-    join<T, W>(states.largest[p], x);
+    update_pack<T, W>(rows, at, p, x, steps, states);
   }
+}
+
+// From a lane on, in a copy, which no store can change.
+template <class Rows>
+__attribute__((always_inline)) inline Rows from_lane(Rows rows, index_t lane) {
+  rows.X.data += lane;
+  rows.Z += lane;
+  rows.next += lane;
+  rows.steps += lane;
+  rows.states += lane;
+  return rows;
 }
 
 // Rows with fewer than k_many_entries.
@@ -97,13 +119,7 @@ template <class T, std::size_t W, std::size_t Packs>
 __attribute__((always_inline)) inline void update_packs(const ReluRows<T>& of,
                                                         const RowsByEntries& by_entries,
                                                         index_t lane) {
-  // A copy, which no store can change.
-  const ReluRows<T> rows = {.A = of.A,
-                            .X = {of.X.data + lane, of.X.stride},
-                            .Z = of.Z + lane,
-                            .next = of.next + lane,
-                            .steps = of.steps + lane,
-                            .states = of.states + lane};
+  const auto rows = from_lane(of, lane);
   Norms<T, W, Packs> steps, states;
   steps.take(rows.steps);
   states.take(rows.states);
@@ -143,7 +159,42 @@ void ReluRows<T>::update(const RowsByEntries& rows, index_t lines) const {
   });
 }
 
+template <class T>
+void DenseReluRows<T>::update(index_t first, index_t count, index_t lines) const {
+  with_widest_vectors([&](auto width) __attribute__((always_inline)) {
+    constexpr std::size_t W = width();
+    for_packs<T, W>(
+        lines * k_line_lanes<T>, [&](auto packs, index_t lane) __attribute__((always_inline)) {
+          constexpr std::size_t P = packs();
+          const auto rows = from_lane(*this, lane);
+          const index_t stride = rows.X.stride;
+          Norms<T, W, P> step_norms, state_norms;
+          step_norms.take(rows.steps);
+          state_norms.take(rows.states);
+          for_tiles<k_tile_rows<W>>(
+              first, first + count, [&](auto number, index_t i) __attribute__((always_inline)) {
+                constexpr std::size_t R = number();
+                TileSums<T, W, R, P> sums = {};
+                const T* a = rows.A.data + i;
+                add_columns<T, W, R, P>(a, rows.A.ld, rows.next, stride, first, sums);
+                add_columns<T, W, R, P>(a + first * rows.A.ld, rows.A.ld,
+                                        rows.X.data + first * stride, stride, rows.A.cols - first,
+                                        sums);
+                index_t at = i * stride;
+#pragma GCC unroll 16
+                for (std::size_t r = 0; r < R; ++r, at += stride)
+                  for (std::size_t p = 0; p < P; ++p)
+                    update_pack<T, W>(rows, at, p, sums[r][p], step_norms, state_norms);
+              });
+          step_norms.put(rows.steps);
+          state_norms.put(rows.states);
+        });
+  });
+}
+
 template struct ReluRows<float>;
 template struct ReluRows<double>;
+template struct DenseReluRows<float>;
+template struct DenseReluRows<double>;
 
 }  // namespace idl::cpu

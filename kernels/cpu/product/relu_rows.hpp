@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <span>
 
+#include "idl/matrix.hpp"
 #include "kernels/cpu/product/sparse_rows.hpp"
 
 namespace idl::cpu {
@@ -32,7 +33,23 @@ struct ReluRows {
   void update(const RowsByEntries& rows, index_t lines) const;
 };
 
+/// The same of a dense A, row after row: of the states before `first` the new ones are taken.
+template <class T>
+struct DenseReluRows {
+  ConstMatrixView<T> A;
+  SamplePanel<const T> X;
+  const T* Z;  ///< as X, and so is `next`
+  T* next;
+  T* steps;
+  T* states;
+
+  /// `count` rows from `first` on.
+  void update(index_t first, index_t count, index_t lines) const;
+};
+
 extern template struct ReluRows<float>;
 extern template struct ReluRows<double>;
+extern template struct DenseReluRows<float>;
+extern template struct DenseReluRows<double>;
 
 }  // namespace idl::cpu
