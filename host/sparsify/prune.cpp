@@ -40,12 +40,14 @@ void prune(Context& context, ImplicitModel<T>& model, Optimizer<T>& optimizer,
   };
   const std::vector<T> first = kept(optimizer.first_moment());
   const std::vector<T> second = kept(optimizer.second_moment());
-  const std::int64_t steps = optimizer.steps();
-  model = model_of_entries<T>(context, all, M, model.options());
-  optimizer = Optimizer<T>(context, model, optimizer.options());
-  optimizer.set_steps(steps);
-  upload<T>(context, first, optimizer.first_moment());
-  if (!second.empty()) upload<T>(context, second, optimizer.second_moment());
+  ImplicitModel<T> pruned = model_of_entries<T>(context, all, M, model.options());
+  Optimizer<T> of_pruned(context, pruned, optimizer.options());
+  of_pruned.set_steps(optimizer.steps());
+  upload<T>(context, first, of_pruned.first_moment());
+  if (!second.empty()) upload<T>(context, second, of_pruned.second_moment());
+  // From here on nothing fails: both stay as they were, or neither does.
+  model = std::move(pruned);
+  optimizer = std::move(of_pruned);
 }
 
 template void prune(Context&, ImplicitModel<float>&, Optimizer<float>&, SparsifyTarget, double);

@@ -154,8 +154,11 @@ void take_patterns(Context& context, const io::Safetensors& file, ImplicitModel<
         return is_sparse(file, matrix) || (pruning.density < 1 && model.is_sparse(matrix));
       }))
     return;
-  model = take_model<T>(context, file, describe_model(file, {.allow_unproven = true}));
-  optimizer = Optimizer<T>(context, model, optimizer.options());
+  ImplicitModel<T> taken =
+      take_model<T>(context, file, describe_model(file, {.allow_unproven = true}));
+  Optimizer<T> of_taken(context, taken, optimizer.options());
+  model = std::move(taken);
+  optimizer = std::move(of_taken);
 }
 
 /// Of a recurrent model the pattern stays: nothing prunes it.

@@ -32,12 +32,19 @@ class Fixed:
         return self._activation
 
 
+def _destroy(destroy, handle, _owner):
+    destroy(handle)
+
+
 class _Handle:
-    def __init__(self, destroy, create, *arguments, after=()):
+    """`owner` is what it was made with: it lives until this is destroyed, also where both are
+    rubbish at the same time."""
+
+    def __init__(self, destroy, create, *arguments, after=(), owner=None):
         handle = c_void_p()
         create(*arguments, byref(handle), *after)
         self.handle = handle.value
-        self.close = weakref.finalize(self, destroy, c_void_p(self.handle))
+        self.close = weakref.finalize(self, _destroy, destroy, c_void_p(self.handle), owner)
         # At the interpreter's end daemon threads may still be inside the library.
         self.close.atexit = False
 
@@ -84,7 +91,8 @@ class ModelHandle(_Handle):
 
     def __init__(self, context, create, *arguments, after=()):
         self.context = context
-        super().__init__(library.idl_model_destroy, create, context.handle, *arguments, after=after)
+        super().__init__(library.idl_model_destroy, create, context.handle, *arguments, after=after,
+                         owner=context)
 
     @classmethod
     def create(cls, context, settings):
@@ -126,7 +134,7 @@ class Pass(_Handle):
         self.model = model
         settings = c.PassSettings(solver=ctypes.pointer(options), input_gradient=bool(input_gradient))
         super().__init__(library.idl_pass_destroy, library.idl_pass_create, model.context.handle,
-                         model.handle, samples, byref(settings))
+                         model.handle, samples, byref(settings), owner=model)
 
 
 class Optimizer(_Handle):
@@ -135,7 +143,8 @@ class Optimizer(_Handle):
     def __init__(self, model, settings, first, second, ld):
         self.model = model
         super().__init__(library.idl_optimizer_destroy, library.idl_optimizer_create,
-                         model.context.handle, model.handle, byref(settings), first, second, ld)
+                         model.context.handle, model.handle, byref(settings), first, second, ld,
+                         owner=model)
 
 
 class Trainer(_Handle):
@@ -144,6 +153,6 @@ class Trainer(_Handle):
     def __init__(self, model, settings):
         self.model = model
         super().__init__(library.idl_trainer_destroy, library.idl_trainer_create_with,
-                         model.context.handle, model.handle, byref(settings))
+                         model.context.handle, model.handle, byref(settings), owner=model)
 
 

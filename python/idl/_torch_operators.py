@@ -113,7 +113,9 @@ def _rows(name, tensor, columns, M):
     if (tensor.dtype, tensor.device) != (M.dtype, M.device):
         raise TypeError(f"ImplicitLayer: {name} is {tensor.dtype} on {tensor.device}, the parameters "
                         f"{M.dtype} on {M.device}")
-    return tensor.resolve_neg().contiguous()
+    tensor = tensor.resolve_neg().contiguous()
+    # Memory that is not PyTorch's may lie anywhere.
+    return tensor if tensor.data_ptr() % tensor.itemsize == 0 else tensor.clone()
 
 
 def _place(device):

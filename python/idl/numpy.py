@@ -70,6 +70,7 @@ class Model(_handles.Fixed):
         self.rank = settings.rank[0] if settings.rank else None
         self.dtype = np.dtype(np.float64 if settings.precision == c.FLOAT64 else np.float32)
         self.last_report = None  #: Report of the last prediction
+        self._own = {*vars(self), "_own"}  # the other attributes are a subclass's or a user's
 
     @classmethod
     def load(cls, path, *, dtype=np.float32, device="auto", threads=0, activation=None, alpha=None,
@@ -180,7 +181,7 @@ class Model(_handles.Fixed):
                 raise c.InvalidArgument(f"the model has no parameter '{name}', it has "
                                         + ", ".join(shapes))
             with np.errstate(over="ignore"):
-                taken[name] = np.asfortranarray(_numbers(name, array), dtype=self.dtype)
+                taken[name] = np.require(_numbers(name, array), self.dtype, "FA")
             if taken[name].shape != shapes[name]:
                 raise c.InvalidArgument(f"{name} has the shape {taken[name].shape}, expected "
                                         f"{shapes[name]}")
@@ -253,13 +254,15 @@ class Model(_handles.Fixed):
         if array.ndim != 2 or array.shape[1] != columns:
             raise c.InvalidArgument(f"{name} has the shape {array.shape}, expected (samples, "
                                     f"{columns})")
-        return np.ascontiguousarray(array, dtype=self.dtype)
+        return np.require(array, self.dtype, "CA")
 
     def __getstate__(self):
         with tempfile.TemporaryDirectory() as folder:
             path = pathlib.Path(folder, "model.safetensors")
             self.save(path)
-            return {"file": path.read_bytes(), "dtype": self.dtype.name, "place": self._place}
+            return {"file": path.read_bytes(), "dtype": self.dtype.name, "place": self._place,
+                    "attributes": {name: value for name, value in vars(self).items()
+                                   if name not in self._own}}
 
     def __setstate__(self, state):
         device, threads = state["place"]
@@ -269,6 +272,7 @@ class Model(_handles.Fixed):
             loaded = Model.load(path, dtype=state["dtype"], device=device, threads=threads,
                                 allow_unproven=True)
         self._take(loaded._handle, (device, threads))
+        vars(self).update(state.get("attributes", {}))
 
     def __repr__(self):
         return (f"Model(n={self.n}, p={self.p}, q={self.q}, kappa={self.kappa}, "
@@ -312,7 +316,7 @@ class Trainer:
         if len(wrong) > 0:
             raise c.InvalidArgument(f"targets[{wrong[0]}] is {targets[wrong[0]]}, expected 0 to "
                                     f"{model.q - 1}")
-        return np.ascontiguousarray(targets, dtype=np.int32)
+        return np.require(targets, np.int32, "CA")
 
     def step(self, U, targets):
         """Forward, loss, adjoint, optimiser, projection. Returns the loss before the step, and the

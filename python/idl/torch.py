@@ -173,37 +173,60 @@ class ImplicitLayer(_handles.Fixed, torch.nn.Module):
     def _matrices(self):
         return {name: self._view(name) for name in self._sizes()}
 
+    def _holds_M(self):
+        # Not where a parametrization makes it of parameters of its own.
+        return "M" in self._parameters
+
     def _save_to_state_dict(self, destination, prefix, keep_vars):
-        # Matrices of their own, row by row, as files of tensors want them.
-        for name, view in self._matrices().items():
-            destination[prefix + name] = (
-                view if keep_vars
-                else view.detach().clone(memory_format=torch.contiguous_format))
+        if self._holds_M():
+            # Matrices of their own, row by row, as files of tensors want them.
+            for name, view in self._matrices().items():
+                destination[prefix + name] = (
+                    view if keep_vars
+                    else view.detach().clone(memory_format=torch.contiguous_format))
+        # What a subclass has beside them; M is these matrices.
+        super()._save_to_state_dict(destination, prefix, keep_vars)
+        destination.pop(prefix + "M", None)
 
     def _load_from_state_dict(self, state_dict, prefix, local_metadata, strict, missing_keys,
                               unexpected_keys, error_msgs):
-        given = {key[len(prefix):]: key for key in state_dict if key.startswith(prefix)}
-        matrices = [state_dict[given[name]] for name in self._sizes() if name in given]
-        if local_metadata.get("assign_to_params_buffers") and matrices:
-            self._become_like(matrices[0])
-        elif self.M.is_meta and matrices and not matrices[0].is_meta:
+        super()._load_from_state_dict(state_dict, prefix, local_metadata, strict, missing_keys,
+                                      unexpected_keys, error_msgs)
+        if not self._holds_M():
+            return
+        keys = {name: prefix + name for name in self._sizes()}
+        given = {name: state_dict[key] for name, key in keys.items() if key in state_dict}
+        unexpected_keys[:] = [key for key in unexpected_keys if key not in keys.values()]
+        missing_keys[:] = [key for key in missing_keys if key != prefix + "M"]
+        missing_keys += [key for name, key in keys.items() if name not in given] * strict
+        wrong = [f"{keys[name]} is a {type(value).__name__}, expected a tensor"
+                 for name, value in given.items() if not isinstance(value, torch.Tensor)]
+        assigns = local_metadata.get("assign_to_params_buffers")
+        if assigns:
+            wrong += [f"{keys[name]} is {value.dtype}, the parameters may be float32 or float64"
+                      for name, value in given.items()
+                      if not wrong and value.dtype not in PRECISIONS]
+        if wrong:
+            error_msgs += wrong
+            return
+        first = next(iter(given.values()), None)
+        if assigns and given:
+            self._become_like(first)
+        elif self.M.is_meta and given and not first.is_meta:
             warnings.warn(f"ImplicitLayer: {prefix}M is on the meta device, where nothing is loaded; "
                           "assign=True takes the place of what is loaded", stacklevel=2)
-        expected = self._matrices()
-        unexpected_keys += [key for name, key in given.items() if name not in expected] * strict
-        missing_keys += [prefix + name for name in expected if name not in given] * strict
         with torch.no_grad():
-            for name, view in expected.items():
+            for name, view in self._matrices().items():
                 if name not in given:
                     continue
-                value = state_dict[given[name]]
+                value = given[name]
                 if value.shape != view.shape:
-                    error_msgs.append(f"size mismatch for {given[name]}: copying a matrix of the "
+                    error_msgs.append(f"size mismatch for {keys[name]}: copying a matrix of the "
                                       f"shape {tuple(value.shape)}, the layer's has "
                                       f"{tuple(view.shape)}")
                 elif not (view.is_meta or value.is_meta
                           or torch.isfinite(value.to(view.dtype)).all()):
-                    error_msgs.append(f"{given[name]} holds numbers that are not finite in "
+                    error_msgs.append(f"{keys[name]} holds numbers that are not finite in "
                                       f"{view.dtype}")
                 else:
                     view.copy_(value)

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: MIT
 """idl.numpy against loops in NumPy."""
+import contextlib
+import copy
+import gc
 import os
 import pathlib
 import pickle
@@ -9,6 +12,7 @@ import tempfile
 import threading
 import time
 import unittest
+import unittest.mock
 import warnings
 import weakref
 
@@ -19,6 +23,7 @@ except ImportError:
 
 import idl
 import idl.numpy
+from idl import _handles
 
 
 def solve(parameters, U, bias):
@@ -161,6 +166,13 @@ class Files(unittest.TestCase):
             np.testing.assert_array_equal(idl.numpy.predict(path, U), idl.numpy.load(path).predict(U))
         self.assertEqual((loaded.kappa, loaded.activation, loaded.bias), (0.7, "tanh", True))
         np.testing.assert_array_equal(loaded.predict(U), model.predict(U))
+
+    def test_a_pickled_model_keeps_the_attributes_of_its_user(self):
+        model = idl.Model(5, 3, 2)
+        model.features = ["a", "b", "c"]
+        for other in (pickle.loads(pickle.dumps(model)), copy.deepcopy(model), copy.copy(model)):
+            self.assertEqual(other.features, model.features)
+            self.assertIsNot(other._handle, model._handle)
 
     def test_a_pickled_model_is_the_same(self):
         model = idl.Model(9, 4, 2, bias=True)
@@ -407,6 +419,37 @@ class Training(unittest.TestCase):
             model.train(U, np.arange(8) % 2, epochs=1)
         for name, array in model.parameters().items():
             np.testing.assert_array_equal(array, before[name])
+
+
+class Memory(unittest.TestCase):
+    def test_arrays_that_are_not_aligned_are_taken(self):
+        model = idl.Model(5, 3, 2, dtype=np.float64)
+        U = np.random.default_rng(1).random((4, 3))
+        shifted = np.frombuffer(b"\0" + U.tobytes(), offset=1).reshape(4, 3)
+        self.assertFalse(shifted.flags.aligned)
+        np.testing.assert_array_equal(model.predict(shifted), model.predict(U))
+        D = np.frombuffer(b"\0" + np.arange(6.0).tobytes(), offset=1).reshape(2, 3)
+        model.set_parameters(D=D)
+        np.testing.assert_array_equal(model.parameters()["D"], D)
+
+    def test_handles_in_a_cycle_are_freed_after_what_was_made_with_them(self):
+        freed = []
+        names = ("idl_context_destroy", "idl_model_destroy", "idl_trainer_destroy")
+
+        def note(name):
+            destroy = getattr(_handles.library, name)
+            return lambda handle: (freed.append(name), destroy(handle))
+
+        with contextlib.ExitStack() as stack:
+            for name in names:
+                stack.enter_context(unittest.mock.patch.object(_handles.library, name, note(name)))
+            model = idl.Model(5, 3, 2)
+            cycle = [model, idl.numpy.Trainer(model)]
+            cycle.append(cycle)
+            cycle[1].step(np.zeros((2, 3)), np.zeros(2, int))
+            del model, cycle
+            gc.collect()
+        self.assertEqual(freed, [*reversed(names)])
 
 
 class BadInput(unittest.TestCase):

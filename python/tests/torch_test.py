@@ -552,6 +552,65 @@ class InPyTorch(unittest.TestCase):
             layer.load_state_dict(state)
         torch.testing.assert_close(layer.A.detach(), 0.95 * torch.eye(9, dtype=torch.float64))
 
+    def test_a_subclass_keeps_what_it_has_beside_the_matrices(self):
+        class Scaled(idl.torch.ImplicitLayer):
+            def __init__(self):
+                super().__init__(5, 3, 2)
+                self.scale = torch.nn.Parameter(torch.rand(2))
+                self.register_buffer("mean", torch.rand(3))
+                self.norm = torch.nn.LayerNorm(2)
+
+            def get_extra_state(self):
+                return {"seen": self.scale.sum().item()}
+
+            def set_extra_state(self, state):
+                self.seen = state["seen"]
+
+        layer, other, called = Scaled(), torch.nn.Sequential(Scaled()), []
+        other[0].register_load_state_dict_pre_hook(lambda *arguments: called.append(arguments[2]))
+        state = torch.nn.Sequential(layer).state_dict()
+        self.assertNotIn("0.M", state)
+        for assign in (False, True):
+            other.load_state_dict(state, assign=assign)
+            torch.testing.assert_close(
+                {name: value for name, value in other.state_dict().items() if "extra" not in name},
+                {name: value for name, value in state.items() if "extra" not in name})
+        self.assertEqual(called, ["0.", "0."])
+        self.assertEqual(other[0].seen, layer.scale.sum().item())
+        del state["0.scale"], state["0.B"]
+        with self.assertRaisesRegex(RuntimeError, '"0.scale", "0.B"'):
+            other.load_state_dict(state)
+
+    def test_a_parametrized_layer_loads_its_own_state_dict(self):
+        class Halved(torch.nn.Module):
+            def forward(self, M):
+                return M / 2
+
+        layers = [idl.torch.ImplicitLayer(5, 3, 2) for _ in range(2)]
+        for layer in layers:
+            torch.nn.utils.parametrize.register_parametrization(layer, "M", Halved())
+        layers[1].load_state_dict(layers[0].state_dict())
+        torch.testing.assert_close(layers[1].M, layers[0].M)
+
+    def test_samples_that_are_not_aligned_are_taken(self):
+        layer = idl.torch.ImplicitLayer(5, 3, 2, dtype=torch.float64)
+        U = torch.rand(4, 3, dtype=torch.float64)
+        shifted = torch.frombuffer(bytearray(1) + bytearray(U.numpy().tobytes()), offset=1,
+                                   dtype=torch.float64).view(4, 3)
+        self.assertEqual(shifted.data_ptr() % 8, 1)
+        torch.testing.assert_close(layer(shifted), layer(U))
+
+    def test_what_is_no_parameter_is_refused_and_changes_nothing(self):
+        layer = idl.torch.ImplicitLayer(5, 3, 2)
+        before = layer.M
+        state = layer.state_dict()
+        with self.assertRaisesRegex(RuntimeError, "A is a ndarray, expected a tensor"):
+            layer.load_state_dict({**state, "A": state["A"].numpy()})
+        halves = {name: value.half() for name, value in state.items()}
+        with self.assertRaisesRegex(RuntimeError, "A is torch.float16, the parameters may be"):
+            layer.load_state_dict(halves, assign=True)
+        self.assertIs(layer.M, before)
+
     def test_wrong_state_dicts_are_refused_by_name(self):
         layer = made(9, 4, 2)
         state = layer.state_dict()
