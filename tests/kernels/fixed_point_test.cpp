@@ -43,8 +43,9 @@ class FixedPointTest : public SolveTest<C> {
   using Element = typename C::Scalar;
   using Answer = typename SolveTest<C>::Answer;
 
-  /// The same numbers each time, in memory of their own.
+  /// The same numbers each time, in memory of their own; that of the description before it goes.
   FixedPoint<Element> describe(const Form& form) {
+    this->forget_views();
     RandomValues random(9);
     const index_t n = k_states;
     const index_t m = k_samples;
