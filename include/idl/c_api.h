@@ -365,7 +365,7 @@ IDL_C_EXPORT idl_status idl_trainer_set_samples(idl_trainer* trainer, int64_t m)
  * trainer the moments of these alone. Called every few steps with a density that falls it prunes
  * while it trains. The model's memory is another after it, also of a borrowed one: its passes and
  * other trainers may only be destroyed then. IDL_STATUS_NOT_FINITE where an entry is, or where the
- * last step left gradients out and nobody was told yet: nothing was pruned then.
+ * last step left gradients out and nobody was told yet. Where it fails, nothing was pruned.
  * @param target   as in idl_sparsify_settings
  * @param density  share of the entries that stays, in [0, 1]
  */

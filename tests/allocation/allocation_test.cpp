@@ -2,11 +2,11 @@
 // Every allocation of the library fails once, in turn: what comes out is an error that says so,
 // nothing is leaked, and what was there before goes on working.
 #include <cstring>
-#include <functional>
-#include <new>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "host/sparsify/prune.hpp"
 #include "idl/c_api.h"
 #include "idl/dlpack.hpp"
 #include "idl/trainer.hpp"
@@ -17,47 +17,6 @@
 
 namespace idl::test {
 namespace {
-
-/// Runs `action` with its `number`-th allocation failing. Whether that allocation came; sets `text`
-/// where anything but a lack of memory was reported.
-bool run_with_failure(const std::function<void()>& action, std::int64_t number, std::string& text) {
-  fail_allocation(number);
-  try {
-    action();
-  } catch (const std::bad_alloc&) {
-  } catch (const OutOfMemory&) {
-  } catch (const std::exception& error) {
-    stop_failing();
-    text = error.what();
-    return true;
-  }
-  return stop_failing();
-}
-
-/// Runs `action` again and again, with one more allocation granted each time, until none fails.
-/// `check` is called after every failure, with memory to be had again. A `stride` skips some.
-void fail_at_every_allocation(
-    const std::function<void()>& action, const std::function<void()>& check = [] {},
-    std::int64_t stride = 1) {
-  constexpr std::int64_t k_most = 100000;
-  std::string text;
-  for (std::int64_t number = 1; number < k_most; number += stride) {
-    // Once for what is kept by the process or the thread (tables, the text of an error), and once
-    // to see that nothing is lost.
-    if (!run_with_failure(action, number, text)) {
-      EXPECT_GT(number, 1) << "nothing was allocated";
-      return;
-    }
-    check();
-    const std::int64_t live = live_allocations();
-    run_with_failure(action, number, text);
-    ASSERT_EQ(text, "") << "allocation " << number;
-    ASSERT_EQ(live_allocations(), live) << "leaked at allocation " << number;
-    check();
-    if (testing::Test::HasFatalFailure()) FAIL() << "after allocation " << number;
-  }
-  FAIL() << "there are more than " << k_most << " allocations";
-}
 
 template <class C>
 class Allocation : public DeviceTest<C> {
@@ -315,6 +274,26 @@ TYPED_TEST(Allocation, OfATrainingMayFailAndLeavesTheCheckpointBefore) {
         ASSERT_TRUE(tensors_in(folder / "checkpoint.safetensors") == expected);
       },
       7);
+}
+
+TYPED_TEST(Allocation, OfPruningMayFailAndLeavesModelAndMomentsAsTheyWere) {
+  using T = typename TypeParam::Scalar;
+  ImplicitModel<T> model = this->model();
+  Optimizer<T> optimizer(this->context(), model, {});
+  const auto values = this->fetch(std::as_const(model).M());
+  fail_at_every_allocation(
+      [&] {
+        ImplicitModel<T> pruned = model.clone(this->context());
+        Optimizer<T> of_pruned(this->context(), pruned, {});
+        try {
+          prune(this->context(), pruned, of_pruned, SparsifyTarget::all_matrices, 0.5);
+        } catch (const OutOfMemory&) {
+          EXPECT_EQ(pruned.M().rows, model.M().rows);
+          EXPECT_EQ(of_pruned.first_moment().rows, model.M().rows);
+          throw;
+        }
+      },
+      [&] { ASSERT_EQ(this->fetch(std::as_const(model).M()), values); });
 }
 
 TYPED_TEST(Allocation, OfSavingAndLoadingMayFailAndLeavesTheFileBefore) {

@@ -1,10 +1,16 @@
 // SPDX-License-Identifier: MIT
 #include "tests/allocation/failing_allocator.hpp"
 
+#include <gtest/gtest.h>
+
 #include <atomic>
 #include <cstddef>
 #include <cstdlib>
+#include <exception>
 #include <new>
+#include <string>
+
+#include "idl/error.hpp"
 
 namespace idl::test {
 namespace {
@@ -57,6 +63,42 @@ bool stop_failing() {
 
 std::int64_t live_allocations() { return live; }
 std::int64_t all_allocations() { return all; }
+
+bool run_with_failure(const std::function<void()>& action, std::int64_t number, std::string& text) {
+  fail_allocation(number);
+  try {
+    action();
+  } catch (const std::bad_alloc&) {
+  } catch (const OutOfMemory&) {
+  } catch (const std::exception& error) {
+    stop_failing();
+    text = error.what();
+    return true;
+  }
+  return stop_failing();
+}
+
+void fail_at_every_allocation(const std::function<void()>& action,
+                              const std::function<void()>& check, std::int64_t stride) {
+  constexpr std::int64_t k_most = 100000;
+  std::string text;
+  for (std::int64_t number = 1; number < k_most; number += stride) {
+    // Once for what is kept by the process or the thread (tables, the text of an error), and once
+    // to see that nothing is lost.
+    if (!run_with_failure(action, number, text)) {
+      EXPECT_GT(number, 1) << "nothing was allocated";
+      return;
+    }
+    check();
+    const std::int64_t live = live_allocations();
+    run_with_failure(action, number, text);
+    ASSERT_EQ(text, "") << "allocation " << number;
+    ASSERT_EQ(live_allocations(), live) << "leaked at allocation " << number;
+    check();
+    if (testing::Test::HasFatalFailure()) FAIL() << "after allocation " << number;
+  }
+  FAIL() << "there are more than " << k_most << " allocations";
+}
 
 }  // namespace idl::test
 

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <string>
 
 /// The program's operator new, through which all memory of the library comes: that of the host,
 /// that of the device cpu and, in the emulation, that of the device cuda:0. (zlib calls
@@ -18,5 +20,15 @@ bool stop_failing();
 std::int64_t live_allocations();
 /// Allocations since the program began.
 std::int64_t all_allocations();
+
+/// Runs `action` with its `number`-th allocation failing. Whether that allocation came; sets `text`
+/// where anything but a lack of memory was reported.
+bool run_with_failure(const std::function<void()>& action, std::int64_t number, std::string& text);
+
+/// Runs `action` again and again, with one more allocation granted each time, until none fails.
+/// `check` is called after every failure, with memory to be had again. A `stride` skips some.
+void fail_at_every_allocation(
+    const std::function<void()>& action, const std::function<void()>& check = [] {},
+    std::int64_t stride = 1);
 
 }  // namespace idl::test
