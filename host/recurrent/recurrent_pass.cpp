@@ -71,6 +71,7 @@ struct RecurrentPass<T>::State {
   void use_lengths(std::vector<std::int32_t> values) {
     upload<std::int32_t>(*context, values, programs.lengths);
     lengths = std::move(values);
+    has_states = false;
     programs.use_lengths();
   }
   void require_backward() const {
@@ -88,6 +89,7 @@ struct RecurrentPass<T>::State {
   RecurrentPrograms<T> programs;
   RecurrentCertificates<T> certificates;
   std::vector<std::int32_t> lengths;
+  bool has_states = false;  ///< of these lengths
   Programs forward_parts;
   Programs backward_parts;
   std::unique_ptr<Program> all_forward;
@@ -142,6 +144,7 @@ void RecurrentPass<T>::set_lengths(std::span<const std::int32_t> lengths) {
 template <class T>
 void RecurrentPass<T>::forward_async() {
   state_->all_forward->launch();
+  state_->has_states = true;
 }
 
 template <class T>
@@ -195,6 +198,8 @@ MatrixView<T> RecurrentPass<T>::dY() {
 template <class T>
 void RecurrentPass<T>::backward_async() {
   state_->require_backward();
+  IDL_CHECK(state_->has_states,
+            "RecurrentPass: backward comes after forward with the same lengths");
   state_->all_backward->launch();
 }
 

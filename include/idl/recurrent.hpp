@@ -115,8 +115,9 @@ struct RecurrentPassOptions {
   /// Gradients do not flow from step t to step t − 1 where t is a multiple of this (t = 1, 2, ...;
   /// to h0 they do flow); 0: they flow through all steps.
   index_t truncate = 0;
-  /// States of so many steps are kept at a time; the backward pass solves for them again, from h
-  /// and X of the step before, which are kept. Least memory near √T. 0: all are kept.
+  /// States of so many steps are kept at a time; the backward pass solves for them again, from x
+  /// as it is then and from h and X of the step before, which are kept. Least memory near √T. 0:
+  /// all are kept.
   index_t recompute = 0;
 };
 
@@ -177,8 +178,9 @@ class IDL_EXPORT RecurrentPass {
   /// T.
   index_t steps() const;
 
-  /// inputs×(T·sequences), contiguous: the caller fills it before forward(). What lies after the
-  /// end of a sequence is not looked at.
+  /// inputs×(T·sequences), contiguous: the caller fills it before forward(), and with `recompute`
+  /// leaves it until after backward(), which reads it again. What lies after the end of a sequence
+  /// is not looked at.
   MatrixView<T> x();
   /// hidden×sequences, contiguous: zero unless the caller fills it.
   MatrixView<T> h0();

@@ -195,6 +195,20 @@ TYPED_TEST(RecurrentPassTest, APassThatRunsAgainAllocatesNothing) {
   EXPECT_EQ(this->context().memory().allocations, allocations);
 }
 
+TYPED_TEST(RecurrentPassTest, BackwardComesAfterForwardWithTheSameLengths) {
+  using T = typename TypeParam::Scalar;
+  const ImplicitRnn<T> model = this->model_of(CellKind::dense);
+  RecurrentPass<T> pass(this->context(), model, 3, 5);
+  const auto refusal = [&] {
+    return text_of<InvalidArgument>([&] { static_cast<void>(pass.backward()); });
+  };
+  EXPECT_TRUE(holds(refusal(), {"backward comes after forward"}));
+  EXPECT_TRUE(pass.forward().solves.all_converged());
+  EXPECT_TRUE(pass.backward().all_converged());
+  pass.set_lengths(std::vector<std::int32_t>{1, 2, 3});
+  EXPECT_TRUE(holds(refusal(), {"with the same lengths"}));
+}
+
 TYPED_TEST(RecurrentPassTest, RefusesWhatDoesNotFit) {
   using T = typename TypeParam::Scalar;
   Context& context = this->context();
