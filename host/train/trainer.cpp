@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 #include <type_traits>
+#include <utility>
 
 #include "host/sparsify/prune.hpp"
 #include "host/train/check_training.hpp"
@@ -73,8 +74,9 @@ struct Trainer<T>::StateOf final : State {
   void launch_step(index_t batch);
   void prune_if_due();
   TrainingStep<T>& step_for(index_t samples);
-  void collect();
-  [[noreturn]] void fail(const StepMetrics& step, index_t batch, const BatchFigures& figures);
+  void collect() { tell(std::exchange(in_flight_, std::nullopt)); }
+  void tell(std::optional<InFlight> told);
+  [[noreturn]] void fail(const InFlight& step, const BatchFigures& figures);
   void require_finite();
   void save(const char* name);
   /// What a mean loss is worth as a squared error; nothing where it is another loss.
@@ -122,8 +124,8 @@ template <class Model>
 void Trainer<T>::StateOf<Model>::launch_step(index_t batch) {
   const HostBatch<T>& data = prefetcher_.next();
   TrainingStep<T>& step = step_for(data.samples);
-  const double factor =
-      options_.schedule.factor(position_.epoch, position_.steps, options_.epochs * batches_);
+  const std::int64_t total = options_.epochs * batches_;
+  const double factor = options_.schedule.factor(position_.epoch, position_.steps, total);
   // A step that was prepared and then threw counts for nothing.
   optimizer_.set_steps(position_.steps);
   OptimizerProgram<T>::prepare_step(optimizer_, context_, factor);
@@ -138,24 +140,22 @@ void Trainer<T>::StateOf<Model>::launch_step(index_t batch) {
                 batch,
                 seconds_since(launched)};
   position_.batch = batch + 1;
-  collect();
-  in_flight_ = std::move(next);
+  // Where what is told of the step before ends in an exception, this one is still in flight.
+  tell(std::exchange(in_flight_, std::move(next)));
 }
 
-/// Waits for the figures of the step before, adds them up and passes them on.
+/// Waits for the figures of a step, adds them up and passes them on.
 template <class T>
 template <class Model>
-void Trainer<T>::StateOf<Model>::collect() {
-  if (!in_flight_) return;
-  const BatchFigures figures = in_flight_->pending.get(context_);
-  StepMetrics metrics = in_flight_->metrics;
-  const index_t batch = in_flight_->batch;
-  const double seconds = std::max(seconds_since(last_collected_), in_flight_->launch_seconds);
-  in_flight_.reset();
+void Trainer<T>::StateOf<Model>::tell(std::optional<InFlight> told) {
+  if (!told) return;
+  const BatchFigures figures = told->pending.get(context_);
+  StepMetrics& metrics = told->metrics;
+  const double seconds = std::max(seconds_since(last_collected_), told->launch_seconds);
   prefetcher_.release();
   const auto samples = static_cast<double>(figures.samples);
   position_.loss_sum += figures.loss_sum;
-  if (figures.diverged > 0 || !std::isfinite(position_.loss_sum)) fail(metrics, batch, figures);
+  if (figures.diverged > 0 || !std::isfinite(position_.loss_sum)) fail(*told, figures);
   position_.correct += figures.correct;
   position_.forward_iterations += figures.forward_iterations;
   position_.adjoint_iterations += figures.adjoint_iterations;
@@ -175,13 +175,13 @@ void Trainer<T>::StateOf<Model>::collect() {
 
 template <class T>
 template <class Model>
-void Trainer<T>::StateOf<Model>::fail(const StepMetrics& step, index_t batch,
-                                      const BatchFigures& figures) {
+void Trainer<T>::StateOf<Model>::fail(const InFlight& step, const BatchFigures& figures) {
+  in_flight_.reset();  // a step after it is of no use
   prefetcher_.stop();  // samples are read one at a time
   const std::vector<std::int32_t> order =
-      epoch_order(options_.seed, step.epoch - 1, train_.size(), options_.shuffle);
-  const auto first = static_cast<std::size_t>(batch * batch_size_);
-  throw NotFinite(failure_text<T>(step, batch, figures, train_, std::span(order).subspan(first)) +
+      epoch_order(options_.seed, step.metrics.epoch - 1, train_.size(), options_.shuffle);
+  const auto rest = std::span(order).subspan(static_cast<std::size_t>(step.batch * batch_size_));
+  throw NotFinite(failure_text<T>(step.metrics, step.batch, figures, train_, rest) +
                   untouched(saved_steps_));
 }
 

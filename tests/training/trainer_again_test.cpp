@@ -155,6 +155,37 @@ TYPED_TEST(TrainerAgain, GoesOnWhereALossHasThrown) {
   EXPECT_TRUE(same_bits(this->fetch(model.M()), this->fetch(undisturbed.M())));
 }
 
+TYPED_TEST(TrainerAgain, TellsOfEveryStepWhereACallbackHasThrown) {
+  using T = typename TypeParam::Scalar;
+  struct Told {
+    std::vector<std::int64_t> steps;
+    std::vector<double> losses;
+  };
+  const auto train = [&](const char* folder, std::int64_t throws_at) {
+    Told told;
+    TrainerOptions options = this->options(folder);
+    options.on_step = [&](const StepMetrics& step) {
+      told.steps.push_back(step.step);
+      if (step.step == throws_at) throw std::runtime_error("disturbed");
+    };
+    options.on_epoch = [&](const EpochMetrics& epoch) { told.losses.push_back(epoch.train_loss); };
+    auto model = this->model();
+    Trainer<T> trainer(this->context(), model, this->train_, &this->test_, options);
+    if (throws_at > 0) {
+      EXPECT_THROW(trainer.fit(), std::runtime_error);
+    }
+    EXPECT_EQ(trainer.fit(), TrainingEnd::finished);
+    return told;
+  };
+  const Told expected = train("undisturbed", 0);
+  ASSERT_EQ(expected.steps.size(), 15U);
+  for (const std::int64_t throws_at : {1, 2, 4, 5}) {
+    const Told told = train(("disturbed" + std::to_string(throws_at)).c_str(), throws_at);
+    EXPECT_EQ(told.steps, expected.steps) << throws_at;
+    EXPECT_EQ(told.losses, expected.losses) << throws_at;
+  }
+}
+
 TYPED_TEST(TrainerAgain, ReadsOneSampleAtATimeAndNoneAfterItsEnd) {
   using T = typename TypeParam::Scalar;
   std::atomic<int> readers = 0;
