@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "host/data/scaling.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <functional>
 #include <limits>
@@ -25,16 +26,27 @@ Scaling standard_scaling(index_t samples, index_t size,
       for (std::size_t i = 0; i < column.size(); ++i) visit(i, column[i]);
     }
   };
-  for_each_entry([&](std::size_t i, double value) { scaling.mean[i] += value / count; });
+  std::vector<double> largest(column.size());
   for_each_entry([&](std::size_t i, double value) {
-    const double difference = value - scaling.mean[i];
+    scaling.mean[i] += value / count;
+    largest[i] = std::max(largest[i], std::abs(value));
+  });
+  // Squares of numbers near the ends of double would leave it. A power of two rounds nothing.
+  std::vector<double> unit(column.size());
+  for (std::size_t i = 0; i < column.size(); ++i) {
+    constexpr int k_farthest = 1000;
+    const int exponent = largest[i] > 0.0 && std::isfinite(largest[i]) ? std::ilogb(largest[i]) : 0;
+    unit[i] = std::ldexp(1.0, std::clamp(exponent, -k_farthest, k_farthest));
+  }
+  for_each_entry([&](std::size_t i, double value) {
+    const double difference = (value - scaling.mean[i]) / unit[i];
     scaling.scale[i] += difference * difference / count;
   });
   for (std::size_t i = 0; i < column.size(); ++i) {
     // The means of equal numbers are off by the rounding of their sum.
     const double rounding =
         count * std::numeric_limits<double>::epsilon() * std::abs(scaling.mean[i]);
-    const double deviation = std::sqrt(scaling.scale[i]);
+    const double deviation = std::sqrt(scaling.scale[i]) * unit[i];
     scaling.scale[i] = deviation > rounding ? deviation : 1.0;
   }
   return scaling;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "idl/sparsify.hpp"
 
+#include <optional>
 #include <span>
 
 #include "host/options/validate.hpp"
@@ -15,8 +16,8 @@ ImplicitModel<T> reduced(Context& context, const ImplicitModel<T>& model, const 
   const std::vector<T> M = download(context, model.M());
   std::vector<StoredEntries> all = stored_entries(context, model);
   for (StoredEntries& entries : all)
-    if (const std::vector<bool> keep = choose(entries, std::span<const T>(M)); !keep.empty())
-      entries = kept_entries(entries, keep);
+    if (const std::optional<std::vector<bool>> keep = choose(entries, std::span<const T>(M)))
+      entries = kept_entries(entries, *keep);
   return model_of_entries<T>(context, all, M, model.options());
 }
 
@@ -26,21 +27,25 @@ template <class T>
 ImplicitModel<T> sparsify(Context& context, const ImplicitModel<T>& model,
                           const SparsifyOptions& options) {
   validate(options);
-  return reduced(context, model, [&](const StoredEntries& entries, std::span<const T> M) {
-    if (options.target == SparsifyTarget::state_matrix && entries.matrix != "A")
-      return std::vector<bool>();
-    return choose_entries(entries, M, options);
-  });
+  return reduced(
+      context, model,
+      [&](const StoredEntries& entries, std::span<const T> M) -> std::optional<std::vector<bool>> {
+        if (options.target == SparsifyTarget::state_matrix && entries.matrix != "A")
+          return std::nullopt;
+        return choose_entries(entries, M, options);
+      });
 }
 
 template <class T>
 ImplicitModel<T> compact(Context& context, const ImplicitModel<T>& model) {
-  return reduced(context, model, [](const StoredEntries& entries, std::span<const T> M) {
-    std::vector<bool> keep;
-    if (entries.sparse)
-      for (const std::size_t place : entries.places) keep.push_back(M[place] != T(0));
-    return keep;
-  });
+  return reduced(
+      context, model,
+      [](const StoredEntries& entries, std::span<const T> M) -> std::optional<std::vector<bool>> {
+        if (!entries.sparse) return std::nullopt;
+        std::vector<bool> keep;
+        for (const std::size_t place : entries.places) keep.push_back(M[place] != T(0));
+        return keep;
+      });
 }
 
 template ImplicitModel<float> sparsify(Context&, const ImplicitModel<float>&,

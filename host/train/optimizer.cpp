@@ -238,6 +238,14 @@ Optimizer<T>::Optimizer(Context& context, const ImplicitRnn<T>& model,
 }
 
 template <class T>
+void Optimizer<T>::set_steps(std::int64_t steps) {
+  constexpr std::int64_t k_most = std::int64_t{1} << 53;  // as many as double can count
+  IDL_CHECK(steps >= 0 && steps < k_most, "Optimizer: " + std::to_string(steps) +
+                                              " steps taken, expected a whole number in [0, 2^53)");
+  steps_ = steps;
+}
+
+template <class T>
 bool Optimizer<T>::take_left_out(Context& context) {
   if (download(context, left_out_).front() == 0) return false;
   upload<std::int32_t>(context, std::array<std::int32_t, 1>{0}, left_out_.view());

@@ -32,6 +32,7 @@ io::JsonObject settings_of(const ImplicitModel<T>& model, const OptimizerOptions
   settings.add("outputs", model.shape().outputs);
   for (const auto& [key, value] : model_metadata(model, 0))
     if (key != "step") settings.add("model." + key, value);
+  if (model.options().rank) settings.add("model.rank", *model.options().rank);
   return settings;
 }
 
@@ -57,8 +58,11 @@ template <class T>
 void read_training(Context& context, ImplicitModel<T>& model, Optimizer<T>& optimizer,
                    const std::filesystem::path& path) {
   const io::Safetensors file = io::read_safetensors(path);
-  const nlohmann::json written =
-      metadata_object(file, k_key, "this is not what a trainer has saved");
+  nlohmann::json written = metadata_object(file, k_key, "this is not what a trainer has saved");
+  // Files that do not say it yet.
+  if (const auto L = file.tensors.find("L");
+      L != file.tensors.end() && L->second.shape.size() == 2 && !written.contains("model.rank"))
+    written["model.rank"] = L->second.shape[1];
   check_training_settings(written, settings_of(model, optimizer.options()).text(), file.path);
   check_patterns(context, file, "", model);
   std::int64_t steps = 0;

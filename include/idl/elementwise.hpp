@@ -10,7 +10,8 @@
 
 namespace idl {
 
-/// Y <- φ(X), entry by entry, both n×m. Y may be X. Asynchronous.
+/// Y <- φ(X), entry by entry, both n×m. Y may be X. Asynchronous. As in all computations of the
+/// library, subnormal numbers may count as zeros.
 /// @throws InvalidArgument (shapes, devices, memory that overlaps in part), OutOfMemory
 template <class T>
 IDL_EXPORT void apply(Context& context, const Activation& activation,

@@ -92,7 +92,8 @@ struct ModelMatrices {
 /// with bias. Of a sparse model, in which some of A, B, C and D are in compressed rows, and of a
 /// low-rank model, A = LRᵀ, it is one column of what they store, and no array of n² elements is
 /// ever made. Reading is thread-safe; each thread uses a Context of its own on the device of the
-/// model. A model that has been made is complete for all of them.
+/// model. A model that has been made is complete for all of them; one that was moved from may only
+/// be destroyed or assigned to.
 template <class T>
 class IDL_EXPORT ImplicitModel {
  public:

@@ -112,7 +112,8 @@ class IDL_EXPORT Optimizer {
   /// As second_moment(), of the head of a recurrent model; 0×0 where there is none.
   MatrixView<T> head_second_moment() { return head_second_.view(); }
   /// Steps taken, when the state is put back from a checkpoint.
-  void set_steps(std::int64_t steps) { steps_ = steps; }
+  /// @throws InvalidArgument (negative, or 2⁵³ or more)
+  void set_steps(std::int64_t steps);
 
  private:
   friend struct detail::Inside<Optimizer>;

@@ -64,8 +64,10 @@ enum class WellPosednessProof : std::uint8_t {
 struct WellPosednessReport {
   double inf_norm = 0;     ///< ‖A‖∞
   double contraction = 0;  ///< L_φ‖A‖∞
-  double perron_root = 0;  ///< λ_pf(|A|), an upper bound (Collatz–Wielandt), tight to 1e-6 relative
-  double density = 0;      ///< share of entries of A that are not zero
+  /// λ_pf(|A|), an upper bound (Collatz–Wielandt), tight to 1e-6 relative where 20,000 steps of
+  /// power iteration suffice, which for long cycles of very different entries they may not.
+  double perron_root = 0;
+  double density = 0;                                   ///< share of entries of A that are not zero
   WellPosednessProof proof = WellPosednessProof::none;  ///< the simplest that was found
 
   /// Whether a proof was found. False does not mean that there is more than one solution.

@@ -165,6 +165,17 @@ TYPED_TEST(CApiTrainer, ResumesOnlyWhatFitsAndStaysAsItWasOtherwise) {
   });
   const auto of_larger = this->make_trainer(this->settings(), model.get());
   expect_refused(idl_trainer_load(of_larger.get(), path.c_str()), "states was 5 and is 7");
+
+  const std::int64_t rank = 2;
+  auto low_rank = this->model_settings();
+  low_rank.rank = &rank;
+  const auto of_rank = this->template made<idl_model>([&](idl_model** made) {
+    return idl_model_create_with(this->c_context_.get(), &low_rank, made);
+  });
+  const auto of_factors = this->make_trainer(this->settings(), of_rank.get());
+  expect_refused(idl_trainer_load(of_factors.get(), path.c_str()), "model.rank was null and is 2");
+  ASSERT_EQ(idl_trainer_save(of_factors.get(), path.c_str()), IDL_STATUS_OK);
+  expect_refused(idl_trainer_load(trainer.get(), path.c_str()), "model.rank was 2 and is null");
 }
 
 TYPED_TEST(CApiTrainer, DoesNotSaveWhatIsNotFinite) {

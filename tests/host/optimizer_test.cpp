@@ -168,6 +168,16 @@ TYPED_TEST(OptimizerTest, GoesOnFromACopyOfItsStateWithTheSameBits) {
   }
 }
 
+TYPED_TEST(OptimizerTest, RefusesNumbersOfStepsThatNobodyTook) {
+  using T = typename TypeParam::Scalar;
+  const ImplicitModel<T> model(this->context(), k_shape, {}, 8);
+  Optimizer<T> optimizer(this->context(), model, {});
+  for (const std::int64_t steps :
+       {std::int64_t{-1}, std::int64_t{1} << 53, std::numeric_limits<std::int64_t>::max()})
+    EXPECT_THROW(optimizer.set_steps(steps), InvalidArgument);
+  EXPECT_EQ(optimizer.steps(), 0);
+}
+
 TYPED_TEST(OptimizerTest, WorksOnMomentsOfTheCallersAndRefusesThoseThatDoNotFit) {
   using T = typename TypeParam::Scalar;
   Context& context = this->context();

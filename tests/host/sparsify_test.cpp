@@ -113,6 +113,16 @@ TYPED_TEST(SparsifyTest, OfAStrictlyUpperTriangularModelWhatMayStay) {
   EXPECT_EQ(kept({.by = SparsifyRule::random, .density = 0.3}), 43U);
 }
 
+TYPED_TEST(SparsifyTest, WhatHasNoEntryToStoreIsInCompressedRowsToo) {
+  using T = typename TypeParam::Scalar;
+  const ImplicitModel<T> model(this->context(), {.states = 1, .inputs = 4, .outputs = 2},
+                               {.well_posedness = WellPosedness::strictly_upper_triangular()}, 3);
+  const auto sparse =
+      sparsify(this->context(), model, {.target = SparsifyTarget::state_matrix, .density = 0.5});
+  EXPECT_TRUE(sparse.is_sparse("A"));
+  EXPECT_FALSE(sparse.is_sparse("B"));
+}
+
 TYPED_TEST(SparsifyTest, DensityNoneKeepsNothingAndDensityOneAll) {
   const auto none = sparsify(this->context(), this->model(), {.density = 0});
   EXPECT_EQ(none.M().rows, 0);

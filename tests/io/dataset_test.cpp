@@ -199,6 +199,16 @@ TEST(Scaling, OfAStandardHasMeanZeroAndDeviationOneAndLeavesConstantsAtZero) {
                                 {"3 means", "2 values"});
 }
 
+TEST(Scaling, OfNumbersWhoseSquaresLeaveDouble) {
+  for (const double unit : {1e200, 1e-170, 1e-300}) {
+    const Dataset data = Dataset::from_values(std::vector{1 * unit, 2 * unit, 3 * unit, 4 * unit},
+                                              std::vector<std::int32_t>(4, 0), 1, 1);
+    const Scaling scaling = standard_scaling_of_features(data);
+    EXPECT_NEAR(scaling.mean[0], 2.5 * unit, 1e-15 * unit);
+    EXPECT_NEAR(scaling.scale[0], std::sqrt(1.25) * unit, 1e-15 * unit);
+  }
+}
+
 TEST(NpyDataset, ReadsSamplesWithLabelsOrTargets) {
   const TemporaryFolder folder;
   const auto write = [&]<class T>(const char* name, std::vector<std::int64_t> shape,
