@@ -76,6 +76,7 @@ class FusedLoopTest : public KernelTest<C> {
                 const std::vector<double>& A, const std::vector<double>& held,
                 const std::vector<double>& start, const Activation& activation,
                 const std::vector<std::size_t>& stopped = {}, std::int32_t most = 60) {
+    this->forget_views();
     Backend& backend = *backend_of(this->context());
     Columns<Element> columns(this->context(), m);
     const auto P = this->view(n, n, A);

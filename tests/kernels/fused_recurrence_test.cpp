@@ -167,6 +167,7 @@ class FusedRecurrenceTest : public KernelTest<C> {
   /// Both passes by one strategy.
   Outcome run(LoopStrategy strategy, const CellSize& cell, const PassCase& pass,
               const CellNumbers& numbers) {
+    this->forget_views();
     const Recurrence<Element> forward = forward_of(cell, pass, numbers);
     launch(forward, strategy);
     const RecurrenceAdjoint<Element> adjoint = adjoint_of(cell, pass, numbers, forward);

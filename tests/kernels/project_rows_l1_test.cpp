@@ -15,6 +15,7 @@ class ProjectRowsL1Test : public KernelTest<C> {
 
   std::vector<Element> project(index_t rows, index_t cols, const std::vector<double>& A,
                                double radius, double threshold = 0) {
+    this->forget_views();
     const auto matrix = this->view(rows, cols, A);
     zeros_ = this->vector(std::vector<std::int32_t>(static_cast<std::size_t>(rows), -1));
     this->run(ProjectRowsL1<Element>{.A = matrix,

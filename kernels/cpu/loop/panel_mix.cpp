@@ -121,8 +121,8 @@ void PanelMix<T>::judge(const PanelPoints<T>& vectors, index_t lanes) {
       const std::int32_t after = rejects ? 0 : before + 1;
       known[l] = runs ? (rejects ? k_rejected : kept) : 0;
       points[l] = runs ? after : points[l];
-      fallbacks[l] += runs & rejects ? 1 : 0;
-      accepted[l] = runs & !rejects ? steps[l] : accepted[l];
+      fallbacks[l] += (runs & rejects) ? 1 : 0;
+      accepted[l] = (runs & !rejects) ? steps[l] : accepted[l];
     }
   });
 }
