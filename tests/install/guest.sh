@@ -8,8 +8,6 @@
 
 for way in add_subdirectory FetchContent; do
   for shared in "" -DBUILD_SHARED_LIBS=ON -DBUILD_SHARED_LIBS=OFF; do
-    # What kind of library it is does not depend on how it got there.
-    [[ $way == add_subdirectory || -z $shared ]] || continue
     tree=$root/$way$shared
     step "$way ${shared:--DBUILD_SHARED_LIBS is not set}"
     quietly "$cmake" -S "$here/parent" -B "$tree" "${options[@]}" -DWAY="$way" -DSOURCE="$source" \

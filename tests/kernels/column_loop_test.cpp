@@ -180,8 +180,8 @@ TYPED_TEST(ColumnLoopTest, GivesTheBitsOfALoopOverAllColumnsWhereAIsSmall) {
       this->start_ = start;
       for (const bool mixed : {false, true})
         for (const bool in_blocks : {false, true})
-          for (const index_t n : {1, 20, 61})
-            for (const index_t m : {8, 16, 100}) {
+          for (const index_t n : {1, 5, 20, 40, 61})
+            for (const index_t m : {7, 8, 16, 100}) {
               const auto expected = this->solve(false, false, n, m, 60, mixed, in_blocks);
               EXPECT_TRUE(expected == this->solve(true, false, n, m, 60, mixed, in_blocks))
                   << n << " rows, " << m << " columns, " << to_string(kind) << ", start "
@@ -261,7 +261,7 @@ TYPED_TEST(ColumnLoopTest, GivesTheBitsOfALoopOverAllColumnsWhereAIsSparse) {
     for (const bool adjoint : {false, true})
       for (const bool mixed : {false, true})
         for (const bool in_blocks : {false, true})
-          for (const index_t m : {1, 2, 9, 33, 100}) {
+          for (const index_t m : {1, 2, 9, 33, 300}) {
             const auto expected = this->solve(false, adjoint, 75, m, 300, mixed, in_blocks);
             EXPECT_EQ(expected.active[0], 0);
             EXPECT_TRUE(expected == this->solve(true, adjoint, 75, m, 300, mixed, in_blocks))
