@@ -95,11 +95,7 @@ __attribute__((always_inline)) inline void mix_line(const PanelHistory<T>& of, i
 }  // namespace
 
 template <class T>
-PanelMix<T>::PanelMix(index_t lanes)
-    : known_(static_cast<std::size_t>(lanes)),
-      newest_(known_.size()),
-      older_(known_.size()),
-      products_(static_cast<std::size_t>(k_products * k_line_lanes<T>)) {}
+PanelMix<T>::PanelMix(index_t lanes) : known_(static_cast<std::size_t>(lanes)) {}
 
 template <class T>
 void PanelMix<T>::judge(const PanelPoints<T>& vectors, index_t lanes) {
@@ -134,9 +130,8 @@ void PanelMix<T>::mix(const PanelHistory<T>& history, const PanelPoints<T>& vect
   with_widest_vectors([&](auto width) __attribute__((always_inline)) {
     for (index_t lane = 0; lane < lines * k_line_lanes<T>; lane += k_line_lanes<T>) {
       const Magnitude<T>* known = known_.data() + lane;
-      T* newest = newest_.data() + lane;
-      T* older = older_.data() + lane;
-      T* products = products_.data();
+      T products[k_products * k_line_lanes<T>] = {};
+      T newest[k_line_lanes<T>], older[k_line_lanes<T>];
       if (std::any_of(known, known + k_line_lanes<T>, [](Magnitude<T> k) { return k > 0; }))
         add_products<T, width()>(history, lane, products);
       for (index_t l = 0; l < k_line_lanes<T>; ++l) {

@@ -46,8 +46,6 @@ class PanelMix {
   void judge(const PanelPoints<T>& vectors, index_t lanes);
 
   Lines<Magnitude<T>> known_;  ///< points of each sample; k_rejected where its mixed point is
-  Lines<T> newest_, older_;    ///< weights
-  Lines<T> products_;          ///< [product][sample of a line]
 };
 
 extern template class PanelMix<float>;

@@ -11,18 +11,6 @@
 namespace idl::cpu {
 namespace {
 
-template <class T, std::size_t W>
-using Magnitudes = Pack<Magnitude<T>, W>;
-
-// largest <- max(largest, |x|), as integers.
-template <class T, std::size_t W>
-__attribute__((always_inline)) inline void join(Magnitudes<T, W>& largest, Pack<T, W>& x) {
-  make_absolute<T, W>(x);
-  Magnitudes<T, W> bits;
-  std::memcpy(&bits, &x, W);
-  largest = bits > largest ? bits : largest;
-}
-
 // One line of samples: x <- φ(s + z), with the norms in registers. make(r, s, z, next) makes φ of a
 // row.
 template <class T, std::size_t W, class Make>

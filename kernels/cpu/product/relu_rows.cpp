@@ -4,25 +4,12 @@
 
 #include <algorithm>
 #include <cstring>
-#include <limits>
 
 #include "kernels/cpu/product/dense_sums.hpp"
 #include "kernels/cpu/product/row_sums.hpp"
 
 namespace idl::cpu {
 namespace {
-
-template <class T, std::size_t W>
-using Magnitudes = Pack<Magnitude<T>, W>;
-
-// largest <- max(largest, |x|), as integers.
-template <class T, std::size_t W>
-__attribute__((always_inline)) inline void join(Magnitudes<T, W>& largest, const Pack<T, W>& x) {
-  Magnitudes<T, W> bits;
-  std::memcpy(&bits, &x, W);
-  bits &= std::numeric_limits<Magnitude<T>>::max();
-  largest = bits > largest ? bits : largest;
-}
 
 // The norms of some packs of samples.
 template <class T, std::size_t W, std::size_t Packs>

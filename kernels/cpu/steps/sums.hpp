@@ -72,13 +72,31 @@ __attribute__((always_inline)) inline void store(const Pack<T, W>& pack, T* to) 
   std::memcpy(to, &pack, W);
 }
 
+template <class T, std::size_t W>
+using Magnitudes = Pack<Magnitude<T>, W>;
+
+/// magnitudes <- |pack|.
+template <class T, std::size_t W>
+__attribute__((always_inline)) inline void take_magnitudes(const Pack<T, W>& pack,
+                                                           Magnitudes<T, W>& magnitudes) {
+  std::memcpy(&magnitudes, &pack, W);
+  magnitudes &= std::numeric_limits<Magnitude<T>>::max();
+}
+
 /// pack <- |pack|.
 template <class T, std::size_t W>
 __attribute__((always_inline)) inline void make_absolute(Pack<T, W>& pack) {
-  Pack<Magnitude<T>, W> bits;
-  std::memcpy(&bits, &pack, W);
-  bits &= std::numeric_limits<Magnitude<T>>::max();
+  Magnitudes<T, W> bits;
+  take_magnitudes<T, W>(pack, bits);
   std::memcpy(&pack, &bits, W);
+}
+
+/// largest <- max(largest, |x|), as integers.
+template <class T, std::size_t W>
+__attribute__((always_inline)) inline void join(Magnitudes<T, W>& largest, const Pack<T, W>& x) {
+  Magnitudes<T, W> bits;
+  take_magnitudes<T, W>(x, bits);
+  largest = bits > largest ? bits : largest;
 }
 
 }  // namespace idl::cpu
