@@ -139,16 +139,18 @@ TYPED_TEST(ColumnLoopTest, MakesNoNanOfAStateOfZero) {
   this->is_spoilt_ = true;
   this->activation_ = ActivationKind::relu;
   this->start_ = SolveStart::zero;
-  for (const index_t n : {5, 33, 70}) {
-    const auto expected = this->solve(false, false, n, 200, 300);
-    const auto converged =
-        std::ranges::count(expected.status, static_cast<std::uint8_t>(SolveStatus::converged));
-    EXPECT_GE(converged, 100);
-    EXPECT_LT(converged, 200);
-    const auto given = this->solve(true, false, n, 200, 300);
-    EXPECT_EQ(expected.status, given.status);
-    EXPECT_EQ(expected.iterations, given.iterations);
-  }
+  for (const double density : {1.0, 0.1})
+    for (const index_t n : {5, 33, 70}) {
+      this->density_ = density;
+      const auto expected = this->solve(false, false, n, 200, 300);
+      const auto converged =
+          std::ranges::count(expected.status, static_cast<std::uint8_t>(SolveStatus::converged));
+      EXPECT_GE(converged, 100);
+      EXPECT_LT(converged, 200);
+      const auto given = this->solve(true, false, n, 200, 300);
+      EXPECT_EQ(expected.status, given.status);
+      EXPECT_EQ(expected.iterations, given.iterations);
+    }
 }
 
 TYPED_TEST(ColumnLoopTest, GivesTheBitsOfAnAcceleratedLoopOverAllColumns) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cstdint>
 #include <limits>
 #include <span>
 #include <type_traits>
@@ -55,20 +56,14 @@ class LaneIteration {
   bool sees_new_rows() const { return blocks_.size() > 1; }
   /// Whether a state is its own next one.
   bool is_in_place() const { return sees_new_rows() && !in_registers_; }
-  /// Whether A is dense, and A·0 = 0.
-  bool keeps_zero() const {
+  /// Whether A·0 = 0, with so few entries that the product takes less than to do without it.
+  bool multiplies_zero() const {
     if constexpr (k_is_sparse) {
-      return false;
+      const std::int64_t begin = A_.row_offsets[0];
+      const std::int64_t count = A_.row_offsets[rows_] - begin;
+      return count <= k_entries_of_zero * rows_ && are_finite(A_.values + begin, count, 1, count);
     } else {
-      Magnitude<T> largest = 0;
-      with_widest_vectors([&](auto) __attribute__((always_inline)) {
-        Magnitude<T> most = 0;
-        for (index_t j = 0; j < A_.cols; ++j)
-          for (index_t i = 0; i < A_.rows; ++i)
-            most = std::max(most, magnitude(A_.data[i + j * A_.ld]));
-        largest = most;
-      });
-      return largest < magnitude(std::numeric_limits<T>::infinity());
+      return are_finite(A_.data, A_.rows, A_.cols, A_.ld);
     }
   }
   /// Rows whose product is made at a time.
@@ -114,12 +109,25 @@ class LaneIteration {
   using Rows = std::conditional_t<k_is_sparse, SparseRows<T>, DenseRows<T>>;
   /// Rows between a product and its update, where the product is made of the states before.
   static constexpr index_t k_chunk = 64;
+  /// In a row of a sparse A, with which a column is multiplied while it is zero.
+  static constexpr index_t k_entries_of_zero = 16;
 
   struct Chunk {
     RowBlock rows;
     const RowBlock* begun;  ///< the block whose first rows they are
     bool ends;              ///< the last rows of a block
   };
+
+  static bool are_finite(const T* values, index_t rows, index_t columns, index_t ld) {
+    Magnitude<T> largest = 0;
+    with_widest_vectors([&](auto) __attribute__((always_inline)) {
+      Magnitude<T> most = 0;
+      for (index_t j = 0; j < columns; ++j)
+        for (index_t i = 0; i < rows; ++i) most = std::max(most, magnitude(values[i + j * ld]));
+      largest = most;
+    });
+    return largest < magnitude(std::numeric_limits<T>::infinity());
+  }
 
   /// A block that is updated in place is multiplied as a whole before.
   static std::vector<Chunk> chunks_of(std::span<const RowBlock> blocks) {

@@ -51,9 +51,9 @@ class alignas(k_cache_line) SampleLanes {
     set_lines(lanes_ / k_line_lanes<T>);
     panels_.widen();
     queue_is_empty_ = false;
-    // To multiply A by a state of zero takes less than to see that it is one. A block of rows would
-    // see the blocks before it, which in the first iteration it does not.
-    multiplies_zero_ = batch_.from_zero && !iteration_.sees_new_rows() && iteration_.keeps_zero();
+    // A block of rows would see the blocks before it, which in the first iteration it does not.
+    multiplies_zero_ =
+        batch_.from_zero && !iteration_.sees_new_rows() && iteration_.multiplies_zero();
     for (fill(queue, thread); at_work_ > 0; fill(queue, thread)) {
       iteration_.run(panels_, vectors_, lines_);
       decide();
