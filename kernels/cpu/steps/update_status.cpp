@@ -35,37 +35,53 @@ namespace {
 constexpr index_t k_decided_together = 16;
 
 // Columns [j, j + k_decided_together): those that run and of which next_column_state says what it
-// says of most in most iterations, that the step became smaller, and that is all. A comparison with
-// NaN is false. Of the others it marks those that run, and returns whether there are any.
+// says of most, that the step became smaller and that is all, or that they have converged. A
+// comparison with NaN is false. Of the others it marks those that run, and says whether there are
+// any. Returns how many have converged.
 template <class T>
-__attribute__((always_inline)) inline bool let_go_on(const UpdateStatus<T>& u,
-                                                     const StoppingRule<T>& rule, index_t j,
-                                                     std::int32_t* others) {
-  const std::uint8_t* status = u.columns.status.data + j;
+__attribute__((always_inline)) inline std::int32_t decide_most(const UpdateStatus<T>& u,
+                                                               const StoppingRule<T>& rule,
+                                                               index_t j, std::int32_t* others,
+                                                               bool& any_others) {
+  constexpr T k_infinity = std::numeric_limits<T>::infinity();
+  std::uint8_t* status = u.columns.status.data + j;
   std::int32_t* iterations = u.columns.iterations.data + j;
   std::int32_t* stalled = u.columns.stalled.data + j;
   T* best_steps = u.columns.best_steps.data + j;
   const T* steps = u.step_norms.data + j;
   const T* norms = u.state_norms.data + j;
-  std::int32_t goes_on[k_decided_together];
-  std::int32_t any = 0;
+  std::int32_t runs[k_decided_together], is_smaller[k_decided_together],
+      converges[k_decided_together], is_decided[k_decided_together];
+  std::int32_t converged = 0, left = 0;
+// Unrolled, or with bytes among the numbers, these become short vectors.
+#pragma GCC unroll 1
+  for (index_t k = 0; k < k_decided_together; ++k) runs[k] = status[k] == k_running ? 1 : 0;
+#pragma GCC unroll 1
   for (index_t k = 0; k < k_decided_together; ++k) {
-    const int is_smaller = steps[k] < best_steps[k] ? 1 : 0;
-    const int is_finite = norms[k] < std::numeric_limits<T>::infinity() ? 1 : 0;
-    const int is_large = rule.factor * steps[k] > rule.absolute + rule.relative * norms[k] ? 1 : 0;
-    const int is_zero = steps[k] == T(0) ? 1 : 0;
-    const int is_last = iterations[k] + 1 >= rule.max_iterations ? 1 : 0;
-    const int runs = status[k] == k_running ? 1 : 0;
-    goes_on[k] = runs & is_smaller & is_finite & is_large & (1 - is_zero) & (1 - is_last);
-    others[k] = runs - goes_on[k];
-    any |= others[k];
+    const int smaller = steps[k] < best_steps[k] ? 1 : 0;
+    const int finite = (steps[k] < k_infinity ? 1 : 0) & (norms[k] < k_infinity ? 1 : 0);
+    const int small = (rule.factor * steps[k] <= rule.absolute + rule.relative * norms[k] ? 1 : 0) |
+                      (steps[k] == T(0) ? 1 : 0);
+    const int last = iterations[k] + 1 >= rule.max_iterations ? 1 : 0;
+    converges[k] = runs[k] & finite & small;
+    is_decided[k] = converges[k] | (runs[k] & finite & smaller & (1 - small) & (1 - last));
+    is_smaller[k] = smaller;
+    others[k] = runs[k] - is_decided[k];
+    converged += converges[k];
+    left |= others[k];
   }
+#pragma GCC unroll 1
   for (index_t k = 0; k < k_decided_together; ++k) {
-    iterations[k] += goes_on[k];
-    stalled[k] = goes_on[k] != 0 ? 0 : stalled[k];
-    best_steps[k] = goes_on[k] != 0 ? steps[k] : best_steps[k];
+    const bool decided = is_decided[k] != 0;
+    const bool smaller = is_smaller[k] != 0;
+    iterations[k] += is_decided[k];
+    stalled[k] = decided ? (smaller ? 0 : stalled[k] + 1) : stalled[k];
+    best_steps[k] = decided && smaller ? steps[k] : best_steps[k];
   }
-  return any != 0;
+  for (index_t k = 0; converged > 0 && k < k_decided_together; ++k)
+    if (converges[k] != 0) status[k] = k_converged;
+  any_others = left != 0;
+  return converged;
 }
 
 // Whether the column has stopped.
@@ -103,7 +119,7 @@ void execute(const UpdateStatus<T>& u, Scratch&) {
     std::int32_t others[k_decided_together];
     bool any = false;
     with_widest_vectors([&](auto) __attribute__((always_inline)) {
-      any = let_go_on(u, rule, j, others);
+      stopped += decide_most(u, rule, j, others, any);
     });
     for (index_t k = 0; any && k < k_decided_together; ++k)
       if (others[k] != 0) stopped += decide(u, rule, j + k) ? 1 : 0;
