@@ -95,42 +95,68 @@ __attribute__((always_inline)) inline void update_by_loops(const PanelRows<T>& r
   }
 }
 
-// A line of samples and every `step`-th row of [row, end): v <- Ψ∘(w + g), with |v − v_old| and |v|
-// added to these sums in registers.
+/// The sums of |v − v_old| and of |v| over some rows, of a line of samples.
 template <class T, std::size_t W>
-__attribute__((always_inline)) inline void update_and_add(const PanelRows<T>& rows, index_t row,
-                                                          index_t end, index_t step, index_t lane,
-                                                          T* to_steps, T* to_states) {
-  constexpr std::size_t k_packs = 64 / W;
-  constexpr std::size_t k_pack_lanes = W / sizeof(T);
-  Pack<T, W> steps[k_packs], states[k_packs];
-  for (std::size_t p = 0; p < k_packs; ++p) {
-    load<T, W>(steps[p], to_steps + p * k_pack_lanes);
-    load<T, W>(states[p], to_states + p * k_pack_lanes);
-  }
-  const PanelRows<T> own = rows;
-  for (index_t r = row; r < end; r += step) {
-    const index_t at = r * own.stride + lane;
+struct RowSums {
+  static constexpr std::size_t k_packs = 64 / W;
+  static constexpr std::size_t k_pack_lanes = W / sizeof(T);
+
+  Pack<T, W> steps[k_packs] = {}, states[k_packs] = {};
+
+  __attribute__((always_inline)) void take(const T* from_steps, const T* from_states) {
     for (std::size_t p = 0; p < k_packs; ++p) {
-      Pack<T, W> next, other;
-      load<T, W>(next, own.product + at + p * k_pack_lanes);
-      load<T, W>(other, own.given[0] + at + p * k_pack_lanes);
-      next += other;
-      load<T, W>(other, own.given[1] + at + p * k_pack_lanes);
-      next *= other;
-      load<T, W>(other, own.old + at + p * k_pack_lanes);
-      store<T, W>(next, own.next + at + p * k_pack_lanes);
-      other = next - other;
-      make_absolute<T, W>(other);
-      make_absolute<T, W>(next);
-      steps[p] += other;
-      states[p] += next;
+      load<T, W>(steps[p], from_steps + p * k_pack_lanes);
+      load<T, W>(states[p], from_states + p * k_pack_lanes);
     }
   }
-  for (std::size_t p = 0; p < k_packs; ++p) {
-    store<T, W>(steps[p], to_steps + p * k_pack_lanes);
-    store<T, W>(states[p], to_states + p * k_pack_lanes);
+  __attribute__((always_inline)) void put(T* to_steps, T* to_states) const {
+    for (std::size_t p = 0; p < k_packs; ++p) {
+      store<T, W>(steps[p], to_steps + p * k_pack_lanes);
+      store<T, W>(states[p], to_states + p * k_pack_lanes);
+    }
   }
+  __attribute__((always_inline)) RowSums& operator+=(const RowSums& other) {
+    for (std::size_t p = 0; p < k_packs; ++p) {
+      steps[p] += other.steps[p];
+      states[p] += other.states[p];
+    }
+    return *this;
+  }
+
+  /// Every `apart`-th row of [row, end): v <- Ψ∘(w + g).
+  __attribute__((always_inline)) void update(const PanelRows<T>& rows, index_t row, index_t end,
+                                             index_t apart, index_t lane) {
+    const PanelRows<T> own = rows;
+    for (index_t r = row; r < end; r += apart) {
+      const index_t at = r * own.stride + lane;
+      for (std::size_t p = 0; p < k_packs; ++p) {
+        Pack<T, W> next, other;
+        load<T, W>(next, own.product + at + p * k_pack_lanes);
+        load<T, W>(other, own.given[0] + at + p * k_pack_lanes);
+        next += other;
+        load<T, W>(other, own.given[1] + at + p * k_pack_lanes);
+        next *= other;
+        load<T, W>(other, own.old + at + p * k_pack_lanes);
+        store<T, W>(next, own.next + at + p * k_pack_lanes);
+        other = next - other;
+        make_absolute<T, W>(other);
+        make_absolute<T, W>(next);
+        steps[p] += other;
+        states[p] += next;
+      }
+    }
+  }
+};
+
+// As RowSums::update, with the sums in memory.
+template <class T, std::size_t W>
+__attribute__((always_inline)) inline void update_and_add(const PanelRows<T>& rows, index_t row,
+                                                          index_t end, index_t apart, index_t lane,
+                                                          T* steps, T* states) {
+  RowSums<T, W> sums;
+  sums.take(steps, states);
+  sums.update(rows, row, end, apart, lane);
+  sums.put(steps, states);
 }
 
 }  // namespace
@@ -167,15 +193,46 @@ void PanelUpdate<T, PicardUpdate<T>>::settle(T* steps, T* states, index_t lines)
 
 template <class T>
 void PanelUpdate<T, AdjointUpdate<T>>::begin_block(const RowBlock& block) {
-  std::fill(partial_step_.begin(), partial_step_.end(), T(0));
-  std::fill(partial_state_.begin(), partial_state_.end(), T(0));
   row_ = 0;
+  rows_ = block.count;
   full_ = block.count / k_line_lanes<T> * k_line_lanes<T>;
   folded_ = false;
 }
 
 template <class T>
 void PanelUpdate<T, AdjointUpdate<T>>::update(const PanelRows<T>& rows, index_t lines) {
+  if (rows.count == rows_)
+    update_block(rows, lines);
+  else
+    update_part(rows, lines);
+  row_ += rows.count;
+}
+
+/// All rows of a block: no sum leaves the registers before it is whole.
+template <class T>
+void PanelUpdate<T, AdjointUpdate<T>>::update_block(const PanelRows<T>& rows, index_t lines) {
+  folded_ = true;
+  with_widest_vectors([&](auto width) __attribute__((always_inline)) {
+    using Sums = RowSums<T, width()>;
+    for (index_t lane = 0; lane < lines * k_line_lanes<T>; lane += k_line_lanes<T>) {
+      Sums total;
+      const auto partial = [&](index_t k, Sums & to) __attribute__((always_inline)) {
+        to = {};
+        to.update(rows, k, full_, k_line_lanes<T>, lane);
+      };
+      if (full_ > 0) add_halves<k_line_lanes<T>, 1>(0, partial, total);
+      total.update(rows, full_, rows.count, 1, lane);
+      total.put(partial_step_.data() + lane, partial_state_.data() + lane);
+    }
+  });
+}
+
+template <class T>
+void PanelUpdate<T, AdjointUpdate<T>>::update_part(const PanelRows<T>& rows, index_t lines) {
+  if (row_ == 0) {
+    std::fill(partial_step_.begin(), partial_step_.end(), T(0));
+    std::fill(partial_state_.begin(), partial_state_.end(), T(0));
+  }
   const index_t in_sets = std::clamp<index_t>(full_ - row_, 0, rows.count);
   const index_t sets = std::min(in_sets, k_line_lanes<T>);
   with_widest_vectors([&](auto width) __attribute__((always_inline)) {
@@ -191,7 +248,6 @@ void PanelUpdate<T, AdjointUpdate<T>>::update(const PanelRows<T>& rows, index_t 
       update_and_add<T, width()>(rows, in_sets, rows.count, 1, lane, partial_step_.data() + lane,
                                  partial_state_.data() + lane);
   });
-  row_ += rows.count;
 }
 
 template <class T>

@@ -67,10 +67,13 @@ class PanelUpdate<T, AdjointUpdate<T>> {
   void settle(T* steps, T* states, index_t lines) const;
 
  private:
+  void update_block(const PanelRows<T>& rows, index_t lines);
+  void update_part(const PanelRows<T>& rows, index_t lines);
   void fold();
 
   index_t lanes_;
   index_t row_ = 0;   ///< of the block, that comes next
+  index_t rows_ = 0;  ///< of the block
   index_t full_ = 0;  ///< rows of the block that fill sets
   bool folded_ = false;
   bool first_block_ = true;
