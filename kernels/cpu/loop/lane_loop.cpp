@@ -27,7 +27,7 @@ template <class T>
 constexpr index_t k_most_dense_rows = sizeof(T) == 4 ? 64 : 100;
 template <class T>
 constexpr index_t k_most_mixed_rows = sizeof(T) == 4 ? 40 : 64;
-constexpr index_t k_most_summed_rows = 32;
+constexpr index_t k_most_summed_rows = 64;
 
 /// Cache lines in a row of a panel: more of them share the reading of A, and two bring most of
 /// that.
