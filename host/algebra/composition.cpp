@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "host/algebra/dense_parts.hpp"
 #include "host/options/validate.hpp"
@@ -176,6 +177,10 @@ ImplicitModel<T> rescaled(Context& context, const ImplicitModel<T>& model, doubl
   IDL_CHECK(!v.empty(), "rescaled: kappa is " + number_text(kappa) +
                             ", expected one above the Perron root of |A|, so that scaled rows can "
                             "be in its ball");
+  const double largest = *std::ranges::max_element(v);
+  IDL_CHECK(largest <= std::sqrt(std::numeric_limits<T>::max()),
+            "rescaled: states would be scaled by up to " + number_text(largest) +
+                ", so that entries of B and C leave the range of their type");
   const auto scale = [&](DenseMatrix& matrix, bool rows, bool cols) {
     for (std::size_t j = 0; j < matrix.cols; ++j)
       for (std::size_t i = 0; i < matrix.rows; ++i)

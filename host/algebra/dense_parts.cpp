@@ -2,9 +2,11 @@
 #include "host/algebra/dense_parts.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "idl/error.hpp"
+#include "kernels/base/number_range.hpp"
 #include "kernels/operand_checks.hpp"
 
 namespace idl::algebra {
@@ -25,13 +27,18 @@ void take(Context& context, const ImplicitModel<T>& model, const char* name, Den
     stored.for_row(i, [&](std::size_t j, T value) { target(i, j) = static_cast<double>(value); });
 }
 
-/// The first columns of a matrix, rounded.
+/// The first columns of a matrix, rounded. @throws InvalidArgument where T cannot hold an entry
 template <class T>
 Matrix<T> rounded(Context& context, const DenseMatrix& matrix, index_t cols) {
   const auto count = matrix.rows * static_cast<std::size_t>(cols);
   std::vector<T> values(count);
   std::transform(matrix.values.begin(), matrix.values.begin() + static_cast<std::ptrdiff_t>(count),
-                 values.begin(), [](double value) { return static_cast<T>(value); });
+                 values.begin(), [](double value) {
+                   IDL_CHECK(!std::isfinite(value) || std::isfinite(static_cast<T>(value)),
+                             "an entry of the model would be " + number_text(value) +
+                                 ", which float32 cannot hold");
+                   return static_cast<T>(value);
+                 });
   return Matrix<T>::from_host(context, static_cast<index_t>(matrix.rows), cols, values);
 }
 

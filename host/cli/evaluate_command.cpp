@@ -88,7 +88,8 @@ int evaluate_model(const EvaluateSettings& settings, Context& context, const Mod
     // No loss is negative but a NaN may have a sign.
     std::cout << ", loss " << std::setprecision(4) << std::abs(evaluation.loss) << " on "
               << evaluation.samples << " samples (" << std::setprecision(1)
-              << evaluation.mean_iterations << " iterations per sample, "
+              << evaluation.mean_iterations
+              << (Recurrent<Model> ? " iterations per step, " : " iterations per sample, ")
               << evaluation.not_converged << " not converged, " << std::setprecision(2) << seconds
               << " s on " << to_string(context.device()) << ")\n";
   }

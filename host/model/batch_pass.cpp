@@ -50,7 +50,8 @@ struct BatchPass<T>::State {
   State(Context& context_in, const ImplicitModel<T>& model_in, index_t samples_in,
         const BatchPassOptions& options_in)
       : context(&context_in),
-        model(&model_in),
+        M(model_in.M()),
+        activation(model_in.options().activation),
         structure(detail::Inside<ImplicitModel<T>>::of(model_in)),
         samples(checked_samples(samples_in, options_in.solver)),
         options(options_in),
@@ -89,24 +90,24 @@ struct BatchPass<T>::State {
 
   /// dM, and dU where it is asked for.
   Sequence gradient_sequence() {
-    Sequence sequence = structure->gradient(model->M(), VdY, XU, dM, inner);
+    Sequence sequence = structure->gradient(M, VdY, XU, dM, inner);
     if (options.input_gradient)
-      append(sequence, structure->input_gradient(model->M(), transposes, VdY, dU,
-                                                 options.solver.batch_invariant));
+      append(sequence,
+             structure->input_gradient(M, transposes, VdY, dU, options.solver.batch_invariant));
     return sequence;
   }
 
   void prepare_backward() {
     VdY = Matrix<T>(*context, n + q, samples);
-    dM = Matrix<T>(*context, model->M().rows, model->M().cols);
+    dM = Matrix<T>(*context, M.rows, M.cols);
     if (options.input_gradient) dU = Matrix<T>(*context, p, samples);
     Backend& backend = *backend_of(*context);
     backend.run(Fill<T>{.Y = VdY});
     transposes = Vector<T>(*context, structure->transposed_values(options.input_gradient));
-    const ModelMaps<T> maps = structure->maps(model->M(), transposes);
+    const ModelMaps<T> maps = structure->maps(M, transposes);
     inner = Matrix<T>(*context, inner_rows(maps.A), samples);
     if (transposes.size() > 0)
-      transpose = backend.compile(structure->transpose_steps(model->M(), transposes));
+      transpose = backend.compile(structure->transpose_steps(M, transposes));
     adjoint.emplace(*context,
                     solver::AdjointProblem<T>{.A = maps.A,
                                               .C = maps.C,
@@ -114,7 +115,7 @@ struct BatchPass<T>::State {
                                               .X = X(),
                                               .dY = dY(),
                                               .V = V(),
-                                              .activation = model->options().activation},
+                                              .activation = activation},
                     method);
     gradient = backend.compile(gradient_sequence());
   }
@@ -140,7 +141,8 @@ struct BatchPass<T>::State {
   }
 
   Context* context;
-  const ImplicitModel<T>* model;
+  ConstMatrixView<T> M;  ///< the model's
+  Activation activation;
   std::shared_ptr<const Structure<T>> structure;  ///< of the model
   index_t samples;
   BatchPassOptions options;

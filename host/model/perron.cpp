@@ -98,12 +98,16 @@ double irreducible_root(const CsrArrays<double>& A) {
   std::vector<double> v(k, 1.0);
   double norm = 0.0;
   for (std::size_t i = 0; i < k; ++i) norm = std::max(norm, row_product(A, i, v, 0.0));
-  // A shift makes the matrix primitive, so that the iteration converges; it moves λ by itself.
-  const double shift = 0.5 * norm;
+  // What follows adds up some of them.
+  if (!(norm <= std::numeric_limits<double>::max() / 8))
+    return std::numeric_limits<double>::infinity();
   std::vector<double> product(k);
   double best = norm;
   constexpr int k_steps = 20000;
   for (int step = 0; step < k_steps; ++step) {
+    // A shift makes the matrix primitive, so that the iteration converges; it moves λ by itself.
+    // Far above λ, as the norm is of rows that differ in scale, it would stop the iteration.
+    const double shift = 0.5 * best;
     for (std::size_t i = 0; i < k; ++i) product[i] = row_product(A, i, v, shift * v[i]);
     double upper = 0.0;
     double lower = std::numeric_limits<double>::infinity();

@@ -14,7 +14,7 @@ std::vector<std::vector<index_t>> strongly_connected_components(const CsrArrays<
 /// λ_pf(A) of a nonnegative square matrix, rounded up: the largest over the strongly connected
 /// components of max_i (Av)_i / v_i for the v that power iteration with a shift ends in
 /// (Collatz–Wielandt). It never is below λ_pf, and within 1e-6 relative where 20,000 steps suffice
-/// for that. NaN or infinite entries give +inf.
+/// for that. NaN or infinite entries give +inf, and so do row sums at the end of double's range.
 double perron_root(const CsrArrays<double>& A);
 
 }  // namespace idl

@@ -87,7 +87,7 @@ WellPosednessReport proved(WellPosednessReport report, double L, bool triangular
   report.contraction = L * report.inf_norm;
   if (report.contraction * up < 1.0)
     report.proof = WellPosednessProof::norm;
-  else if (triangular)
+  else if (triangular && std::isfinite(report.perron_root))  // all entries are
     report.proof = WellPosednessProof::triangular;
   else if (L * report.perron_root * up < 1.0)
     report.proof = WellPosednessProof::perron;

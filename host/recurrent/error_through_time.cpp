@@ -253,7 +253,9 @@ void ErrorThroughTime::step(std::span<const StepErrors> steps) {
       // Devices may take subnormal numbers for zero in each term.
       const double underflow =
           arithmetic_.least_normal * terms * (8.0 + c + d + at.state + at.input);
-      next[b] = c * at.solve + gamma * (c * at.state + d * at.input) + underflow;
+      const double most = c * at.state + d * at.input;
+      const double overflow = most * (1.0 + gamma) <= arithmetic_.largest ? 0.0 : k_no_bound;
+      next[b] = c * at.solve + gamma * most + underflow + overflow;
     }
     for (std::size_t j = 0; j < hidden; ++j) {
       const double s = growth_.S[i * hidden + j];

@@ -14,13 +14,14 @@
 /// h'| (El Ghaoui et al. 2021, section 4.1), hence |h_t − h_t'| <= S|h_{t−1} − h_{t−1}'| with
 ///     S = |C|(I − L_φ|A|)⁻¹L_φ|B_h| + |D_h|.
 /// A computed step is off by |C|1·β_t, β_t the error bound of its solve, and by the rounding ρ_t of
-/// h_t = C X_t + D u_t, so that e_t = |C|1·β_t + ρ_t + S e_{t−1} bounds |h_t − h_t*|. Everything
-/// here is rounded up.
+/// h_t = C X_t + D u_t, so that e_t = |C|1·β_t + ρ_t + S e_{t−1} bounds |h_t − h_t*|. Where h_t may
+/// be larger than all numbers of the element type, ρ_t is infinite. Everything here is rounded up.
 namespace idl {
 
 struct StepArithmetic {
   double unit_roundoff = 0;  ///< of the element type
   double least_normal = 0;
+  double largest = 0;  ///< finite number of the element type
 };
 
 struct ErrorGrowth {

@@ -45,7 +45,9 @@ RecurrentPrograms<T>::RecurrentPrograms(Context& context_in, const ImplicitRnn<T
                                         index_t sequences, index_t steps_in,
                                         const RecurrentPassOptions& options_in)
     : context(&context_in),
-      model(&model_in),
+      M(model_in.cell().M()),
+      head(model_in.head()),
+      cell(model_in.cell().options()),
       structure(detail::Inside<ImplicitModel<T>>::of(model_in.cell())),
       m(sequences),
       steps(steps_in),
@@ -88,11 +90,10 @@ RecurrentPrograms<T>::RecurrentPrograms(Context& context_in, const ImplicitRnn<T
 template <class T>
 void RecurrentPrograms<T>::prepare_backward() {
   Context& on = *context;
-  const ImplicitModel<T>& cell = model->cell();
   Vg_ = Matrix<T>(on, shape.states + shape.hidden, kept() * m);
   Psi_ = Matrix<T>(on, shape.states, m);
   G_ = Matrix<T>(on, shape.states, m);
-  dM = Matrix<T>(on, cell.M().rows, cell.M().cols);
+  dM = Matrix<T>(on, M.rows, M.cols);
   dh = ContiguousMatrix<T>(on, shape.hidden, m);
   d_last = ContiguousMatrix<T>(on, shape.hidden, m);
   adjoint.emplace(on, steps * m);
@@ -107,7 +108,7 @@ void RecurrentPrograms<T>::prepare_backward() {
     dU_ = Matrix<T>(on, shape.inputs, kept() * m);
   }
   if (!solves_again()) return;
-  dM_part_ = Matrix<T>(on, cell.M().rows, cell.M().cols);
+  dM_part_ = Matrix<T>(on, M.rows, M.cols);
   h_again_ = Matrix<T>(on, shape.hidden, m);
   V_after_ = Matrix<T>(on, shape.states, m);
   again_.emplace(on, kept() * m);
@@ -147,7 +148,7 @@ Pass RecurrentPrograms<T>::pass_over(const StepRange& range, const ModelMaps<T>&
   pass.B = maps.B;
   pass.C = maps.C;
   pass.D = maps.D;
-  pass.activation = model->cell().options().activation;
+  pass.activation = cell.activation;
   pass.lengths = lengths;
   pass.first = range.first;
   pass.X = steps_kept(X(), range);
@@ -175,8 +176,7 @@ Recurrence<T> RecurrentPrograms<T>::recurrence(std::size_t number, bool again) {
 template <class T>
 RecurrenceAdjoint<T> RecurrentPrograms<T>::recurrence_adjoint(std::size_t number) {
   const StepRange& range = ranges[number];
-  auto pass =
-      pass_over<RecurrenceAdjoint<T>>(range, structure->maps(model->cell().M(), transposes_));
+  auto pass = pass_over<RecurrenceAdjoint<T>>(range, structure->maps(M, transposes_));
   pass.inputs = shape.inputs;
   pass.dH = d_outputs.view();
   pass.dh = dh.view();
@@ -193,7 +193,7 @@ RecurrenceAdjoint<T> RecurrentPrograms<T>::recurrence_adjoint(std::size_t number
 template <class T>
 Sequence RecurrentPrograms<T>::bias(const StepRange& range) {
   Sequence sequence;
-  if (!model->cell().options().bias) return sequence;
+  if (!cell.bias) return sequence;
   const MatrixView<T> row = U().row_range(shape.inputs + shape.hidden, 1);
   for (index_t t = 0; t < range.count; ++t)
     sequence.push_back(CopyStep<T>{
@@ -251,7 +251,6 @@ Sequence RecurrentPrograms<T>::backward_norms() {
 template <class T>
 Sequence RecurrentPrograms<T>::head_forward() {
   if (shape.outputs == 0) return {};
-  const ConstMatrixView<T> head = model->head();
   const bool batch_invariant = method.batch_invariant;
   return {Gemm<T>{.A = head.columns(0, shape.hidden),
                   .B = last.view(),
@@ -275,7 +274,7 @@ Sequence RecurrentPrograms<T>::head_backward() {
               .transpose_B = true},
       Gemm<T>{
           .A = dY.view(), .B = ones_, .C = gradient.columns(shape.hidden, 1), .transpose_B = true},
-      Gemm<T>{.A = model->head().columns(0, shape.hidden),
+      Gemm<T>{.A = head.columns(0, shape.hidden),
               .B = dY.view(),
               .C = dh.view(),
               .transpose_A = true,
@@ -287,13 +286,12 @@ template <class T>
 Sequence RecurrentPrograms<T>::gradients(const StepRange& range, bool begins) {
   const MatrixView<T> VdY = steps_kept(Vg_, range);
   const MatrixView<T> to = begins ? dM.view() : dM_part_.view();
-  Sequence sequence = structure->gradient(model->cell().M(), VdY, steps_kept(XU_, range), to,
+  Sequence sequence = structure->gradient(M, VdY, steps_kept(XU_, range), to,
                                           gradient_inner_.view().columns(0, range.count * m));
   if (!begins) sequence.push_back(AddScaled<T>{.X = dM_part_, .Y = dM});
   if (!options.input_gradient) return sequence;
   const MatrixView<T> dU = steps_kept(dU_, range);
-  append(sequence, structure->input_gradient(model->cell().M(), transposes_, VdY, dU,
-                                             method.batch_invariant));
+  append(sequence, structure->input_gradient(M, transposes_, VdY, dU, method.batch_invariant));
   for (index_t t = 0; t < range.count; ++t)
     sequence.push_back(CopyStep<T>{.X = working_step(dU, t, m),
                                    .Y = step_of(dx.view(), range.first + t, m),
@@ -306,9 +304,8 @@ template <class T>
 Programs RecurrentPrograms<T>::forward_parts() {
   Backend& backend = *backend_of(*context);
   Programs parts;
-  Sequence straight =
-      solver::contraction_steps<T>(method.forward, maps().A, model->cell().options().activation,
-                                   A_sums_, partial_sums_, equilibrium);
+  Sequence straight = solver::contraction_steps<T>(method.forward, maps().A, cell.activation,
+                                                   A_sums_, partial_sums_, equilibrium);
   straight.push_back(CopyMatrix<T>{.X = h0.view(), .Y = last.view()});
   for (std::size_t k = 0; k < ranges.size(); ++k) {
     if (solves_again()) {
@@ -331,10 +328,9 @@ template <class T>
 Programs RecurrentPrograms<T>::backward_parts() {
   Backend& backend = *backend_of(*context);
   Programs parts;
-  Sequence straight = structure->transpose_steps(model->cell().M(), transposes_);
-  append(straight,
-         solver::contraction_steps<T>(method.adjoint, maps().A, model->cell().options().activation,
-                                      A_sums_, partial_sums_, *adjoint));
+  Sequence straight = structure->transpose_steps(M, transposes_);
+  append(straight, solver::contraction_steps<T>(method.adjoint, maps().A, cell.activation, A_sums_,
+                                                partial_sums_, *adjoint));
   straight.push_back(CopyMatrix<T>{.X = d_last.view(), .Y = dh.view()});
   append(straight, head_backward());
   for (std::size_t k = ranges.size(); k-- > 0;) {

@@ -56,10 +56,12 @@ class RecurrentPrograms {
   /// Makes d_outputs, which later backward_parts() read.
   void make_d_outputs();
 
-  ModelMaps<T> maps() const { return structure->maps(model->cell().M()); }
+  ModelMaps<T> maps() const { return structure->maps(M); }
 
   Context* context;
-  const ImplicitRnn<T>* model;
+  ConstMatrixView<T> M;                           ///< parameters of the cell
+  ConstMatrixView<T> head;                        ///< likewise; empty where there is none
+  ModelOptions cell;                              ///< how the cell was made
   std::shared_ptr<const Structure<T>> structure;  ///< of the cell
   index_t m;                                      ///< sequences
   index_t steps;                                  ///< T
@@ -88,7 +90,7 @@ class RecurrentPrograms {
   bool solves_again() const { return ranges.size() > 1; }
   index_t kept() const { return ranges.front().count; }
   MatrixView<T> X() { return XU_.view().row_range(0, shape.states); }
-  MatrixView<T> U() { return XU_.view().row_range(shape.states, model->cell().input_rows()); }
+  MatrixView<T> U() { return XU_.view().row_range(shape.states, XU_.rows() - shape.states); }
   MatrixView<T> V() { return Vg_.view().row_range(0, shape.states); }
   MatrixView<T> g() { return Vg_.view().row_range(shape.states, shape.hidden); }
   MatrixView<T> steps_kept(MatrixView<T> matrix, const StepRange& range) const {

@@ -70,11 +70,10 @@ RecurrentCertificates<T>::RecurrentCertificates(RecurrentPrograms<T>& programs)
 template <class T>
 const ErrorGrowth& RecurrentCertificates<T>::growth() {
   Context& context = *programs_.context;
-  const ImplicitModel<T>& cell = programs_.model->cell();
-  std::vector<T> parameters = download(context, cell.M());
+  std::vector<T> parameters = download(context, programs_.M);
   if (!growth_ || parameters != growth_of_) {
     growth_ = error_growth(context, programs_.maps(), programs_.shape.inputs,
-                           programs_.shape.hidden, lipschitz_constant(cell.options().activation));
+                           programs_.shape.hidden, lipschitz_constant(programs_.cell.activation));
     growth_of_ = std::move(parameters);
   }
   return *growth_;
@@ -90,7 +89,8 @@ void RecurrentCertificates<T>::carry_errors(const ErrorGrowth& growth,
                             static_cast<std::size_t>(programs_.steps)};
   ErrorThroughTime errors(growth,
                           {.unit_roundoff = static_cast<double>(Limits::epsilon()) / 2.0,
-                           .least_normal = static_cast<double>(Limits::min())},
+                           .least_normal = static_cast<double>(Limits::min()),
+                           .largest = static_cast<double>(Limits::max())},
                           programs_.m);
   report.output_error_bound.assign(order.m * order.steps, 0.0);
   std::vector<StepErrors> step(order.m);
@@ -116,9 +116,7 @@ void RecurrentCertificates<T>::forward(std::span<const std::int32_t> lengths,
   const ModelMaps<T> maps = programs_.maps();
   const solver::IterationRecord& record = programs_.equilibrium.latest_record();
   solver::certify_state(
-      record,
-      solver::arithmetic_of(maps.A, terms_per_row(maps.B),
-                            programs_.model->cell().options().activation),
+      record, solver::arithmetic_of(maps.A, terms_per_row(maps.B), programs_.cell.activation),
       [&growth] { return growth.solve_gain; }, by_steps_);
   const EntryOrder order = {static_cast<std::size_t>(programs_.m),
                             static_cast<std::size_t>(programs_.steps)};
@@ -140,7 +138,7 @@ void RecurrentCertificates<T>::backward(std::span<const std::int32_t> lengths,
   const double up = 1.0 + terms * static_cast<double>(std::numeric_limits<T>::epsilon());
   for (double& norm : record.forcing_norms) norm *= up;
   solver::certify_adjoint(
-      record, solver::arithmetic_of(maps.A, 0, programs_.model->cell().options().activation),
+      record, solver::arithmetic_of(maps.A, 0, programs_.cell.activation),
       [this] { return growth().solve_gain; }, by_steps_);
   const EntryOrder order = {static_cast<std::size_t>(programs_.m),
                             static_cast<std::size_t>(programs_.steps)};

@@ -263,7 +263,10 @@ void check(Context& context, const ImplicitModel<T>& model, const ImplicitModel<
             "pruning_bound: the activation of the model is " +
                 std::string(to_string(model.options().activation)) +
                 ", another than that of the pruned one, " +
-                std::string(to_string(pruned.options().activation)));
+                std::string(to_string(pruned.options().activation)) +
+                (model.options().activation.kind == pruned.options().activation.kind
+                     ? " with another alpha"
+                     : ""));
   IDL_CHECK(U.rows == model.shape().inputs, "pruning_bound: U has " + std::to_string(U.rows) +
                                                 " rows, the model has " +
                                                 std::to_string(model.shape().inputs) + " inputs");

@@ -27,7 +27,7 @@ namespace idl {
 ///    posed, rescaled() brings it into a ball.
 /// Source: El Ghaoui et al. 2021, section 3.
 /// @throws InvalidArgument (the outer model has other inputs than the inner one outputs; another
-/// activation; A = LRᵀ; another device), OutOfMemory
+/// activation; an entry that T cannot hold; A = LRᵀ; another device), OutOfMemory
 template <class T>
 IDL_EXPORT ImplicitModel<T> cascade(Context& context, const ImplicitModel<T>& outer,
                                     const ImplicitModel<T>& inner);
@@ -55,7 +55,8 @@ IDL_EXPORT ImplicitModel<T> parallel_sum(Context& context, const ImplicitModel<T
 /// identity. Sources: El Ghaoui et al. 2021, Theorem 2.2; for S, with |A|v < κv as its condition,
 /// Horn and Johnson, Matrix Analysis, section 8.1.
 /// @throws InvalidArgument (another activation; kappa outside (0, 1), or not above λ_pf(|A|), or
-/// L_φ·kappa >= 1; A = LRᵀ; another device), OutOfMemory
+/// L_φ·kappa >= 1; v above the root of the largest T, 1.8·10¹⁹ in float; A = LRᵀ; another device),
+/// OutOfMemory
 template <class T>
 IDL_EXPORT ImplicitModel<T> rescaled(Context& context, const ImplicitModel<T>& model, double kappa);
 

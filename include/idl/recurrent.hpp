@@ -108,12 +108,13 @@ struct RecurrentPassOptions {
   bool input_gradient = false;  ///< backward also gives dx
   /// The iteration of X_t begins at X_{t−1}, that of V_t at V_{t+1}: fewer iterations to the same
   /// fixed points, whose certificates do not change; Acceleration::automatic is none then. Without
-  /// it each begins at zero.
+  /// it each begins at zero, which is better where a fixed point is zero itself and the tolerance
+  /// relative alone: from elsewhere an iteration comes near to it and never meets such a rule.
   bool warm_start = true;
   /// h of the last step alone is kept: there are no outputs() and no d_outputs().
   bool last_only = false;
-  /// Gradients do not flow from step t to step t − 1 where t is a multiple of this (t = 1, 2, ...;
-  /// to h0 they do flow); 0: they flow through all steps.
+  /// Gradients do not flow from step t to step t − 1 where t, counted from 0, is a multiple of this
+  /// (t = 0 aside: to h0 they do flow); 0: they flow through all steps.
   index_t truncate = 0;
   /// States of so many steps are kept at a time; the backward pass solves for them again, from x
   /// as it is then and from h and X of the step before, which are kept. Least memory near √T. 0:

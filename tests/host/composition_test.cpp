@@ -244,5 +244,22 @@ TYPED_TEST(CompositionTest, RefusesWhatDoesNotFit) {
                     {"rescaled: kappa is 0.01", "Perron root"}));
 }
 
+TYPED_TEST(CompositionTest, RefusesUnitsThatLeaveTheRangeOfTheirType) {
+  using T = typename TypeParam::Scalar;
+  Context& context = this->context();
+  // A chain of states, each a thousand times the one after it.
+  constexpr std::size_t n = std::is_same_v<T, float> ? 14 : 56;
+  std::vector<double> A(n * n, 0.0);
+  for (std::size_t i = 0; i + 1 < n; ++i) A[i + (i + 1) * n] = 1e3;
+  const ImplicitModel<T> chain(
+      context,
+      {.A = this->matrix(n, n, A),
+       .B = this->matrix(n, 1, std::vector<double>(n, 1.0)),
+       .C = this->matrix(1, n, std::vector<double>(n, 1.0))},
+      {.well_posedness = WellPosedness::strictly_upper_triangular(), .no_D = true});
+  EXPECT_TRUE(holds(text_of<InvalidArgument>([&] { rescaled(context, chain, 0.9); }),
+                    {"rescaled: states would be scaled by up to", "range of their type"}));
+}
+
 }  // namespace
 }  // namespace idl::test

@@ -118,6 +118,32 @@ TYPED_TEST(RecurrentPassTest, NaNInOneSequenceLeavesTheBitsOfOthersAlone) {
   }
 }
 
+// A pass refers to the memory of the model, not to the object that it was made with.
+TYPED_TEST(RecurrentPassTest, GoesOnWhereTheModelHasMoved) {
+  using T = typename TypeParam::Scalar;
+  ImplicitRnn<T> model = this->model_of(CellKind::dense);
+  const auto data = this->data_of();
+  RecurrentPass<T> pass(this->context(), model, 3, 5, {});
+  const auto run = [&] {
+    this->fill(pass, data);
+    this->put(pass.d_last(), data.d_last);
+    auto bounds = pass.forward().output_error_bound;
+    const auto adjoint = pass.backward().error_bound;
+    bounds.insert(bounds.end(), adjoint.begin(), adjoint.end());
+    const auto gradient = this->fetch_double(pass.dM());
+    bounds.insert(bounds.end(), gradient.begin(), gradient.end());
+    return bounds;
+  };
+  const auto before = run();
+  const ImplicitRnn<T> moved = std::move(model);
+  model = ImplicitRnn<T>(this->context(), this->k_sizes,
+                         {.activation = {ActivationKind::sigmoid},
+                          .well_posedness = WellPosedness::inf_norm_ball(0.1)});
+  EXPECT_EQ(run(), before);
+  this->put(pass.d_outputs(), data.d_outputs);  // made only now
+  EXPECT_NE(run(), before);
+}
+
 TYPED_TEST(RecurrentPassTest, WarmStartsSaveIterations) {
   using T = typename TypeParam::Scalar;
   const ImplicitRnn<T> model = this->model_of(CellKind::dense);

@@ -62,6 +62,21 @@ TYPED_TEST(RecurrentStabilityTest, IsUnknownWhereNoSolveHasABound) {
   EXPECT_TRUE(holds(report.stability(), {"unknown"}));
 }
 
+TYPED_TEST(RecurrentStabilityTest, AnOutputThatOverflowsHasNoBound) {
+  using T = typename TypeParam::Scalar;
+  ImplicitRnn<T> model = this->scalar_model(0.0, 0.0, 0.0);
+  const double large = std::sqrt(static_cast<double>(std::numeric_limits<T>::max())) * 2.0;
+  this->put(model.cell().M(), {0.0, large, 1.0, 0.0, 0.0, 0.0});
+  RecurrentPass<T> pass(this->context(), model, 1, 1, {.backward = false});
+  this->put(pass.x(), {large});
+  const RecurrentReport report = pass.forward();
+  this->take_warnings();
+  EXPECT_TRUE(std::isinf(this->fetch_double(pass.outputs())[0]));
+  EXPECT_TRUE(std::isinf(report.output_error_bound[0]));
+  this->put(pass.x(), {large / 64.0});
+  EXPECT_TRUE(std::isfinite(pass.forward().output_error_bound[0]));
+}
+
 TYPED_TEST(RecurrentStabilityTest, BoundsHoldWhateverTheModelAndTheTolerance) {
   using T = typename TypeParam::Scalar;
   for (int round = 0; round < 12; ++round) {

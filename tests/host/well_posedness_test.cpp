@@ -72,6 +72,33 @@ TYPED_TEST(WellPosednessTest, OfASymmetricPairIsTheOneByHand) {
   EXPECT_EQ(report.proof, WellPosednessProof::perron);
 }
 
+TYPED_TEST(WellPosednessTest, IsTightWhereRowsDifferInScale) {
+  using T = typename TypeParam::Scalar;
+  // [a b; c d], whose λ is known; the entries were rounded to T first.
+  for (const auto& [a, b, c, d] : {std::array{0.5, 1e5, 1e-6, 0.5},
+                                   {0.0, 1e5, 5e-6, 0.0},
+                                   {0.3, 3e4, 1e-5, 0.2},
+                                   {0.5, 1e4, 1e-5, 0.5}}) {
+    const auto in_T = [](double value) { return static_cast<double>(static_cast<T>(value)); };
+    const double half = (in_T(a) - in_T(d)) / 2.0;
+    const double lambda = (in_T(a) + in_T(d)) / 2.0 + std::sqrt(half * half + in_T(b) * in_T(c));
+    const auto report = this->examine(2, {a, c, b, d});
+    this->expect_root(report, lambda);
+    EXPECT_EQ(report.proof, WellPosednessProof::perron);
+  }
+}
+
+TYPED_TEST(WellPosednessTest, OfNumbersThatCannotBeAddedUpNothingIsProved) {
+  using T = typename TypeParam::Scalar;
+  const double large = static_cast<double>(std::numeric_limits<T>::max()) / 2.0;
+  const auto report = this->examine(2, {large, large, large, large});
+  EXPECT_GE(report.perron_root, large * 2.0 * (1.0 - 1e-12));
+  EXPECT_EQ(report.proof, WellPosednessProof::none);
+  using Limits = std::numeric_limits<double>;
+  for (const double wrong : {Limits::quiet_NaN(), Limits::infinity()})
+    EXPECT_FALSE(this->examine(2, {0, 0, wrong, 0}).well_posed());
+}
+
 TYPED_TEST(WellPosednessTest, AgreesWithPowerIterationOnRandomMatrices) {
   using T = typename TypeParam::Scalar;
   for (std::uint64_t seed = 0; seed < 40; ++seed) {
