@@ -116,6 +116,8 @@ void for_each_csv_row(const std::filesystem::path& path,
   std::string_view text = file;
   constexpr std::string_view k_utf8_mark = "\xEF\xBB\xBF";
   if (text.starts_with(k_utf8_mark)) text.remove_prefix(k_utf8_mark.size());
+  if (text.starts_with("\x1f\x8b"))
+    throw IoError(path.string(), "is compressed by gzip: unpack it first");
   if (const std::size_t zero = text.find('\0'); zero != std::string_view::npos)
     throw IoError(path.string(), zero,
                   "text of UTF-8, but a zero byte is there: the file is in UTF-16, or no text");

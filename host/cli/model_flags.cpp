@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
 #include "host/cli/model_flags.hpp"
 
+#include <algorithm>
 #include <functional>
 
 #include "host/cli/arguments.hpp"
 #include "host/options/named_enums.hpp"
 #include "host/options/ranges.hpp"
 #include "idl/error.hpp"
+#include "idl/io.hpp"
 
 namespace idl::cli {
 namespace {
@@ -32,7 +34,11 @@ void add_model_flags(CLI::App& command, ModelFlags& flags, bool positional) {
             [&load](const std::string& name) { load.well_posedness = parse_well_posedness(name); });
   add_number(command, "--kappa", load.kappa, ranges::k_kappa, "|A|_inf <= kappa, in (0, 1)");
   command.add_flag_function(
-      "--bias,!--no-bias", [&load](std::int64_t count) { load.bias = count > 0; },
+      "--bias,!--no-bias",
+      [&load](std::int64_t count) {
+        IDL_CHECK(count != 0, "--bias and --no-bias are both given");
+        load.bias = count > 0;
+      },
       "Whether the last columns of B and D are a bias");
   command.add_flag_function(
       "--no-D", [&load](std::int64_t) { load.no_D = true; }, "The model has no D: Y = CX");
@@ -41,6 +47,13 @@ void add_model_flags(CLI::App& command, ModelFlags& flags, bool positional) {
                    "These flags hold where the file says something else");
   command.add_flag("--project", load.project,
                    "Project A where it lies outside its constraint, instead of refusing it");
+}
+
+std::string precision_of_file(const std::string& path) {
+  const io::Safetensors file = io::read_safetensors(path);
+  const bool is_double = std::ranges::any_of(
+      file.tensors, [](const auto& tensor) { return tensor.second.type == io::DataType::f64; });
+  return is_double ? "f64" : "f32";
 }
 
 nlohmann::ordered_json assumed_json(const ModelDescription& model) {

@@ -19,6 +19,10 @@ struct ModelFlags {
 /// @param positional  whether the file may be named without --model
 void add_model_flags(CLI::App& command, ModelFlags& flags, bool positional = false);
 
+/// "f64" where the model file holds float64, else "f32": what is made of it is as precise.
+/// @throws IoError
+std::string precision_of_file(const std::string& path);
+
 /// {"activation": "relu", ...}: what had to be assumed.
 nlohmann::ordered_json assumed_json(const ModelDescription& model);
 

@@ -46,7 +46,9 @@ void plot_folder(Context& context, const std::filesystem::path& path) {
 }
 
 int plot(const PlotSettings& settings, bool file_given) {
-  IDL_CHECK(settings.run.empty() != settings.model.empty(),
+  IDL_CHECK(settings.run.empty() || settings.model.empty(),
+            "--run is for the folder of a training, --model for a model file; both are given");
+  IDL_CHECK(!settings.run.empty() || !settings.model.empty(),
             "one of --run, the folder of a training, and --model, a model file, is needed");
   IDL_CHECK(settings.run.empty() || !file_given,
             "--output and --row-sums are for --model; --run has its folder");

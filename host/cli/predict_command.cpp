@@ -97,10 +97,11 @@ class Outputs {
     open(report_, settings.report);
   }
 
-  /// @param Y  what prediction.Y holds, on the host and in the targets' own unit
+  /// @param Y  what prediction.Y holds, on the host and in the targets' own unit, which may need
+  ///           more digits than the outputs have
   /// @param csv  the text of the output, where that is a CSV file
-  template <class T>
-  void write(Context& context, const Prediction<T>& prediction, const std::vector<T>& Y,
+  template <class T, class Number>
+  void write(Context& context, const Prediction<T>& prediction, const std::vector<Number>& Y,
              const std::string& csv, const nlohmann::ordered_json& report) {
     if (csv.empty())
       write_columns(*output_, Y, prediction.Y);
@@ -119,10 +120,10 @@ class Outputs {
     if (!path.empty()) files_.push_back(&file.emplace(path));
   }
 
-  template <class T>
-  static void write_columns(io::AtomicFile& file, const std::vector<T>& values,
+  template <class T, class Number>
+  static void write_columns(io::AtomicFile& file, const std::vector<Number>& values,
                             const Matrix<T>& matrix) {
-    constexpr bool k_is_float = std::is_same_v<T, float>;
+    constexpr bool k_is_float = std::is_same_v<Number, float>;
     const std::array<std::int64_t, 2> shape = {matrix.cols(), matrix.rows()};
     const std::string header =
         io::npy_header(k_is_float ? io::DataType::f32 : io::DataType::f64, shape);
@@ -168,12 +169,21 @@ int predict_by(Context& context, const PredictSettings& settings, const Model& m
   const auto apply = prepare<T>(context, settings, model, data);
   Outputs outputs(settings);
   const Prediction<T> prediction = apply();
-  std::vector<T> Y = download(context, prediction.Y);
-  data.target_scaling.undo<T>(Y);
-  const std::string csv =
-      is_csv(settings.output) ? prediction_csv<T>(data, Y, prediction.Y.rows()) : std::string();
+  const std::vector<T> Y = download(context, prediction.Y);
   const SolveReport& report = prediction.report;
-  outputs.write(context, prediction, Y, csv, report_json(report, settings, description));
+  const auto write = [&]<class Number>(const std::vector<Number>& answers) {
+    const std::string csv = is_csv(settings.output)
+                                ? prediction_csv<Number>(data, answers, prediction.Y.rows())
+                                : std::string();
+    outputs.write(context, prediction, answers, csv, report_json(report, settings, description));
+  };
+  if (data.target_scaling.empty()) {
+    write(Y);
+  } else {
+    std::vector<double> unscaled(Y.begin(), Y.end());
+    data.target_scaling.undo<double>(unscaled);
+    write(unscaled);
+  }
   std::cout << "predicted " << prediction.Y.cols() << " samples on " << to_string(context.device())
             << ": " << report.count(SolveStatus::converged) << " converged, "
             << report.mean_iterations() << " iterations per sample, error bound "

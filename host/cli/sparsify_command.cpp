@@ -272,7 +272,8 @@ void add_sparsify(CLI::App& app, int& status) {
              "With --curve: learning rate at first");
   add_device_flag(*command, settings->device);
   add_threads_flag(*command, settings->threads);
-  add_precision_flag(*command, settings->precision);
+  command->add_option("--precision", settings->precision,
+                      "f32 or f64 (default: that of the model file)");
   command->callback([settings, command, &status] {
     const SparsifyRule rule = settings->how.by;
     IDL_CHECK(rule != SparsifyRule::threshold || command->count("--threshold") > 0,
@@ -305,6 +306,8 @@ void add_sparsify(CLI::App& app, int& status) {
               "--curve trains and tests: " + settings->data +
                   " is one table, a folder with a training set and a test set is needed");
     settings->model.load.allow_unproven = true;
+    if (command->count("--precision") == 0)
+      settings->precision = precision_of_file(settings->model.path);
     status = with_precision(settings->precision,
                             [&]<class T>() { return sparsify_model<T>(*settings); });
   });

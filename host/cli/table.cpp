@@ -9,6 +9,7 @@
 #include "host/cli/csv_rows.hpp"
 #include "host/cli/file_extension.hpp"
 #include "host/cli/table_columns.hpp"
+#include "host/io/json_bytes.hpp"
 #include "host/options/ranges.hpp"
 #include "idl/error.hpp"
 #include "idl/io.hpp"
@@ -53,6 +54,8 @@ class CsvTable {
 
   void begin(const CsvRow& row) {
     columns_ = find_columns(table_.path, row, flags_, known_, use_);
+    for (std::size_t column = 0; column < columns_.names.size(); ++column)
+      require_utf8(row, column);
     table_.cols = static_cast<index_t>(columns_.features.size());
     if (!columns_.names.empty()) {
       for (const std::size_t column : columns_.features)
@@ -79,7 +82,15 @@ class CsvTable {
   const std::string& name(const CsvRow& row, std::size_t column) const {
     const std::string& field = text(row, column);
     require_there(row, column, {"NA", "N/A", "na", "nan", "NaN", "null", "NULL", "?"});
+    require_utf8(row, column);
     return field;
+  }
+
+  void require_utf8(const CsvRow& row, std::size_t column) const {
+    if (!io::is_utf8(row.fields[column]))
+      throw IoError(table_.path, "line " + std::to_string(row.line) + ", column " +
+                                     std::to_string(column + 1) +
+                                     ": the name is not UTF-8; the file may be in Latin-1");
   }
 
   /// 3.0, as programs write whole numbers where some were missing, is 3.
@@ -243,7 +254,9 @@ Table read_npy_table(const std::string& path, const TableFlags& flags, TableUse 
   if (alone) return table;
   std::visit([&](const auto& values) { require_finite(values, table, table.cols, "feature"); },
              table.values);
-  IDL_CHECK(flags.labels.empty() != flags.targets.empty(),
+  IDL_CHECK(flags.labels.empty() || flags.targets.empty(),
+            "--labels is for classification, --targets for regression; both are given");
+  IDL_CHECK(!flags.labels.empty() || !flags.targets.empty(),
             path +
                 " needs one of --labels (a .npy file of whole numbers) and --targets (a .npy "
                 "file of numbers to be predicted)");
@@ -279,7 +292,12 @@ Table read_table(const std::string& path, const TableFlags& flags, const DataFor
 }
 
 std::optional<double> number_in_field(std::string_view field) {
-  return parse_number<double>(field.substr(field.starts_with('+') ? 1 : 0));
+  const bool plus = field.starts_with('+') && !field.starts_with("+-");
+  const std::string_view text = field.substr(plus ? 1 : 0);
+  if (const auto value = parse_number<double>(text)) return value;
+  // What a double cannot hold is 0 or infinity.
+  const auto wide = parse_number<long double>(text);
+  return wide ? std::optional(static_cast<double>(*wide)) : std::nullopt;
 }
 
 std::vector<std::string> split_names(std::string_view text) {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <set>
+#include <utility>
 
 #include "host/options/ranges.hpp"
 #include "idl/error.hpp"
@@ -70,6 +71,23 @@ class Finder {
     if (columns_.targets.size() != known.targets.size()) columns_.targets.clear();
   }
 
+  /// Targets that flags say, in the model's order where it knows them by name. Names of which it
+  /// knows none are taken as they are said, one after the other.
+  void order_targets(const DataFormat& known) {
+    std::vector<std::size_t> ordered;
+    for (const std::string& target : known.targets)
+      if (const auto column = by_name(target);
+          column && std::ranges::find(columns_.targets, *column) != columns_.targets.end())
+        ordered.push_back(*column);
+    if (ordered.empty()) return;
+    std::vector<std::string> said;
+    for (const std::size_t column : columns_.targets) said.push_back(columns_.name(column));
+    IDL_CHECK(ordered.size() == said.size() && ordered.size() == known.targets.size(),
+              path_ + ": --target-columns names " + listed(said) + ", the model's targets are " +
+                  listed(known.targets));
+    columns_.targets = std::move(ordered);
+  }
+
   /// All that is left, or those that the model knows in the model's order.
   void take_features(const DataFormat& known) {
     if (known.features.empty() || columns_.names.empty()) {
@@ -135,6 +153,7 @@ TableColumns find_columns(const std::string& path, const CsvRow& first, const Ta
   if (!flags.label_column.empty())
     columns.label = finder.take(flags.label_column, "--label-column");
   finder.take_all(flags.target_columns, "--target-columns", &columns.targets);
+  finder.order_targets(known);
   finder.take_known_answers(known);
   finder.take_features(known);
   IDL_CHECK(!columns.features.empty(), path + " has no column that is a feature");

@@ -339,6 +339,8 @@ int run_train(const CLI::App& command, TrainCall& call) {
     call.settings = resumed_settings(command, call.settings, folder);
   } else {
     check_effects(command, call.settings);
+    if (!call.settings.init.empty() && command.count("--precision") == 0)
+      call.settings.precision = precision_of_file(call.settings.init);
     if (call.overwrite) check_overwritten(call.settings, folder);
     check_free(call, folder);
   }

@@ -80,7 +80,7 @@ void for_each_setting(Settings& s, Visitor&& visit) {
   visit("device", s.device, "auto, cpu, cuda or cuda:K");
   visit("threads", s.threads, "On the CPU; 0: as many as there are processors to use",
         ranges::k_threads);
-  visit("precision", s.precision, "f32 or f64");
+  visit("precision", s.precision, "f32 or f64; with --init that of its file, unless it is given");
   visit("init", s.init, "Start from this model (safetensors) instead of random parameters");
   visit("prefix", s.prefix, "With --init: of the names A, B, C, D in the file");
   visit("override-metadata", s.override_metadata,

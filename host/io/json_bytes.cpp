@@ -10,15 +10,6 @@ namespace {
 
 constexpr const char* k_key = "percent_encoded";
 
-bool is_utf8(std::string_view bytes) {
-  try {
-    static_cast<void>(nlohmann::ordered_json(bytes).dump());
-    return true;
-  } catch (const nlohmann::json::exception&) {
-    return false;
-  }
-}
-
 bool stays(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
          std::string_view("-._~/").find(c) != std::string_view::npos;
@@ -55,6 +46,15 @@ std::optional<std::string> percent_decoded(std::string_view text) {
 }
 
 }  // namespace
+
+bool is_utf8(std::string_view bytes) {
+  try {
+    static_cast<void>(nlohmann::ordered_json(bytes).dump());
+    return true;
+  } catch (const nlohmann::json::exception&) {
+    return false;
+  }
+}
 
 nlohmann::ordered_json json_of_bytes(std::string_view bytes) {
   if (is_utf8(bytes)) return bytes;

@@ -9,6 +9,9 @@
 /// Names and paths in JSON. They are bytes; a JSON text is UTF-8.
 namespace idl::io {
 
+/// Whether the bytes are UTF-8, as a JSON text has to be.
+bool is_utf8(std::string_view bytes);
+
 /// A JSON string where the bytes are UTF-8; otherwise {"percent_encoded": "caf%E9"}, in which every
 /// byte but letters, digits and "-._~/" is % and two hexadecimal digits (RFC 3986).
 nlohmann::ordered_json json_of_bytes(std::string_view bytes);

@@ -31,11 +31,23 @@ Colour colour_of_share(double share) {
   return {mix(k_all.red), mix(k_all.green), mix(k_all.blue)};
 }
 
+bool continues_a_character(char byte) {
+  return (static_cast<unsigned char>(byte) & 0xC0U) == 0x80U;
+}
+
 std::string shortened(Canvas& canvas, std::string name) {
-  if (canvas.text_width(name, k_class_name) <= k_longest_name) return name;
+  // More than fit in any script, of which the width need not be found out.
+  constexpr std::size_t k_most_bytes = 400;
+  if (name.size() > k_most_bytes) {
+    std::size_t end = k_most_bytes;
+    while (end > 0 && continues_a_character(name[end])) --end;
+    name.resize(end);
+  } else if (canvas.text_width(name, k_class_name) <= k_longest_name) {
+    return name;
+  }
   const auto with_dots = [&] { return name + "\u2026"; };
   while (!name.empty() && canvas.text_width(with_dots(), k_class_name) > k_longest_name) {
-    while ((static_cast<unsigned char>(name.back()) & 0xC0U) == 0x80U) name.pop_back();
+    while (continues_a_character(name.back())) name.pop_back();
     name.pop_back();  // of a character of several bytes the first
   }
   return with_dots();

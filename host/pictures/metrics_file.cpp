@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "host/pictures/metrics_file.hpp"
 
+#include <cstdint>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <sstream>
@@ -56,8 +57,13 @@ bool tells_of_an_epoch(const nlohmann::json& line) {
 std::vector<EpochMetrics> read_epochs(const std::filesystem::path& path) {
   std::istringstream lines(io::read_text(path));
   std::vector<EpochMetrics> epochs;
+  std::int64_t number = 0;
+  std::int64_t broken = 0;  // a line; the last one may be what a killed process has left
   for (std::string text; std::getline(lines, text);) {
+    if (broken > 0) throw IoError(path.string(), "line " + std::to_string(broken) + " is not JSON");
+    ++number;
     const auto line = io::parse_json<nlohmann::json>(text);
+    if (!line) broken = number;
     if (line && tells_of_an_epoch(*line)) epochs.push_back(epoch_from(*line, path.string()));
   }
   return epochs;

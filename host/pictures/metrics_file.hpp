@@ -9,8 +9,8 @@
 namespace idl::pictures {
 
 /// The epochs that metrics.jsonl tells of, as much of each as the training curves show. Lines of
-/// other events, and lines that are no JSON (a last one may be incomplete), are passed over.
-/// @throws IoError where the file cannot be read or an epoch is incomplete
+/// other events are passed over, and a last line that is no JSON, which may be incomplete.
+/// @throws IoError where the file cannot be read, another line is no JSON or an epoch is incomplete
 std::vector<EpochMetrics> read_epochs(const std::filesystem::path& path);
 
 }  // namespace idl::pictures

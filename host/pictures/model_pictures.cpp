@@ -89,10 +89,13 @@ void write_run_pictures(Context& context, const ImplicitModel<T>& model,
   const std::filesystem::path metrics = run / "metrics.jsonl";
   const std::vector<EpochMetrics> epochs =
       io::is_there(metrics) ? read_epochs(metrics) : std::vector<EpochMetrics>();
+  const std::filesystem::path curves = run / "training_curves.png";
+  // A picture of nothing must not take the place of one that shows something.
+  if (epochs.empty() && io::is_there(curves))
+    throw IoError(metrics.string(), "tells of no epoch; training_curves.png stays as it is");
   const std::string activation(to_string(model.options().activation));
   write_training_curves_png(
-      run / "training_curves.png",
-      training_curves("Training, " + activation + ", " + sizes_of(model), epochs));
+      curves, training_curves("Training, " + activation + ", " + sizes_of(model), epochs));
   write_model_pictures(context, model, run / "spy.png", run / "row_sums.png");
 }
 

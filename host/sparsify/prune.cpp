@@ -20,6 +20,10 @@ bool prunes_at(const PruningOptions& options, std::int64_t step, std::int64_t st
   return step == steps || (step > 0 && step < steps && step % options.interval == 0);
 }
 
+bool has_ended(const PruningOptions& options, std::int64_t epoch) {
+  return options.density >= 1.0 || epoch >= options.epochs;
+}
+
 bool is_pruned(const std::string& matrix, SparsifyTarget target, const std::string& frozen) {
   return (target == SparsifyTarget::all_matrices || matrix == "A") &&
          frozen.find(matrix) == std::string::npos;

@@ -17,6 +17,9 @@ double gradual_density(double d, std::int64_t step, std::int64_t steps);
 /// Whether entries are to be chosen before the step that follows `step` others.
 bool prunes_at(const PruningOptions& options, std::int64_t step, std::int64_t steps);
 
+/// Whether the pattern of this epoch, counted from 0, is the one that was asked for.
+bool has_ended(const PruningOptions& options, std::int64_t epoch);
+
 /// Whether entries of this matrix may be left out; what is frozen ("A,D") stays as it is.
 bool is_pruned(const std::string& matrix, SparsifyTarget target, const std::string& frozen);
 

@@ -116,8 +116,9 @@ std::string digests_text(const DataDigests& digests) {
 }
 
 /// The numbers are those with which the training began. @throws InvalidArgument, IoError
-void check_digests(Context& context, const io::Safetensors& file, const DataDigests& digests) {
-  if (!file.metadata.contains(k_data_key)) return;  // of a version that had none
+/// @returns whether the epochs before were measured by what measures those that come
+bool check_digests(Context& context, const io::Safetensors& file, const DataDigests& digests) {
+  if (!file.metadata.contains(k_data_key)) return true;  // of a version that had none
   const Json written = parse_metadata(file, k_data_key);
   const auto changed = [&](const char* key, const std::string& now) {
     std::string before;
@@ -134,6 +135,12 @@ void check_digests(Context& context, const io::Safetensors& file, const DataDige
     context.log(Severity::warning, file.path + ": " + test +
                                        "; what is measured from here on is not of the data that "
                                        "the epochs before were measured with");
+  const bool was_tested = written.contains("test");
+  if (was_tested == !digests.test.empty()) return true;
+  context.log(Severity::warning,
+              file.path + (was_tested ? ": there is no test set any more" : ": a test set is new") +
+                  "; which epoch is the best is decided anew from here on");
+  return false;
 }
 
 /// Second moments are means of squares. @throws IoError
@@ -219,13 +226,16 @@ TrainingPosition read_checkpoint(Context& context, Model& model, Optimizer<T>& o
   const io::Safetensors file = io::read_safetensors(options.folder / k_file_name);
   check_training_settings(parse_metadata(file, k_settings_key),
                           training_settings(model, options, train), file.path);
-  const TrainingPosition position = position_from(parse_metadata(file, k_position_key), file.path);
+  TrainingPosition position = position_from(parse_metadata(file, k_position_key), file.path);
   check_position(position, options, train, file.path);
   IDL_CHECK(take_data_format(file, format_shape(model)) == options.data_format,
             file.path +
                 " cannot be resumed with other data: names of features, classes or targets, "
                 "or means and scales, are not those that it was trained with");
-  check_digests(context, file, digests);
+  if (!check_digests(context, file, digests)) {
+    position.best_accuracy = TrainingPosition{}.best_accuracy;
+    position.best_loss = TrainingPosition{}.best_loss;
+  }
   take_patterns(context, file, model, optimizer, options.pruning);
   take_trained(context, file, model, optimizer);
   optimizer.set_steps(position.steps);

@@ -270,13 +270,12 @@ template <class Model>
 void Trainer<T>::StateOf<Model>::note_best(EpochMetrics& metrics) {
   const double loss = metrics.test ? metrics.test->loss : metrics.train_loss;
   const double accuracy = metrics.test ? metrics.test->accuracy : metrics.train_accuracy;
-  metrics.best = is_finite(metrics) && (train_.has_targets() ? loss < position_.best_loss
-                                                             : accuracy > position_.best_accuracy);
+  const bool is_better =
+      train_.has_targets() ? loss < position_.best_loss : accuracy > position_.best_accuracy;
+  metrics.best = is_better && is_finite(metrics) && has_ended(options_.pruning, position_.epoch);
   if (!metrics.best) return;
-  if (train_.has_targets())
-    position_.best_loss = loss;
-  else
-    position_.best_accuracy = accuracy;
+  (train_.has_targets() ? position_.best_loss : position_.best_accuracy) =
+      train_.has_targets() ? loss : accuracy;
 }
 
 template <class T>

@@ -113,7 +113,7 @@ IDL_EXPORT void write_model_pictures(Context& context, const ImplicitModel<T>& m
 
 /// training_curves.png, spy.png and row_sums.png in the folder of a training, as its end writes
 /// them: of the epochs that metrics.jsonl there tells of, and of `model`, its last.safetensors.
-/// @throws IoError
+/// @throws IoError, also where metrics.jsonl tells of no epoch and there is a picture of some
 template <class T>
 IDL_EXPORT void write_run_pictures(Context& context, const ImplicitModel<T>& model,
                                    const std::filesystem::path& run);

@@ -103,7 +103,7 @@ struct EpochMetrics {
   double seconds = 0;              ///< of the epoch's training, since resuming where it was resumed
   double samples_per_second = 0;   ///< of the epoch's training
   /// The best accuracy so far (where the data have targets, the smallest loss), on the test set
-  /// where there is one; never with a loss that is not finite.
+  /// where there is one; never with a loss that is not finite, nor before pruning has ended.
   bool best = false;
 };
 

@@ -76,6 +76,17 @@ TEST(ConfusionPicture, KnowsNoOtherClassesThanItsOwn) {
   EXPECT_EQ(std::accumulate(confusion.counts.begin(), confusion.counts.end(), std::int64_t(0)), 1);
 }
 
+// As where a column of texts was taken for the classes.
+TEST(ConfusionPicture, CutsNamesOfAnyLength) {
+  const TemporaryFolder folder;
+  std::string umlauts(1, 'x');
+  for (int k = 0; k < 300; ++k) umlauts += "\u00FC";
+  Confusion confusion(3, {"short", std::string(1000000, 'w'), umlauts});
+  confusion.add(1, 2);
+  pictures::write_confusion_png(folder / "f.png", confusion);
+  EXPECT_LT(Png(read_text(folder / "f.png")).width(), 900);
+}
+
 TEST(RowSumsPicture, ShowsTheLargestFirstAndWhereKappaIs) {
   const TemporaryFolder folder;
   const std::vector<double> sums = {0.2, 0.9, 0.45, std::numeric_limits<double>::quiet_NaN()};

@@ -86,6 +86,17 @@ TEST_F(Csv, TellsLineAndColumnOfWhatIsNoNumber) {
   refuse(head + "1,2,3,4\n", flags, {"line 3 has 4 fields"});
   refuse("1,2,3\n4,x,6\n", targets("3"), {"line 2, column 2: 'x'"});
   refuse("a,k\n1,\n", labels("k"), {"line 2, column 2 ('k')", "missing"});
+  refuse(head + "+-1,2,3\n", flags, {"line 3, column 1", "'+-1' is no number"});
+  refuse(head + "1e400,2,3\n", flags, {"line 3, column 1", "'1e400' is no finite number"});
+  EXPECT_EQ(values(read(head + "1e-400,+2,3\n", flags)), (std::vector<double>{1, 2, 0, 2}));
+}
+
+TEST_F(Csv, TellsWhereANameIsNotUtf8) {
+  refuse("y,a\nok,1\ncaf\xE9,2\n", labels("y"), {"t.csv", "line 3, column 1", "not UTF-8"});
+  refuse(
+      "y,gr\xF6\xDF"
+      "e\nok,1\n",
+      labels("y"), {"line 1, column 2", "not UTF-8"});
 }
 
 TEST_F(Csv, RefusesFilesThatAreNoTables) {
@@ -95,6 +106,7 @@ TEST_F(Csv, RefusesFilesThatAreNoTables) {
   refuse("a,b\n1,\"x\"y\n", labels("b"), {"line 2", "quote"});
   refuse("a,b\n1,\"x\n2,y\n", labels("b"), {"quote", "began on line 2"});
   refuse(std::string("a\0,\0b\0", 6), labels("b"), {"UTF-16"});
+  refuse("\x1F\x8B\x08\x01", labels("b"), {"compressed by gzip"});
   expect_error<IoError>([] { cli::read_table("/nowhere.csv", {}, {}, TableUse::inputs_only); },
                         {"/nowhere.csv"});
 }
@@ -129,6 +141,18 @@ TEST_F(Csv, FindsTheColumnsThatAModelKnowsByTheirNames) {
             (std::vector<double>{1, 2}));
   refuse<InvalidArgument>("kind,a\ny,1\n", {}, {"lacks 1 of the 2 columns", "'b'"}, known);
   refuse<InvalidArgument>("kind,a,b,id\ny,1,2,3\n", {}, {"'id'", "--ignore-columns"}, known);
+}
+
+TEST_F(Csv, PutsTargetsInTheOrderOfTheModelThatKnowsThem) {
+  const DataFormat known = {.features = {}, .label = {}, .classes = {}, .targets = {"u", "v"}};
+  const std::string text = "v,a,u\n1,2,3\n";
+  for (const char* said : {"u,v", "v,u", "1,3", "3,1"})
+    EXPECT_EQ(read(text, targets(said), known).targets, (std::vector<double>{3, 1})) << said;
+  EXPECT_EQ(read(text, targets("v,u")).targets, (std::vector<double>{1, 3}));
+  // Where the model knows none of the names, they are the user's to say.
+  EXPECT_EQ(read("v2,a,u2\n1,2,3\n", targets("v2,u2"), known).targets, (std::vector<double>{1, 3}));
+  refuse<InvalidArgument>(text, targets("u,a"), {"--target-columns names 'u', 'a'", "'u', 'v'"},
+                          known);
 }
 
 TEST_F(Csv, NumbersClassesBySizeOrByName) {
@@ -169,7 +193,7 @@ TEST_F(Csv, ReadsArraysWithLabelsOrTargets) {
   refused({.labels = write("more.npy", {3}, {1, 2, 3})}, {"3 samples", "are 2"});
   refused({.labels = write("wide.npy", {2, 2}, {1, 2, 3, 4})}, {"2 labels for each sample"});
   refused({}, {"--labels", "--targets"});
-  refused({.labels = y, .targets = y}, {"one of --labels"});
+  refused({.labels = y, .targets = y}, {"--labels is for classification", "both"});
   refused({.labels = y, .label_column = "1"}, {"CSV files"});
   expect_error<IoError>(
       [&] {
