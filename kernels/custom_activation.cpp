@@ -59,11 +59,23 @@ bool agree(const CustomActivation& a, const CustomActivation& b) {
   if (a.has_alpha != b.has_alpha || a.usual_alpha != b.usual_alpha || a.at_zero != b.at_zero ||
       a.lipschitz(a.usual_alpha) != b.lipschitz(b.usual_alpha))
     return false;
-  for (const double x : {-7.5, -2.25, -0.5, 0.0, 0.75, 1.5, 4.0}) {
-    const double of_a = one_entry(a.double_loops.value[0], a.usual_alpha, x);
-    const double of_b = one_entry(b.double_loops.value[0], b.usual_alpha, x);
-    // They may be compiled differently.
-    if (!(std::abs(of_a - of_b) <= 1e-12 * (1.0 + std::abs(of_a)))) return false;
+  // They may be compiled differently.
+  const auto same = [](double of_a, double of_b) {
+    return std::abs(of_a - of_b) <= 1e-12 * (1.0 + std::abs(of_a)) ||
+           (std::isnan(of_a) && std::isnan(of_b)) || of_a == of_b;
+  };
+  constexpr double k_between = 0.1234375;  // no kink lies on a multiple of it that is not 0
+  for (int k = -400; k <= 400; ++k) {
+    const double x = k * k_between;
+    for (const double alpha : {a.usual_alpha, 0.375, 2.5}) {
+      if (alpha != a.usual_alpha && !a.has_alpha) continue;
+      if (!same(a.lipschitz(alpha), b.lipschitz(alpha)) ||
+          !same(one_entry(a.double_loops.value[0], alpha, x),
+                one_entry(b.double_loops.value[0], alpha, x)) ||
+          !same(one_entry(a.double_loops.derivative[0], alpha, x),
+                one_entry(b.double_loops.derivative[0], alpha, x)))
+        return false;
+    }
   }
   return true;
 }

@@ -17,6 +17,9 @@ void check_struct_size(const Struct& given, const char* name) {
   };
   IDL_CHECK(given.struct_size >= sizeof(given.struct_size),
             text() + ", set it to sizeof(" + name + ")");
+  // As every version is: no member is known by half.
+  IDL_CHECK(given.struct_size % alignof(Struct) == 0,
+            text() + ", no version of it has this size: set it to sizeof(" + name + ")");
   IDL_CHECK(given.struct_size <= sizeof(Struct),
             text() + ", this library knows " + std::to_string(sizeof(Struct)) +
                 " bytes of it: it is older than the header that the caller was compiled with");

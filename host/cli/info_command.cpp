@@ -13,6 +13,7 @@
 #include "host/cli/table.hpp"
 #include "host/io/json_bytes.hpp"
 #include "host/options/named_enums.hpp"
+#include "idl/error.hpp"
 #include "idl/model_description.hpp"
 
 namespace idl::cli {
@@ -154,6 +155,7 @@ void add_info(CLI::App& app, int& status) {
   add_model_flags(*command, settings->model, true);
   command->add_flag("--json", settings->json, "Print JSON");
   command->callback([settings, &status] {
+    IDL_CHECK(!settings->model.path.empty(), "--model is required");
     nlohmann::ordered_json json = examine(settings->model);
     if (settings->json) {
       json.erase("proof_sentence");

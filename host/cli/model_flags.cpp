@@ -23,8 +23,10 @@ void add_value(CLI::App& command, const char* name, const char* type, const std:
 
 void add_model_flags(CLI::App& command, ModelFlags& flags, bool positional) {
   command
-      .add_option(positional ? "--model,model" : "--model", flags.path, "Model file (safetensors)")
-      ->required();
+      .add_option(positional ? "--model,model" : "--model", flags.path,
+                  positional ? "Model file (safetensors), with or without --model"
+                             : "Model file (safetensors)")
+      ->required(!positional);
   LoadOptions& load = flags.load;
   add_value(command, "--activation", "TEXT", "Of a file that does not say: relu, tanh, ...",
             [&load](const std::string& name) { load.activation = parse_activation(name).kind; });

@@ -16,7 +16,7 @@ struct ModelFlags {
 };
 
 /// --model, and the flags that complete what the file says. `flags` must outlive the parse.
-/// @param positional  whether the file may be named without --model
+/// @param positional  whether the file may be named without --model; the caller sees whether it is
 void add_model_flags(CLI::App& command, ModelFlags& flags, bool positional = false);
 
 /// "f64" where the model file holds float64, else "f32": what is made of it is as precise.

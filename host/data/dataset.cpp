@@ -245,9 +245,11 @@ double Dataset::target_variance() const {
   const auto q = static_cast<std::size_t>(targets_.per_sample);
   double sum = 0.0;
   for (std::size_t i = 0; i < q; ++i) {
+    // From the first one, so that the mean of equal numbers is exact.
+    const double first = targets_.values[i];
     double mean = 0.0;
-    for (std::size_t k = i; k < targets_.values.size(); k += q) mean += targets_.values[k];
-    mean /= static_cast<double>(size_);
+    for (std::size_t k = i; k < targets_.values.size(); k += q) mean += targets_.values[k] - first;
+    mean = first + mean / static_cast<double>(size_);
     const double scale = target_scaling_.empty() ? 1.0 : target_scaling_.scale[i];
     for (std::size_t k = i; k < targets_.values.size(); k += q) {
       const double difference = (targets_.values[k] - mean) / scale;

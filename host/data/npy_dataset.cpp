@@ -8,6 +8,7 @@
 #include "idl/data.hpp"
 #include "idl/error.hpp"
 #include "idl/io.hpp"
+#include "kernels/base/number_range.hpp"
 
 namespace idl {
 namespace {
@@ -79,8 +80,8 @@ Dataset read_labelled_npy(const std::filesystem::path& samples,
   for (const double label : finite_values<double>(answers, "label")) {
     if (label < 0 || label >= k_most || label != std::trunc(label))
       throw IoError(answers.path, "label " + std::to_string(of_samples.size()) + " is " +
-                                      std::to_string(label) +
-                                      ", expected a whole number from 0 on");
+                                      number_text(label) +
+                                      ", expected a whole number in [0, 1000000)");
     of_samples.push_back(static_cast<std::int32_t>(label));
   }
   const index_t classes = *std::ranges::max_element(of_samples) + 1;

@@ -27,10 +27,17 @@ Scaling standard_scaling(index_t samples, index_t size,
     }
   };
   std::vector<double> largest(column.size());
+  std::vector<double> first(column.size());
+  std::vector<bool> varies(column.size(), false);
+  copy(0, first);
   for_each_entry([&](std::size_t i, double value) {
     scaling.mean[i] += value / count;
     largest[i] = std::max(largest[i], std::abs(value));
+    varies[i] = varies[i] || value != first[i];
   });
+  // The sum of equal numbers is rounded.
+  for (std::size_t i = 0; i < column.size(); ++i)
+    if (!varies[i]) scaling.mean[i] = first[i];
   // Squares of numbers near the ends of double would leave it. A power of two rounds nothing.
   std::vector<double> unit(column.size());
   for (std::size_t i = 0; i < column.size(); ++i) {

@@ -190,6 +190,11 @@ WellPosedness well_posedness_of(const io::Safetensors& file, const LoadOptions& 
   std::optional<double> kappa = file_counts ? said<double>(file, "kappa") : std::nullopt;
   // The original package's 0 means that nothing is projected, which says nothing of A.
   if (!is_ours(file) && kappa == 0.0) kappa.reset();
+  const bool by_kappa = kappa && find(file, "well_posedness") == nullptr;
+  IDL_CHECK(!by_kappa || !given_kind || ball || given.override_metadata,
+            file.path + ": the metadata have a kappa, which says inf_norm_ball, but " +
+                value_text(*given_kind) +
+                " was given; override_metadata (--override-metadata) insists on that");
   if (!kind && kappa) kind = WellPosednessKind::inf_norm_ball;
   WellPosedness result;
   result.kind = kind ? *kind : kind_of_A(rows, n, statements);

@@ -149,20 +149,28 @@ void put_patterns(Context& context, io::Safetensors& file, const ImplicitModel<T
 }
 
 template <class T>
-void check_patterns(Context& context, const io::Safetensors& file, const std::string& prefix,
-                    const ImplicitModel<T>& model) {
+std::string other_patterns(Context& context, const io::Safetensors& file, const std::string& prefix,
+                           const ImplicitModel<T>& model) {
   for (const char* matrix : {"A", "B", "C", "D"}) {
     const std::string name = prefix + matrix;
     const bool sparse = is_sparse(file, name);
-    IDL_CHECK(sparse == model.is_sparse(matrix),
-              file.path + ": " + name + (sparse ? " is" : " is not") +
-                  " in compressed rows, unlike that of the model");
+    if (sparse != model.is_sparse(matrix))
+      return file.path + ": " + name + (sparse ? " is" : " is not") +
+             " in compressed rows, unlike that of the model";
     if (!sparse) continue;
     const CsrArrays<T> ours = download(context, model.csr(matrix));
     const CsrArrays<T> theirs = read_sparse<T>(file, name, ours.rows, ours.cols);
-    IDL_CHECK(ours.row_offsets == theirs.row_offsets && ours.col_indices == theirs.col_indices,
-              file.path + ": other entries of " + name + " are stored than in the model");
+    if (ours.row_offsets != theirs.row_offsets || ours.col_indices != theirs.col_indices)
+      return file.path + ": other entries of " + name + " are stored than in the model";
   }
+  return "";
+}
+
+template <class T>
+void check_patterns(Context& context, const io::Safetensors& file, const std::string& prefix,
+                    const ImplicitModel<T>& model) {
+  const std::string trouble = other_patterns(context, file, prefix, model);
+  IDL_CHECK(trouble.empty(), trouble);
 }
 
 template <class T>
@@ -285,6 +293,8 @@ template std::vector<double> take_tensors(const io::Safetensors&, const std::str
                                           const ParameterLayout&);
 template void put_patterns(Context&, io::Safetensors&, const ImplicitModel<float>&,
                            const std::string&);
+template std::string other_patterns(Context&, const io::Safetensors&, const std::string&,
+                                    const ImplicitModel<float>&);
 template void check_patterns(Context&, const io::Safetensors&, const std::string&,
                              const ImplicitModel<float>&);
 template std::map<std::string, std::string> model_metadata(const ImplicitModel<float>&,
@@ -296,6 +306,8 @@ template void save_model(Context&, const ImplicitRnn<float>&, const std::filesys
                          std::int64_t, const DataFormat&);
 template void put_patterns(Context&, io::Safetensors&, const ImplicitModel<double>&,
                            const std::string&);
+template std::string other_patterns(Context&, const io::Safetensors&, const std::string&,
+                                    const ImplicitModel<double>&);
 template void check_patterns(Context&, const io::Safetensors&, const std::string&,
                              const ImplicitModel<double>&);
 template std::map<std::string, std::string> model_metadata(const ImplicitModel<double>&,

@@ -53,7 +53,12 @@ void put_patterns(Context& context, io::Safetensors& file, const ImplicitRnn<T>&
   put_patterns(context, file, model.cell(), cell_prefix(model.shape()));
 }
 
-/// @throws InvalidArgument where the file has other entries of a matrix than the model stores
+/// Which entries of a matrix the file has that the model does not store, or the other way round;
+/// "" where they are the same.
+template <class T>
+std::string other_patterns(Context& context, const io::Safetensors& file, const std::string& prefix,
+                           const ImplicitModel<T>& model);
+/// @throws InvalidArgument where there are such
 template <class T>
 void check_patterns(Context& context, const io::Safetensors& file, const std::string& prefix,
                     const ImplicitModel<T>& model);

@@ -41,9 +41,15 @@ std::optional<RecurrentShape> recurrent_shape_of(const io::Safetensors& file,
                                                  const std::string& prefix,
                                                  const ModelShape& cell) {
   const bool with_head = prefix.ends_with(k_cell_prefix_with_head);
-  const std::optional<index_t> inputs = said_size(file, k_input_size_key);
-  const std::optional<index_t> hidden = said_size(file, k_hidden_size_key);
-  if (file.metadata.contains(k_version_key) && inputs.has_value() != hidden.has_value())
+  const bool ours = file.metadata.contains(k_version_key);
+  std::optional<index_t> inputs, hidden;
+  // Alone they may be anything of another program's.
+  if (ours ||
+      (file.metadata.contains(k_input_size_key) && file.metadata.contains(k_hidden_size_key))) {
+    inputs = said_size(file, k_input_size_key);
+    hidden = said_size(file, k_hidden_size_key);
+  }
+  if (ours && inputs.has_value() != hidden.has_value())
     throw IoError(file.path, std::string("the metadata have ") +
                                  (inputs ? k_input_size_key : k_hidden_size_key) + " and no " +
                                  (inputs ? k_hidden_size_key : k_input_size_key) +

@@ -108,6 +108,8 @@ LowRankApproximation<T> low_rank_approximation(Context& context, const ImplicitM
   const std::vector<StoredEntries> entries = stored_entries(context, model);
   const CsrArrays<double> A = arrays_of<T>(entries[0], M);
   SingularFactors factors = truncated_svd(A, static_cast<std::size_t>(rank));
+  const double truncation = distance<double>(A, rounded<double>(factors.L, A.rows, rank),
+                                             rounded<double>(factors.R, A.rows, rank));
   balance(factors, options.well_posedness);
   const std::vector<T> L = rounded<T>(factors.L, A.rows, rank);
   const std::vector<T> R = rounded<T>(factors.R, A.rows, rank);
@@ -121,7 +123,7 @@ LowRankApproximation<T> low_rank_approximation(Context& context, const ImplicitM
   const std::vector<T> projected_L = download(context, made.L());
   const std::vector<T> projected_R = download(context, made.R());
   return {.model = std::move(made),
-          .truncation = distance<T>(A, L, R),
+          .truncation = truncation,
           .error = distance<T>(A, projected_L, projected_R)};
 }
 

@@ -161,6 +161,8 @@ void take_patterns(Context& context, const io::Safetensors& file, ImplicitModel<
         return is_sparse(file, matrix) || (pruning.density < 1 && model.is_sparse(matrix));
       }))
     return;
+  // Others may refer to the memory of the model.
+  if (other_patterns(context, file, "", model).empty()) return;
   ImplicitModel<T> taken =
       take_model<T>(context, file, describe_model(file, {.allow_unproven = true}));
   Optimizer<T> of_taken(context, taken, optimizer.options());

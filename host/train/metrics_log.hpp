@@ -22,6 +22,11 @@ class MetricsLog {
 
   void write(const StepMetrics& metrics);
   void write(const EpochMetrics& metrics);
+  /// Bytes of whole lines.
+  std::uint64_t length() const { return length_; }
+  /// Counts lines beyond this length for nothing; whoever opens the file next with it cuts them
+  /// off.
+  void take_back(std::uint64_t length) { length_ = length; }
   /// Sees to it that what was written survives a crash, and tells the file's length.
   std::uint64_t sync();
 

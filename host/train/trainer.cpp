@@ -10,13 +10,8 @@
 #include <utility>
 
 #include "host/sparsify/prune.hpp"
-#include "host/train/check_training.hpp"
-#include "host/train/checkpoint.hpp"
-#include "host/train/metrics_log.hpp"
 #include "host/train/optimizer_program.hpp"
-#include "host/train/score.hpp"
-#include "host/train/training_failure.hpp"
-#include "host/train/training_step.hpp"
+#include "host/train/trainer_state.hpp"
 #include "idl/error.hpp"
 
 namespace idl {
@@ -32,83 +27,6 @@ double seconds_since(Clock::time_point start) {
 }  // namespace
 
 template <class T>
-struct Trainer<T>::State {
-  virtual ~State() = default;
-  virtual TrainingEnd fit() = 0;
-  virtual void resume() = 0;
-};
-
-template <class T>
-template <class Model>
-struct Trainer<T>::StateOf final : State {
-  StateOf(Context& context, Model& model, const Dataset& train, const Dataset* test,
-          TrainerOptions options)
-      : context_(context),
-        model_(model),
-        train_(train),
-        test_(test),
-        variance_(train.target_variance()),
-        options_(std::move(options)),
-        digests_(options_.folder.empty() ? DataDigests() : digests_of(train, test)),
-        custom_loss_(own_loss<T>(options_)),
-        optimizer_(context, model, options_.optimizer),
-        batch_size_(std::min(options_.batch_size, train.size())),
-        batches_(batches_of(train.size(), batch_size_)),
-        prefetcher_(context, train, batch_size_,
-                    custom_loss_ ? train.has_targets() : options_.loss == LossKind::squared_error) {
-  }
-
-  TrainingEnd fit() override;
-  void resume() override;
-
- private:
-  /// One batch whose figures are still on their way.
-  struct InFlight {
-    typename TrainingStep<T>::Pending pending;
-    StepMetrics metrics;
-    index_t batch;          ///< of the epoch, 0 for the first
-    double launch_seconds;  ///< in which a CPU does the step; the last is collected at once
-  };
-
-  bool run_epoch();
-  void launch_step(index_t batch);
-  void prune_if_due();
-  TrainingStep<T>& step_for(index_t samples);
-  void collect() { tell(std::exchange(in_flight_, std::nullopt)); }
-  void tell(std::optional<InFlight> told);
-  [[noreturn]] void fail(const InFlight& step, const BatchFigures& figures);
-  void require_finite();
-  void save(const char* name);
-  /// What a mean loss is worth as a squared error; nothing where it is another loss.
-  std::optional<RegressionScore> score(double loss) const {
-    return custom_loss_ ? std::nullopt : score_of(train_, variance_, loss);
-  }
-  void note_best(EpochMetrics& metrics);
-  void finish_epoch(Clock::time_point start, std::int64_t samples_before);
-  void checkpoint();
-
-  Context& context_;
-  Model& model_;
-  const Dataset& train_;
-  const Dataset* test_;
-  double variance_;  ///< of the targets of train_
-  TrainerOptions options_;
-  DataDigests digests_;        ///< where there are checkpoints
-  CustomLoss<T> custom_loss_;  ///< empty: options_.loss
-  Optimizer<T> optimizer_;
-  index_t batch_size_;
-  index_t batches_;
-  Prefetcher<T> prefetcher_;
-  std::optional<TrainingStep<T>> whole_step_;
-  std::optional<TrainingStep<T>> last_step_;  ///< of the smaller batch that ends an epoch
-  std::optional<InFlight> in_flight_;
-  TrainingPosition position_;
-  std::int64_t saved_steps_ = -1;  ///< those of the checkpoint on the disk; -1: none
-  MetricsLog metrics_log_;
-  Clock::time_point last_collected_;
-};
-
-template <class T>
 template <class Model>
 TrainingStep<T>& Trainer<T>::StateOf<Model>::step_for(index_t samples) {
   std::optional<TrainingStep<T>>& step = samples == batch_size_ ? whole_step_ : last_step_;
@@ -118,10 +36,42 @@ TrainingStep<T>& Trainer<T>::StateOf<Model>::step_for(index_t samples) {
   return *step;
 }
 
+const auto& cell_of(const auto& model) {
+  if constexpr (requires { model.cell(); })
+    return model.cell();
+  else
+    return model;
+}
+
+/// Steps are made anew where the model has other memory or another ball than they were made for: it
+/// may have been assigned to, resumed or pruned by others, or given another κ.
+/// @throws InvalidArgument where it has other parameters
+template <class T>
+template <class Model>
+void Trainer<T>::StateOf<Model>::follow_model() {
+  const ConstMatrixView<T> M = cell_of(std::as_const(model_)).M();
+  const WellPosedness& ball = cell_of(std::as_const(model_)).options().well_posedness;
+  const bool same_memory = M.data == steps_of_.data && M.rows == steps_of_.rows &&
+                           M.cols == steps_of_.cols && M.ld == steps_of_.ld;
+  if (whole_step_ || last_step_) {
+    if (same_memory && ball == steps_keep_) return;
+    collect();
+    whole_step_.reset();
+    last_step_.reset();
+  }
+  IDL_CHECK(steps_of_.data == nullptr || (M.rows == steps_of_.rows && M.cols == steps_of_.cols),
+            "Trainer: the model has " + std::to_string(M.rows) + "×" + std::to_string(M.cols) +
+                " parameters, the one that was trained " + std::to_string(steps_of_.rows) + "×" +
+                std::to_string(steps_of_.cols));
+  steps_of_ = M;
+  steps_keep_ = ball;
+}
+
 /// Enqueues batch `batch` of the epoch, and the update of the parameters after it.
 template <class T>
 template <class Model>
 void Trainer<T>::StateOf<Model>::launch_step(index_t batch) {
+  follow_model();
   const HostBatch<T>& data = prefetcher_.next();
   TrainingStep<T>& step = step_for(data.samples);
   const std::int64_t total = options_.epochs * batches_;
@@ -191,8 +141,8 @@ template <class Model>
 void Trainer<T>::StateOf<Model>::require_finite() {
   std::string trouble = non_finite_trained(context_, model_, optimizer_);
   if (optimizer_.take_left_out(context_))
-    trouble +=
-        std::string(trouble.empty() ? "" : ", ") + "entries of gradients, which were left out,";
+    trouble += std::string(trouble.empty() ? "" : ", ") +
+               "entries of gradients or their squares, which were left out,";
   if (trouble.empty()) return;
   throw NotFinite("training: after step " + std::to_string(position_.steps) + " (epoch " +
                   std::to_string(position_.epoch + 1) + ") " + trouble +
@@ -209,8 +159,10 @@ template <class T>
 template <class Model>
 void Trainer<T>::StateOf<Model>::checkpoint() {
   if (options_.folder.empty()) return;
-  position_.metrics_length = metrics_log_.sync();
-  write_checkpoint(context_, model_, optimizer_, options_, train_, digests_, position_);
+  TrainingPosition position = position_;
+  position.metrics_length = metrics_log_.sync();
+  write_checkpoint(context_, model_, optimizer_, options_, train_, digests_, position);
+  position_ = position;
   saved_steps_ = position_.steps;
 }
 
@@ -225,6 +177,7 @@ void Trainer<T>::StateOf<Model>::prune_if_due() {
   require_finite();
   whole_step_.reset();
   last_step_.reset();
+  steps_of_ = {};
   if constexpr (std::is_same_v<Model, ImplicitModel<T>>)
     prune(context_, model_, optimizer_, pruning.target,
           gradual_density(pruning.density, position_.steps, steps));
@@ -310,14 +263,31 @@ void Trainer<T>::StateOf<Model>::finish_epoch(Clock::time_point start,
   position_ = TrainingPosition{.epoch = position_.epoch + 1,
                                .steps = position_.steps,
                                .best_accuracy = position_.best_accuracy,
-                               .best_loss = position_.best_loss};
+                               .best_loss = position_.best_loss,
+                               .metrics_length = position_.metrics_length};
+  ended_ = metrics;
+  keep_epoch();
+}
+
+/// What ends in an exception here is done when training goes on.
+template <class T>
+template <class Model>
+void Trainer<T>::StateOf<Model>::keep_epoch() {
+  if (!ended_) return;
   if (!options_.folder.empty()) {
     // The checkpoint comes last: what it refers to is on the disk by then.
-    if (metrics.best) save("best.safetensors");
+    if (ended_->best) save("best.safetensors");
     save("last.safetensors");
-    metrics_log_.write(metrics);
-    checkpoint();
+    const std::uint64_t length = metrics_log_.length();
+    metrics_log_.write(*ended_);
+    try {
+      checkpoint();
+    } catch (...) {
+      metrics_log_.take_back(length);  // its line is written again
+      throw;
+    }
   }
+  const EpochMetrics metrics = *std::exchange(ended_, std::nullopt);
   if (options_.on_epoch) options_.on_epoch(metrics);
 }
 
@@ -330,6 +300,9 @@ void Trainer<T>::StateOf<Model>::resume() {
   in_flight_.reset();
   whole_step_.reset();
   last_step_.reset();
+  steps_of_ = {};
+  ended_.reset();
+  metrics_log_ = MetricsLog();
   position_ = read_checkpoint(context_, model_, optimizer_, options_, train_, digests_);
   optimizer_.take_left_out(context_);
   saved_steps_ = position_.steps;
@@ -346,8 +319,11 @@ TrainingEnd Trainer<T>::StateOf<Model>::fit() {
     std::error_code error;
     std::filesystem::create_directories(options_.folder, error);
     if (error) throw IoError(options_.folder.string(), "cannot be made: " + error.message());
-    metrics_log_ = MetricsLog(options_.folder / "metrics.jsonl", position_.metrics_length);
+    // Behind what was written since the checkpoint, where this goes on after an exception.
+    metrics_log_ = MetricsLog(options_.folder / "metrics.jsonl",
+                              std::max(position_.metrics_length, metrics_log_.length()));
   }
+  keep_epoch();
   // However it ends, nobody reads samples afterwards.
   const auto stop = [](Prefetcher<T>* prefetcher) { prefetcher->stop(); };
   const std::unique_ptr<Prefetcher<T>, decltype(stop)> end(&prefetcher_, stop);

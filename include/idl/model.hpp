@@ -168,8 +168,8 @@ class IDL_EXPORT ImplicitModel {
   /// Brings A back into the set of options().well_posedness (and D to zero with no_D). Needed after
   /// the parameters were changed from outside; training does it after every step.
   void project(Context& context);
-  /// Makes κ the radius of the ball in which A is, and projects. Passes go on with the model; a
-  /// Trainer keeps the radius that it was made with.
+  /// Makes κ the radius of the ball in which A is, and projects. Passes go on with the model, and
+  /// so does a Trainer, which projects onto the new ball from its next step on.
   /// @throws InvalidArgument (a model that is in no ball; κ outside (0,1); L_φκ >= 1 unless
   /// allowed)
   void set_kappa(Context& context, double kappa);

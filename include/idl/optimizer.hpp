@@ -90,7 +90,8 @@ class IDL_EXPORT Optimizer {
   std::int64_t steps() const { return steps_; }
 
   /// One step, then the projection of the model. Asynchronous. Where an entry of dM is not finite,
-  /// that of M and of the moments stays as it is, and take_left_out() tells.
+  /// or so large that a moment would not be, that of M and of the moments stays as it is, and
+  /// take_left_out() tells.
   /// @param learning_rate_factor  from a Schedule
   void step(Context& context, ImplicitModel<T>& model, ConstMatrixView<T> dM,
             double learning_rate_factor = 1.0);
@@ -99,8 +100,8 @@ class IDL_EXPORT Optimizer {
   void step(Context& context, ImplicitRnn<T>& model, ConstMatrixView<T> dM,
             ConstMatrixView<T> d_head, double learning_rate_factor = 1.0);
 
-  /// Whether, in the steps since the last call, an entry of dM (or of d_head) was not finite and so
-  /// left out. Waits for the steps.
+  /// Whether, in the steps since the last call, an entry of dM (or of d_head) was left out, not
+  /// finite or too large. Waits for the steps.
   bool take_left_out(Context& context);
 
   /// The state, for checkpoints: first moment or velocity; second moment (Adam; else 0×0).

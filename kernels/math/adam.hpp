@@ -25,16 +25,16 @@ struct AdamFactors {
   T keep;          ///< 1 − lr·weight_decay when decoupled, else 1
 };
 
-/// One entry of M, m1, m2 under the gradient entry dM; all stay where that is not finite.
-/// @returns whether it is
+/// One entry of M, m1, m2 under the gradient entry dM; all stay where that is not finite, or so
+/// large that m2 would not be. @returns whether they moved
 template <class T>
 IDL_HOST_DEVICE inline bool adam_entry(const AdamFactors<T>& f, T& M, T dM, T& m1, T& m2) {
   using rounded::add;
   using rounded::multiply;
-  const bool taken = is_finite(dM);
   const T g = add(dM, multiply(f.weight_decay, M));
   const T first = add(multiply(f.beta1, m1), multiply(f.one_minus_beta1, g));
   const T second = add(multiply(f.beta2, m2), multiply(multiply(f.one_minus_beta2, g), g));
+  const bool taken = is_finite(second);
   const T denominator = add(multiply(std::sqrt(second), f.root_correction2), f.epsilon);
   const T moved = add(multiply(f.keep, M), -multiply(f.step_size, first / denominator));
   M = taken ? moved : M;
@@ -51,14 +51,14 @@ struct SgdFactors {
   bool nesterov;
 };
 
-/// As adam_entry, of M and velocity.
+/// As adam_entry, of M and the velocity, which stays finite.
 template <class T>
 IDL_HOST_DEVICE inline bool sgd_entry(const SgdFactors<T>& f, T& M, T dM, T& velocity) {
   using rounded::add;
   using rounded::multiply;
-  const bool taken = is_finite(dM);
   const T g = add(dM, multiply(f.weight_decay, M));
   const T faster = add(multiply(f.momentum, velocity), g);
+  const bool taken = is_finite(faster);
   const T direction = f.nesterov ? add(g, multiply(f.momentum, faster)) : faster;
   const T moved = add(M, -multiply(f.learning_rate, direction));
   M = taken ? moved : M;

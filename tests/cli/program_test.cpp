@@ -286,10 +286,10 @@ TEST_F(Program, TellsSamplesThatAreNotFiniteByNullsAndItsStatus) {
 }
 
 TEST_F(Program, ResumedAfterAnInterruptEndsWithTheBitsOfAnUndisturbedRun) {
-  ASSERT_EQ(run_program(train("undisturbed", "80")).status, 0);
+  ASSERT_EQ(run_program(train("undisturbed", "500")).status, 0);
   // Interrupted as often as it takes; each call goes on where the one before stopped.
   int interrupts = 0;
-  std::vector<std::string> arguments = train("stopped", "80");
+  std::vector<std::string> arguments = train("stopped", "500");
   for (int attempt = 0; attempt < 50; ++attempt) {
     const TemporaryFolder output;
     const RunningProgram program(output, arguments);

@@ -776,8 +776,8 @@ def metrics_files():
     yield "valid_not_finite", lines({**EPOCH, "train_loss": None, "test_loss": None})
     yield "valid_cut_line", lines(EPOCH) + lines(EPOCH)[:50]
     yield "valid_other_lines", lines(1, "epoch", ["epoch"], {}, {"event": 5}, {"event": None}, {"event": ["epoch"]})
-    yield "valid_no_text", bytes(range(256))
-    yield "valid_deep_lines", nested(500).encode() + b"\n" + nested(500).encode()
+    yield "bad_no_text", bytes(range(256))
+    yield "bad_deep_lines", nested(500).encode() + b"\n" + nested(500).encode()
     yield "bad_epoch_incomplete", epoch(train_loss=None)
     yield "bad_test_incomplete", epoch(test_accuracy=None)
     yield "bad_epoch_text", epoch(epoch="1")

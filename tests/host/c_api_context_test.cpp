@@ -110,7 +110,7 @@ TEST(CApiStructs, OfAnOlderVersionAreTakenAndOfALaterOneRefused) {
   EXPECT_NE(context_with(&settings), nullptr);
 
   idl_context* context = nullptr;
-  for (const std::size_t size : {std::size_t{0}, std::size_t{7}}) {
+  for (const std::size_t size : {std::size_t{0}, std::size_t{7}, std::size_t{12}}) {
     settings.struct_size = size;
     expect_refused(idl_context_create_with(&settings, &context),
                    "struct_size of idl_context_settings is " + std::to_string(size));

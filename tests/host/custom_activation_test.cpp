@@ -203,6 +203,16 @@ struct NoSlope : OwnSilu<T> {
   static double lipschitz(double) { return std::numeric_limits<double>::infinity(); }
 };
 
+/// The same as OwnSilu but far out, or but for φ'.
+template <class T>
+struct OtherFarOut : OwnSilu<T> {
+  T operator()(T x) const { return x > T(9) ? T(9) : OwnSilu<T>::operator()(x); }
+};
+template <class T>
+struct OtherSlope : OwnSilu<T> {
+  T derivative(T x) const { return OwnSilu<T>::derivative(x) * T(0.5); }
+};
+
 TEST(CustomActivations, AreKnownByNamesOfTheirOwn) {
   const Activation silu = custom_activation<OwnSilu>();
   EXPECT_EQ(silu, custom_activation<OwnSilu>());
@@ -217,6 +227,10 @@ TEST(CustomActivations, AreKnownByNamesOfTheirOwn) {
   EXPECT_TRUE(holds(text_of<InvalidArgument>([] { custom_activation<TakenName>(); }), {"'tanh'"}));
   EXPECT_TRUE(
       holds(text_of<InvalidArgument>([] { custom_activation<OtherSilu>(); }), {"'own_silu'"}));
+  EXPECT_TRUE(
+      holds(text_of<InvalidArgument>([] { custom_activation<OtherFarOut>(); }), {"'own_silu'"}));
+  EXPECT_TRUE(
+      holds(text_of<InvalidArgument>([] { custom_activation<OtherSlope>(); }), {"'own_silu'"}));
   EXPECT_TRUE(holds(text_of<InvalidArgument>([] { custom_activation<NoSlope>(); }),
                     {"'no_slope'", "Lipschitz", "inf"}));
   EXPECT_TRUE(holds(text_of<InvalidArgument>([] {
@@ -260,6 +274,15 @@ struct RoughInFloat : OwnSilu<T> {
   }
 };
 
+template <class T>
+struct SaturatesFarOut : OwnSilu<T> {
+  T operator()(T x) const { return x > T(30) ? T(30) : OwnSilu<T>::operator()(x); }
+};
+template <class T>
+struct OtherSlopeInFloat : OwnSilu<T> {
+  T derivative(T x) const { return OwnSilu<T>::derivative(x) * (sizeof(T) == 4 ? T(-1) : T(1)); }
+};
+
 TEST(CheckActivation, FindsNothingWrongWithWhatIsRight) {
   const ActivationReport silu = check_activation<OwnSilu>();
   EXPECT_EQ(silu.faults, std::vector<std::string>{});
@@ -287,6 +310,8 @@ TEST(CheckActivation, SaysWhatIsWrongAndWhere) {
   EXPECT_TRUE(found(check_activation<OverflowsFarOut>(), {"at x = ", "finite up to 1e4"}));
   EXPECT_TRUE(found(check_activation<Jumps>(), {"between x = 1.49", "Lipschitz constant"}));
   EXPECT_TRUE(found(check_activation<RoughInFloat>(), {"in float and", "in double"}));
+  EXPECT_TRUE(found(check_activation<SaturatesFarOut>(), {"at x = 3", "difference of the values"}));
+  EXPECT_TRUE(found(check_activation<OtherSlopeInFloat>(), {"the derivative is", "in float and"}));
 }
 
 }  // namespace

@@ -120,6 +120,11 @@ TEST_F(DescribedModel, ContradictedByTheCallerIsRefusedUnlessTheCallerInsists) {
                    "inf_norm_ball", "none"}})
     EXPECT_TRUE(
         holds(refusal<InvalidArgument>(file, given), {key, theirs, mine, "--override-metadata"}));
+  const io::Safetensors by_kappa =
+      ours({{"activation", "relu"}, {"kappa", "0.8"}, {"bias", "false"}});
+  EXPECT_TRUE(holds(
+      refusal<InvalidArgument>(by_kappa, LoadOptions{.well_posedness = WellPosednessKind::none}),
+      {"kappa", "inf_norm_ball", "none", "--override-metadata"}));
   insist.override_metadata = true;
   const auto options = options_of(file, insist);
   // The file's alpha was that of another activation.

@@ -199,6 +199,21 @@ TEST(Scaling, OfAStandardHasMeanZeroAndDeviationOneAndLeavesConstantsAtZero) {
                                 {"3 means", "2 values"});
 }
 
+TEST(Scaling, MakesWhatIsConstantZero) {
+  for (const double value : {123456789012345678.0, 1e20, 1e300, -0.1}) {
+    for (const std::size_t samples : {7U, 1000U}) {
+      const Dataset data = Dataset::from_values(std::vector(samples, value),
+                                                std::vector<std::int32_t>(samples, 0), 1, 1);
+      std::vector<double> column(1);
+      data.scaled(standard_scaling_of_features(data)).copy_sample<double>(3, column);
+      EXPECT_EQ(column[0], 0.0) << value;
+      const Dataset of_targets = Dataset::from_values(
+          std::vector(samples, 1.0), Dataset::Targets{std::vector(samples, value), 1}, 1);
+      EXPECT_EQ(of_targets.target_variance(), 0.0) << value;
+    }
+  }
+}
+
 TEST(Scaling, OfNumbersWhoseSquaresLeaveDouble) {
   for (const double unit : {1e200, 1e-170, 1e-300}) {
     const Dataset data = Dataset::from_values(std::vector{1 * unit, 2 * unit, 3 * unit, 4 * unit},

@@ -4,12 +4,16 @@
 
 #include <atomic>
 #include <chrono>
+#include <filesystem>
 #include <limits>
 #include <optional>
 #include <stdexcept>
+#include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
+#include "idl/sparsify.hpp"
 #include "tests/training/synthetic_data.hpp"
 #include "tests/training/trainer_fixture.hpp"
 
@@ -184,6 +188,101 @@ TYPED_TEST(TrainerAgain, TellsOfEveryStepWhereACallbackHasThrown) {
     EXPECT_EQ(told.steps, expected.steps) << throws_at;
     EXPECT_EQ(told.losses, expected.losses) << throws_at;
   }
+}
+
+// What could not be saved is saved when training goes on, and nothing before it is lost.
+TYPED_TEST(TrainerAgain, SavesTheEpochThatCouldNotBeSaved) {
+  using T = typename TypeParam::Scalar;
+  auto undisturbed = this->model();
+  this->fit(undisturbed, this->options("undisturbed"));
+  for (const char* file : {"last.safetensors", "checkpoint.safetensors"}) {
+    const std::filesystem::path folder = this->temporary_.path() / (std::string("no_") + file);
+    int told = 0;
+    TrainerOptions options = this->options(folder.filename().c_str());
+    options.checkpoint_interval = 0;
+    options.on_epoch = [&](const EpochMetrics& epoch) {
+      ++told;
+      if (epoch.epoch > 1) return;
+      std::filesystem::remove(folder / file);
+      std::filesystem::create_directory(folder / file);
+    };
+    auto model = this->model();
+    Trainer<T> trainer(this->context(), model, this->train_, &this->test_, options);
+    EXPECT_THROW(trainer.fit(), IoError);
+    std::filesystem::remove(folder / file);
+    EXPECT_EQ(trainer.fit(), TrainingEnd::finished);
+    EXPECT_EQ(told, 3);
+    EXPECT_EQ(this->metrics(folder.filename()), this->metrics("undisturbed"));
+    EXPECT_TRUE(same_bits(this->fetch(model.M()), this->fetch(undisturbed.M())));
+    for (const char* model_file : {"best.safetensors", "last.safetensors"})
+      EXPECT_EQ(read_text(folder / model_file), this->content("undisturbed", model_file));
+  }
+}
+
+TYPED_TEST(TrainerAgain, GoesOnWithOtherMemoryOfTheModel) {
+  using T = typename TypeParam::Scalar;
+  Context& context = this->context();
+  auto undisturbed = this->model();
+  this->fit(undisturbed, this->options("undisturbed"));
+  auto model = this->model();
+  TrainerOptions options = this->options("disturbed");
+  bool stops = false;
+  options.on_step = [&](const StepMetrics& step) {
+    stops = step.step == 6 || (stops && step.step == 7);
+  };
+  options.stop_requested = [&] { return stops; };
+  Trainer<T> trainer(context, model, this->train_, &this->test_, options);
+  ASSERT_EQ(trainer.fit(), TrainingEnd::stopped);
+  stops = false;
+  ImplicitModel<T> copy = model.clone(context);
+  model = std::move(copy);
+  EXPECT_EQ(trainer.fit(), TrainingEnd::finished);
+  EXPECT_TRUE(same_bits(this->fetch(model.M()), this->fetch(undisturbed.M())));
+}
+
+TYPED_TEST(TrainerAgain, RefusesAModelThatWasPrunedByAnother) {
+  using T = typename TypeParam::Scalar;
+  auto model = this->model();
+  TrainerOptions options = this->options("first");
+  bool stops = false;
+  options.on_step = [&](const StepMetrics& step) {
+    stops = step.step == 6 || (stops && step.step == 7);
+  };
+  options.stop_requested = [&] { return stops; };
+  Trainer<T> trainer(this->context(), model, this->train_, nullptr, options);
+  ASSERT_EQ(trainer.fit(), TrainingEnd::stopped);
+  stops = false;
+  Trainer<T>(this->context(), model, this->train_, nullptr, this->pruned("second")).fit();
+  EXPECT_TRUE(holds(text_of<InvalidArgument>([&] { trainer.fit(); }),
+                    {"the model has", "parameters, the one that was trained"}));
+}
+
+TYPED_TEST(TrainerAgain, ProjectsOntoTheBallThatTheModelHas) {
+  using T = typename TypeParam::Scalar;
+  auto model = this->model();
+  TrainerOptions options = this->options("shrunk");
+  options.on_step = [&](const StepMetrics& step) {
+    if (step.step == 2) model.set_kappa(this->context(), 0.25);
+  };
+  Trainer<T>(this->context(), model, this->train_, &this->test_, options).fit();
+  const auto report =
+      examine_well_posedness<T>(this->context(), std::as_const(model).A(), Activation{});
+  EXPECT_LE(report.inf_norm, 0.25 * (1 + 1e-6));
+  EXPECT_GT(report.inf_norm, 0.2);
+}
+
+// A pass refers to the memory of the model, which is left where its pattern is that of the file.
+TYPED_TEST(TrainerAgain, ResumesASparseModelInItsOwnMemory) {
+  using T = typename TypeParam::Scalar;
+  Context& context = this->context();
+  auto model = sparsify(context, this->model(), {.density = 0.5});
+  TrainerOptions options = this->options("sparse");
+  options.epochs = 1;
+  Trainer<T>(context, model, this->train_, nullptr, options).fit();
+  const T* const memory = std::as_const(model).M().data;
+  Trainer<T> again(context, model, this->train_, nullptr, options);
+  again.resume();
+  EXPECT_EQ(std::as_const(model).M().data, memory);
 }
 
 TYPED_TEST(TrainerAgain, ReadsOneSampleAtATimeAndNoneAfterItsEnd) {
