@@ -16,22 +16,16 @@ namespace idl::cli {
 namespace {
 
 /// A file, or what is missing under a name that a file would have; all else is a folder.
+/// @throws IoError where that is missing
 bool is_table(const std::string& path) {
   std::error_code error;
   if (std::filesystem::exists(path, error)) return !std::filesystem::is_directory(path, error);
-  return std::filesystem::path(path).has_extension();
-}
-
-/// @throws IoError where there is nothing
-void require_there(const std::string& path) {
-  std::error_code error;
-  if (!std::filesystem::exists(path, error))
-    throw IoError(path, "is no folder, and no file either");
+  if (std::filesystem::path(path).has_extension()) return true;
+  throw IoError(path, "is no folder, and no file either");
 }
 
 /// Of images, with their labels. @throws InvalidArgument where flags are of a table
 DatasetPair read_images(const std::string& path, const TableFlags& flags) {
-  require_there(path);
   IDL_CHECK(flags.labels.empty() && flags.targets.empty() && flags.label_column.empty() &&
                 flags.target_columns.empty() && flags.ignore_columns.empty() &&
                 flags.header == TableFlags().header && flags.lengths.empty(),
@@ -215,7 +209,6 @@ void scale(TrainingData& data, const TrainSettings& settings, const DataFormat& 
 }
 
 TrainingData read_folder(const TrainSettings& settings, const DataFormat& known) {
-  require_there(settings.data);
   IDL_CHECK(settings.test_data.empty() && settings.validation == 0.0,
             settings.data +
                 " is a folder, in which labels and test set lie: --test-data and --validation are "

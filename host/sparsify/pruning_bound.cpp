@@ -264,7 +264,8 @@ void check(Context& context, const ImplicitModel<T>& model, const ImplicitModel<
                 std::string(to_string(model.options().activation)) +
                 ", another than that of the pruned one, " +
                 std::string(to_string(pruned.options().activation)) +
-                (model.options().activation.kind == pruned.options().activation.kind
+                (model.options().activation.kind == pruned.options().activation.kind &&
+                         model.options().activation.custom == pruned.options().activation.custom
                      ? " with another alpha"
                      : ""));
   IDL_CHECK(U.rows == model.shape().inputs, "pruning_bound: U has " + std::to_string(U.rows) +

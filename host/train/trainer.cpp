@@ -53,16 +53,13 @@ void Trainer<T>::StateOf<Model>::follow_model() {
   const WellPosedness& ball = cell_of(std::as_const(model_)).options().well_posedness;
   const bool same_memory = M.data == steps_of_.data && M.rows == steps_of_.rows &&
                            M.cols == steps_of_.cols && M.ld == steps_of_.ld;
-  if (whole_step_ || last_step_) {
-    if (same_memory && ball == steps_keep_) return;
-    collect();
-    whole_step_.reset();
-    last_step_.reset();
-  }
+  if (same_memory && ball == steps_keep_) return;
+  collect();
   IDL_CHECK(steps_of_.data == nullptr || (M.rows == steps_of_.rows && M.cols == steps_of_.cols),
             "Trainer: the model has " + std::to_string(M.rows) + "×" + std::to_string(M.cols) +
                 " parameters, the one that was trained " + std::to_string(steps_of_.rows) + "×" +
                 std::to_string(steps_of_.cols));
+  forget_steps();
   steps_of_ = M;
   steps_keep_ = ball;
 }
@@ -175,9 +172,7 @@ void Trainer<T>::StateOf<Model>::prune_if_due() {
   if (!prunes_at(pruning, position_.steps, steps)) return;
   collect();
   require_finite();
-  whole_step_.reset();
-  last_step_.reset();
-  steps_of_ = {};
+  forget_steps();
   if constexpr (std::is_same_v<Model, ImplicitModel<T>>)
     prune(context_, model_, optimizer_, pruning.target,
           gradual_density(pruning.density, position_.steps, steps));
@@ -298,9 +293,7 @@ void Trainer<T>::StateOf<Model>::resume() {
   // Of what was under way nothing is a part of what is resumed, and the programs are those of a
   // model that the checkpoint may replace.
   in_flight_.reset();
-  whole_step_.reset();
-  last_step_.reset();
-  steps_of_ = {};
+  forget_steps();
   ended_.reset();
   metrics_log_ = MetricsLog();
   position_ = read_checkpoint(context_, model_, optimizer_, options_, train_, digests_);

@@ -58,6 +58,11 @@ struct Trainer<T>::StateOf final : State {
 
   bool run_epoch();
   void follow_model();
+  void forget_steps() {
+    whole_step_.reset();
+    last_step_.reset();
+    steps_of_ = {};
+  }
   void launch_step(index_t batch);
   void prune_if_due();
   TrainingStep<T>& step_for(index_t samples);

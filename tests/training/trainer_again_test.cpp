@@ -41,6 +41,15 @@ class TrainerAgain : public TrainerFixture<C, ImplicitModel> {
     options.folder = this->temporary_.path() / folder;
     return options;
   }
+  /// Stopped in the second epoch, where `stops` is set.
+  TrainerOptions stopping(const char* folder, bool& stops) const {
+    TrainerOptions options = this->options(folder);
+    options.on_step = [&stops](const StepMetrics& step) {
+      stops = step.step == 6 || (stops && step.step == 7);
+    };
+    options.stop_requested = [&stops] { return stops; };
+    return options;
+  }
   TrainerOptions pruned(const char* folder) const {
     TrainerOptions options = this->options(folder);
     options.pruning = {.density = 0.4, .epochs = 2, .interval = 3};
@@ -225,12 +234,8 @@ TYPED_TEST(TrainerAgain, GoesOnWithOtherMemoryOfTheModel) {
   auto undisturbed = this->model();
   this->fit(undisturbed, this->options("undisturbed"));
   auto model = this->model();
-  TrainerOptions options = this->options("disturbed");
   bool stops = false;
-  options.on_step = [&](const StepMetrics& step) {
-    stops = step.step == 6 || (stops && step.step == 7);
-  };
-  options.stop_requested = [&] { return stops; };
+  const TrainerOptions options = this->stopping("disturbed", stops);
   Trainer<T> trainer(context, model, this->train_, &this->test_, options);
   ASSERT_EQ(trainer.fit(), TrainingEnd::stopped);
   stops = false;
@@ -243,12 +248,8 @@ TYPED_TEST(TrainerAgain, GoesOnWithOtherMemoryOfTheModel) {
 TYPED_TEST(TrainerAgain, RefusesAModelThatWasPrunedByAnother) {
   using T = typename TypeParam::Scalar;
   auto model = this->model();
-  TrainerOptions options = this->options("first");
   bool stops = false;
-  options.on_step = [&](const StepMetrics& step) {
-    stops = step.step == 6 || (stops && step.step == 7);
-  };
-  options.stop_requested = [&] { return stops; };
+  const TrainerOptions options = this->stopping("first", stops);
   Trainer<T> trainer(this->context(), model, this->train_, nullptr, options);
   ASSERT_EQ(trainer.fit(), TrainingEnd::stopped);
   stops = false;
