@@ -31,6 +31,10 @@ std::string short_number(double value, int digits) {
   return buffer.data();
 }
 
+std::string counted(std::int64_t count, const std::string& noun) {
+  return std::to_string(count) + " " + noun + (count == 1 ? "" : "s");
+}
+
 Axis linear_axis(double low, double high, int count, bool whole) {
   double step = round_step((high - low) / count);
   if (whole) step = std::max(step, 1.0);
@@ -47,9 +51,11 @@ Axis linear_axis(double low, double high, int count, bool whole) {
 }
 
 std::vector<Tick> logarithmic_ticks(double low, double high) {
-  const bool dense = std::log10(high / low) < 2;
+  const double decades = std::log10(high) - std::log10(low);
+  const bool dense = decades < 2;
+  const double step = std::ceil(decades / 10);
   std::vector<Tick> ticks;
-  for (double k = std::floor(std::log10(low)); k <= std::log10(high); ++k) {
+  for (double k = std::floor(std::log10(low)); k <= std::log10(high); k += step) {
     for (const double factor : {1.0, 2.0, 5.0}) {
       const double value = factor * std::pow(10, k);
       if ((dense || factor == 1) && value >= low && value <= high)

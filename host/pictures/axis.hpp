@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -25,9 +26,12 @@ struct Axis {
 /// low < high, both finite.
 Axis linear_axis(double low, double high, int count, bool whole);
 
-/// Ticks for a logarithmic axis over [low, high]: powers of ten, and 2 and 5 times them where the
-/// range is below two decades. 0 < low < high, both finite.
+/// Ticks for a logarithmic axis over [low, high]: powers of ten, at most some ten of them, and 2
+/// and 5 times them where the range is below two decades. 0 < low < high, both finite.
 std::vector<Tick> logarithmic_ticks(double low, double high);
+
+/// "1 sample", "2 samples".
+std::string counted(std::int64_t count, const std::string& noun);
 
 /// `value` with so many significant digits, without trailing zeros.
 std::string short_number(double value, int digits);

@@ -56,7 +56,8 @@ void write_iterations_png(const std::filesystem::path& path,
   IDL_CHECK(iterations.size() == converged.size(),
             std::to_string(iterations.size()) + " samples have iterations, " +
                 std::to_string(converged.size()) + " a status");
-  Panel panel = {.heading = "Samples", .curves = {}, .x_label = "iterations of the solve"};
+  Panel panel = {
+      .heading = "Samples", .curves = {}, .whole_y = true, .x_label = "iterations of the solve"};
   std::string title = "Iterations of no samples";
   if (!iterations.empty()) {
     const auto [least, largest] = std::ranges::minmax(iterations);
@@ -69,16 +70,18 @@ void write_iterations_png(const std::filesystem::path& path,
       if (!converged[k]) failed.add(iterations[k]);
     }
     const auto missed = std::ranges::count(converged, false);
-    const auto counted = [](const char* name, std::ptrdiff_t count) {
+    const auto with_count = [](const char* name, std::ptrdiff_t count) {
       return name + (" (" + std::to_string(count) + ")");
     };
     const auto samples = std::ssize(iterations);
-    panel.curves.push_back(all.bars(counted("converged", samples - missed)));
-    if (missed > 0) panel.curves.push_back(failed.bars(counted("not converged", missed)));
+    panel.curves.push_back(all.bars(with_count("converged", samples - missed)));
+    if (missed > 0) panel.curves.push_back(failed.bars(with_count("not converged", missed)));
     if (all.bin() > 1) panel.heading += ", in steps of " + std::to_string(all.bin());
-    title = "Iterations of " + std::to_string(samples) +
-            " samples: " + short_number(sum / static_cast<double>(samples), 3) + " on average, " +
-            std::to_string(least) + " to " + std::to_string(largest);
+    title = "Iterations of " + counted(samples, "sample") + ": ";
+    if (least < largest)
+      title += short_number(sum / static_cast<double>(samples), 3) + " on average, " +
+               std::to_string(least) + " to ";
+    title += std::to_string(largest);
   }
   write_panel(path, title, std::move(panel));
 }
@@ -98,9 +101,12 @@ void write_row_sums_png(const std::filesystem::path& path, std::span<const doubl
   if (constraint.kind == WellPosednessKind::inf_norm_ball) {
     // Of what the projection leaves, up to rounding.
     const double at_least = constraint.kappa * (1 - 1e-5);
+    const double at_most = constraint.kappa * (1 + 1e-5);
     const auto used = std::ranges::count_if(sorted, [&](double sum) { return sum >= at_least; });
-    title = "Use of \u03ba = " + short_number(constraint.kappa, 4) + ": " + std::to_string(used) +
-            " of " + std::to_string(sums.size()) + " rows of A use all of it";
+    const auto above = std::ranges::count_if(sorted, [&](double sum) { return sum > at_most; });
+    title = "Use of \u03ba = " + short_number(constraint.kappa, 4) + ": " +
+            std::to_string(above > 0 ? above : used) + " of " + counted(std::ssize(sums), "row") +
+            " of A " + (above > 0 ? "above it" : "at it");
     panel.curves.push_back({"\u03ba",
                             {0.5, static_cast<double>(sums.size()) + 0.5},
                             {constraint.kappa, constraint.kappa}});

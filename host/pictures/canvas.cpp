@@ -111,6 +111,27 @@ void Canvas::text_upwards(Point anchor, const std::string& utf8, const TextStyle
   cairo_new_path(cairo_.get());
 }
 
+std::string Canvas::shortened(std::string utf8, const TextStyle& style, double room) {
+  // More than fit in any script, of which the width need not be found out.
+  constexpr std::size_t k_most_bytes = 400;
+  const auto continues_a_character = [](char byte) {
+    return (static_cast<unsigned char>(byte) & 0xC0U) == 0x80U;
+  };
+  if (utf8.size() > k_most_bytes) {
+    std::size_t end = k_most_bytes;
+    while (end > 0 && continues_a_character(utf8[end])) --end;
+    utf8.resize(end);
+  } else if (text_width(utf8, style) <= room) {
+    return utf8;
+  }
+  const auto with_dots = [&] { return utf8 + "\u2026"; };
+  while (!utf8.empty() && text_width(with_dots(), style) > room) {
+    while (continues_a_character(utf8.back())) utf8.pop_back();
+    utf8.pop_back();  // of a character of several bytes the first
+  }
+  return with_dots();
+}
+
 std::vector<std::byte> Canvas::png() const {
   check(cairo_status(cairo_.get()));
   std::vector<std::byte> bytes;

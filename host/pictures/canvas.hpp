@@ -65,6 +65,8 @@ class Canvas {
   void text_upwards(Point anchor, const std::string& utf8, const TextStyle& style);
   /// Pixels from left to right.
   double text_width(const std::string& utf8, const TextStyle& style);
+  /// The text, or as many of its first characters as fit into `room` pixels, and an ellipsis.
+  std::string shortened(std::string utf8, const TextStyle& style, double room);
 
   /// As a PNG file. @throws OutOfMemory; Error (cairo could not draw: a text that is no UTF-8, ...)
   std::vector<std::byte> png() const;

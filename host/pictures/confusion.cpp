@@ -4,7 +4,9 @@
 #include <cmath>
 #include <cstdio>
 #include <string>
+#include <utility>
 
+#include "host/pictures/axis.hpp"
 #include "host/pictures/canvas.hpp"
 #include "idl/error.hpp"
 #include "idl/io.hpp"
@@ -31,26 +33,19 @@ Colour colour_of_share(double share) {
   return {mix(k_all.red), mix(k_all.green), mix(k_all.blue)};
 }
 
-bool continues_a_character(char byte) {
-  return (static_cast<unsigned char>(byte) & 0xC0U) == 0x80U;
-}
-
-std::string shortened(Canvas& canvas, std::string name) {
-  // More than fit in any script, of which the width need not be found out.
-  constexpr std::size_t k_most_bytes = 400;
-  if (name.size() > k_most_bytes) {
-    std::size_t end = k_most_bytes;
-    while (end > 0 && continues_a_character(name[end])) --end;
-    name.resize(end);
-  } else if (canvas.text_width(name, k_class_name) <= k_longest_name) {
-    return name;
+/// "1234", or "1.2M" where that is too wide for a cell; nothing where both are.
+std::string count_text(Canvas& canvas, std::int64_t count, const TextStyle& style, double room) {
+  constexpr std::array<std::pair<double, const char*>, 4> k_units = {
+      {{1, ""}, {1e3, "k"}, {1e6, "M"}, {1e9, "G"}}};
+  const std::string whole = std::to_string(count);
+  if (canvas.text_width(whole, style) < room) return whole;
+  for (const auto& [unit, name] : k_units) {
+    const double value = static_cast<double>(count) / unit;
+    if (value >= 999.5) continue;
+    const std::string text = short_number(value, value < 9.95 ? 2 : 3) + name;
+    return canvas.text_width(text, style) < room ? text : std::string();
   }
-  const auto with_dots = [&] { return name + "\u2026"; };
-  while (!name.empty() && canvas.text_width(with_dots(), k_class_name) > k_longest_name) {
-    while (continues_a_character(name.back())) name.pop_back();
-    name.pop_back();  // of a character of several bytes the first
-  }
-  return with_dots();
+  return {};
 }
 
 /// Where things are.
@@ -58,23 +53,30 @@ struct Grid {
   int cell;
   int left;
   int top;
-  bool named;
-  bool upright;  ///< names of columns, that have room so
+  std::size_t step;  ///< every so many classes have their name: those that have room
+  bool upright;      ///< names of columns, that have room so
 };
+
+std::string name_of(Canvas& canvas, const std::string& name) {
+  return canvas.shortened(name, k_class_name, k_longest_name);
+}
 
 Grid lay_out(Canvas& measure, const std::vector<std::string>& names) {
   constexpr int k_room = 620;
   const int classes = static_cast<int>(names.size());
   const int cell = std::clamp(k_room / classes, 2, 54);
   double longest = 0;
-  for (const std::string& name : names)
-    longest = std::max(longest, measure.text_width(shortened(measure, name), k_class_name));
   constexpr int k_line = 22;
-  const bool named = cell >= k_class_name.size;
-  const bool upright = longest <= cell - 4;
-  const int label = named ? static_cast<int>(longest) + 10 : 0;
-  const int above = named && upright ? k_line : label;
-  return {cell, k_margin + 24 + label, k_title_space + 20 + above, named, upright};
+  int step = 1;
+  for (const int round : {1, 2, 5, 10, 20, 50})
+    if (step * cell < static_cast<int>(k_class_name.size)) step = round;
+  for (std::size_t k = 0; k < names.size(); k += static_cast<std::size_t>(step))
+    longest = std::max(longest, measure.text_width(name_of(measure, names[k]), k_class_name));
+  const bool upright = longest <= step * cell - 4;
+  const int label = static_cast<int>(longest) + 10;
+  const int above = upright ? k_line : label;
+  return {cell, k_margin + 24 + label, k_title_space + 20 + above, static_cast<std::size_t>(step),
+          upright};
 }
 
 void draw_row(Canvas& canvas, const Grid& grid, const Confusion& confusion, std::size_t i) {
@@ -89,16 +91,15 @@ void draw_row(Canvas& canvas, const Grid& grid, const Confusion& confusion, std:
     canvas.fill(x, y, grid.cell, grid.cell, colour_of_share(share));
     constexpr double k_dark = 0.3;  // on which white is read more easily
     const TextStyle style{11.5, share > k_dark ? k_white : k_ink, i == j};
-    const std::string text = std::to_string(counts[j]);
-    if (counts[j] > 0 && canvas.text_width(text, style) < grid.cell - 3)
-      canvas.text({x + grid.cell / 2.0, y + grid.cell / 2.0 + style.capitals() / 2}, text, style,
-                  Align::centre);
+    if (counts[j] > 0)
+      canvas.text({x + grid.cell / 2.0, y + grid.cell / 2.0 + style.capitals() / 2},
+                  count_text(canvas, counts[j], style, grid.cell - 3), style, Align::centre);
   }
-  if (!grid.named) return;
+  if (i % grid.step != 0) return;
   const double baseline = y + grid.cell / 2.0 + k_class_name.capitals() / 2;
-  canvas.text({grid.left - 8.0, baseline}, shortened(canvas, confusion.names[i]), k_class_name,
+  canvas.text({grid.left - 8.0, baseline}, name_of(canvas, confusion.names[i]), k_class_name,
               Align::right);
-  if (sum == 0) return;
+  if (sum == 0 || grid.step > 1) return;
   std::array<char, 32> recall{};
   std::snprintf(recall.data(), recall.size(), "%.1f %%",
                 100.0 * static_cast<double>(counts[i]) / static_cast<double>(sum));
@@ -107,15 +108,14 @@ void draw_row(Canvas& canvas, const Grid& grid, const Confusion& confusion, std:
 }
 
 void draw_column_names(Canvas& canvas, const Grid& grid, const std::vector<std::string>& names) {
-  double middle = grid.left + grid.cell / 2.0;
-  for (const std::string& name : names) {
-    const std::string text = shortened(canvas, name);
+  for (std::size_t k = 0; k < names.size(); k += grid.step) {
+    const double middle = grid.left + (static_cast<double>(k) + 0.5) * grid.cell;
+    const std::string text = name_of(canvas, names[k]);
     if (grid.upright)
       canvas.text({middle, grid.top - 8.0}, text, k_class_name, Align::centre);
     else
       canvas.text_upwards({middle + k_class_name.capitals() / 2, grid.top - 8.0}, text,
                           k_class_name);
-    middle += grid.cell;
   }
 }
 
@@ -124,7 +124,7 @@ std::string title_of(const Confusion& confusion) {
   for (const std::int64_t count : confusion.counts) samples += count;
   std::array<char, 64> text{};
   std::snprintf(text.data(), text.size(), "Accuracy %.2f %% on ", 100.0 * confusion.accuracy());
-  std::string title = text.data() + std::to_string(samples) + " samples";
+  std::string title = text.data() + counted(samples, "sample");
   if (confusion.not_finite > 0)
     title += ", " + std::to_string(confusion.not_finite) + " without finite outputs";
   return title;
@@ -170,14 +170,14 @@ void write_confusion_png(const std::filesystem::path& path, const Confusion& con
   const Grid grid = lay_out(measure, confusion.names);
   const std::string title = title_of(confusion);
   const int side = classes * grid.cell;
-  const int recall_space = grid.named ? 80 : k_margin;
+  const int recall_space = grid.step == 1 ? 80 : k_margin;
   const int width = std::max(grid.left + side + recall_space,
                              static_cast<int>(measure.text_width(title, k_title)) + 2 * k_margin);
   Canvas canvas(width, grid.top + side + k_margin);
   canvas.text({k_margin - 1.0, 44}, title, k_title);
   for (std::size_t i = 0; i < confusion.names.size(); ++i) draw_row(canvas, grid, confusion, i);
   canvas.frame(grid.left, grid.top, side, side, k_grey);
-  if (grid.named) draw_column_names(canvas, grid, confusion.names);
+  draw_column_names(canvas, grid, confusion.names);
   canvas.text({grid.left + side / 2.0, k_title_space + 6.0}, "predicted class", k_side_note,
               Align::centre);
   const double half = canvas.text_width("true class", k_side_note) / 2;

@@ -30,10 +30,16 @@ void write_density_png(const std::filesystem::path& path, const DensityCurve& me
     }
     panel.curves.push_back(std::move(curve));
   }
-  std::string title = "Accuracy and density";
-  if (!measured.data.empty()) title += " on " + measured.data;
-  if (measured.states > 0) title += ", n = " + std::to_string(measured.states);
   Canvas canvas(panel.left + panel.width + 60, panel.top + panel.height + 70);
+  std::string title = "Accuracy and density";
+  const std::string states =
+      measured.states > 0 ? ", n = " + std::to_string(measured.states) : std::string();
+  if (!measured.data.empty()) {
+    title += " on ";
+    const double room = panel.width + 40 - canvas.text_width(title + states, k_title);
+    title += canvas.shortened(measured.data, k_title, room);
+  }
+  title += states;
   canvas.text({panel.left - 1.0, 44}, title, k_title);
   draw_panel(canvas, std::move(panel));
   io::write_file_atomically(path, canvas.png());

@@ -50,17 +50,18 @@ bool find_range(const std::vector<Curve>& curves, std::vector<double> Curve::*va
   return low <= high;
 }
 
-Axis vertical_axis(double low, double high, bool in_percent) {
-  const double least = std::max(1e-9, 1e-6 * std::max(std::abs(low), std::abs(high)));
-  const double margin = std::max(0.06 * (high - low), high - low < least ? 10 * least : 0.0);
+Axis vertical_axis(double low, double high, const Panel& panel) {
+  const double size = std::max(std::abs(low), std::abs(high));
+  // Of what is the same everywhere, as far as anyone cares, the digits are no steps.
+  const double margin = high - low > 1e-6 * size ? 0.06 * (high - low) : std::max(0.1 * size, 1e-9);
   const bool from_zero = low >= 0 && low < 0.3 * high;
   low = from_zero ? 0 : low - margin;
   high += margin;
-  if (in_percent) {
+  if (panel.in_percent) {
     low = std::max(low, 0.0);
     high = std::clamp(high, low + 1e-6, 100.0 + 1e-6);
   }
-  return linear_axis(low, high, 6, false);
+  return linear_axis(low, high, 6, panel.whole_y);
 }
 
 Axis horizontal_axis(double low, double high) {
@@ -102,6 +103,13 @@ void draw_legend(Canvas& canvas, const Panel& panel) {
     canvas.text({right - width, baseline}, text, k_axis_label);
     const double end = right - width - 4;
     const double middle = baseline - k_axis_label.capitals() / 2;
+    if (panel.curves[i].bar_width > 0) {
+      constexpr int k_square = 11;
+      canvas.fill(static_cast<int>(end) - k_square, static_cast<int>(middle) - k_square / 2,
+                  k_square, k_square, k_colours[i]);
+      right = end - k_square - k_space;
+      continue;
+    }
     const Polyline sample = {{end - k_sample, middle}, {end, middle}};
     canvas.stroke(std::span(&sample, 1), 3, k_colours[i]);
     right = end - k_sample - k_space;
@@ -141,9 +149,11 @@ void draw_bars(Canvas& canvas, const Panel& panel, const Curve& curve, const Axi
     if (!is_drawn(curve, i)) continue;
     const int from = column(curve.x[i] - curve.bar_width / 2);
     const int width = column(curve.x[i] + curve.bar_width / 2) - from;
-    const int top = row(curve.y[i]);
-    canvas.fill(from, top, std::max(width > k_widest_without_gap ? width - 1 : width, 1),
-                row(0) - top, colour);
+    // What there is, is seen, however little it is beside the rest.
+    constexpr int k_lowest = 3;
+    const int height = curve.y[i] > 0 ? std::max(row(0) - row(curve.y[i]), k_lowest) : 0;
+    canvas.fill(from, row(0) - height,
+                std::max(width > k_widest_without_gap ? width - 1 : width, 1), height, colour);
   }
 }
 
@@ -173,7 +183,7 @@ void draw_curve(Canvas& canvas, const Panel& panel, const Curve& curve, const Ax
   }
 }
 
-/// The axis of log10 x, whose labels are those of x.
+/// The axis of a logarithm to base 10, whose labels are those of the numbers.
 Axis logarithmic_axis(double low, double high) {
   const double margin = high > low ? 0.02 * (high - low) : 1;
   Axis axis{low - margin, high + margin, {}};
@@ -203,6 +213,11 @@ void draw_panel(Canvas& canvas, Panel panel) {
       for (double& value : curve.x) value = std::log10(value);
   }
   canvas.text({panel.left - 1.0, panel.top - 16.0}, panel.heading, k_heading);
+  const Panel as_given = panel;
+  if (panel.logarithmic_y) {
+    for (Curve& curve : panel.curves)
+      for (double& value : curve.y) value = std::log10(value);
+  }
   double x_low = 0;
   double x_high = 0;
   double y_low = 0;
@@ -217,9 +232,10 @@ void draw_panel(Canvas& canvas, Panel panel) {
   }
   const Axis x =
       panel.logarithmic_x ? logarithmic_axis(x_low, x_high) : horizontal_axis(x_low, x_high);
-  const Axis y = vertical_axis(y_low, y_high, panel.in_percent);
+  const Axis y =
+      panel.logarithmic_y ? logarithmic_axis(y_low, y_high) : vertical_axis(y_low, y_high, panel);
   draw_axes(canvas, panel, x, y);
-  draw_legend(canvas, panel);
+  draw_legend(canvas, as_given);
   for (std::size_t i = 0; i < panel.curves.size(); ++i)
     draw_curve(canvas, panel, panel.curves[i], x, y, k_colours[i]);
 }

@@ -14,8 +14,10 @@ struct Panel {
   std::string heading;
   std::vector<Curve> curves;  ///< at most four
   bool in_percent = false;    ///< y is a share, which is drawn in %
+  bool whole_y = false;       ///< y are whole numbers
   std::string x_label;
   bool logarithmic_x = false;  ///< x > 0
+  bool logarithmic_y = false;  ///< y > 0
   bool legend_values = true;   ///< the legend says each curve's last value and its best
   int left = 80;               ///< of the frame, in pixels
   int top = 104;

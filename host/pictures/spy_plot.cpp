@@ -95,6 +95,8 @@ Colour dark_is_large(double t) {
 struct ColourScale {
   double low = 0;
   double high = 0;  ///< 0 where there is no magnitude but zero
+  bool cut_below = false;
+  bool cut_above = false;
 
   double share(double magnitude) const { return std::log(magnitude / low) / std::log(high / low); }
   Colour colour(double magnitude) const {
@@ -104,7 +106,7 @@ struct ColourScale {
 };
 
 /// Leaves out the smallest percent and the largest per mille, and what is below 10⁻⁴ of the rest:
-/// single entries shall not take the colours from all others.
+/// single entries of many shall not take the colours from all others.
 ColourScale choose_scale(const std::array<SpyMatrix, 4>& matrices) {
   constexpr double k_darkest_to_palest = 1e-4;
   std::vector<double> values;
@@ -115,12 +117,9 @@ ColourScale choose_scale(const std::array<SpyMatrix, 4>& matrices) {
           values.push_back(mean);
   if (values.empty()) return {};
   std::sort(values.begin(), values.end());
-  const auto at = [&](double share) {
-    return values[static_cast<std::size_t>(share * static_cast<double>(values.size() - 1))];
-  };
-  const double high = at(0.999);
-  const double low = std::max(at(0.01), k_darkest_to_palest * high);
-  return {low < 0.5 * high ? low : 0.1 * high, high};
+  const double high = values[values.size() - 1 - values.size() / 1000];
+  const double low = std::max(values[values.size() / 100], k_darkest_to_palest * high);
+  return {low < 0.5 * high ? low : 0.1 * high, high, values.front() < low, values.back() > high};
 }
 
 void draw_matrix(Canvas& canvas, const SpyMatrix& matrix, const Place& at,
@@ -157,10 +156,16 @@ void draw_colour_bar(Canvas& canvas, const ColourScale& scale, int x, int height
   for (int row = 0; row < height; ++row)
     canvas.fill(x, k_top + row, k_bar_width, 1, dark_is_large(1 - (row + 0.5) / height));
   canvas.frame(x, k_top, k_bar_width, height, k_border);
-  for (const Tick& tick : logarithmic_ticks(scale.low, scale.high)) {
-    const double y = k_top + height * (1 - scale.share(tick.value));
+  const auto draw_tick = [&](double value, const std::string& label) {
+    const double y = k_top + height * (1 - scale.share(value));
     canvas.fill(x + k_bar_width + 1, static_cast<int>(y), 4, 1, k_border);
-    canvas.text({x + k_bar_width + 9.0, y + k_label.capitals() / 2}, tick.label, k_label);
+    canvas.text({x + k_bar_width + 9.0, y + k_label.capitals() / 2}, label, k_label);
+  };
+  draw_tick(scale.low, (scale.cut_below ? "\u2264 " : "") + short_number(scale.low, 2));
+  draw_tick(scale.high, (scale.cut_above ? "\u2265 " : "") + short_number(scale.high, 2));
+  for (const Tick& tick : logarithmic_ticks(scale.low, scale.high)) {
+    const double share = scale.share(tick.value);
+    if (height * std::min(share, 1 - share) > 1.5 * k_label.size) draw_tick(tick.value, tick.label);
   }
   canvas.text({x - 1.0, k_top - 14.0}, "magnitude", k_label);
 }
