@@ -57,7 +57,8 @@ int run(const std::vector<std::string>& arguments) {
   app.footer(
       "Exit status: 0 success; 1 the device failed, or a training met numbers that are\n"
       "not finite; 2 wrong input; 3 predict or evaluate did its work, but some sample\n"
-      "did not converge or is not finite; 128+N stopped by signal N, with a checkpoint.");
+      "did not converge or is not finite; 128+N stopped by signal N: train leaves a\n"
+      "checkpoint.");
   app.set_version_flag("--version", version_text, "Show the version and the devices found");
   int status = k_success;
   add_train(app, program_word(arguments[0]), status);

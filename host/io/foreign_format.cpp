@@ -62,6 +62,7 @@ constexpr Format k_lfs = {"a pointer of Git LFS (git lfs pull fetches the file)"
                           nullptr};
 constexpr Format k_picture = {"a picture (.png)", nullptr, nullptr, nullptr};
 constexpr Format k_gzip = {"compressed by gzip: unpack it first", nullptr, nullptr, nullptr};
+constexpr Format k_text = {"a text file", nullptr, nullptr, nullptr};
 constexpr Format k_raw = {"a file of raw numbers, whose shapes nobody knows", nullptr, nullptr,
                           nullptr};
 
@@ -102,10 +103,19 @@ const Format* kind_of_zip(std::string_view start) {
   return name.find(".npy") != std::string_view::npos ? &k_npz : &k_zip;
 }
 
+/// Whether no byte is one that texts do not have; of none nobody knows.
+bool is_text(std::string_view start) {
+  return !start.empty() && std::ranges::none_of(start, [](char c) {
+    const auto byte = static_cast<unsigned char>(c);
+    return (byte < 0x20 && (byte < '\t' || byte > '\r')) || byte == 0x7f;
+  });
+}
+
 const Format* format_of(std::string_view start, const std::string& path) {
   for (const Beginning& beginning : k_beginnings)
     if (start.starts_with(beginning.bytes))
       return beginning.format == &k_zip ? kind_of_zip(start) : beginning.format;
+  if (is_text(start)) return &k_text;
   const std::string extension = std::filesystem::path(path).extension().string();
   for (const Ending& ending : k_endings)
     if (extension == ending.extension) return ending.format;
