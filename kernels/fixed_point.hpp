@@ -92,8 +92,7 @@ bool starts_from_zero(const FixedPoint<T>& solve) {
   return solve.start == SolveStart::zero && solve.decision.max_iterations > 0;
 }
 
-/// Whether f, or what makes its Ψ, has an own activation, which is compiled into no kernel of the
-/// library.
+/// Whether f, or what makes its Ψ, has an own activation, which is in no kernel of the library's.
 template <class T>
 bool has_custom_activation(const FixedPoint<T>& solve) {
   const Activation* activation = nullptr;

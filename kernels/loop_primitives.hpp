@@ -7,6 +7,7 @@
 
 #include "idl/activation.hpp"
 #include "idl/csr_matrix.hpp"
+#include "idl/detail/column_status.hpp"
 #include "idl/matrix.hpp"
 #include "idl/solver.hpp"
 #include "kernels/base/bfloat16.hpp"
@@ -111,18 +112,6 @@ struct SubstituteByLevels {
   ConstCsrView<T> A;
   RowLevels levels;
   std::variant<PicardUpdate<T>, AdjointUpdate<T>> update;
-};
-
-/// The state of a loop over the columns: one entry per column, `active` has one element.
-template <class T>
-struct ColumnStatus {
-  VectorView<std::uint8_t> status;            ///< SolveStatus
-  VectorView<std::int32_t> iterations;        ///< applications of the map so far
-  VectorView<T> best_steps;                   ///< smallest step norm so far
-  VectorView<std::int32_t> stalled;           ///< iterations since best_steps fell
-  VectorView<std::int32_t> active;            ///< number of columns with status `running`
-  VectorView<std::int32_t> fallbacks{};       ///< optional: points that AndersonMix threw away
-  VectorView<std::int32_t> low_iterations{};  ///< optional: counted by UpdateRefinement
 };
 
 /// status <- running, iterations <- 0, best_steps <- +inf, stalled <- 0, fallbacks <- 0,

@@ -3,7 +3,7 @@
 
 #include <cmath>
 
-#include "kernels/base/host_device.hpp"
+#include "idl/detail/cuda_callable.hpp"
 #include "kernels/math/adam.hpp"
 #include "kernels/math/l1_projection.hpp"
 #include "kernels/primitives.hpp"
@@ -29,8 +29,8 @@ AdamFactors<T> adam_factors(const AdamUpdate<T>& update) {
 
 /// The factors that change from step to step, in the order of AdamUpdate::schedule.
 template <class T>
-IDL_HOST_DEVICE inline AdamFactors<T> with_schedule(AdamFactors<T> factors,
-                                                    const VectorView<const T>& schedule) {
+IDL_CUDA_CALLABLE inline AdamFactors<T> with_schedule(AdamFactors<T> factors,
+                                                      const VectorView<const T>& schedule) {
   if (schedule.size == 0) return factors;
   factors.step_size = schedule.data[0];
   factors.root_correction2 = schedule.data[1];
@@ -45,15 +45,15 @@ SgdFactors<T> sgd_factors(const SgdUpdate<T>& update) {
 }
 
 template <class T>
-IDL_HOST_DEVICE inline SgdFactors<T> with_schedule(SgdFactors<T> factors,
-                                                   const VectorView<const T>& schedule) {
+IDL_CUDA_CALLABLE inline SgdFactors<T> with_schedule(SgdFactors<T> factors,
+                                                     const VectorView<const T>& schedule) {
   if (schedule.size > 0) factors.learning_rate = schedule.data[0];
   return factors;
 }
 
 /// Of ProjectRowsL1 or ProjectCsrRowsL1, whose threshold may change from step to step.
 template <class Project>
-IDL_HOST_DEVICE inline L1Prox prox_of(const Project& projection) {
+IDL_CUDA_CALLABLE inline L1Prox prox_of(const Project& projection) {
   return {static_cast<double>(projection.radius),
           static_cast<double>(projection.schedule.size > 0 ? projection.schedule.data[0]
                                                            : projection.threshold)};

@@ -9,17 +9,11 @@
 #include <vector>
 
 #include "idl/activation.hpp"
+#include "idl/detail/cuda_callable.hpp"
 #include "idl/export.hpp"
 #include "idl/matrix.hpp"
 
 struct CUstream_st;
-
-/// Marks φ and φ' of an own activation, so that nvcc compiles them for the device too.
-#ifdef __CUDACC__
-#define IDL_CUDA_CALLABLE __host__ __device__
-#else
-#define IDL_CUDA_CALLABLE
-#endif
 
 /// Activations that are not the library's. One is a struct template that says all of φ:
 ///
@@ -59,11 +53,29 @@ template <class T>
 using ActivationLaunch = void (*)(double alpha, ConstMatrixView<T> S, ConstMatrixView<T> Z,
                                   MatrixView<T> X, CUstream_st* stream);
 
+namespace cuda {
+template <class T>
+struct FusedSolve;
+}
+
+/// A kernel that solves X = φ(AX + Z), with A n×n and dense and m columns, as a whole; null where
+/// there is none.
+template <class T>
+struct FusedSolveKernel {
+  /// How often the current device takes up columns until all had their turn; 0 where it cannot run
+  /// the kernel, or n is too large.
+  index_t (*rounds)(index_t n, index_t m, int multiprocessors) = nullptr;
+  /// Enqueues the solve. @throws DeviceError
+  void (*launch)(double alpha, const cuda::FusedSolve<T>& solve, ConstMatrixView<T> A,
+                 ConstMatrixView<T> Z, int multiprocessors, CUstream_st* stream) = nullptr;
+};
+
 /// The loops of one φ on CUDA devices; null where there are none.
 template <class T>
 struct ActivationKernels {
   ActivationLaunch<T> value = nullptr;       ///< of φ
   ActivationLaunch<T> derivative = nullptr;  ///< of φ'
+  FusedSolveKernel<T> solve{};               ///< with φ in it
 };
 
 /// An own activation as the library sees it. custom_activation() makes it.

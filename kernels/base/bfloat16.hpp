@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <cstring>
 
-#include "kernels/base/host_device.hpp"
+#include "idl/detail/cuda_callable.hpp"
 
 namespace idl {
 
@@ -14,7 +14,7 @@ struct BFloat16 {
 };
 
 /// To nearest, ties to even; NaN stays NaN.
-IDL_HOST_DEVICE inline BFloat16 to_bfloat16(float x) {
+IDL_CUDA_CALLABLE inline BFloat16 to_bfloat16(float x) {
   std::uint32_t bits = 0;
   std::memcpy(&bits, &x, sizeof bits);
   if ((bits & 0x7fffffffU) > 0x7f800000U)
@@ -23,7 +23,7 @@ IDL_HOST_DEVICE inline BFloat16 to_bfloat16(float x) {
   return {static_cast<std::uint16_t>(bits >> 16U)};
 }
 
-IDL_HOST_DEVICE inline float to_float(BFloat16 x) {
+IDL_CUDA_CALLABLE inline float to_float(BFloat16 x) {
   const std::uint32_t bits = static_cast<std::uint32_t>(x.bits) << 16U;
   float value = 0;
   std::memcpy(&value, &bits, sizeof value);

@@ -8,7 +8,7 @@
 #include <string_view>
 
 #include "idl/activation.hpp"
-#include "kernels/base/host_device.hpp"
+#include "idl/detail/cuda_callable.hpp"
 #include "kernels/base/named_enum.hpp"
 #include "kernels/math/elementary.hpp"
 
@@ -19,13 +19,13 @@ namespace idl {
 
 /// σ(x) = 1/(1+e⁻ˣ). For very negative x the exponential is +inf and the quotient its limit, 0.
 template <class T>
-IDL_HOST_DEVICE inline T sigmoid(T x) {
+IDL_CUDA_CALLABLE inline T sigmoid(T x) {
   return T(1) / (T(1) + elementary::exp(-x));
 }
 
 /// σ'(x) = e/(1+e)² with e = e^−|x|: no cancellation in either tail.
 template <class T>
-IDL_HOST_DEVICE inline T sigmoid_derivative(T x) {
+IDL_CUDA_CALLABLE inline T sigmoid_derivative(T x) {
   const T e = elementary::exp(-std::abs(x));
   return e / ((T(1) + e) * (T(1) + e));
 }
@@ -40,8 +40,8 @@ struct Relu {
   static constexpr double k_at_zero = 0;
   static constexpr int k_work = 1;
   static double lipschitz(double) { return 1; }
-  IDL_HOST_DEVICE T operator()(T x) const { return x < T(0) ? T(0) : x; }
-  IDL_HOST_DEVICE T derivative(T x) const { return x > T(0) ? T(1) : (x <= T(0) ? T(0) : x); }
+  IDL_CUDA_CALLABLE T operator()(T x) const { return x < T(0) ? T(0) : x; }
+  IDL_CUDA_CALLABLE T derivative(T x) const { return x > T(0) ? T(1) : (x <= T(0) ? T(0) : x); }
 };
 
 template <class T>
@@ -53,11 +53,11 @@ struct LeakyRelu {
   static constexpr int k_work = 1;
   static double lipschitz(double alpha) { return std::max(1.0, std::abs(alpha)); }
   T alpha;
-  IDL_HOST_DEVICE T operator()(T x) const {
+  IDL_CUDA_CALLABLE T operator()(T x) const {
     const T scaled = alpha * x;  // on both sides, so that compilers may take it out of the branch
     return x > T(0) ? x : scaled;
   }
-  IDL_HOST_DEVICE T derivative(T x) const { return x > T(0) ? T(1) : (x <= T(0) ? alpha : x); }
+  IDL_CUDA_CALLABLE T derivative(T x) const { return x > T(0) ? T(1) : (x <= T(0) ? alpha : x); }
 };
 
 template <class T>
@@ -69,11 +69,11 @@ struct Elu {
   static constexpr int k_work = 5;
   static double lipschitz(double alpha) { return std::max(1.0, std::abs(alpha)); }
   T alpha;
-  IDL_HOST_DEVICE T operator()(T x) const {
+  IDL_CUDA_CALLABLE T operator()(T x) const {
     const T below = alpha * elementary::exp_minus_1_of_negative(x);
     return x > T(0) ? x : below;
   }
-  IDL_HOST_DEVICE T derivative(T x) const {
+  IDL_CUDA_CALLABLE T derivative(T x) const {
     const T below = alpha * elementary::exp(x);
     return x > T(0) ? T(1) : below;
   }
@@ -86,9 +86,9 @@ struct Tanh {
   static constexpr double k_at_zero = 0;
   static constexpr int k_work = 6;
   static double lipschitz(double) { return 1; }
-  IDL_HOST_DEVICE T operator()(T x) const { return elementary::tanh(x); }
+  IDL_CUDA_CALLABLE T operator()(T x) const { return elementary::tanh(x); }
   /// 1 − tanh² x = 4σ'(2x), which does not cancel.
-  IDL_HOST_DEVICE T derivative(T x) const { return T(4) * sigmoid_derivative(T(2) * x); }
+  IDL_CUDA_CALLABLE T derivative(T x) const { return T(4) * sigmoid_derivative(T(2) * x); }
 };
 
 template <class T>
@@ -98,8 +98,8 @@ struct Sigmoid {
   static constexpr double k_at_zero = 0.5;
   static constexpr int k_work = 6;
   static double lipschitz(double) { return 0.25; }
-  IDL_HOST_DEVICE T operator()(T x) const { return sigmoid(x); }
-  IDL_HOST_DEVICE T derivative(T x) const { return sigmoid_derivative(x); }
+  IDL_CUDA_CALLABLE T operator()(T x) const { return sigmoid(x); }
+  IDL_CUDA_CALLABLE T derivative(T x) const { return sigmoid_derivative(x); }
 };
 
 template <class T>
@@ -110,10 +110,10 @@ struct Softplus {
   static constexpr int k_work = 12;
   static double lipschitz(double) { return 1; }
   /// max(x, 0) + log(1 + e^−|x|).
-  IDL_HOST_DEVICE T operator()(T x) const {
+  IDL_CUDA_CALLABLE T operator()(T x) const {
     return (x < T(0) ? T(0) : x) + elementary::log_1_plus_fraction(elementary::exp(-std::abs(x)));
   }
-  IDL_HOST_DEVICE T derivative(T x) const { return sigmoid(x); }
+  IDL_CUDA_CALLABLE T derivative(T x) const { return sigmoid(x); }
 };
 
 template <class T>
@@ -125,8 +125,8 @@ struct Silu {
   /// The largest slope, rounded up in the last place: 1.09983932012886691695818… at x =
   /// 2.3993572805154676678….
   static double lipschitz(double) { return 1.0998393201288670; }
-  IDL_HOST_DEVICE T operator()(T x) const { return x * sigmoid(x); }
-  IDL_HOST_DEVICE T derivative(T x) const { return sigmoid(x) + x * sigmoid_derivative(x); }
+  IDL_CUDA_CALLABLE T operator()(T x) const { return x * sigmoid(x); }
+  IDL_CUDA_CALLABLE T derivative(T x) const { return sigmoid(x) + x * sigmoid_derivative(x); }
 };
 
 template <class T>
@@ -137,8 +137,8 @@ struct Gelu {
   static constexpr int k_work = 12;
   /// The largest slope, rounded up in the last place: 1.12890414518515478634074… at x = √2.
   static double lipschitz(double) { return 1.1289041451851549; }
-  IDL_HOST_DEVICE T operator()(T x) const { return x * elementary::normal(x).distribution; }
-  IDL_HOST_DEVICE T derivative(T x) const {
+  IDL_CUDA_CALLABLE T operator()(T x) const { return x * elementary::normal(x).distribution; }
+  IDL_CUDA_CALLABLE T derivative(T x) const {
     const elementary::Normal<T> at_x = elementary::normal(x);
     return at_x.distribution + x * at_x.density;
   }
@@ -151,8 +151,8 @@ struct Identity {
   static constexpr double k_at_zero = 0;
   static constexpr int k_work = 1;
   static double lipschitz(double) { return 1; }
-  IDL_HOST_DEVICE T operator()(T x) const { return x; }
-  IDL_HOST_DEVICE T derivative(T x) const { return x == x ? T(1) : x; }
+  IDL_CUDA_CALLABLE T operator()(T x) const { return x; }
+  IDL_CUDA_CALLABLE T derivative(T x) const { return x == x ? T(1) : x; }
 };
 
 /// tanh log(1+eˣ), of which mish makes xw(x), and its slope (1 − w²)σ(x).
@@ -165,7 +165,7 @@ struct SoftplusTanh {
 /// With t = e^−|x| both are quotients of polynomials: w = (t² + 2t)/(t² + 2t + 2) for x <= 0, and
 /// the same in 1/t for other x.
 template <class T>
-IDL_HOST_DEVICE inline SoftplusTanh<T> softplus_tanh(T x) {
+IDL_CUDA_CALLABLE inline SoftplusTanh<T> softplus_tanh(T x) {
   const T t = elementary::exp(-std::abs(x));
   const bool positive = x > T(0);
   const T sum = positive ? T(1) + T(2) * t : t * (t + T(2));
@@ -183,8 +183,8 @@ struct Mish {
   /// The largest slope, rounded up in the last place: 1.08849816125172786122829… at x =
   /// 1.4905711794854284592….
   static double lipschitz(double) { return 1.088498161251728; }
-  IDL_HOST_DEVICE T operator()(T x) const { return x * softplus_tanh(x).value; }
-  IDL_HOST_DEVICE T derivative(T x) const {
+  IDL_CUDA_CALLABLE T operator()(T x) const { return x * softplus_tanh(x).value; }
+  IDL_CUDA_CALLABLE T derivative(T x) const {
     const SoftplusTanh<T> w = softplus_tanh(x);
     return w.value + x * w.slope;
   }
@@ -199,11 +199,11 @@ struct Selu {
   static constexpr T k_lambda_alpha = static_cast<T>(1.7580993408473768599402175208123);
   /// λα, the slope on the left of 0, rounded up in the last place.
   static double lipschitz(double) { return 1.758099340847377; }
-  IDL_HOST_DEVICE T operator()(T x) const {
+  IDL_CUDA_CALLABLE T operator()(T x) const {
     const T below = k_lambda_alpha * elementary::exp_minus_1_of_negative(x);
     return x > T(0) ? k_lambda * x : below;
   }
-  IDL_HOST_DEVICE T derivative(T x) const {
+  IDL_CUDA_CALLABLE T derivative(T x) const {
     const T below = k_lambda_alpha * elementary::exp(x);
     return x > T(0) ? k_lambda : below;
   }
@@ -216,13 +216,13 @@ struct Hardswish {
   static constexpr double k_at_zero = 0;
   /// The slope on the left of 3.
   static double lipschitz(double) { return 1.5; }
-  IDL_HOST_DEVICE T operator()(T x) const {
+  IDL_CUDA_CALLABLE T operator()(T x) const {
     T part = x + T(3);
     part = part < T(0) ? T(0) : part;
     part = part > T(6) ? T(6) : part;
     return x * (part / T(6));
   }
-  IDL_HOST_DEVICE T derivative(T x) const {
+  IDL_CUDA_CALLABLE T derivative(T x) const {
     const T between = (T(2) * x + T(3)) / T(6);
     return x >= T(3) ? T(1) : (x <= T(-3) ? T(0) : between);
   }
@@ -234,8 +234,8 @@ struct Abs {
   static constexpr std::string_view k_name = "abs";
   static constexpr double k_at_zero = 0;
   static double lipschitz(double) { return 1; }
-  IDL_HOST_DEVICE T operator()(T x) const { return std::abs(x); }
-  IDL_HOST_DEVICE T derivative(T x) const { return x > T(0) ? T(1) : (x < T(0) ? T(-1) : x); }
+  IDL_CUDA_CALLABLE T operator()(T x) const { return std::abs(x); }
+  IDL_CUDA_CALLABLE T derivative(T x) const { return x > T(0) ? T(1) : (x < T(0) ? T(-1) : x); }
 };
 
 template <class T>
@@ -244,11 +244,11 @@ struct Sat {
   static constexpr std::string_view k_name = "sat";
   static constexpr double k_at_zero = 0;
   static double lipschitz(double) { return 1; }
-  IDL_HOST_DEVICE T operator()(T x) const {
+  IDL_CUDA_CALLABLE T operator()(T x) const {
     const T from_below = x < T(-1) ? T(-1) : x;
     return from_below > T(1) ? T(1) : from_below;
   }
-  IDL_HOST_DEVICE T derivative(T x) const {
+  IDL_CUDA_CALLABLE T derivative(T x) const {
     const T size = std::abs(x);
     return size < T(1) ? T(1) : (size >= T(1) ? T(0) : x);
   }
@@ -283,8 +283,8 @@ inline constexpr bool k_has_alpha = requires {
 #pragma nv_exec_check_disable
 #endif
 template <class T, class F, class Row, class... Rows>
-IDL_HOST_DEVICE inline decltype(auto) visit_row(ActivationRows<Row, Rows...>, ActivationKind kind,
-                                                T alpha, const F& f) {
+IDL_CUDA_CALLABLE inline decltype(auto) visit_row(ActivationRows<Row, Rows...>, ActivationKind kind,
+                                                  T alpha, const F& f) {
   if constexpr (sizeof...(Rows) > 0) {
     if (kind != Row::k_kind) return visit_row(ActivationRows<Rows...>{}, kind, alpha, f);
   }
@@ -299,7 +299,7 @@ template <class T>
 struct ValueAt {
   T x;
   template <class Row>
-  IDL_HOST_DEVICE T operator()(const Row& phi) const {
+  IDL_CUDA_CALLABLE T operator()(const Row& phi) const {
     return phi(x);
   }
 };
@@ -307,20 +307,20 @@ template <class T>
 struct DerivativeAt {
   T x;
   template <class Row>
-  IDL_HOST_DEVICE T operator()(const Row& phi) const {
+  IDL_CUDA_CALLABLE T operator()(const Row& phi) const {
     return phi.derivative(x);
   }
 };
 
 /// φ(x), with the kind decided at run time; usable on the device.
 template <class T>
-IDL_HOST_DEVICE inline T activate(ActivationKind kind, T x, T alpha) {
+IDL_CUDA_CALLABLE inline T activate(ActivationKind kind, T x, T alpha) {
   return visit_row(Activations<T>{}, kind, alpha, ValueAt<T>{x});
 }
 
 /// φ'(x), with the kind decided at run time; usable on the device.
 template <class T>
-IDL_HOST_DEVICE inline T activation_derivative(ActivationKind kind, T x, T alpha) {
+IDL_CUDA_CALLABLE inline T activation_derivative(ActivationKind kind, T x, T alpha) {
   return visit_row(Activations<T>{}, kind, alpha, DerivativeAt<T>{x});
 }
 
@@ -329,10 +329,10 @@ template <class T>
 struct RarerRow {
   ActivationKind kind;
   T alpha;
-  IDL_HOST_DEVICE T operator()(T x) const {
+  IDL_CUDA_CALLABLE T operator()(T x) const {
     return visit_row(RarerActivations<T>{}, kind, alpha, ValueAt<T>{x});
   }
-  IDL_HOST_DEVICE T derivative(T x) const {
+  IDL_CUDA_CALLABLE T derivative(T x) const {
     return visit_row(RarerActivations<T>{}, kind, alpha, DerivativeAt<T>{x});
   }
 };

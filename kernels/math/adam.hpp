@@ -3,9 +3,9 @@
 
 #include <cmath>
 
-#include "kernels/base/host_device.hpp"
-#include "kernels/math/extrema.hpp"
-#include "kernels/math/rounded.hpp"
+#include "idl/detail/cuda_callable.hpp"
+#include "idl/detail/is_finite.hpp"
+#include "idl/detail/rounded.hpp"
 
 /// One entry under a step of Adam or SGD (AdamUpdate, SgdUpdate). Products are rounded before they
 /// are added: of a sum of two products a compiler may fuse either, and kernels that share a
@@ -28,7 +28,7 @@ struct AdamFactors {
 /// One entry of M, m1, m2 under the gradient entry dM; all stay where that is not finite, or so
 /// large that m2 would not be. @returns whether they moved
 template <class T>
-IDL_HOST_DEVICE inline bool adam_entry(const AdamFactors<T>& f, T& M, T dM, T& m1, T& m2) {
+IDL_CUDA_CALLABLE inline bool adam_entry(const AdamFactors<T>& f, T& M, T dM, T& m1, T& m2) {
   using rounded::add;
   using rounded::multiply;
   const T g = add(dM, multiply(f.weight_decay, M));
@@ -53,7 +53,7 @@ struct SgdFactors {
 
 /// As adam_entry, of M and the velocity, which stays finite.
 template <class T>
-IDL_HOST_DEVICE inline bool sgd_entry(const SgdFactors<T>& f, T& M, T dM, T& velocity) {
+IDL_CUDA_CALLABLE inline bool sgd_entry(const SgdFactors<T>& f, T& M, T dM, T& velocity) {
   using rounded::add;
   using rounded::multiply;
   const T g = add(dM, multiply(f.weight_decay, M));

@@ -3,9 +3,9 @@
 
 #include <cstdint>
 
-#include "kernels/base/host_device.hpp"
-#include "kernels/math/extrema.hpp"
-#include "kernels/math/rounded.hpp"
+#include "idl/detail/cuda_callable.hpp"
+#include "idl/detail/is_finite.hpp"
+#include "idl/detail/rounded.hpp"
 
 /// The part of AndersonMix that is the same for all entries of a column.
 namespace idl {
@@ -29,13 +29,14 @@ struct AndersonWeights {
 
 /// Where a mixed point is judged: whether it has to be thrown away.
 template <class T>
-IDL_HOST_DEVICE inline bool anderson_rejects(std::int32_t points, T step, T accepted, T decrease) {
+IDL_CUDA_CALLABLE inline bool anderson_rejects(std::int32_t points, T step, T accepted,
+                                               T decrease) {
   return points >= 2 && !(step <= decrease * accepted);
 }
 
 /// ab − cd. Rounded one by one, since a compiler may fuse either product and the bits must not
 /// depend on the kernel.
-IDL_HOST_DEVICE inline double difference_of_products(double a, double b, double c, double d) {
+IDL_CUDA_CALLABLE inline double difference_of_products(double a, double b, double c, double d) {
   return rounded::add(rounded::multiply(a, b), -rounded::multiply(c, d));
 }
 
@@ -43,8 +44,8 @@ IDL_HOST_DEVICE inline double difference_of_products(double a, double b, double 
 /// double; 0, the plain iteration, where these are singular or not finite. `points` counts those
 /// known. Without μ, directions that differ by less than their rounding would get huge weights.
 template <class T>
-IDL_HOST_DEVICE inline AndersonWeights<T> anderson_weights(const AndersonProducts<T>& products,
-                                                           std::int32_t points) {
+IDL_CUDA_CALLABLE inline AndersonWeights<T> anderson_weights(const AndersonProducts<T>& products,
+                                                             std::int32_t points) {
   if (points < 1) return {T(0), T(0)};
   const double b1 = static_cast<double>(products.d1G);
   const double b2 = points < 2 ? 0.0 : static_cast<double>(products.d2G);

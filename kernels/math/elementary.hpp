@@ -6,7 +6,7 @@
 #include <cstring>
 #include <type_traits>
 
-#include "kernels/base/host_device.hpp"
+#include "idl/detail/cuda_callable.hpp"
 
 /// The elementary functions of the activations. On the device they are CUDA's. On the host they are
 /// made of additions, multiplications, divisions and bit operations without a branch, so that
@@ -121,7 +121,7 @@ inline T host_exp(T x, T low) {
 
 /// eˣ.
 template <class T>
-IDL_HOST_DEVICE inline T exp(T x) {
+IDL_CUDA_CALLABLE inline T exp(T x) {
 #ifdef __CUDA_ARCH__
   return std::exp(x);
 #else
@@ -131,7 +131,7 @@ IDL_HOST_DEVICE inline T exp(T x) {
 
 /// eˣ − 1 for x <= 0; for other x the answer is 0.
 template <class T>
-IDL_HOST_DEVICE inline T exp_minus_1_of_negative(T x) {
+IDL_CUDA_CALLABLE inline T exp_minus_1_of_negative(T x) {
 #ifdef __CUDA_ARCH__
   return x > T(0) ? T(0) : std::expm1(x);
 #else
@@ -146,7 +146,7 @@ IDL_HOST_DEVICE inline T exp_minus_1_of_negative(T x) {
 
 /// log(1 + x) for 0 <= x <= 1: 2 artanh(s), s = x/(2+x) <= 1/3, by its series.
 template <class T>
-IDL_HOST_DEVICE inline T log_1_plus_fraction(T x) {
+IDL_CUDA_CALLABLE inline T log_1_plus_fraction(T x) {
 #ifdef __CUDA_ARCH__
   return std::log1p(x);
 #else
@@ -167,7 +167,7 @@ IDL_HOST_DEVICE inline T log_1_plus_fraction(T x) {
 
 /// tanh x = −t/(2+t) with t = e^(−2|x|) − 1, and the sign of x.
 template <class T>
-IDL_HOST_DEVICE inline T tanh(T x) {
+IDL_CUDA_CALLABLE inline T tanh(T x) {
 #ifdef __CUDA_ARCH__
   return std::tanh(x);
 #else
@@ -187,7 +187,7 @@ struct Normal {
 /// With z = |x| and t = 1/(1 + 0.3 z): Φ(−z) = e^(−z²/2)·t·Q(t), Q the Chebyshev approximation of
 /// the rest (relative error 4e-9 in float, 4e-17 in double), written in powers of u(t) in [−1, 1].
 template <class T>
-IDL_HOST_DEVICE inline Normal<T> normal(T x) {
+IDL_CUDA_CALLABLE inline Normal<T> normal(T x) {
 #ifdef __CUDA_ARCH__
   return {T(0.5) * std::erfc(T(-0.70710678118654752440) * x),
           T(0.39894228040143267794) * std::exp(T(-0.5) * x * x)};

@@ -3,19 +3,14 @@
 
 #include <cstdint>
 
-#include "kernels/base/host_device.hpp"
+#include "idl/detail/cuda_callable.hpp"
 
 /// Maxima that keep NaN, which std::max and fmax do not.
 namespace idl {
 
-template <class T>
-IDL_HOST_DEVICE inline bool is_finite(T x) {
-  return x - x == T(0);
-}
-
 /// The larger one; NaN if either is NaN.
 template <class T>
-IDL_HOST_DEVICE inline T larger(T a, T b) {
+IDL_CUDA_CALLABLE inline T larger(T a, T b) {
   return (b > a || b != b) ? b : a;
 }
 
@@ -23,7 +18,7 @@ IDL_HOST_DEVICE inline T larger(T a, T b) {
 /// in the winner; larger values first, lower indices first among equals. A strict order, so the
 /// winner does not depend on the order of comparison.
 template <class T, class Index>
-IDL_HOST_DEVICE inline bool beats(T value, Index index, T best, Index best_index) {
+IDL_CUDA_CALLABLE inline bool beats(T value, Index index, T best, Index best_index) {
   const bool value_is_nan = value != value;
   const bool best_is_nan = best != best;
   if (value_is_nan || best_is_nan) {

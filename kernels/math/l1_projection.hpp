@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <cstring>
 
-#include "kernels/base/host_device.hpp"
+#include "idl/detail/cuda_callable.hpp"
 
 /// The steps of ProjectRowsL1 and ProjectCsrRowsL1 for one row a, shared by both backends; all sums
 /// are in double.
@@ -41,20 +41,20 @@ struct L1Prox {
 };
 
 /// Step 1: max(magnitude − threshold, 0).
-IDL_HOST_DEVICE inline double above_threshold(double magnitude, double threshold) {
+IDL_CUDA_CALLABLE inline double above_threshold(double magnitude, double threshold) {
   const double above = magnitude - threshold;
   return 0.5 * (above + std::abs(above));  // without a conditional, as in shrink()
 }
 
 /// Step 2: the τ at which `count` active entries with gaps that add up to `gap_sum` fill the ball;
 /// 0 for a radius of 0, which leaves none active.
-IDL_HOST_DEVICE inline double next_tau(double radius, double gap_sum, std::int64_t count) {
+IDL_CUDA_CALLABLE inline double next_tau(double radius, double gap_sum, std::int64_t count) {
   return count > 0 ? (radius + gap_sum) / static_cast<double>(count) : 0.0;
 }
 
 /// Steps 3 and 4: sign(a)·max(τ − (largest − |a|), 0), rounded toward zero to T; zeros are +0.
 template <class T>
-IDL_HOST_DEVICE inline T shrink(T a, double largest, double tau) {
+IDL_CUDA_CALLABLE inline T shrink(T a, double largest, double tau) {
   const double exact = tau - (largest - std::abs(static_cast<double>(a)));
   // max(exact, 0) without a conditional, after which compilers would hide the conversion and then
   // not vectorise it.
@@ -76,25 +76,27 @@ struct Shrinkage {
   double largest;
   double tau;
 };
-IDL_HOST_DEVICE inline Shrinkage shrink_by_threshold(double threshold) { return {0.0, -threshold}; }
+IDL_CUDA_CALLABLE inline Shrinkage shrink_by_threshold(double threshold) {
+  return {0.0, -threshold};
+}
 
 /// How far, relative to them, two sums of the same n magnitudes in double can lie apart: at most
 /// 2(n−1)·2⁻⁵³ to first order. One unit of 2⁻⁵² more covers the higher orders (n < 2²⁵) and the
 /// rounding of the test below. Zeros do not count.
-IDL_HOST_DEVICE inline double l1_order_margin(std::int64_t n) {
+IDL_CUDA_CALLABLE inline double l1_order_margin(std::int64_t n) {
   return n < 2 ? 0.0 : static_cast<double>(n) * 0x1p-52;
 }
 
 /// Step 3: whether a sum of magnitudes of which `count` are not 0, `total` in some order of
 /// summation in double, is at most radius in every order.
-IDL_HOST_DEVICE inline bool l1_ball_holds_in_any_order(double total, double radius,
-                                                       std::int64_t count) {
+IDL_CUDA_CALLABLE inline bool l1_ball_holds_in_any_order(double total, double radius,
+                                                         std::int64_t count) {
   return total + total * l1_order_margin(count) <= radius;
 }
 
 /// Step 1: the row, of so many entries, needs no projection. One that is written must hold in any
 /// order of summation.
-IDL_HOST_DEVICE inline bool l1_ball_holds(double sum, const L1Prox& prox, std::int64_t entries) {
+IDL_CUDA_CALLABLE inline bool l1_ball_holds(double sum, const L1Prox& prox, std::int64_t entries) {
   return prox.threshold > 0 ? l1_ball_holds_in_any_order(sum, prox.radius, entries)
                             : sum <= prox.radius;
 }
@@ -102,8 +104,8 @@ IDL_HOST_DEVICE inline bool l1_ball_holds(double sum, const L1Prox& prox, std::i
 /// Step 3: a smaller τ that takes the excess off `count` active entries. attempt = 0, 1, 2, ...:
 /// each time more is taken, so that a few attempts always suffice; from the 60th on the answer is
 /// 0, which makes the row zero.
-IDL_HOST_DEVICE inline double lower_tau(double tau, double total, double radius, std::int64_t count,
-                                        int attempt) {
+IDL_CUDA_CALLABLE inline double lower_tau(double tau, double total, double radius,
+                                          std::int64_t count, int attempt) {
   if (attempt >= 60 || !(total < 2 * radius)) return 0;
   const double excess = (total - radius) + total * l1_order_margin(count);
   const double grow = static_cast<double>(std::uint64_t{1} << static_cast<unsigned>(attempt));

@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "kernels/base/host_device.hpp"
+#include "idl/detail/cuda_callable.hpp"
 
 /// Counter-based random numbers: Philox4x32-10 of Salmon, Moraes, Dror and Shaw, "Parallel random
 /// numbers: as easy as 1, 2, 3" (SC 2011). The number at (seed, sequence, index) is a pure function
@@ -15,7 +15,7 @@ struct PhiloxBlock {
 };
 
 /// Ten rounds on `counter` under the 64-bit key.
-IDL_HOST_DEVICE inline PhiloxBlock philox4x32_10(PhiloxBlock counter, std::uint64_t key) {
+IDL_CUDA_CALLABLE inline PhiloxBlock philox4x32_10(PhiloxBlock counter, std::uint64_t key) {
   auto key0 = static_cast<std::uint32_t>(key);
   auto key1 = static_cast<std::uint32_t>(key >> 32U);
   for (int round = 0; round < 10; ++round) {
@@ -32,8 +32,8 @@ IDL_HOST_DEVICE inline PhiloxBlock philox4x32_10(PhiloxBlock counter, std::uint6
 }
 
 /// The 64 random bits at (seed, sequence, index): counter = (index, sequence), each low word first.
-IDL_HOST_DEVICE inline std::uint64_t random_bits(std::uint64_t seed, std::uint64_t sequence,
-                                                 std::uint64_t index) {
+IDL_CUDA_CALLABLE inline std::uint64_t random_bits(std::uint64_t seed, std::uint64_t sequence,
+                                                   std::uint64_t index) {
   const PhiloxBlock block = philox4x32_10(
       {{static_cast<std::uint32_t>(index), static_cast<std::uint32_t>(index >> 32U),
         static_cast<std::uint32_t>(sequence), static_cast<std::uint32_t>(sequence >> 32U)}},
@@ -43,7 +43,7 @@ IDL_HOST_DEVICE inline std::uint64_t random_bits(std::uint64_t seed, std::uint64
 
 /// The upper 52 bits as the middle of one of 2⁵² equal cells: inside (0, 1), exact, and symmetric
 /// about 1/2.
-IDL_HOST_DEVICE inline double uniform(std::uint64_t bits) {
+IDL_CUDA_CALLABLE inline double uniform(std::uint64_t bits) {
   return (static_cast<double>(bits >> 12U) + 0.5) * 0x1p-52;
 }
 

@@ -4,9 +4,9 @@
 #include <cstdint>
 #include <cstring>
 
-#include "kernels/base/host_device.hpp"
+#include "idl/detail/cuda_callable.hpp"
+#include "idl/detail/rounded.hpp"
 #include "kernels/math/philox.hpp"
-#include "kernels/math/rounded.hpp"
 
 /// The standard normal distribution by inversion, in correctly rounded operations only: the same
 /// bits on every device. The logarithm is made here because no two libraries round theirs alike.
@@ -14,7 +14,7 @@ namespace idl {
 
 /// log x for positive normal x, to about 1e-16 relative away from x = 1: x = 2ᵉ·f with f in
 /// [√½, √2), log f = 2 artanh(s) with s = (f−1)/(f+1), |s| < 0.172.
-IDL_HOST_DEVICE inline double reproducible_log(double x) {
+IDL_CUDA_CALLABLE inline double reproducible_log(double x) {
   std::uint64_t bits = 0;
   std::memcpy(&bits, &x, sizeof bits);
   auto exponent = static_cast<std::int64_t>(bits >> 52U) - 1023;
@@ -36,7 +36,7 @@ IDL_HOST_DEVICE inline double reproducible_log(double x) {
 
 /// The x with Φ(x) = p, 0 < p < 1, to about 1e-16 relative. Source: Wichura, "Algorithm AS 241: the
 /// percentage points of the normal distribution", Applied Statistics 37 (1988), routine PPND16.
-IDL_HOST_DEVICE inline double inverse_normal(double p) {
+IDL_CUDA_CALLABLE inline double inverse_normal(double p) {
   using rounded::add;
   using rounded::divide;
   using rounded::multiply;
@@ -84,7 +84,7 @@ IDL_HOST_DEVICE inline double inverse_normal(double p) {
 }
 
 /// The standard normal number that belongs to 64 random bits.
-IDL_HOST_DEVICE inline double standard_normal(std::uint64_t bits) {
+IDL_CUDA_CALLABLE inline double standard_normal(std::uint64_t bits) {
   return inverse_normal(uniform(bits));
 }
 

@@ -93,6 +93,14 @@ if text=$("$cxx" -std=c++17 -fsyntax-only "$here/consumer/consumer.cpp" "${flags
 fi
 [[ $text == *"libidl_cuda needs C++20"* ]] || fail "no clear error with C++17: $text"
 
+nvcc=$(PATH=$PATH:/usr/local/cuda/bin command -v nvcc || true)
+if [[ -n $nvcc ]]; then
+  step "an own activation, by the CUDA compiler"
+  "$nvcc" -std=c++20 -arch=sm_90 -Xcompiler=-Wall,-Wextra -Werror=all-warnings \
+    "$here/own_activation.cu" -o "$root/own_activation" -I"${headers%/idl}" -L"$libraries" -lidl_cuda
+  LD_LIBRARY_PATH=$libraries "$root/own_activation"
+fi
+
 step "the examples, as a project of their own"
 "$cmake" -S "$examples" -B "$root/examples" -G Ninja -DCMAKE_CXX_COMPILER="$cxx" \
   -DCMAKE_PREFIX_PATH="$root/installed" -DCMAKE_BUILD_TYPE=Release >/dev/null

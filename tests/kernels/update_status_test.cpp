@@ -3,7 +3,7 @@
 #include <cstddef>
 #include <limits>
 
-#include "kernels/math/column_status.hpp"
+#include "idl/detail/column_status.hpp"
 #include "tests/kernels/kernel_test.hpp"
 
 namespace idl::test {

@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
-#include "kernels/cuda/device/cluster.cuh"
-#include "kernels/cuda/runtime/launch.hpp"
+#include "idl/cuda/device/cluster.cuh"
+#include "idl/cuda/launch.cuh"
 
 namespace idl::cuda {
 namespace {

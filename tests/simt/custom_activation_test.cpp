@@ -2,6 +2,8 @@
 // The kernels of own activations, as a user's source has them, on the emulated device.
 #include <gtest/gtest.h>
 
+#include "host/backend_of.hpp"
+#include "host/solver/fixed_point_solver.hpp"
 #include "idl/cuda/custom_activation.cuh"
 #include "kernels/cuda/loop/fused_recurrence.hpp"
 #include "tests/host/device_test.hpp"
@@ -11,8 +13,74 @@
 namespace idl::test {
 namespace {
 
+/// Leaky ReLU under a second name, compiled for clusters too.
+template <class T>
+struct ClusterLeakyRelu : OwnLeakyRelu<T> {
+  static constexpr std::string_view k_name = "cluster_leaky_relu";
+};
+
 template <class C>
-class CustomActivationKernels : public DeviceTest<C> {};
+class CustomActivationKernels : public DeviceTest<C> {
+ protected:
+  using Scalar = typename C::Scalar;
+
+  struct Answer {
+    std::vector<Scalar> values;
+    std::vector<std::int32_t> iterations;
+    LoopStrategy strategy = LoopStrategy::automatic;
+  };
+
+  /// More than a block holds.
+  static constexpr index_t k_above_block = sizeof(Scalar) == 4 ? 209 : 145;
+
+  Matrix<Scalar> matrix(index_t rows, index_t cols, const std::vector<double>& values) {
+    return Matrix<Scalar>::from_host(this->context(), rows, cols,
+                                     std::vector<Scalar>(values.begin(), values.end()));
+  }
+
+  template <class Problem>
+  Answer answer(const Problem& problem, const Matrix<Scalar>& values) {
+    solver::FixedPointSolver<Scalar> solver(this->context(), problem, {});
+    for (int launch = 0; launch < 2; ++launch) solver.launch();  // the second like the first
+    return {this->fetch(values.view()), solver.report().iterations, solver.strategy()};
+  }
+
+  Answer picard(const LinearMap<Scalar>& A, index_t n, const Activation& activation) {
+    RandomValues random(5);
+    const auto B = matrix(n, 2, random.uniforms(n * 2, -1, 1));
+    const auto U = matrix(2, 3, random.uniforms(6, -1, 1));
+    Matrix<Scalar> X(this->context(), n, 3);
+    return answer(
+        solver::EquilibriumProblem<Scalar>{
+            .A = A, .B = DenseMap<Scalar>{B}, .U = U, .X = X, .activation = activation},
+        X);
+  }
+
+  Answer adjoint(const LinearMap<Scalar>& A, index_t n, const Activation& activation) {
+    RandomValues random(6);
+    const auto C_matrix = matrix(2, n, random.uniforms(2 * n, -1, 1));
+    const auto Z = matrix(n, 3, random.uniforms(n * 3, -1, 1));
+    const auto X = matrix(n, 3, random.uniforms(n * 3, -1, 1));
+    const auto dY = matrix(2, 3, random.uniforms(6, -1, 1));
+    Matrix<Scalar> V(this->context(), n, 3);
+    return answer(solver::AdjointProblem<Scalar>{.A = A,
+                                                 .C = DenseMap<Scalar>{C_matrix},
+                                                 .Z = Z,
+                                                 .X = X.view(),
+                                                 .dY = dY,
+                                                 .V = V,
+                                                 .activation = activation},
+                  V);
+  }
+
+  void expect_one_kernel_and_same_bits(const Answer& own, const Answer& librarys) const {
+    EXPECT_EQ(own.strategy, LoopStrategy::fused);
+    EXPECT_EQ(librarys.strategy, LoopStrategy::fused);
+    EXPECT_TRUE(same_bits(own.values, librarys.values));
+    EXPECT_EQ(own.iterations, librarys.iterations);
+    EXPECT_GT(*std::min_element(own.iterations.begin(), own.iterations.end()), 3);
+  }
+};
 TYPED_TEST_SUITE(CustomActivationKernels, CudaCases, CaseNames);
 
 TYPED_TEST(CustomActivationKernels, SolveAsTheLibrarysOwn) {
@@ -55,6 +123,53 @@ TYPED_TEST(CustomActivationKernels, SolveAsTheLibrarysOwn) {
       for (std::size_t k = 0; k < 2; ++k)
         EXPECT_LT(max_difference(values[0][k], values[1][k]), 1e-4) << sparse;
     }
+}
+
+TYPED_TEST(CustomActivationKernels, SolveInOneKernelWithTheBitsOfTheLibrarysOwn) {
+  using T = typename TypeParam::Scalar;
+  const Activation own = cuda::custom_activation<OwnLeakyRelu>(0.3);
+  const Activation librarys = Activation::leaky_relu(0.3);
+  backend_of(this->context())->choose_loop_strategy(LoopStrategy::fused);
+  for (const index_t n : {1, 9, 70}) {
+    const auto A = this->matrix(n, n, RandomValues(7).matrix_of_norm(n, 0.8));
+    const DenseMap<T> map{A};
+    this->expect_one_kernel_and_same_bits(this->picard(map, n, own),
+                                          this->picard(map, n, librarys));
+    this->expect_one_kernel_and_same_bits(this->adjoint(map, n, own),
+                                          this->adjoint(map, n, librarys));
+  }
+}
+
+TYPED_TEST(CustomActivationKernels, FindTheAdjointOfASparseModelInOneKernel) {
+  using T = typename TypeParam::Scalar;
+  const index_t n = 40;
+  const std::vector<double> values = RandomValues(7).matrix_of_norm(n, 0.8);
+  std::vector<double> transposed(values.size());
+  for (std::size_t i = 0; i < n; ++i)
+    for (std::size_t j = 0; j < n; ++j) transposed[j + i * n] = values[i + j * n];
+  const auto A = CsrMatrix<T>::from_dense(this->context(), this->matrix(n, n, values));
+  const auto At = CsrMatrix<T>::from_dense(this->context(), this->matrix(n, n, transposed));
+  const CsrMap<T> map{.A = A.view(), .transposed = At.view(), .longest_row = n};
+  const Activation own = cuda::custom_activation<OwnLeakyRelu>(0.3);
+  backend_of(this->context())->choose_loop_strategy(LoopStrategy::fused);
+  this->expect_one_kernel_and_same_bits(this->adjoint(map, n, own),
+                                        this->adjoint(map, n, Activation::leaky_relu(0.3)));
+  // The state is found by the library's kernel, which has no own activation in it.
+  EXPECT_THROW(this->picard(map, n, own), NotSupported);
+}
+
+TYPED_TEST(CustomActivationKernels, AreCompiledForClustersOnRequest) {
+  using T = typename TypeParam::Scalar;
+  const index_t n = this->k_above_block;
+  const auto A = this->matrix(n, n, RandomValues(7).matrix_of_norm(n, 0.8));
+  const DenseMap<T> map{A};
+  backend_of(this->context())->choose_loop_strategy(LoopStrategy::fused);
+  const Activation in_a_block = cuda::custom_activation<OwnLeakyRelu>(0.3);
+  EXPECT_THROW(this->picard(map, n, in_a_block), NotSupported);
+  const Activation in_clusters =
+      cuda::custom_activation<ClusterLeakyRelu, cuda::FusedSizes::all>(0.3);
+  this->expect_one_kernel_and_same_bits(this->picard(map, n, in_clusters),
+                                        this->picard(map, n, Activation::leaky_relu(0.3)));
 }
 
 TYPED_TEST(CustomActivationKernels, RunRecurrentModelsAsTheLibrarysOwn) {

@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
-#include "kernels/cuda/device/shared.cuh"
-#include "kernels/cuda/runtime/launch.hpp"
+#include "idl/cuda/device/shared.cuh"
+#include "idl/cuda/launch.cuh"
 
 namespace idl::cuda {
 namespace {

@@ -12,7 +12,8 @@ write() { printf '%s\n' "${@:2}" >"$root/$1"; }
 reset() {
   rm -rf "${root:?}"/*
   mkdir -p "$root"/{include/idl/cuda,kernels/{base,math,{cpu,cuda}/{runtime,steps}},host/{solver,options,cli},tests/kernels,bench,examples}
-  write include/idl/model.hpp '#include <vector>' '#include "idl/matrix.hpp"'
+  write include/idl/model.hpp '#include <vector>' '#include "idl/matrix.hpp"' \
+    '#include "idl/detail/rounded.hpp"'
   write include/idl/cuda/activation.cuh '#include <cuda_runtime.h>' '#include "idl/activation.hpp"'
   write kernels/primitives.hpp 'using Primitive = InBothPrecisions<PicardUpdate,' \
     '    ScatterColumns>::Or<ListRunning>;'

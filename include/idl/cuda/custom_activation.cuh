@@ -3,12 +3,14 @@
 
 #include <algorithm>
 
-#include "idl/cuda/launch_kernel.cuh"
+#include "idl/cuda/fused/shapes.cuh"
+#include "idl/cuda/fused/state_map.cuh"
+#include "idl/cuda/launch.cuh"
 #include "idl/custom_activation.hpp"
 
 /// The kernels of an own activation, for nvcc. φ and φ' of the struct are marked IDL_CUDA_CALLABLE.
-/// A solve with one runs as a graph of products and updates; the kernels for whole small solves and
-/// for samples side by side belong to the library's own activations.
+/// Solves with a dense A run as one kernel where the library's own do; all others as a graph of
+/// products and updates.
 namespace idl::cuda {
 namespace detail {
 
@@ -33,25 +35,38 @@ __global__ void activation_kernel(Row row, ConstMatrixView<T> S, ConstMatrixView
 template <class Row, class T, bool Derivative>
 void launch_activation(double alpha, ConstMatrixView<T> S, ConstMatrixView<T> Z, MatrixView<T> X,
                        CUstream_st* stream) {
-  constexpr index_t k_threads = 256;
-  constexpr index_t k_most_blocks = 65535;
-  const index_t blocks = std::min((X.rows * X.cols + k_threads - 1) / k_threads, k_most_blocks);
-  if (blocks == 0) return;
-  launch_kernel(activation_kernel<Row, T, Derivative>, static_cast<unsigned>(blocks),
-                static_cast<unsigned>(k_threads), stream, idl::detail::row_with<Row>(alpha), S, Z,
-                X);
+  constexpr int k_threads = 256;
+  constexpr index_t k_most_entries = index_t{65535} * k_threads;
+  const index_t entries = std::min(X.rows * X.cols, k_most_entries);
+  if (entries == 0) return;
+  launch(activation_kernel<Row, T, Derivative>, one_thread_each(entries, k_threads), stream,
+         idl::detail::row_with<Row>(alpha), S, Z, X);
 }
 
-template <class Row, class T>
+template <class Row, class T, FusedSizes Sizes>
+index_t rounds_of_row(index_t n, index_t m, int multiprocessors) {
+  return rounds_of<T, FusedStateMap<T, Row>, Sizes>(n, m, multiprocessors);
+}
+
+template <class Row, class T, FusedSizes Sizes>
+void launch_solve(double alpha, const FusedSolve<T>& solve, ConstMatrixView<T> A,
+                  ConstMatrixView<T> Z, int multiprocessors, CUstream_st* stream) {
+  const FusedStateMap<T, Row> map{Z, idl::detail::row_with<Row>(alpha)};
+  launch_fused<Sizes>(solve, DenseFactor<T>{A.data, A.ld}, map, multiprocessors, stream);
+}
+
+template <class Row, class T, FusedSizes Sizes>
 ActivationKernels<T> kernels_of_row() {
-  return {launch_activation<Row, T, false>, launch_activation<Row, T, true>};
+  return {.value = launch_activation<Row, T, false>,
+          .derivative = launch_activation<Row, T, true>,
+          .solve = {.rounds = rounds_of_row<Row, T, Sizes>, .launch = launch_solve<Row, T, Sizes>}};
 }
 
-template <template <class> class Phi>
+template <template <class> class Phi, FusedSizes Sizes>
 CustomActivation described() {
   CustomActivation custom = idl::detail::described<Phi>();
-  custom.float_kernels = kernels_of_row<Phi<float>, float>();
-  custom.double_kernels = kernels_of_row<Phi<double>, double>();
+  custom.float_kernels = kernels_of_row<Phi<float>, float, Sizes>();
+  custom.double_kernels = kernels_of_row<Phi<double>, double, Sizes>();
   return custom;
 }
 
@@ -59,11 +74,13 @@ CustomActivation described() {
 
 /// The activation Phi, registered for the CPU and for CUDA devices. To be called in a source that
 /// nvcc compiles; from then on the name stands for it everywhere.
+/// @tparam Sizes  the n for which solves run as one kernel; `all` take some three times as long to
+///         compile
 /// @param alpha  the usual one unless said otherwise
 /// @throws InvalidArgument as register_activation()
-template <template <class> class Phi>
+template <template <class> class Phi, FusedSizes Sizes = FusedSizes::one_block>
 Activation custom_activation(std::optional<double> alpha = std::nullopt) {
-  const CustomActivation custom = detail::described<Phi>();
+  const CustomActivation custom = detail::described<Phi, Sizes>();
   return register_activation(custom, alpha.value_or(custom.usual_alpha));
 }
 

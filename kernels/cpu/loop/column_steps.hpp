@@ -11,10 +11,10 @@
 #include <variant>
 #include <vector>
 
+#include "idl/detail/column_status.hpp"
 #include "kernels/cpu/runtime/lines.hpp"
 #include "kernels/fixed_point.hpp"
 #include "kernels/loop_updates.hpp"
-#include "kernels/math/column_status.hpp"
 
 namespace idl::cpu {
 

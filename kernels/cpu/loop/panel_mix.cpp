@@ -3,11 +3,11 @@
 
 #include <algorithm>
 
+#include "idl/detail/column_status.hpp"
 #include "kernels/cpu/runtime/vector_width.hpp"
 #include "kernels/cpu/steps/sums.hpp"
 #include "kernels/loop_primitives.hpp"
 #include "kernels/math/anderson.hpp"
-#include "kernels/math/column_status.hpp"
 
 namespace idl::cpu {
 namespace {

@@ -3,12 +3,12 @@
 
 #include <algorithm>
 
+#include "idl/detail/column_status.hpp"
 #include "idl/solver.hpp"
 #include "kernels/cpu/runtime/execute.hpp"
 #include "kernels/cpu/runtime/parallel.hpp"
 #include "kernels/cpu/runtime/vector_width.hpp"
 #include "kernels/cpu/steps/sums.hpp"
-#include "kernels/math/column_status.hpp"
 
 namespace idl::cpu {
 namespace {

@@ -2,9 +2,9 @@
 // ListRunning and MoveStatus.
 #include <algorithm>
 
+#include "idl/detail/column_status.hpp"
 #include "idl/solver.hpp"
 #include "kernels/cpu/runtime/execute.hpp"
-#include "kernels/math/column_status.hpp"
 
 namespace idl::cpu {
 namespace {

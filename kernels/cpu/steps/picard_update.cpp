@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <algorithm>
 
+#include "idl/detail/column_status.hpp"
 #include "idl/solver.hpp"
 #include "kernels/cpu/runtime/copy_few.hpp"
 #include "kernels/cpu/runtime/execute.hpp"
@@ -8,7 +9,6 @@
 #include "kernels/cpu/runtime/vector_width.hpp"
 #include "kernels/cpu/steps/activation_loops.hpp"
 #include "kernels/cpu/steps/norm_lanes.hpp"
-#include "kernels/math/column_status.hpp"
 
 namespace idl::cpu {
 namespace {

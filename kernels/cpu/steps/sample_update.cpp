@@ -2,11 +2,11 @@
 #include <algorithm>
 #include <cmath>
 
+#include "idl/detail/column_status.hpp"
 #include "kernels/cpu/product/sample_rows.hpp"
 #include "kernels/cpu/runtime/execute.hpp"
 #include "kernels/cpu/steps/activation_loops.hpp"
 #include "kernels/loop_updates.hpp"
-#include "kernels/math/column_status.hpp"
 #include "kernels/math/extrema.hpp"
 
 namespace idl::cpu {

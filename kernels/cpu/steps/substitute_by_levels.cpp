@@ -5,12 +5,12 @@
 #include <algorithm>
 #include <array>
 
+#include "idl/detail/column_status.hpp"
 #include "kernels/cpu/product/lanes.hpp"
 #include "kernels/cpu/runtime/execute.hpp"
 #include "kernels/cpu/runtime/parallel.hpp"
 #include "kernels/cpu/runtime/vector_width.hpp"
 #include "kernels/cpu/steps/substituted_rows.hpp"
-#include "kernels/math/column_status.hpp"
 
 namespace idl::cpu {
 namespace {

@@ -2,9 +2,9 @@
 #include <algorithm>
 #include <limits>
 
+#include "idl/detail/column_status.hpp"
 #include "kernels/cpu/runtime/execute.hpp"
 #include "kernels/cpu/runtime/vector_width.hpp"
-#include "kernels/math/column_status.hpp"
 
 namespace idl::cpu {
 

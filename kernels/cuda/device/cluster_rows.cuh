@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include "kernels/cuda/device/cluster.cuh"
+#include "idl/cuda/device/cluster.cuh"
 #include "kernels/cuda/device/l1_rows.cuh"
 
 /// The eight rows of a cluster of blocks: rows that are too long for one block's shared memory lie

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "idl/cuda/device/collectives.cuh"
+#include "idl/cuda/launch.cuh"
 #include "idl/matrix.hpp"
-#include "kernels/cuda/device/collectives.cuh"
-#include "kernels/cuda/runtime/launch.hpp"
 
 /// Kernels that reduce over columns. A team of threads takes one column: a warp up to
 /// k_short_column rows, a block of 256 beyond. The choice depends on the number of rows alone, so

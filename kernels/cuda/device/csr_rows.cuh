@@ -2,8 +2,8 @@
 #pragma once
 
 #include "idl/csr_matrix.hpp"
-#include "kernels/cuda/device/collectives.cuh"
-#include "kernels/cuda/runtime/launch.hpp"
+#include "idl/cuda/device/collectives.cuh"
+#include "idl/cuda/launch.cuh"
 
 /// Kernels that go along the rows of a matrix in compressed rows: a warp takes a row, each lane
 /// every 32nd of its entries.

@@ -3,9 +3,9 @@
 
 #include <cstdint>
 
+#include "idl/cuda/device/pack.cuh"
+#include "idl/cuda/launch.cuh"
 #include "idl/matrix.hpp"
-#include "kernels/cuda/device/pack.cuh"
-#include "kernels/cuda/runtime/launch.hpp"
 
 /// Kernels that treat the entries of matrices one by one: one thread per pack of N rows.
 namespace idl::cuda {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "idl/cuda/device/collectives.cuh"
+#include "idl/cuda/launch.cuh"
 #include "idl/matrix.hpp"
-#include "kernels/cuda/device/collectives.cuh"
-#include "kernels/cuda/runtime/launch.hpp"
 
 /// Kernels that go along the rows of a column-major matrix. A block takes k_slab_rows neighbouring
 /// rows with 256 threads: neighbouring threads have neighbouring rows, so that each access of a

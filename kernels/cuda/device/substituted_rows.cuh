@@ -4,7 +4,7 @@
 #include <cmath>
 #include <variant>
 
-#include "kernels/cuda/device/collectives.cuh"
+#include "idl/cuda/device/collectives.cuh"
 #include "kernels/loop_updates.hpp"
 #include "kernels/math/activations.hpp"
 

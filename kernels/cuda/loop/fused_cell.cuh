@@ -4,7 +4,7 @@
 // The kernel of FusedRecurrence: all steps of a pass over time. In a block, for its tile of
 // sequences, with the four parts of P = [A B; C D], or of its transpose, in registers:
 //     repeat   z = P_xu u;   d = P_hu u;
-//              x <- the fixed point of update(P_xx x, z);    (fused_iteration.cuh)
+//              x <- the fixed point of update(P_xx x, z);    (idl/cuda/fused/iteration.cuh)
 //              h <- P_hx x + d;   the next u, with h in it
 //
 // x and u lie in shared memory, each twice. All parts are shared out among the threads in the same
@@ -17,7 +17,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "kernels/cuda/loop/fused_iteration.cuh"
+#include "idl/cuda/fused/iteration.cuh"
 #include "kernels/cuda/loop/fused_passes.cuh"
 
 namespace idl::cuda {
@@ -92,7 +92,7 @@ class CellLoop {
         u_words_(u_),
         x_seat_(P.states),
         h_seat_(P.hidden),
-        rule_(rule_of(solve.decision)),
+        rule_(rule_of(solve)),
         first_(static_cast<int>(blockIdx.x) * Columns) {}
 
   __device__ void run() {

@@ -83,27 +83,7 @@ bool choose_cell(const CellSizes& sizes, int multiprocessors, const Act& act) {
 
 template <class T>
 FusedSolve<T> fused_pass(const RecurrentLoop<T>& loop, MatrixView<T> state) {
-  const Decision<T>& decision = loop.decision;
-  return {.X = state,
-          .step_norms = loop.step_norms,
-          .state_norms = loop.state_norms,
-          .decision = {.step_norms = loop.step_norms,
-                       .state_norms = loop.state_norms,
-                       .columns = loop.columns,
-                       .contraction = decision.contraction,
-                       .absolute = decision.absolute,
-                       .relative = decision.relative,
-                       .rounding = decision.rounding,
-                       .certified = decision.certified,
-                       .max_iterations = decision.max_iterations},
-          .max_iterations = decision.max_iterations,
-          .from_zero = true};
-}
-
-template <class T>
-DenseFactor<T> factor_of(const LinearMap<T>& map, index_t first_col = 0) {
-  const ConstMatrixView<T> A = entries_of(map).value();
-  return {A.data + first_col * A.ld, A.ld};
+  return fused_solve(state, loop, true);
 }
 
 /// Those of a description, whose state is `state`.

@@ -18,8 +18,7 @@ std::optional<FusedLoop> FusedLoop::fit(const FixedPoint<T>& solve, int multipro
   // The kernels of the state read A by rows, those of the adjoint by columns.
   const bool adjoint = std::holds_alternative<AdjointMap<T>>(solve.f);
   if (!A || A->rows == 0 || solve.transpose != adjoint || solve.mix ||
-      solve.sweep != Sweep::jacobi || solve.decision.max_iterations == 0 ||
-      has_custom_activation(solve))
+      solve.sweep != Sweep::jacobi || solve.decision.max_iterations == 0)
     return std::nullopt;
   const index_t rounds = std::visit(
       [&](const auto& map) { return fused_rounds(solve.X, map, multiprocessors); }, solve.f);
@@ -46,7 +45,7 @@ bool FusedLoop::worthwhile() const {
 }
 
 bool FusedLoop::starts_by_itself() const {
-  return std::visit([](const auto& solve) { return solve.start == SolveStart::zero; }, solve_);
+  return std::visit([](const auto& solve) { return starts_in_kernel(solve); }, solve_);
 }
 
 void FusedLoop::launch(CUstream_st* stream) const {

@@ -24,8 +24,8 @@ class FusedLoop {
   static constexpr LoopStrategy k_strategy = LoopStrategy::fused;
 
   /// None where A is too large for the current device, of which the number of multiprocessors
-  /// decides how many columns share a block, and where the solve is accelerated or swept in blocks
-  /// of rows.
+  /// decides how many columns share a block, where the solve is accelerated or swept in blocks of
+  /// rows, and where an own activation has come without such a kernel.
   template <class T>
   static std::optional<FusedLoop> fit(const FixedPoint<T>& solve, int multiprocessors);
 
@@ -54,6 +54,14 @@ class FusedLoop {
   int multiprocessors_;
   index_t rounds_;
 };
+
+/// Whether a kernel for a whole solve does what steps_of(solve).start says, too. An own φ' that
+/// makes Ψ is a kernel before it.
+template <class T>
+bool starts_in_kernel(const FixedPoint<T>& solve) {
+  return solve.start == SolveStart::zero &&
+         (std::holds_alternative<PicardMap<T>>(solve.f) || !has_custom_activation(solve));
+}
 
 template <class T>
 void run_fused(const FixedPoint<T>& solve, const PicardMap<T>& map, int multiprocessors,

@@ -5,31 +5,26 @@
 // its entry, with the norms that go with them.
 #include <cmath>
 
-#include "kernels/cuda/device/collectives.cuh"
-#include "kernels/cuda/loop/fused_columns.cuh"
-#include "kernels/fixed_point.hpp"
+#include "idl/cuda/device/collectives.cuh"
+#include "idl/cuda/fused/columns.cuh"
+#include "idl/cuda/fused/product.cuh"
+#include "idl/cuda/fused/state_map.cuh"
+#include "kernels/cuda/loop/fused_loop.hpp"
 #include "kernels/math/activations.hpp"
 
 namespace idl::cuda {
 
-/// x <- φ(s + z), with s of AX; norms are maxima. The activation is looked up per entry: that is
-/// little beside a row of A, and one kernel serves them all.
+/// The library's own activations. Which one it is, is looked up per entry: that is little beside a
+/// row of A, and one kernel serves them all.
 template <class T>
-struct FusedPicard {
-  using Held = T;
-  using Norm = Magnitude<T>;
-  using Combine = Maximum;
-  static constexpr bool k_transposed = false;
-
-  ConstMatrixView<T> Z;
+struct AnyActivation {
   ActivationKind kind;
   T alpha;
-
-  __device__ Held hold(index_t i, index_t j) const { return Z.data[i + j * Z.ld]; }
-  __device__ T operator()(T s, Held z) const { return activate(kind, s + z, alpha); }
-  __device__ static Norm measure(T x) { return magnitude(x); }
-  __device__ static T value(Norm norm) { return from_magnitude<T>(norm); }
+  __device__ T operator()(T x) const { return activate(kind, x, alpha); }
 };
+
+template <class T>
+using FusedPicard = FusedStateMap<T, AnyActivation<T>>;
 
 /// v <- ψ(w + g), with w of AᵀV; norms are sums.
 template <class T>
@@ -61,15 +56,20 @@ struct FusedAdjoint {
 };
 
 template <class T>
-FusedPicard<T> fused_map(const PicardMap<T>& map, SolveStart) {
-  return {map.Z, map.activation.kind, static_cast<T>(map.activation.alpha)};
+FusedPicard<T> picard_map(const ConstMatrixView<T>& Z, const Activation& activation) {
+  return {Z, {activation.kind, static_cast<T>(activation.alpha)}};
+}
+
+template <class T>
+FusedPicard<T> fused_map(const PicardMap<T>& map, bool) {
+  return picard_map(map.Z, map.activation);
 }
 
 /// From zero Ψ is computed where it is read; elsewhere what comes before the kernel has made it.
 template <class T>
-FusedAdjoint<T> fused_map(const AdjointMap<T>& map, SolveStart start) {
+FusedAdjoint<T> fused_map(const AdjointMap<T>& map, bool from_zero) {
   FusedAdjoint<T> fused = {map.G, map.Psi};
-  if (start == SolveStart::zero && map.derivative) {
+  if (from_zero && map.derivative) {
     fused.S = map.derivative->S;
     fused.Z = map.derivative->Z;
     fused.kind = map.derivative->activation.kind;
@@ -78,14 +78,33 @@ FusedAdjoint<T> fused_map(const AdjointMap<T>& map, SolveStart start) {
   return fused;
 }
 
+/// Of a description that has the columns, their norms and the decision.
+template <class T, class Described>
+FusedSolve<T> fused_solve(const MatrixView<T>& state, const Described& loop, bool from_zero) {
+  const Decision<T>& decision = loop.decision;
+  return {.X = state,
+          .step_norms = loop.step_norms,
+          .state_norms = loop.state_norms,
+          .columns = loop.columns,
+          .contraction = decision.contraction,
+          .absolute = decision.absolute,
+          .relative = decision.relative,
+          .rounding = decision.rounding,
+          .certified = decision.certified,
+          .max_iterations = decision.max_iterations,
+          .from_zero = from_zero};
+}
+
 template <class T>
 FusedSolve<T> fused_solve(const FixedPoint<T>& solve) {
-  return {solve.X,
-          solve.step_norms,
-          solve.state_norms,
-          decision_of(solve),
-          solve.decision.max_iterations,
-          solve.start == SolveStart::zero};
+  return fused_solve(solve.X, solve, starts_in_kernel(solve));
+}
+
+/// A dense map, from a column on.
+template <class T>
+DenseFactor<T> factor_of(const LinearMap<T>& map, index_t first_col = 0) {
+  const ConstMatrixView<T> A = entries_of(map).value();
+  return {A.data + first_col * A.ld, A.ld};
 }
 
 }  // namespace idl::cuda

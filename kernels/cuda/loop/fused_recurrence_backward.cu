@@ -18,8 +18,7 @@ void run_fused(const RecurrenceAdjoint<T>& pass, ConstMatrixView<T> products, in
   const ActivationDerivative<T> derivative = {
       .S = products, .Z = pass.Z, .Psi = {}, .activation = pass.activation};
   const CellBackward<T> backward = {
-      .map =
-          fused_map(AdjointMap<T>{.G = {}, .Psi = {}, .derivative = derivative}, SolveStart::zero),
+      .map = fused_map(AdjointMap<T>{.G = {}, .Psi = {}, .derivative = derivative}, true),
       .times = times_of(pass, pass.V),
       .before = pass.loop.warm_start ? pass.V_after : ConstMatrixView<T>{},
       .S = products,

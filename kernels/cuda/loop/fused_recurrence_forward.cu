@@ -13,7 +13,7 @@ void run_fused(const Recurrence<T>& pass, int multiprocessors, CUstream_st* stre
                                   .states = static_cast<int>(rows(pass.A)),
                                   .hidden = static_cast<int>(rows(pass.C))};
   const CellForward<T> forward = {
-      .map = fused_map(PicardMap<T>{pass.Z, pass.activation}, SolveStart::zero),
+      .map = fused_map(PicardMap<T>{pass.Z, pass.activation}, true),
       .times = times_of(pass, pass.X),
       .before = pass.loop.warm_start ? pass.X_before : ConstMatrixView<T>{},
       .x = pass.x,

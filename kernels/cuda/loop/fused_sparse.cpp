@@ -5,8 +5,9 @@
 #include <string>
 #include <vector>
 
+#include "idl/cuda/launch.cuh"
 #include "idl/error.hpp"
-#include "kernels/cuda/runtime/launch.hpp"
+#include "kernels/cuda/loop/fused_loop.hpp"
 
 namespace idl::cuda {
 namespace {
@@ -145,7 +146,8 @@ template <class T>
 bool is_such_a_loop(const FixedPoint<T>& solve) {
   return !solve.mix && solve.sweep == Sweep::jacobi && solve.decision.max_iterations > 0 &&
          solve.X.rows > 0 && solve.X.rows < k_most_positions &&
-         factor_of(solve).nnz < index_t{1} << 31 && !has_custom_activation(solve);
+         factor_of(solve).nnz < index_t{1} << 31 &&
+         (std::holds_alternative<AdjointMap<T>>(solve.f) || !has_custom_activation(solve));
 }
 
 }  // namespace
@@ -188,7 +190,7 @@ FusedSparseLoop FusedSparseLoop::make(const std::shared_ptr<Backend>& backend,
 }
 
 bool FusedSparseLoop::starts_by_itself() const {
-  return std::visit([](const auto& it) { return it.solve.start == SolveStart::zero; }, solve_);
+  return std::visit([](const auto& it) { return starts_in_kernel(it.solve); }, solve_);
 }
 
 void FusedSparseLoop::launch(CUstream_st* stream) const {

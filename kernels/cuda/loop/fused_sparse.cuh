@@ -21,13 +21,13 @@
 #include <algorithm>
 #include <cmath>
 
-#include "kernels/cuda/device/cluster.cuh"
-#include "kernels/cuda/device/collectives.cuh"
-#include "kernels/cuda/device/pack.cuh"
-#include "kernels/cuda/loop/fused_columns.cuh"
+#include "idl/cuda/device/cluster.cuh"
+#include "idl/cuda/device/collectives.cuh"
+#include "idl/cuda/device/pack.cuh"
+#include "idl/cuda/fused/columns.cuh"
+#include "idl/detail/rounded.hpp"
 #include "kernels/cuda/loop/fused_maps.cuh"
 #include "kernels/cuda/loop/fused_sparse.hpp"
-#include "kernels/math/rounded.hpp"
 
 namespace idl::cuda {
 
@@ -289,7 +289,7 @@ class SparseLoop {
       state = state_of_column;
     }
     if (is_running(column_)) {
-      column_ = next_column_state(column_, step, state, rule_of(solve_.decision));
+      column_ = next_column_state(column_, step, state, rule_of(solve_));
       if (block_ == 0 && thread_ < Columns &&
           (!is_running(column_) || iteration + 1 == solve_.max_iterations)) {
         solve_.step_norms.data[first_col_ + lane()] = step;

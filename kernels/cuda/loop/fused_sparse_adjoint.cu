@@ -7,7 +7,7 @@ namespace idl::cuda {
 template <class T>
 void run_fused_sparse(const FixedPoint<T>& solve, const AdjointMap<T>& map, const SparseForm& form,
                       const SparseFactor<T>& P, CUstream_st* stream) {
-  launch_fused_sparse(solve, fused_map(map, solve.start), form, P, stream);
+  launch_fused_sparse(solve, fused_map(map, starts_in_kernel(solve)), form, P, stream);
 }
 
 template <class T>

@@ -4,7 +4,7 @@
 // kernel is here.
 #include "kernels/cuda/loop/loop_control.hpp"
 
-#include "kernels/cuda/runtime/launch.hpp"
+#include "idl/cuda/launch.cuh"
 
 namespace idl::cuda {
 namespace {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // One thread, which copies one integer to the host's memory.
+#include "idl/cuda/launch.cuh"
 #include "kernels/cuda/loop/loop_control.hpp"
-#include "kernels/cuda/runtime/launch.hpp"
 
 namespace idl::cuda {
 namespace {

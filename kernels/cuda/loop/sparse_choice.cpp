@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "kernels/cuda/runtime/launch.hpp"
+#include "idl/cuda/launch.cuh"
 #include "kernels/loop/in_rows.hpp"
 
 namespace idl::cuda {

@@ -11,8 +11,8 @@
 // transposed, whose columns are read across, are here for shapes that cuBLASLt does not take.
 #include <cmath>
 
-#include "kernels/cuda/device/shared.cuh"
-#include "kernels/cuda/runtime/launch.hpp"
+#include "idl/cuda/device/shared.cuh"
+#include "idl/cuda/launch.cuh"
 #include "kernels/cuda/runtime/launchers.hpp"
 
 namespace idl::cuda {

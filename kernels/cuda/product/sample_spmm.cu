@@ -5,7 +5,7 @@
 // the whole warp and 32 neighbours of B, and adds from left to right.
 #include <cmath>
 
-#include "kernels/cuda/device/collectives.cuh"
+#include "idl/cuda/device/collectives.cuh"
 #include "kernels/cuda/runtime/launchers.hpp"
 
 namespace idl::cuda {

@@ -4,7 +4,7 @@
 // One thread per entry, which finds its row in the row offsets and sums over the samples s in
 // order. Neighbouring threads have mostly the same row of V and columns of one piece of X. Reads
 // 2·nnz·m elements, most of them from the caches, and writes nnz.
-#include "kernels/cuda/runtime/launch.hpp"
+#include "idl/cuda/launch.cuh"
 #include "kernels/cuda/runtime/launchers.hpp"
 
 namespace idl::cuda {

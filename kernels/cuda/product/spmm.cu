@@ -6,7 +6,7 @@
 // average row alone, so a column of C has the same bits in any batch. Each eight columns read the
 // entries of A once and gather nnz elements of each column of B, which its cache lines mostly
 // serve; C is written once.
-#include "kernels/cuda/device/collectives.cuh"
+#include "idl/cuda/device/collectives.cuh"
 #include "kernels/cuda/runtime/launchers.hpp"
 
 namespace idl::cuda {

@@ -5,7 +5,7 @@
 
 #include <cub/device/device_radix_sort.cuh>
 
-#include "kernels/cuda/runtime/launch.hpp"
+#include "idl/cuda/launch.cuh"
 
 namespace idl::cuda {
 namespace {

@@ -3,7 +3,6 @@
 
 #include <cstdio>
 #include <string>
-#include <string_view>
 
 #include "idl/device.hpp"
 #include "idl/error.hpp"
@@ -12,17 +11,6 @@
 
 namespace idl::cuda {
 namespace {
-
-/// "kernels/cuda/runtime/pool.cpp:12", wherever the tree was built.
-std::string place(std::string_view file, int line) {
-  const std::size_t root = file.rfind("kernels/cuda/");
-  if (root != std::string_view::npos) file.remove_prefix(root);
-  return std::string(file) + ":" + std::to_string(line);
-}
-
-std::string explain(cudaError_t status) {
-  return std::string(cudaGetErrorName(status)) + ": " + cudaGetErrorString(status);
-}
 
 std::string explain(cublasStatus_t status) { return cublas_lt().GetStatusString(status); }
 std::string explain(cusparseStatus_t status) { return cusparse().GetErrorString(status); }
@@ -50,25 +38,18 @@ void clear_sticky_error() noexcept { static_cast<void>(cudaGetLastError()); }
 
 }  // namespace
 
-void check(cudaError_t status, const char* call, const char* file, int line) {
-  if (status == cudaSuccess) [[likely]]
-    return;
-  clear_sticky_error();
-  throw DeviceError("CUDA", call, explain(status), place(file, line));
-}
-
 void check(cublasStatus_t status, const char* call, const char* file, int line) {
   if (status == CUBLAS_STATUS_SUCCESS) [[likely]]
     return;
   clear_sticky_error();
-  throw DeviceError("cuBLASLt", call, explain(status), place(file, line));
+  throw DeviceError("cuBLASLt", call, explain(status), detail::place(file, line));
 }
 
 void check(cusparseStatus_t status, const char* call, const char* file, int line) {
   if (status == CUSPARSE_STATUS_SUCCESS) [[likely]]
     return;
   clear_sticky_error();
-  throw DeviceError("cuSPARSE", call, explain(status), place(file, line));
+  throw DeviceError("cuSPARSE", call, explain(status), detail::place(file, line));
 }
 
 void check_allocation(cudaError_t status, int device, std::size_t bytes, const char* call,

@@ -6,12 +6,12 @@
 
 #include <cstddef>
 
+#include "idl/cuda/check.hpp"
+
 /// Every status of CUDA's libraries goes through here.
 namespace idl::cuda {
 
-/// Nothing for a success. Otherwise clears CUDA's sticky error, so that the next call does not
-/// report this failure again. @throws DeviceError (library, call, the code's name and text, place)
-void check(cudaError_t status, const char* call, const char* file, int line);
+/// As that of CUDA's statuses.
 void check(cublasStatus_t status, const char* call, const char* file, int line);
 
 /// As check(), for allocations: cudaErrorMemoryAllocation becomes OutOfMemory with the bytes asked
@@ -28,6 +28,3 @@ void report_failure(cudaError_t status, const char* call) noexcept;
 void report_failure(cublasStatus_t status, const char* call) noexcept;
 
 }  // namespace idl::cuda
-
-/// Evaluates a call that returns a status once and throws idl::DeviceError unless it succeeded.
-#define IDL_CUDA_CHECK(call) ::idl::cuda::check((call), #call, __FILE__, __LINE__)

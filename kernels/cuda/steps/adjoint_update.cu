@@ -6,12 +6,12 @@
 // 4 reads and 1 write of n·m elements.
 #include <cmath>
 
+#include "idl/cuda/device/pack.cuh"
+#include "idl/detail/column_status.hpp"
+#include "idl/detail/rounded.hpp"
 #include "idl/solver.hpp"
 #include "kernels/cuda/device/columns.cuh"
-#include "kernels/cuda/device/pack.cuh"
 #include "kernels/cuda/runtime/launchers.hpp"
-#include "kernels/math/column_status.hpp"
-#include "kernels/math/rounded.hpp"
 
 namespace idl::cuda {
 namespace {

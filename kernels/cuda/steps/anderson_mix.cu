@@ -6,10 +6,10 @@
 // bits depend on n alone.
 #include "kernels/math/anderson.hpp"
 
+#include "idl/detail/column_status.hpp"
 #include "idl/solver.hpp"
 #include "kernels/cuda/device/columns.cuh"
 #include "kernels/cuda/runtime/launchers.hpp"
-#include "kernels/math/column_status.hpp"
 
 namespace idl::cuda {
 namespace {

@@ -4,7 +4,7 @@
 // A thread takes an element. 1 read of the indices and of the elements, these in the order of the
 // indices, 1 write. An index that names no element moves nothing: the indices are data on the
 // device, which no check on the host can look at.
-#include "kernels/cuda/runtime/launch.hpp"
+#include "idl/cuda/launch.cuh"
 #include "kernels/cuda/runtime/launchers.hpp"
 
 namespace idl::cuda {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // ListRunning, by one block, and MoveStatus, one thread per column. Some bytes per column.
+#include "idl/cuda/device/collectives.cuh"
+#include "idl/detail/column_status.hpp"
 #include "idl/solver.hpp"
-#include "kernels/cuda/device/collectives.cuh"
 #include "kernels/cuda/runtime/launchers.hpp"
-#include "kernels/math/column_status.hpp"
 
 namespace idl::cuda {
 namespace {

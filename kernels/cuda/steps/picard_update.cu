@@ -4,14 +4,14 @@
 // A team of threads (columns.cuh) sweeps a column in packs of 16 bytes; stopped columns are left
 // after one byte of status has been read. 3 reads and 1 write of n·m elements; nothing else counts.
 // An own activation makes φ of all entries first, in the working memory.
+#include "idl/cuda/device/pack.cuh"
+#include "idl/detail/column_status.hpp"
+#include "idl/detail/rounded.hpp"
 #include "idl/solver.hpp"
 #include "kernels/cuda/device/columns.cuh"
-#include "kernels/cuda/device/pack.cuh"
 #include "kernels/cuda/runtime/launchers.hpp"
 #include "kernels/custom_activation.hpp"
 #include "kernels/math/activations.hpp"
-#include "kernels/math/column_status.hpp"
-#include "kernels/math/rounded.hpp"
 
 namespace idl::cuda {
 namespace {

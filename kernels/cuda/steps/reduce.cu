@@ -7,7 +7,7 @@
 // vector. A vector of one piece takes one launch.
 #include <cmath>
 
-#include "kernels/cuda/device/collectives.cuh"
+#include "idl/cuda/device/collectives.cuh"
 #include "kernels/cuda/runtime/launchers.hpp"
 #include "kernels/math/extrema.hpp"
 

@@ -5,7 +5,7 @@
 
 #include <limits>
 
-#include "kernels/cuda/device/collectives.cuh"
+#include "idl/cuda/device/collectives.cuh"
 #include "kernels/cuda/device/entries.cuh"
 #include "kernels/cuda/runtime/launchers.hpp"
 

@@ -14,12 +14,12 @@
 #include <algorithm>
 #include <cmath>
 
-#include "kernels/cuda/device/pack.cuh"
+#include "idl/cuda/device/pack.cuh"
+#include "idl/detail/column_status.hpp"
+#include "idl/detail/rounded.hpp"
 #include "kernels/cuda/loop/fused_maps.cuh"
 #include "kernels/cuda/runtime/launchers.hpp"
 #include "kernels/loop_updates.hpp"
-#include "kernels/math/column_status.hpp"
-#include "kernels/math/rounded.hpp"
 
 namespace idl::cuda {
 namespace {
@@ -202,7 +202,7 @@ __global__ void __launch_bounds__(k_sample_threads)
 
 template <class T>
 FusedPicard<T> map_of(const PicardUpdate<T>& u) {
-  return {u.Z, u.activation.kind, static_cast<T>(u.activation.alpha)};
+  return picard_map(u.Z, u.activation);
 }
 template <class T>
 FusedAdjoint<T> map_of(const AdjointUpdate<T>& u) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // A few values that travel as the kernel's parameters.
-#include "kernels/cuda/runtime/launch.hpp"
+#include "idl/cuda/launch.cuh"
 #include "kernels/cuda/runtime/launchers.hpp"
 
 namespace idl::cuda {

@@ -5,9 +5,9 @@
 // shared memory. Each row is broadcast as soon as it is known, and every lane adds it to its own
 // rows. Per column: k broadcasts and applications of f, one after the other; 3 or 4 reads and 1
 // write of k elements. op(A) is read once for four columns, from the cache.
+#include "idl/detail/column_status.hpp"
 #include "kernels/cuda/device/substituted_rows.cuh"
 #include "kernels/cuda/runtime/launchers.hpp"
-#include "kernels/math/column_status.hpp"
 
 namespace idl::cuda {
 namespace {

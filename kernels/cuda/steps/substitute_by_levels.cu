@@ -7,9 +7,9 @@
 // and applies f. The block waits once a level. The width of a group depends on the average row
 // alone, so a column has the same bits in any batch. Each block reads A once and gathers nnz
 // elements of each of its columns, which its first-level cache mostly serves.
+#include "idl/detail/column_status.hpp"
 #include "kernels/cuda/device/substituted_rows.cuh"
 #include "kernels/cuda/runtime/launchers.hpp"
-#include "kernels/math/column_status.hpp"
 
 namespace idl::cuda {
 namespace {

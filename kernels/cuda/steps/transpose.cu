@@ -3,7 +3,7 @@
 //
 // A block takes a tile of 32×32 entries through shared memory, so that a warp reads and writes 32
 // neighbours; the padding keeps them in 32 banks. 1 read and 1 write of each entry.
-#include "kernels/cuda/device/collectives.cuh"
+#include "idl/cuda/device/collectives.cuh"
 #include "kernels/cuda/runtime/launchers.hpp"
 
 namespace idl::cuda {

@@ -5,9 +5,9 @@
 // matter. UpdateStatus reads 1 byte of a stopped column and moves about 4 words of a running one.
 #include <limits>
 
-#include "kernels/cuda/device/collectives.cuh"
+#include "idl/cuda/device/collectives.cuh"
+#include "idl/detail/column_status.hpp"
 #include "kernels/cuda/runtime/launchers.hpp"
-#include "kernels/math/column_status.hpp"
 
 namespace idl::cuda {
 namespace {

@@ -3,7 +3,7 @@
 #include <cstdio>
 #include <limits>
 
-#include "kernels/math/extrema.hpp"
+#include "idl/detail/is_finite.hpp"
 
 int main(int count, char**) {
   // Nothing that the compiler knows.

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-// The kernel of FusedLoop: the iteration of fused_iteration.cuh from where the columns are to where
-// all of a tile have stopped. Reads of A: n² per block or cluster, once.
-#include "kernels/cuda/loop/fused_iteration.cuh"
-#include "kernels/cuda/loop/fused_loop.hpp"
+// The kernel for whole solves with a dense A: the iteration of iteration.cuh from where the columns
+// are to where all of a tile have stopped. Reads of A: n² per block or cluster, once.
+#include "idl/cuda/fused/iteration.cuh"
 
 namespace idl::cuda {
 
@@ -46,7 +45,7 @@ __device__ inline void run_loop(const FusedSolve<T>& solve, const DenseFactor<T>
   load_part<Map::k_transposed, Shape>(A, size, size, seat.first_row, seat.lane, p);
   cluster_barrier<Shape::k_blocks>();
 
-  const StoppingRule<T> rule = rule_of(solve.decision);
+  const StoppingRule<T> rule = rule_of(solve);
   T sums[Columns][Shape::k_parts];
   constexpr bool k_ahead = k_looks_ahead<T, Shape, Columns>;
   if constexpr (k_ahead) multiply_copy<Shape, Columns>(p, memory.words, 0, seat.lane, sums);

@@ -5,7 +5,7 @@
 
 #include <cstddef>
 
-/// Takes the place of kernels/cuda/device/shared.cuh in the GPU-like emulation: memory that nobody
+/// Takes the place of idl/cuda/device/shared.cuh in the GPU-like emulation: memory that nobody
 /// watches.
 namespace idl::cuda {
 

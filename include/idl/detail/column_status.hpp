@@ -4,11 +4,12 @@
 #include <cmath>
 #include <cstdint>
 
+#include "idl/detail/cuda_callable.hpp"
+#include "idl/detail/is_finite.hpp"
+#include "idl/matrix.hpp"
 #include "idl/solver.hpp"
-#include "kernels/base/host_device.hpp"
-#include "kernels/math/extrema.hpp"
 
-/// The decision of UpdateStatus for one column.
+/// The columns of a loop, and the decision whether one goes on.
 namespace idl {
 
 /// SolveStatus as ColumnStatus<T> keeps it.
@@ -17,6 +18,18 @@ inline constexpr auto k_converged = static_cast<std::uint8_t>(SolveStatus::conve
 
 /// A column stagnates whose step has not fallen below its smallest for so many iterations.
 inline constexpr std::int32_t k_stagnation_window = 4;
+
+/// The state of a loop over the columns: one entry per column, `active` has one element.
+template <class T>
+struct ColumnStatus {
+  VectorView<std::uint8_t> status;            ///< SolveStatus
+  VectorView<std::int32_t> iterations;        ///< applications of the map so far
+  VectorView<T> best_steps;                   ///< smallest step norm so far
+  VectorView<std::int32_t> stalled;           ///< iterations since best_steps fell
+  VectorView<std::int32_t> active;            ///< number of columns with status `running`
+  VectorView<std::int32_t> fallbacks{};       ///< optional: accelerated points thrown away
+  VectorView<std::int32_t> low_iterations{};  ///< optional: those in low precision
+};
 
 /// One column's entries of ColumnStatus<T>.
 template <class T>
@@ -27,7 +40,7 @@ struct ColumnState {
   std::int32_t stalled;
 };
 
-/// What UpdateStatus<T> holds that is the same for all columns.
+/// What is the same for the decisions of all columns.
 template <class T>
 struct StoppingRule {
   T factor;  ///< of the step: 1, or κ/(1−κ), or +inf
@@ -37,9 +50,9 @@ struct StoppingRule {
   std::int32_t max_iterations;
 };
 
-/// f of UpdateStatus: 1, or with `certified` κ/(1−κ) for κ < 1 and +inf otherwise.
+/// The factor of the step: 1, or with `certified` κ/(1−κ) for κ < 1 and +inf otherwise.
 template <class T>
-IDL_HOST_DEVICE inline T step_factor(bool certified, T contraction) {
+IDL_CUDA_CALLABLE inline T step_factor(bool certified, T contraction) {
   if (!certified) return T(1);
   return contraction < T(1) ? contraction / (T(1) - contraction) : static_cast<T>(INFINITY);
 }
@@ -47,8 +60,8 @@ IDL_HOST_DEVICE inline T step_factor(bool certified, T contraction) {
 /// The state after one more application of the map with this step and state norm. To be called for
 /// running columns only.
 template <class T>
-IDL_HOST_DEVICE inline ColumnState<T> next_column_state(ColumnState<T> column, T step, T norm,
-                                                        const StoppingRule<T>& rule) {
+IDL_CUDA_CALLABLE inline ColumnState<T> next_column_state(ColumnState<T> column, T step, T norm,
+                                                          const StoppingRule<T>& rule) {
   column.iterations += 1;
   if (!is_finite(step) || !is_finite(norm)) {
     column.status = static_cast<std::uint8_t>(SolveStatus::diverged);

@@ -7,12 +7,12 @@
 #include <limits>
 #include <type_traits>
 
-/// Takes the place of kernels/base/host_device.hpp in the GPU-like emulation, which defines
+/// Takes the place of idl/detail/cuda_callable.hpp in the GPU-like emulation, which defines
 /// __CUDA_ARCH__ so that the element functions are those of the device.
 
 /// Inlined everywhere: the program also holds the CPU backend's copies of these functions, compiled
 /// otherwise, of which the linker would keep one for both.
-#define IDL_HOST_DEVICE __attribute__((always_inline))
+#define IDL_CUDA_CALLABLE __attribute__((always_inline))
 
 // CUDA's operations that are never fused. The compiler cannot see through the empty instruction.
 #define IDL_SIMT_ROUNDED(name, T, expression)              \

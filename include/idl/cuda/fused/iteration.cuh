@@ -19,11 +19,11 @@
 //
 // The sums of a column have the same order in any tile. Per iteration and column: n² fused
 // multiply-adds, n²/Rows words from shared memory.
-#include "kernels/cuda/device/cluster.cuh"
-#include "kernels/cuda/device/collectives.cuh"
-#include "kernels/cuda/loop/fused_columns.cuh"
-#include "kernels/cuda/loop/fused_product.cuh"
-#include "kernels/math/rounded.hpp"
+#include "idl/cuda/device/cluster.cuh"
+#include "idl/cuda/device/collectives.cuh"
+#include "idl/cuda/fused/columns.cuh"
+#include "idl/cuda/fused/product.cuh"
+#include "idl/detail/rounded.hpp"
 
 namespace idl::cuda {
 

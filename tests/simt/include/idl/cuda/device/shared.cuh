@@ -8,7 +8,7 @@
 
 #include "tests/simt/shared_cell.hpp"
 
-/// Takes the place of kernels/cuda/device/shared.cuh in the emulation.
+/// Takes the place of idl/cuda/device/shared.cuh in the emulation.
 namespace idl::cuda {
 
 template <class T, int N>

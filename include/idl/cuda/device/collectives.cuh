@@ -5,8 +5,8 @@
 #include <cstring>
 #include <type_traits>
 
-#include "kernels/cuda/device/shared.cuh"
-#include "kernels/cuda/runtime/launch.hpp"
+#include "idl/cuda/device/shared.cuh"
+#include "idl/cuda/launch.cuh"
 
 /// Reductions over a warp and over a block in a fixed order, whose result every thread gets. All
 /// threads of the warp or block must take part.

@@ -4,7 +4,7 @@
 #include <cstring>
 #include <type_traits>
 
-#include "kernels/cuda/device/shared.cuh"
+#include "idl/cuda/device/shared.cuh"
 
 /// Thread-block clusters (sm_90 and later): blocks that run at the same time and reach each other's
 /// dynamic shared memory. A cluster of one block is an ordinary block on every architecture.

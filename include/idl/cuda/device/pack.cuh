@@ -4,8 +4,8 @@
 #include <cstdint>
 #include <type_traits>
 
+#include "idl/cuda/launch.cuh"
 #include "idl/matrix.hpp"
-#include "kernels/cuda/runtime/launch.hpp"
 
 /// N neighbouring elements of a column as one access of N·sizeof(T) bytes.
 ///

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-// The product P x of fused_iteration.cuh, with P = A or Aᵀ in the registers of a block or of a
+// The product P x of iteration.cuh, with P = A or Aᵀ in the registers of a block or of a
 // cluster's blocks and columns x in shared memory.
 #include <cmath>
 
+#include "idl/cuda/device/collectives.cuh"
+#include "idl/cuda/device/pack.cuh"
 #include "idl/matrix.hpp"
-#include "kernels/cuda/device/collectives.cuh"
-#include "kernels/cuda/device/pack.cuh"
 
 namespace idl::cuda {
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include "kernels/cuda/device/shared.cuh"
+#include "idl/cuda/device/shared.cuh"
 
-/// Takes the place of kernels/cuda/device/cluster.cuh in the emulation.
+/// Takes the place of idl/cuda/device/cluster.cuh in the emulation.
 namespace idl::cuda {
 
 template <int Blocks>

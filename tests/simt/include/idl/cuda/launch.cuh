@@ -6,11 +6,11 @@
 #include <cstddef>
 #include <type_traits>
 
-#include "kernels/cuda/runtime/check.hpp"
-#include "kernels/cuda/runtime/launch_shape.hpp"
+#include "idl/cuda/check.hpp"
+#include "idl/cuda/launch_shape.hpp"
 #include "tests/simt/device.hpp"
 
-/// Takes the place of kernels/cuda/runtime/launch.hpp in the emulation.
+/// Takes the place of idl/cuda/launch.cuh in the emulation.
 namespace idl::cuda {
 
 template <class... Parameters>

@@ -10,8 +10,8 @@
 #include <optional>
 #include <type_traits>
 
-#include "kernels/cuda/runtime/check.hpp"
-#include "kernels/cuda/runtime/launch_shape.hpp"
+#include "idl/cuda/check.hpp"
+#include "idl/cuda/launch_shape.hpp"
 
 namespace idl::cuda {
 
