@@ -14,7 +14,7 @@ namespace idl {
 
 /// How a BatchPass is made.
 struct BatchPassOptions {
-  SolverOptions solver{};       ///< stopping rules of both solves
+  SolverOptions solver{};       ///< stopping rules of both solves; of the adjoint's: backward()
   bool backward = true;         ///< prepare the backward pass too
   bool input_gradient = false;  ///< backward also gives dU
 };
@@ -73,8 +73,11 @@ class IDL_EXPORT BatchPass {
   /// options.backward was false
   MatrixView<T> dY();
   /// Solves for V at the X of the last forward pass, evaluates dM (and dU), waits, and returns the
-  /// certificate of V. @throws InvalidArgument where options.backward was false, and before the
-  /// first forward pass
+  /// certificate of V. V has the units of dY, and so has SolverOptions::adjoint.absolute: where dY
+  /// is that of a mean over many hundred samples, or of a loss with a small weight, it has to be
+  /// smaller in proportion, or 0 with a relative tolerance. Otherwise dM is off by much, though
+  /// each column has converged. @throws InvalidArgument where options.backward was false, and
+  /// before the first forward pass
   SolveReport backward();
   /// The same with the certificate written into `report`, whose memory is used again.
   void backward(SolveReport& report);

@@ -276,7 +276,10 @@ IDL_C_EXPORT idl_status idl_pass_restore(idl_pass* pass, const void* U, int64_t 
 /**
  * The gradients of a loss with respect to M and U at the state of the last forward or restore, by
  * V = Ψ∘(AᵀV + CᵀdY), Ψ = φ'(AX + BU). Waits for the result. A second call allocates nothing.
- * Reports and status as in forward, of V, in ‖·‖₁.
+ * Reports and status as in forward, of V, in ‖·‖₁. V has the units of dY, and so has the absolute
+ * tolerance: where dY is that of a mean over many hundred samples, or of a loss with a small
+ * weight, `adjoint` of the settings must have a smaller one in proportion, or a relative one beside
+ * an absolute one of 1e-30. Otherwise dM is off by much, though each sample has converged.
  * @param dY       q×m, lddy >= q: the gradient with respect to Y
  * @param dM       [V; dY][X; U]ᵀ in the shape of M (idl_model_parameters), lddm >= its rows; or
  * NULL

@@ -95,7 +95,7 @@ typedef struct idl_sample_report {
  */
 typedef struct idl_solver_options {
   int32_t max_iterations;      /**< applications of the map at most */
-  double absolute_tolerance;   /**< in the units of the state */
+  double absolute_tolerance;   /**< in the units of the state; of an adjoint in those of dY */
   double relative_tolerance;   /**< times the norm of the iterate */
   int32_t certified;           /**< nonzero: stop by kappa/(1-kappa) times the step (solver.hpp) */
   int32_t batch_invariant;     /**< nonzero: the same bits for a sample in whatever batch */
@@ -206,7 +206,10 @@ typedef struct idl_sparsify_settings {
   uint64_t seed;         /**< by random */
 } idl_sparsify_settings;
 
-/** How a pass is made. */
+/**
+ * How a pass is made. The absolute tolerance of the adjoint is in the units of dY, the default for
+ * gradients of a mean over about a hundred samples: see idl_pass_backward().
+ */
 typedef struct idl_pass_settings {
   size_t struct_size;               /**< sizeof(idl_pass_settings) */
   const idl_solver_options* solver; /**< of both solves; NULL: the defaults */
@@ -216,7 +219,10 @@ typedef struct idl_pass_settings {
   int32_t input_gradient; /**< nonzero: the backward pass gives dU too */
 } idl_pass_settings;
 
-/** How a trainer trains (OptimizerOptions of optimizer.hpp). */
+/**
+ * How a trainer trains (OptimizerOptions of optimizer.hpp). In batches of m > 100 samples the
+ * absolute tolerance of the adjoint is 100/m of what is given.
+ */
 typedef struct idl_trainer_settings {
   size_t struct_size;               /**< sizeof(idl_trainer_settings) */
   int64_t samples;                  /**< m >= 1 of a batch; idl_trainer_set_samples() changes it */

@@ -216,7 +216,8 @@ class IDL_EXPORT RecurrentPass {
   MatrixView<T> dY();
   /// Solves for V_t of all steps at the states of the last forward pass, evaluates the gradients,
   /// waits, and returns the certificate of the solves, step t of sequence b in entry b·T + t, given
-  /// the computed g_t. @throws InvalidArgument without options.backward
+  /// the computed g_t. Of the adjoint's tolerance: as BatchPass::backward.
+  /// @throws InvalidArgument without options.backward, and before the first forward pass
   SolveReport backward();
   /// The same with the certificate written into `report`, whose memory is used again.
   void backward(SolveReport& report);
