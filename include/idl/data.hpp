@@ -105,15 +105,17 @@ class IDL_EXPORT Dataset {
   std::span<const std::int32_t> lengths() const { return lengths_; }
 
   /// Writes sample `index` to `column`, which has features() elements, scaled. T is float or
-  /// double; bytes are divided in T.
+  /// double; bytes are divided in T, or in double where features are scaled.
+  /// @throws InvalidArgument (no such sample, a column of another size), what a SampleReader throws
   template <class T>
   void copy_sample(index_t index, std::span<T> column) const;
   /// Writes what the outputs are to be for sample `index` to `column`, which has outputs()
   /// elements: its targets, scaled, or one for its class and zero for the others.
+  /// @throws InvalidArgument (no such sample, a column of another size)
   template <class T>
   void copy_target(index_t index, std::span<T> column) const;
 
-  /// The first `count` samples.
+  /// The first `count` samples, 0 to size(). @throws InvalidArgument for other numbers
   Dataset first(index_t count) const;
   /// These samples, in this order. @throws InvalidArgument
   Dataset select(std::span<const index_t> samples) const;
@@ -214,6 +216,7 @@ IDL_EXPORT DatasetPair read_dataset(const std::filesystem::path& folder);
 /// The order in which epoch `epoch` visits `size` samples: a permutation that depends on (seed,
 /// epoch, size) alone, the same on every machine (Fisher-Yates with Philox). Without shuffling
 /// 0, 1, 2, ....
+/// @throws InvalidArgument (size or epoch below 0 or above 2³¹ − 1)
 IDL_EXPORT std::vector<std::int32_t> epoch_order(std::uint64_t seed, std::int64_t epoch,
                                                  index_t size, bool shuffle);
 

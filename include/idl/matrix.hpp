@@ -131,10 +131,11 @@ class IDL_EXPORT Matrix {
   Matrix() = default;
   /// @throws InvalidArgument (negative size, or more bytes than can be addressed), OutOfMemory
   Matrix(Context& context, index_t rows, index_t cols);
-  /// All elements zero.
+  /// All elements zero. @throws as the constructor
   static Matrix zeros(Context& context, index_t rows, index_t cols);
   /// From contiguous column-major host data (that is, a batch-first row-major array). Synchronous
-  /// with respect to `values`.
+  /// with respect to `values`. @throws InvalidArgument (another number of values than rows·cols),
+  /// and as the constructor
   static Matrix from_host(Context& context, index_t rows, index_t cols, std::span<const T> values);
 
   /// A copy on the context's device, which may be another; copying is explicit to keep it from

@@ -60,7 +60,8 @@ struct Schedule {
 
   /// @param epoch       0, 1, ...
   /// @param step        optimiser steps already taken
-  /// @param total_steps of the whole training
+  /// @param total_steps of the whole training; 0: the cosine is at its beginning, 1
+  /// @throws InvalidArgument (period, gamma or floor out of their range)
   IDL_EXPORT double factor(std::int64_t epoch, std::int64_t step, std::int64_t total_steps) const;
 };
 

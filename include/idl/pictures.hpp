@@ -59,11 +59,12 @@ IDL_EXPORT void write_row_sums_png(const std::filesystem::path& path, std::span<
 
 /// Which classes are taken for which, a row for each true class.
 struct IDL_EXPORT Confusion {
-  /// @param names  of the classes; empty: their numbers
+  /// @param classes  how many there are, >= 0
+  /// @param names    of the first classes, at most as many; those without one have their number
   Confusion(index_t classes, const std::vector<std::string>& names);
 
   /// @param predicted  -1: none, as the outputs are not finite
-  /// @throws InvalidArgument (no such class)
+  /// @throws InvalidArgument (no such label, a prediction that is no class)
   void add(std::int32_t label, std::int32_t predicted);
   /// The share of all samples whose predicted class is their label.
   double accuracy() const;

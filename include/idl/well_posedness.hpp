@@ -48,7 +48,9 @@ IDL_EXPORT WellPosednessKind parse_well_posedness(std::string_view name);
 
 /// Applies the constraint to A in place: A <- argmin ‖A' − A‖_F over the ball, or the strictly
 /// upper triangle of A, or nothing. A row keeps its bits if its sum, as double adds it up, is at
-/// most κ, rounded down to T; of n entries it may then exceed κ by n·2⁻⁵³κ.
+/// most κ, rounded down to T; of n entries it may then exceed κ by n·2⁻⁵³κ. In stream order.
+/// @param A  n×n
+/// @throws InvalidArgument (A is not square or on another device; kappa of a ball outside (0, 1))
 template <class T>
 IDL_EXPORT void project(Context& context, const WellPosedness& constraint, MatrixView<T> A);
 
@@ -75,18 +77,21 @@ struct WellPosednessReport {
 };
 
 /// Examines A in double on the host. A step of the power iteration takes the time of one pass over
-/// the entries that are not 0.
+/// the entries that are not 0. An A that holds NaN or infinities has no proof.
 /// Source: El Ghaoui et al. 2021, Theorem 2.2.
+/// @param A  n×n
+/// @throws InvalidArgument (A is not square, or on another device)
 template <class T>
 IDL_EXPORT WellPosednessReport examine_well_posedness(Context& context, ConstMatrixView<T> A,
                                                       const Activation& activation);
-/// The same of an A in compressed rows.
+/// The same of an A in compressed rows, n×n. @throws as that
 template <class T>
 IDL_EXPORT WellPosednessReport examine_well_posedness(Context& context, ConstCsrView<T> A,
                                                       const Activation& activation);
 /// The same of A = LRᵀ by |L||R|ᵀ, whose norm and λ_pf bound those of A: well posed where
 /// L_φ λ_pf(|R|ᵀ|L|) < 1. The density is that of L and R. Takes the memory of L and R.
 /// @param L, R  n×r both
+/// @throws InvalidArgument (different shapes, another device)
 template <class T>
 IDL_EXPORT WellPosednessReport examine_well_posedness(Context& context, ConstMatrixView<T> L,
                                                       ConstMatrixView<T> R,
