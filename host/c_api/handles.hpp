@@ -9,6 +9,7 @@
 
 #include "idl/c_api.h"
 #include "idl/context.hpp"
+#include "idl/data_format.hpp"
 #include "idl/error.hpp"
 #include "idl/model.hpp"
 #include "idl/optimizer.hpp"
@@ -23,6 +24,7 @@ struct idl_context {
 
 struct idl_model {
   std::variant<idl::ImplicitModel<float>, idl::ImplicitModel<double>> model;
+  idl::DataFormat data{};  ///< what the file said that it was loaded from
 };
 
 namespace idl::c_api {

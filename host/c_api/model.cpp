@@ -2,6 +2,8 @@
 // Making, loading, saving and describing models.
 #include <algorithm>
 #include <span>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "host/c_api/arrays.hpp"
@@ -9,6 +11,7 @@
 #include "host/c_api/structs.hpp"
 #include "host/model/structure/structure.hpp"
 #include "host/options/validate.hpp"
+#include "idl/model_description.hpp"
 
 namespace idl::c_api {
 namespace {
@@ -19,6 +22,18 @@ idl_model* handle_of(std::int32_t precision, const Make& make) {
   check_precision(precision);
   if (precision == IDL_FLOAT64) return new idl_model{make.template operator()<double>()};
   return new idl_model{make.template operator()<float>()};
+}
+
+/// Who does not know of it would take the answers to other numbers for those to hers.
+void warn_of_scaling(Context& context, const char* path, const DataFormat& data) {
+  if (data.feature_scaling.empty() && data.target_scaling.empty()) return;
+  const std::string inputs = data.feature_scaling.empty() ? "" : "inputs";
+  const std::string targets = data.target_scaling.empty() ? "" : "outputs";
+  context.log(Severity::warning,
+              std::string(path) +
+                  ": the model was trained on scaled data; it takes and gives its " + inputs +
+                  (inputs.empty() || targets.empty() ? "" : " and ") + targets +
+                  " as (value - mean)/scale, with the numbers of idl_model_scaling");
 }
 
 ModelShape shape_of(const idl_model_settings& settings) {
@@ -219,8 +234,14 @@ idl_status idl_model_load_with(idl_context* context, const char* path, idl_preci
     require(model, "model");
     *model = nullptr;
     const idl::LoadOptions load = idl::c_api::load_options(options);
-    *model = idl::c_api::handle_of(
-        precision, [&]<class T>() { return idl::load_model<T>(context->context, path, load); });
+    idl::DataFormat data;
+    *model = idl::c_api::handle_of(precision, [&]<class T>() {
+      auto loaded = idl::load_described_model<T>(context->context, path, load);
+      data = std::move(loaded.second.data);
+      return std::move(loaded.first);
+    });
+    idl::c_api::warn_of_scaling(context->context, path, data);
+    (*model)->data = std::move(data);
   });
 }
 
@@ -237,12 +258,26 @@ idl_status idl_model_save_with(idl_context* context, const idl_model* model, con
     const auto given = read_struct(settings, "idl_save_settings");
     idl::check_number("step", given.step, idl::ranges::k_not_negative);
     std::visit(
-        [&](const auto& typed) { idl::save_model(context->context, typed, path, given.step); },
+        [&](const auto& typed) {
+          idl::save_model(context->context, typed, path, given.step, model->data);
+        },
         model->model);
   });
 }
 
 void idl_model_destroy(idl_model* model) { delete model; }
+
+idl_status idl_model_scaling(const idl_model* model, int32_t of_targets, int32_t* scaled,
+                             double* mean, double* scale) {
+  return guarded([&] {
+    require(model, "model");
+    const idl::Scaling& scaling =
+        of_targets != 0 ? model->data.target_scaling : model->data.feature_scaling;
+    if (scaled != nullptr) *scaled = scaling.empty() ? 0 : 1;
+    if (mean != nullptr) std::ranges::copy(scaling.mean, mean);
+    if (scale != nullptr) std::ranges::copy(scaling.scale, scale);
+  });
+}
 
 idl_status idl_model_sizes(const idl_model* model, int64_t* states, int64_t* inputs,
                            int64_t* outputs, idl_precision* precision) {

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 // Pruning models, and bounding by how much that moves their answers.
 #include <algorithm>
+#include <utility>
 #include <variant>
+#include <vector>
 
 #include "host/c_api/arrays.hpp"
 #include "host/c_api/handles.hpp"
@@ -30,9 +32,11 @@ void derive(idl_context* context, const idl_model* model, idl_model** made, cons
   require(model, "model");
   require(made, name);
   *made = nullptr;
-  *made =
-      std::visit([&](const auto& typed) { return new idl_model{make(context->context, typed)}; },
-                 model->model);
+  *made = std::visit(
+      [&](const auto& typed) {
+        return new idl_model{make(context->context, typed), model->data};
+      },
+      model->model);
 }
 
 template <class T>
@@ -73,12 +77,15 @@ idl_status idl_model_compact(idl_context* context, const idl_model* model, idl_m
 idl_status idl_model_remove_dead(idl_context* context, const idl_model* model, idl_model** reduced,
                                  int64_t* kept_states, int64_t* kept_inputs) {
   return guarded([&] {
+    std::vector<idl::index_t> inputs;
     derive(context, model, reduced, "reduced", [&](Context& own, const auto& typed) {
       auto left = idl::remove_dead(own, typed);
       if (kept_states != nullptr) std::ranges::copy(left.kept_states, kept_states);
       if (kept_inputs != nullptr) std::ranges::copy(left.kept_inputs, kept_inputs);
+      inputs = std::move(left.kept_inputs);
       return std::move(left.model);
     });
+    (*reduced)->data = idl::with_inputs(model->data, inputs);
   });
 }
 

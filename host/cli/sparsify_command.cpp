@@ -102,20 +102,6 @@ PruningBound bound_of(Context& context, const ImplicitModel<T>& before,
   return bound;
 }
 
-/// What is said of the inputs that are left.
-DataFormat with_features(const DataFormat& data, const std::vector<index_t>& kept) {
-  DataFormat left = data;
-  const auto choose = [&](const auto& all, auto& chosen) {
-    chosen.clear();
-    if (all.empty()) return;
-    for (const auto input : kept) chosen.push_back(all[static_cast<std::size_t>(input)]);
-  };
-  choose(data.features, left.features);
-  choose(data.feature_scaling.mean, left.feature_scaling.mean);
-  choose(data.feature_scaling.scale, left.feature_scaling.scale);
-  return left;
-}
-
 /// What is said of each sample, and which states and inputs are left.
 template <class T>
 std::string report_text(const SparsifySettings& settings, const std::optional<PruningBound>& bound,
@@ -216,7 +202,7 @@ int sparsify_model(const SparsifySettings& settings) {
     std::cout << reduced->kept_states.size() << " of " << sparse.shape().states << " states and "
               << reduced->kept_inputs.size() << " of " << sparse.shape().inputs
               << " inputs are left\n";
-    format = with_features(format, reduced->kept_inputs);
+    format = with_inputs(format, reduced->kept_inputs);
   }
   std::optional<io::AtomicFile> report;
   if (!settings.report.empty()) {

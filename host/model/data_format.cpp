@@ -83,6 +83,24 @@ void put_numbers(io::Safetensors& file, const std::string& name, std::span<const
 
 }  // namespace
 
+DataFormat with_inputs(const DataFormat& data, std::span<const index_t> kept) {
+  DataFormat left = data;
+  const auto choose = [&](const auto& all, auto& chosen) {
+    chosen.clear();
+    if (all.empty()) return;
+    for (const index_t input : kept) {
+      IDL_CHECK(input >= 0 && input < static_cast<index_t>(all.size()),
+                "kept holds " + std::to_string(input) + ", but there are " +
+                    std::to_string(all.size()) + " inputs");
+      chosen.push_back(all[static_cast<std::size_t>(input)]);
+    }
+  };
+  choose(data.features, left.features);
+  choose(data.feature_scaling.mean, left.feature_scaling.mean);
+  choose(data.feature_scaling.scale, left.feature_scaling.scale);
+  return left;
+}
+
 bool is_data_key(std::string_view key) {
   for (const auto& [name, member] : k_names)
     if (key == name) return true;

@@ -61,9 +61,9 @@ void require_plain(const io::Safetensors& file, const ModelDescription& model,
   if (!model.recurrent || options.cell_alone) return;
   throw InvalidArgument(file.path + ": is a recurrent model (hidden " +
                         std::to_string(model.recurrent->hidden) +
-                        "), where one without recurrence is expected; load_rnn(), "
-                        "load_any_model(), idl predict and idl evaluate read it, and load_model() "
-                        "takes its cell alone where LoadOptions::cell_alone says so");
+                        "), where one without recurrence is expected; `idl predict` and `idl "
+                        "evaluate` read it, and in C++ load_rnn(), load_any_model() and, its cell "
+                        "alone, load_model() with LoadOptions::cell_alone");
 }
 
 }  // namespace

@@ -67,9 +67,10 @@ Grid lay_out(Canvas& measure, const std::vector<std::string>& names) {
   const int cell = std::clamp(k_room / classes, 2, 54);
   double longest = 0;
   constexpr int k_line = 22;
+  constexpr int k_apart = 18;  // of names where not all have room
   int step = 1;
-  for (const int round : {1, 2, 5, 10, 20, 50})
-    if (step * cell < static_cast<int>(k_class_name.size)) step = round;
+  for (const int more : {2, 5, 10, 20})
+    if (cell < k_class_name.size && step * cell < k_apart) step = more;
   for (std::size_t k = 0; k < names.size(); k += static_cast<std::size_t>(step))
     longest = std::max(longest, measure.text_width(name_of(measure, names[k]), k_class_name));
   const bool upright = longest <= step * cell - 4;

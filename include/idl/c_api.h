@@ -152,6 +152,17 @@ IDL_C_EXPORT idl_status idl_model_sizes(const idl_model* model, int64_t* states,
 IDL_C_EXPORT idl_status idl_model_describe(const idl_model* model, idl_model_settings* settings);
 /** The shape of M and dM: (n+q)×(n+p') of a dense model, one column of any other. */
 IDL_C_EXPORT idl_status idl_model_parameters(const idl_model* model, int64_t* rows, int64_t* cols);
+/**
+ * How the data were scaled on which the model of a file was trained (`idl train --standardise`).
+ * The model takes inputs, and gives targets, as (value − mean)/scale; nobody scales them for it. It
+ * is saved with the model, and kept by the models that are made of it.
+ * @param of_targets  0: of the p inputs; else of the q targets
+ * @param scaled      <- 1 where there is a scaling, else 0; or NULL
+ * @param mean        where there is one p or q numbers on the host, or NULL
+ * @param scale       the same
+ */
+IDL_C_EXPORT idl_status idl_model_scaling(const idl_model* model, int32_t of_targets,
+                                          int32_t* scaled, double* mean, double* scale);
 /** How many named tensors the model has. */
 IDL_C_EXPORT idl_status idl_model_tensor_count(const idl_model* model, int64_t* count);
 /** Number `index`, from 0, into *tensor, whose struct_size the caller sets. */

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "idl/export.hpp"
+#include "idl/matrix.hpp"
 
 namespace idl {
 
@@ -43,5 +44,10 @@ struct DataFormat {
   /// All the same.
   friend bool operator==(const DataFormat&, const DataFormat&) = default;
 };
+
+/// What is said of a model that has some of the inputs alone, as ReducedModel of sparsify.hpp has.
+/// @param kept  their numbers among the p inputs that `data` is of
+/// @throws InvalidArgument (a number beyond what `data` says of inputs)
+IDL_EXPORT DataFormat with_inputs(const DataFormat& data, std::span<const index_t> kept);
 
 }  // namespace idl

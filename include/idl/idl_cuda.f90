@@ -211,6 +211,14 @@ module idl_cuda
       type(c_ptr), value :: context, model
       integer(c_int) :: status
     end function
+    function idl_model_scaling(model, of_targets, scaled, mean, scale) bind(c) result(status)
+      import
+      type(c_ptr), value :: model
+      integer(c_int32_t), value :: of_targets
+      integer(c_int32_t), intent(out), optional :: scaled
+      real(c_double), intent(inout), optional :: mean(*), scale(*)
+      integer(c_int) :: status
+    end function
     function idl_model_set_kappa(context, model, kappa) bind(c) result(status)
       import
       type(c_ptr), value :: context, model

@@ -48,6 +48,15 @@ TEST(IterationsPicture, HasABarForEachNumberAsHighAsItsSamples) {
   EXPECT_EQ(bar_pixels(png, k_second_bar, 80, 840), 0);
 }
 
+TEST(IterationsPicture, ShowsASingleSampleThatDidNotConvergeAmongMany) {
+  const TemporaryFolder folder;
+  std::vector<std::int32_t> iterations(100000, 7);
+  std::vector<bool> converged(iterations.size(), true);
+  converged[5] = false;
+  pictures::write_iterations_png(folder / "f.png", iterations, converged);
+  EXPECT_GE(bar_pixels(Png(read_text(folder / "f.png")), k_second_bar, 80, 840), 3 * 400);
+}
+
 TEST(IterationsPicture, TellsSamplesApartThatDidNotConverge) {
   const TemporaryFolder folder;
   pictures::write_iterations_png(folder / "f.png", std::vector<std::int32_t>{7, 7, 300, 300, 300},
@@ -74,6 +83,16 @@ TEST(ConfusionPicture, KnowsNoOtherClassesThanItsOwn) {
   for (const auto& [label, predicted] : {std::pair(7, 0), {0, 7}, {-1, 0}, {3, 3}})
     EXPECT_THROW(confusion.add(label, predicted), InvalidArgument);
   EXPECT_EQ(std::accumulate(confusion.counts.begin(), confusion.counts.end(), std::int64_t(0)), 1);
+}
+
+TEST(ConfusionPicture, NamesSomeOfManyClasses) {
+  const TemporaryFolder folder;
+  pictures::write_confusion_png(folder / "f.png", Confusion(100, {}));
+  const Png png(read_text(folder / "f.png"));
+  // The frame of 100 cells of 6 pixels ends 36 pixels above the lower edge.
+  const auto is_ink = [](Pixel pixel) { return pixel == Pixel{38, 38, 38}; };
+  const int bottom = png.height() - 36;
+  EXPECT_GT(png.count_if(36, png.width() - 600 - 36 - 4, bottom - 600, bottom, is_ink), 100);
 }
 
 // As where a column of texts was taken for the classes.
@@ -207,7 +226,24 @@ TEST_F(Pictures, AreMadeByEvaluateAndPlot) {
   EXPECT_EQ(read_text(folder_ / "rows.png"), row_sums);
   EXPECT_EQ(read_text(folder_ / "spy.png"), read_text(folder_ / "run" / "spy.png"));
   expect_refusal(run_program({"plot", "--run", path("run"), "--row-sums", "a.png"}),
-                 {"--row-sums"});
+                 {"--row-sums is for --model"});
+  expect_refusal(run_program({"plot", "--run", path("run"), "--kappa", "0.5"}),
+                 {"--kappa is for --model"});
+}
+
+TEST_F(Pictures, AreMadeOfAFileThatItsUserHasToExplain) {
+  io::Safetensors file = io::read_safetensors(folder_ / "run" / "last.safetensors");
+  file.metadata.clear();
+  file.tensors.erase("D");
+  io::write_safetensors(folder_ / "bare.safetensors", file);
+  const std::vector<std::string> call = {"plot", "--model", path("bare.safetensors"), "--output",
+                                         path("bare.png")};
+  expect_refusal(run_program(call), {"--no-D"});
+  std::vector<std::string> explained = call;
+  explained.insert(explained.end(), {"--no-D", "--no-bias", "--activation", "tanh"});
+  const ProgramResult result = run_program(explained);
+  EXPECT_EQ(result.status, 0) << result.err;
+  EXPECT_TRUE(std::filesystem::exists(folder_ / "bare.png"));
 }
 
 TEST_F(Pictures, OfDensityAreMadeAgainOfWhatWasMeasured) {

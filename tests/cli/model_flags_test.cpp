@@ -3,6 +3,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "host/cli/model_flags.hpp"
 #include "tests/cli/program.hpp"
 #include "tests/golden/golden_file.hpp"
 
@@ -193,6 +194,18 @@ TEST_F(TrainedModelFlags, EvaluateTellsWhatItAssumedAndTakesFlags) {
   ASSERT_EQ(with_flags.status, 0) << with_flags.err;
   EXPECT_EQ(with_flags.err, "");
   EXPECT_NE(nlohmann::json::parse(with_flags.out)["loss"], answer["loss"]);
+}
+
+TEST(PrecisionOfAFile, IsThatOfItsModelWhateverItsScalingHas) {
+  const TemporaryFolder folder;
+  io::Safetensors file;
+  file.tensors["A"] = io::Array::from<float>({1, 1}, std::vector<float>{0.5F});
+  file.tensors["data.feature_mean"] = io::Array::from<double>({1}, std::vector<double>{0.5});
+  io::write_safetensors(folder / "f32", file);
+  EXPECT_EQ(cli::precision_of_file(folder / "f32"), "f32");
+  file.tensors["A"] = io::Array::from<double>({1, 1}, std::vector<double>{0.5});
+  io::write_safetensors(folder / "f64", file);
+  EXPECT_EQ(cli::precision_of_file(folder / "f64"), "f64");
 }
 
 }  // namespace

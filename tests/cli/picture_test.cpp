@@ -123,6 +123,34 @@ TEST(TrainingCurves, AValueThatIsNotFiniteInterruptsTheCurve) {
   EXPECT_GT(broken.count(k_blue, 80, 280), 0);
 }
 
+TEST(TrainingCurves, ALossOverDecadesHasALogarithmicAxis) {
+  const TemporaryFolder folder;
+  std::vector<EpochMetrics> epochs;
+  for (int k = 0; k <= 6; ++k) {
+    epochs.push_back(epoch(k, std::pow(10.0, -k), 0.5));
+    epochs.back().test.reset();
+  }
+  write_training_curves_png(folder / "f.png", training_curves("", epochs));
+  // A straight line through the middle of the panel, x from 80 to 600, y from 104 to 454.
+  EXPECT_EQ(Png(folder / "f.png").at(340, 279), k_blue);
+  epochs[6].train_loss = 0;  // has no logarithm
+  write_training_curves_png(folder / "f.png", training_curves("", epochs));
+  EXPECT_NE(Png(folder / "f.png").at(340, 279), k_blue);
+}
+
+TEST(TrainingCurves, ALongTitleEndsInThePicture) {
+  const TemporaryFolder folder;
+  const auto ink_at_the_edge = [&](const std::string& title) {
+    write_training_curves_png(folder / "f.png", training_curves(title, ten_epochs()));
+    int count = 0;
+    const Png png(folder / "f.png");
+    for (int y = 20; y < 60; ++y)
+      for (int x = 1240; x < 1280; ++x) count += png.at(x, y) == Pixel{255, 255, 255} ? 0 : 1;
+    return count;
+  };
+  EXPECT_EQ(ink_at_the_edge(std::string(300, 'M')), 0);
+}
+
 TEST(TrainingCurves, ValuesTooLargeForAnAxisAreGapsAndLargeOnesAreDrawn) {
   const TemporaryFolder folder;
   auto epochs = ten_epochs();
@@ -251,6 +279,16 @@ TEST(SpyPlot, FitsOnAScreenForEverySize) {
     EXPECT_LE(png.height(), 1100) << n << " " << p << " " << q;
     EXPECT_GE(png.width(), 400) << n << " " << p << " " << q;
   }
+}
+
+TEST(SpyPlot, TheLargestOfFewEntriesHasAColourOfItsOwn) {
+  const TemporaryFolder folder;
+  const std::vector<float> M = {0.9F, 0.5F, 0.7F, 2.44F};  // A, C, B, D
+  write_spy(folder / "f.png", 1, 1, 1, M);
+  const Png png(folder / "f.png");
+  // Blocks of 212×212 pixels, 8 apart.
+  EXPECT_NE(png.at(36 + 100, 96 + 100), png.at(36 + 320, 96 + 320));
+  EXPECT_EQ(png.at(36 + 320, 96 + 320), (Pixel{68, 1, 84}));
 }
 
 TEST(SpyPlot, EntriesMayComeInAnyOrderAndZerosNotAtAll) {

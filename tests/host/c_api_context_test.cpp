@@ -48,6 +48,30 @@ TEST(CApiContext, HandsTheFirstWarningOrEveryOneToTheSink) {
   }
 }
 
+TEST(CApiContext, IsToldThatTheDataOfAFileWereScaled) {
+  Messages messages;
+  auto settings = sized<idl_context_settings>();
+  settings.device = "cpu";
+  settings.log = keep;
+  settings.log_data = &messages;
+  const auto context = context_with(&settings);
+  const TemporaryFolder folder;
+  const std::string path = (folder / "scaled").string();
+  Context own(Device::cpu());
+  const ImplicitModel<float> model(own, {.states = 2, .inputs = 1, .outputs = 1});
+  for (const bool scaled : {false, true}) {
+    DataFormat data;
+    if (scaled) data.target_scaling = {{0.5}, {2.0}};
+    save_model(own, model, path, 0, data);
+    idl_model* made = nullptr;
+    ASSERT_EQ(idl_model_load(context.get(), path.c_str(), IDL_FLOAT32, &made), IDL_STATUS_OK);
+    const Handle<idl_model> loaded(made);
+    ASSERT_EQ(messages.size(), scaled ? 1U : 0U);
+  }
+  EXPECT_EQ(messages[0].first, IDL_SEVERITY_WARNING);
+  EXPECT_TRUE(holds(messages[0].second, {path, "trained on scaled data", "its outputs as"}));
+}
+
 TEST(CApiContext, IsBatchInvariantInAllSolvesWhereThatIsAskedFor) {
   auto settings = sized<idl_context_settings>();
   settings.device = "cpu";

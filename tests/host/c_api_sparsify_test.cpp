@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 // What the C interface has of low rank and of pruning, against C++, whose tests have the oracles.
+#include <algorithm>
 #include <limits>
+#include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -290,6 +293,62 @@ TYPED_TEST(CApiSparsify, RefusesWhatIsWrongAndSaysWhy) {
   const auto trainer = this->trainer_of(model, nullptr);
   expect_refused(idl_trainer_prune(trainer.get(), "A", 1.5), "density is 1.5");
   expect_refused(idl_trainer_prune(trainer.get(), "C", 0.5), "'C'");
+}
+
+TYPED_TEST(CApiSparsify, AFilesScalingIsToldWarnedOfAndKeptByWhatIsMadeOfItsModel) {
+  using T = typename TypeParam::Scalar;
+  const TemporaryFolder folder;
+  const std::string first = (folder / "first").string();
+  const std::string second = (folder / "second").string();
+  std::vector<T> B(this->k_n * this->k_p, T(0.5));
+  std::fill_n(B.begin(), this->k_n, T(0));  // of the first input, which goes nowhere
+  const ImplicitModel<T> model(
+      this->context(),
+      ModelMatrices<T>{
+          .A =
+              this->matrix_of(std::vector<T>(this->k_n * this->k_n, T(0.01)), this->k_n, this->k_n),
+          .B = this->matrix_of(B, this->k_n, this->k_p),
+          .C = this->matrix_of(std::vector<T>(this->k_q * this->k_n, T(0.5)), this->k_q, this->k_n),
+          .D = Matrix<T>::zeros(this->context(), this->k_q, this->k_p)},
+      {});
+  std::vector<double> means;
+  std::vector<double> scales;
+  for (index_t input = 0; input < this->k_p; ++input) {
+    means.push_back(static_cast<double>(input));
+    scales.push_back(0.5 + static_cast<double>(input));
+  }
+  save_model(this->context(), model, first, 3, {.feature_scaling = {means, scales}});
+
+  const auto load = [&](const std::string& path) {
+    return this->template made<idl_model>([&](idl_model** loaded) {
+      return idl_model_load(this->c_context_.get(), path.c_str(), this->k_precision, loaded);
+    });
+  };
+  const auto scaling = [&](const idl_model* of, std::int32_t targets) {
+    std::int32_t scaled = -1;
+    std::vector<double> mean(static_cast<std::size_t>(this->k_p), -1);
+    std::vector<double> scale = mean;
+    EXPECT_EQ(idl_model_scaling(of, targets, &scaled, mean.data(), scale.data()), IDL_STATUS_OK);
+    return std::tuple(scaled, mean, scale);
+  };
+  const Handle<idl_model> loaded = load(first);
+  EXPECT_EQ(scaling(loaded.get(), 0), std::tuple(1, means, scales));
+  EXPECT_EQ(std::get<0>(scaling(loaded.get(), 1)), 0);
+  EXPECT_EQ(std::get<0>(scaling(this->c_model_.get(), 0)), 0);
+  EXPECT_EQ(idl_model_scaling(loaded.get(), 0, nullptr, nullptr, nullptr), IDL_STATUS_OK);
+  ASSERT_EQ(idl_model_save(this->c_context_.get(), loaded.get(), second.c_str()), IDL_STATUS_OK);
+  EXPECT_EQ(scaling(load(second).get(), 0), std::tuple(1, means, scales));
+
+  std::vector<std::int64_t> kept(static_cast<std::size_t>(this->k_p));
+  const auto reduced = this->template made<idl_model>([&](idl_model** made) {
+    return idl_model_remove_dead(this->c_context_.get(), loaded.get(), made, nullptr, kept.data());
+  });
+  const auto [scaled, mean, scale] = scaling(reduced.get(), 0);
+  EXPECT_EQ(scaled, 1);
+  EXPECT_EQ(kept[0], 1) << "the first input is dead";
+  EXPECT_EQ(mean[0], means[1]);
+  EXPECT_EQ(scale[0], scales[1]);
+  EXPECT_EQ(mean.back(), -1) << "more inputs than are left";
 }
 
 }  // namespace

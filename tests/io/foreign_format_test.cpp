@@ -35,7 +35,9 @@ TEST(ForeignFormat, IsNamedByItsContentWithTheWayOut) {
         File{"\x93NUMPY\1\0v", {"a NumPy array"}},
         File{"\x89PNG\r\n\x1a\n and pixels", {"a picture (.png)"}},
         File{"\x1f\x8b\b and more", {"compressed by gzip"}},
-        File{"version https://git-lfs.github.com/spec/v1", {"Git LFS", "git lfs pull"}}}) {
+        File{"version https://git-lfs.github.com/spec/v1", {"Git LFS", "git lfs pull"}},
+        File{"L\u00e4nge,width\r\n1.5,2\n", {"is a text file, expected"}},
+        File{"{\"loss\":\t0.5}", {"is a text file, expected"}}}) {
     const std::filesystem::path path = folder.file("it's", file.content);
     expect_error([&] { read_safetensors(path); }, {path.string(), "expected safetensors"});
     expect_error([&] { read_safetensors(path); }, file.parts);
