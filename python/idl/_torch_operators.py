@@ -23,6 +23,9 @@ from idl._library import library
 from idl.solver import REPORT, SolverOptions
 
 PRECISIONS = {torch.float32: c.FLOAT32, torch.float64: c.FLOAT64}
+#: Integers of the same size, and how far the bits of the exponent are shifted in them.
+EXPONENTS = {torch.float32: (torch.int32, 23), torch.float64: (torch.int64, 52)}
+SCALED_BY = 7  # the largest |dY| comes to 2^-7 and more, below 2^-6
 #: Bits of `gradient`: what a backward pass will be asked for.
 OF_PARAMETERS, OF_INPUTS = 1, 2
 MOST_MODELS = 64  # of a thread and device
@@ -227,6 +230,20 @@ def _fake_solve(M, U, settings, gradient):
             torch.empty(report_bytes(m), dtype=torch.uint8, device="cpu"))
 
 
+def _scale(dY):
+    """The power of two by which dY is divided, so that the tolerances mean the same whatever the
+    loss is multiplied by: they are made for a mean over some hundred samples.
+
+    By tensor operations alone, which do not wait for a GPU. Of what is not finite it knows nothing.
+    The power is a normal number, for zeros the least.
+    """
+    integer, shift = EXPONENTS[dY.dtype]
+    exponents = dY.dtype.itemsize * 8 - 1 - shift
+    bits = dY.nan_to_num(0.0, 0.0, 0.0).abs_().amax().view(integer)
+    bits.bitwise_right_shift_(shift).clamp_(1, 2 ** exponents - 2 - SCALED_BY).add_(SCALED_BY)
+    return bits.bitwise_left_shift_(shift).view(dY.dtype)
+
+
 def _adjoint(M: torch.Tensor, U: torch.Tensor, X: torch.Tensor, report: torch.Tensor,
              dY: torch.Tensor, settings: str, gradient: int) -> Tuple[torch.Tensor, torch.Tensor]:
     """dM and dU of a loss whose gradient in Y is dY, at the X that idl::solve gave for M and U. What
@@ -237,6 +254,8 @@ def _adjoint(M: torch.Tensor, U: torch.Tensor, X: torch.Tensor, report: torch.Te
     dU = torch.empty_like(U) if gradient & OF_INPUTS else U.new_empty(0)
     if m == 0:
         return dM.zero_(), dU
+    scale = _scale(dY)
+    dY = dY / scale
     with _Ordered(M, settings) as model:
         n = model.n
         passing = model.pass_of(m, gradient)
@@ -249,7 +268,7 @@ def _adjoint(M: torch.Tensor, U: torch.Tensor, X: torch.Tensor, report: torch.Te
         library.idl_pass_backward(
             passing.handle, dY.data_ptr(), q, dM.data_ptr() if gradient & OF_PARAMETERS else None,
             M.shape[-1], dU.data_ptr() if gradient & OF_INPUTS else None, p, model.memory, certificates)
-    return dM, dU
+    return dM.mul_(scale), dU.mul_(scale)
 
 
 def _fake_adjoint(M, U, X, report, dY, settings, gradient):

@@ -22,6 +22,10 @@ class SolverOptions:
     A sample stops when its step ‖x_k − x_{k−1}‖∞ is at most
     absolute_tolerance + relative_tolerance·‖x_k‖∞, or with `certified` when the bound of its error
     is.
+
+    A layer's backward pass divides dY by a power of two, 64 to 128 times the largest |dY| of the
+    batch: that is the unit of absolute_tolerance there. With batch_invariant too the last bits of
+    dU then depend on it.
     """
 
     max_iterations: Optional[int] = None  #: applications of the map at most; 300

@@ -404,9 +404,8 @@ class Optimizing(unittest.TestCase):
             scaler.scale(ours(torch.ones(8, 5, dtype=torch.float64)).square().sum()).backward()
             scaler.step(optimizer)
             steps.append([parameter.detach() for parameter in ours.parameters()])
-        # The tolerances of the solver are no scale's.
-        torch.testing.assert_close(steps[1], steps[0], rtol=0, atol=1e-6)
-        torch.testing.assert_close(steps[2], steps[0], rtol=0, atol=1e-6)
+        torch.testing.assert_close(steps[1], steps[0], rtol=0, atol=0)
+        torch.testing.assert_close(steps[2], steps[0], rtol=0, atol=1e-12)
 
     def test_a_layer_that_the_network_gets_later_is_projected(self):
         ours = torch.nn.Sequential(torch.nn.Linear(5, 7))
