@@ -16,6 +16,7 @@ import threading
 from typing import Tuple
 
 import torch
+from torch.autograd import forward_ad
 
 from idl import _handles
 from idl import _library as c
@@ -299,6 +300,34 @@ def _backward(ctx, dY, _dX, _dreport, function=adjoint):
             dU if ctx.gradient & OF_INPUTS else None, None, None)
 
 
+def _transformed(name):
+    """Whether a tensor is of a transform that this function of torch._C._functorch knows, where
+    this PyTorch has it."""
+    return getattr(getattr(torch._C, "_functorch", None), name, lambda tensor: False)
+
+
+_of_functorch, _of_batch = map(_transformed, ("is_functorch_wrapped_tensor",
+                                              "is_legacy_batchedtensor"))
+
+
+def _refuse_duals(*tensors):
+    """Of the tangents of forward mode nothing would be said, and they would be taken for zero."""
+    if any(forward_ad.unpack_dual(tensor).tangent is not None for tensor in tensors):
+        raise NotImplementedError(
+            "ImplicitLayer: derivatives in forward mode (torch.autograd.forward_ad, jvp, jacfwd, "
+            "linearize) are not implemented; torch.autograd.grad goes backward")
+
+
+def _refuse_transformed(*tensors):
+    """What transforms hand over has no memory."""
+    if any(_of_functorch(tensor) or _of_batch(tensor) for tensor in tensors):
+        raise NotImplementedError(
+            "ImplicitLayer: transforms of torch.func (vmap, grad, jacrev, functionalize) and batched "
+            "gradients (is_grads_batched, vectorize, check_batched_grad) are not implemented; the "
+            "layer takes batches of any shape (..., p), and gradients go by a loop over "
+            "torch.autograd.grad")
+
+
 def _no_second_backward(ctx, *_):
     raise NotImplementedError("idl.torch: second derivatives of an implicit layer (double backward, "
                               "create_graph=True) are not implemented")
@@ -317,6 +346,9 @@ class _Solve(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, dY, dX, dreport):
+        if dY is not None:
+            _refuse_duals(dY)
+            _refuse_transformed(dY)
         # Where a graph of the backward pass is made, it is to hold the operator that refuses.
         function = adjoint if torch.is_grad_enabled() else _adjoint
         return _backward(ctx, dY, dX, dreport, function)
@@ -324,9 +356,14 @@ class _Solve(torch.autograd.Function):
 
 def forward(M, U, settings, gradient):
     """solve, by the shorter way where nobody looks on."""
-    if (torch.compiler.is_compiling() or torch._C._len_torch_dispatch_stack() > 0
-            or torch.jit.is_tracing()):
+    if torch.compiler.is_compiling():
         return solve(M, U, settings, gradient)
+    _refuse_duals(M, U)
+    if torch.jit.is_tracing():  # whose graph serves with and without gradients
+        return solve(M, U, settings, OF_PARAMETERS | OF_INPUTS)
+    if torch._C._len_torch_dispatch_stack() > 0:
+        return solve(M, U, settings, gradient)
+    _refuse_transformed(M, U)
     if gradient == 0:
         return _solve(M, U, settings, gradient)
     return _Solve.apply(M, U, settings, gradient)

@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: MIT
 """Gradients of idl.torch: of losses of any scale, and by ways that layers do not go."""
+import io
 import sys
 import unittest
+import warnings
 
 try:
     import torch
+    from torch.autograd import forward_ad
 except ImportError:
     sys.exit(77)
 
@@ -81,6 +84,93 @@ class Scales(unittest.TestCase):
     def test_gradients_of_zero_are_zero(self):
         for found in gradients(near_the_edge(torch.float32), torch.zeros(5, 3)):
             self.assertEqual(found.abs().max().item(), 0)
+
+
+def forward_mode(layer, U):
+    """Calls that would take tangents through the layer."""
+    def dual(function, *tensors):
+        with forward_ad.dual_level():
+            return function(*(forward_ad.make_dual(tensor, torch.ones_like(tensor))
+                              for tensor in tensors))
+
+    V, weights = U.clone().requires_grad_(), torch.ones(len(U), layer.q)
+    calls = {
+        "an input": lambda: dual(layer, U),
+        "parameters": lambda: dual(
+            lambda M: torch.func.functional_call(layer, {"M": M}, U), layer.M.detach()),
+        "jacobian": lambda: torch.autograd.functional.jacobian(layer, U, strategy="forward-mode",
+                                                               vectorize=True),
+        "jvp": lambda: torch.func.jvp(layer, (U,), (U,)),
+        "jacfwd": lambda: torch.func.jacfwd(layer)(U)}
+    if torch.is_grad_enabled():
+        calls["a gradient"] = lambda: dual(
+            lambda weights: torch.autograd.grad((layer(V) * weights).sum(), V), weights)
+    if hasattr(torch.func, "linearize"):
+        calls["linearize"] = lambda: torch.func.linearize(layer, U)
+    return calls
+
+
+class Refused(unittest.TestCase):
+    def test_tangents_of_forward_mode_are_refused_also_where_nothing_asks_for_gradients(self):
+        layer, U = ImplicitLayer(6, 4, 2), torch.randn(3, 4)
+        for frozen, enabled in ((False, True), (True, True), (False, False)):
+            layer.requires_grad_(not frozen)
+            with torch.set_grad_enabled(enabled):
+                for name, call in forward_mode(layer, U).items():
+                    with self.subTest(name, frozen=frozen, enabled=enabled), self.assertRaisesRegex(
+                            NotImplementedError, "ImplicitLayer: .* forward mode"):
+                        call()
+                with forward_ad.dual_level():  # of which this is no part
+                    self.assertTrue(layer(U).isfinite().all())
+
+    def test_transforms_and_batched_gradients_are_refused_with_a_way_out(self):
+        layer, U = ImplicitLayer(6, 4, 2), torch.randn(3, 4)
+        V = U.clone().requires_grad_()
+        several, parameters = torch.ones(5, 3, 2), dict(layer.named_parameters())
+        for name, call in {
+                "vmap": lambda: torch.func.vmap(layer)(U),
+                "grad": lambda: torch.func.grad(lambda U: layer(U).sum())(U),
+                "grad of parameters": lambda: torch.func.grad(
+                    lambda M: torch.func.functional_call(layer, M, U).sum())(parameters),
+                "jacrev": lambda: torch.func.jacrev(layer)(U),
+                "functionalize": lambda: torch.func.functionalize(layer)(U),
+                "is_grads_batched": lambda: torch.autograd.grad(layer(V), V, several,
+                                                                is_grads_batched=True),
+                "vmap of autograd.grad": lambda: torch.func.vmap(
+                    lambda dY, Y=layer(V): torch.autograd.grad(Y, V, dY, retain_graph=True))(several),
+                "vectorize": lambda: torch.autograd.functional.jacobian(layer, U,
+                                                                        vectorize=True)}.items():
+            with self.subTest(name), self.assertRaisesRegex(
+                    NotImplementedError, "ImplicitLayer: transforms .* batched gradients .* a loop"):
+                call()
+        with self.assertRaisesRegex(RuntimeError, "ImplicitLayer: .* batched gradients"):
+            layer = ImplicitLayer(6, 4, 2, dtype=torch.float64,
+                                  solver=idl.SolverOptions(absolute_tolerance=1e-13))
+            torch.autograd.gradcheck(layer, V.detach().double().requires_grad_(),
+                                     check_batched_grad=True)
+
+
+class Tracing(unittest.TestCase):
+    def test_a_trace_passes_its_checks_and_trains(self):
+        layer = ImplicitLayer(6, 4, 2)
+        U = torch.randn(3, 4)
+        for enabled in (True, False):
+            with warnings.catch_warnings(), torch.set_grad_enabled(enabled):
+                warnings.simplefilter("ignore")
+                traced = torch.jit.trace(layer, U)
+                saved = io.BytesIO()
+                torch.jit.save(traced, saved)
+                saved.seek(0)
+                loaded = torch.jit.load(saved)
+            for module in (traced, loaded):
+                for samples in (3, 5):
+                    V = torch.randn(samples, 4, requires_grad=True)
+                    found, expected = (
+                        torch.autograd.grad(either(V).square().sum(), [*either.parameters(), V])
+                        for either in (module, layer))
+                    torch.testing.assert_close(found, expected, rtol=0, atol=0)
+                    with torch.no_grad():
+                        torch.testing.assert_close(module(V), layer(V), rtol=0, atol=1e-5)
 
 
 if __name__ == "__main__":
