@@ -18,18 +18,28 @@ def _log(_data, severity, text):
     LOG.log(LEVELS.get(severity, logging.ERROR), "%s", text.decode(errors="replace"))
 
 
+def _fixed(name, text):
+    return property(lambda self: getattr(self, "_" + name), doc=text)
+
+
 class Fixed:
     """What a model or a layer keeps as it was made."""
 
-    @property
-    def kappa(self):
-        """‖A‖∞ <= kappa; None: A is not constrained."""
-        return self._kappa
+    n = _fixed("n", "States.")
+    p = _fixed("p", "Inputs, without the bias.")
+    q = _fixed("q", "Outputs.")
+    kappa = _fixed("kappa", "‖A‖∞ <= kappa; None: A is not constrained.")
+    activation = _fixed("activation", "The name of φ.")
+    bias = _fixed("bias", "Whether the last column of B and D is a bias.")
+    no_D = _fixed("no_D", "Whether D is zero and stays zero.")
+    rank = _fixed("rank", "Of A = LRᵀ; None: A is a parameter itself.")
 
-    @property
-    def activation(self):
-        """The name of φ."""
-        return self._activation
+    def _fix(self, settings, activation):
+        """Keeps what idl_model_settings say; `activation` is φ's name in Python."""
+        self._n, self._p, self._q = settings.states, settings.inputs, settings.outputs
+        self._kappa, self._activation = settings.kappa or None, activation
+        self._bias, self._no_D = bool(settings.bias), bool(settings.no_D)
+        self._rank = settings.rank[0] if settings.rank else None
 
 
 def _destroy(destroy, handle, _owner):

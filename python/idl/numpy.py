@@ -21,7 +21,7 @@ LOSSES = {"softmax_cross_entropy": c.CROSS_ENTROPY, "squared_error": c.SQUARED_E
 
 def _precision(dtype):
     try:
-        return PRECISIONS[np.dtype(dtype)]
+        return PRECISIONS[np.dtype(np.float32 if dtype is None else dtype)]
     except (KeyError, TypeError):
         name = getattr(dtype, "__name__", dtype)
         raise c.InvalidArgument(f"dtype is {name}, it may be float32 or float64") from None
@@ -59,16 +59,18 @@ class Model(_handles.Fixed):
         self._take(_handles.ModelHandle.create(_handles.Context(device, threads), settings),
                    (device, threads))
 
+    @property
+    def dtype(self):
+        """np.float32 or np.float64, as a NumPy dtype."""
+        return self._dtype
+
     def _take(self, handle, place):
         settings = handle.describe()
         self._handle, self._place, self._lock = handle, place, threading.RLock()
         self._trainers = weakref.WeakSet()
         _models.add(self)
-        self.n, self.p, self.q = settings.states, settings.inputs, settings.outputs
-        self._activation, self.bias = settings.activation.decode(), bool(settings.bias)
-        self._kappa = settings.kappa or None
-        self.rank = settings.rank[0] if settings.rank else None
-        self.dtype = np.dtype(np.float64 if settings.precision == c.FLOAT64 else np.float32)
+        self._fix(settings, settings.activation.decode())
+        self._dtype = np.dtype(np.float64 if settings.precision == c.FLOAT64 else np.float32)
         self.last_report = None  #: Report of the last prediction
         self._own = {*vars(self), "_own"}  # the other attributes are a subclass's or a user's
 

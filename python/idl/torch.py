@@ -55,10 +55,7 @@ class ImplicitLayer(_handles.Fixed, torch.nn.Module):
         dtype = torch.get_default_dtype() if dtype is None else dtype
         if dtype not in PRECISIONS:
             raise InvalidArgument(f"dtype is {dtype}, it may be torch.float32 or torch.float64")
-        self.n, self.p, self.q = checked.states, checked.inputs, checked.outputs
-        self.bias, self.no_D = bool(checked.bias), bool(checked.no_D)
-        self._kappa, self._activation = checked.kappa or None, activation
-        self.rank = checked.rank[0] if checked.rank else None
+        self._fix(checked, activation)
         self.settings = json.dumps({
             "n": self.n, "p": self.p, "q": self.q, "activation": activation, "alpha": alpha,
             "kappa": self.kappa, "well_posedness": well_posedness, "bias": self.bias,

@@ -87,6 +87,13 @@ class Predicting(unittest.TestCase):
         self.assertEqual(model.last_report.status, ["max_iterations"] * 5)
         self.assertEqual(model.last_report.iterations.tolist(), [1] * 5)
 
+    def test_what_a_model_was_made_with_is_not_assigned(self):
+        model = idl.Model(5, 3, 2, no_D=True, dtype=None)
+        for name in ("n", "p", "q", "kappa", "activation", "bias", "no_D", "rank", "dtype"):
+            with self.subTest(name), self.assertRaises(AttributeError):
+                setattr(model, name, 2)
+        self.assertEqual((model.n, model.no_D, model.rank, model.dtype), (5, True, None, np.float32))
+
     def test_threads_share_a_model(self):
         model = idl.Model(20, 4, 2)
         U = draw(50, 4)

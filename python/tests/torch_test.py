@@ -695,9 +695,12 @@ class BadInput(unittest.TestCase):
 
     def test_what_a_layer_was_made_with_is_not_assigned(self):
         layer = made(9, 4, 2)
-        for name, value in (("kappa", 0.1), ("activation", "tanh")):
-            with self.assertRaises(AttributeError):
+        for name, value in (("n", 8), ("p", 3), ("q", 1), ("kappa", 0.1), ("activation", "tanh"),
+                            ("bias", True), ("no_D", True), ("rank", 2)):
+            with self.subTest(name), self.assertRaises(AttributeError):
                 setattr(layer, name, value)
+        self.assertEqual((layer.n, layer.p, layer.q, layer.bias, layer.no_D, layer.rank),
+                         (9, 4, 2, False, False, None))
 
 
 if __name__ == "__main__":
