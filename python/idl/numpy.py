@@ -16,6 +16,7 @@ from idl.solver import REPORT, Report, solver_to_c
 
 PRECISIONS = {np.dtype(np.float32): c.FLOAT32, np.dtype(np.float64): c.FLOAT64}
 CLASSES = "iub"  # kinds of types of class numbers
+REALS = "f" + CLASSES
 LOSSES = {"softmax_cross_entropy": c.CROSS_ENTROPY, "squared_error": c.SQUARED_ERROR}
 
 
@@ -125,11 +126,8 @@ class Model(_handles.Fixed):
         """
         epochs, batch_size = c.whole("epochs", epochs, 0), c.whole("batch_size", batch_size, 1)
         U = self._samples("U", U, self.p)
-        if len(U) == 0:
-            raise c.InvalidArgument("U has no samples to train on")
-        targets = np.atleast_1d(np.asarray(targets))
-        if len(targets) != len(U):
-            raise c.InvalidArgument(f"targets has {len(targets)} rows, U has {len(U)}")
+        targets = np.atleast_1d(_unmasked("targets", targets))
+        _check_rows(U, targets)
         trainer = Trainer(self, labels=targets.ndim == 1 and targets.dtype.kind in CLASSES, **trainer)
         targets = trainer.targets(targets)
         try:
@@ -286,34 +284,42 @@ class Trainer:
 
     `loss` is "softmax_cross_entropy", whose targets are class numbers (samples,), or
     "squared_error", the mean over all entries, whose targets have the shape of Y. Where it is not
-    said, `labels` decides. `frozen` names matrices that stay as they are, "A,D"; `prox` weighs the
-    ℓ1 norm of A, whose proximal operator follows each step.
+    said, `labels` decides. `frozen` names matrices that stay as they are, "A,D" or ["A", "D"];
+    `prox` weighs the ℓ1 norm of A, whose proximal operator follows each step.
     """
 
     def __init__(self, model, *, loss=None, labels=True, optimizer="adam", learning_rate=1e-3,
                  weight_decay=0.0, momentum=0.0, prox=0.0, frozen=None, solver=None):
+        if not isinstance(model, Model):
+            raise TypeError(f"model is {model!r}, expected a Model")
         self.model = model
         self.loss = loss or ("softmax_cross_entropy" if labels else "squared_error")
         if self.loss not in LOSSES:
             raise c.InvalidArgument(f"loss is '{self.loss}', it may be {' or '.join(LOSSES)}")
+        if isinstance(frozen, (list, tuple)):
+            frozen = ",".join(map(str, frozen))
         self._settings = c.TrainerSettings(
             samples=1, solver=pointer(solver_to_c(solver)), optimizer=optimizer,
             learning_rate=learning_rate, weight_decay=weight_decay, momentum=momentum, prox=prox,
             loss=LOSSES[self.loss], frozen=frozen)
+        if frozen and {name.partition(".")[0] for name in model._handle.tensors()}.issubset(
+                frozen.split(",")):
+            raise c.InvalidArgument(f"frozen is '{frozen}', which leaves no matrix to train")
         self._handle = None
         self._ended = False  # by another trainer that has pruned the model
 
     def targets(self, targets):
         """These as the library reads them, checked."""
-        model = self.model
-        if self.loss == "squared_error":
-            targets = np.asarray(targets)
-            return model._samples("targets", targets[:, None] if targets.ndim == 1 else targets,
-                                  model.q)
-        targets = np.asarray(targets)
-        if targets.ndim != 1 or targets.dtype.kind not in CLASSES:
-            raise c.InvalidArgument(f"targets has the shape {targets.shape} and the type "
-                                    f"{targets.dtype}, expected class numbers (samples,)")
+        model, targets = self.model, _unmasked("targets", targets)
+        classes = targets.ndim == 1 and targets.dtype.kind in CLASSES
+        one = targets.ndim == 1 and model.q == 1 and targets.dtype.kind in REALS
+        if self.loss == "squared_error" and (targets.ndim != 1 or classes or one):
+            return model._samples("targets", targets[:, None] if one else targets, model.q)
+        if not classes:
+            raise c.InvalidArgument(
+                f"targets has the shape {targets.shape} and the type {targets.dtype}, expected class "
+                "numbers, which are integers, (samples,)"
+                + f" or numbers (samples, {model.q})" * (self.loss == "squared_error"))
         wrong = np.flatnonzero((targets < 0) | (targets >= model.q))
         if len(wrong) > 0:
             raise c.InvalidArgument(f"targets[{wrong[0]}] is {targets[wrong[0]]}, expected 0 to "
@@ -324,7 +330,9 @@ class Trainer:
         """Forward, loss, adjoint, optimiser, projection. Returns the loss before the step, and the
         share of samples whose largest output is the label (NaN without labels).
 
-        NotFinite tells of numbers that are not finite; the parameters then stay what they were.
+        NotFinite tells of numbers that are not finite. Where entries of the gradient are not, or are
+        too large, those of the parameters stay what they were, and the rest of the step is taken. A
+        NaN in U makes all entries so as a rule.
         """
         model = self.model
         U, targets = model._samples("U", U, model.p), self.targets(targets)
@@ -357,6 +365,10 @@ class Trainer:
             for other in [trainer for trainer in self.model._trainers if trainer is not self]:
                 other._end()
 
+    def __reduce__(self):
+        raise TypeError("a Trainer is neither copied nor pickled: the moments of its optimiser are "
+                        "the library's. Save the model, and make a new one")
+
     def _make(self, samples):
         if self._ended:
             raise c.InvalidArgument("another trainer has pruned the model since; make a new one")
@@ -373,10 +385,40 @@ class Trainer:
 
 def _numbers(name, array):
     """The array, where it holds real numbers."""
-    array = np.asarray(array)
-    if array.dtype.kind not in "fiub":
+    array = _unmasked(name, array)
+    if array.dtype.kind not in REALS:
         raise c.InvalidArgument(f"{name} has the type {array.dtype}, expected real numbers")
     return array
+
+
+def refuse_masked(name, array):
+    """A mask says that entries are no numbers, and arrays forget it silently."""
+    if np.ma.is_masked(array):
+        first = np.argwhere(np.ma.getmaskarray(array))[0].tolist()
+        raise c.InvalidArgument(f"{name} is masked at {first}; fill such entries or leave them out")
+
+
+def _unmasked(name, array):
+    refuse_masked(name, array)
+    return np.asarray(array)
+
+
+def _check_rows(U, targets):
+    if len(U) == 0:
+        raise c.InvalidArgument("U has no samples to train on")
+    if len(targets) != len(U):
+        raise c.InvalidArgument(f"targets has {len(targets)} rows, U has {len(U)}")
+
+
+def _classes(targets):
+    """How many outputs tell these class numbers apart."""
+    wrong = np.flatnonzero((targets < 0) | (targets >= c.MOST))
+    if len(wrong) > 0:
+        raise c.InvalidArgument(f"targets[{wrong[0]}] is {targets[wrong[0]]}, expected 0 to "
+                                f"{c.MOST - 1}")
+    if (targets == targets[0]).all():
+        raise c.InvalidArgument(f"targets holds one class, {targets[0]}; at least two are needed")
+    return int(targets.max()) + 1
 
 
 def load(path, **options):
@@ -390,16 +432,19 @@ def predict(model, U, **options):
 
 
 def train(U, targets, n=100, *, kappa=0.95, activation="relu", bias=False, rank=None,
-          dtype=np.float32, device="auto", **options):
+          alpha=None, no_D=False, well_posedness=None, allow_unproven=False, dtype=np.float32,
+          device="auto", threads=0, **options):
     """A new model with n states, trained on these samples by Model.train: class numbers or targets
     say how many outputs it has. Returns the model and its history."""
-    U, targets = np.asarray(U), np.atleast_1d(np.asarray(targets))
+    U, targets = _unmasked("U", U), np.atleast_1d(_unmasked("targets", targets))
     if U.ndim != 2:
         raise c.InvalidArgument(f"U has the shape {U.shape}, expected (samples, p)")
+    _check_rows(U, targets)
     if targets.dtype.kind in CLASSES and targets.ndim == 1:
-        q = int(targets.max()) + 1 if targets.size else 0
+        q = _classes(targets)
     else:
         q = 1 if targets.ndim == 1 else targets.shape[1]
-    model = Model(n, U.shape[1], q, kappa=kappa, activation=activation, bias=bias, rank=rank,
-                  dtype=dtype, device=device, seed=options.get("seed", 0))
+    model = Model(n, U.shape[1], q, kappa=kappa, activation=activation, alpha=alpha, bias=bias,
+                  no_D=no_D, well_posedness=well_posedness, allow_unproven=allow_unproven, rank=rank,
+                  dtype=dtype, device=device, threads=threads, seed=options.get("seed", 0))
     return model, model.train(U, targets, **options)

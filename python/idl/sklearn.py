@@ -7,7 +7,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from idl import _library as c
-from idl.numpy import Model
+from idl.numpy import Model, refuse_masked
 from idl.solver import SolverOptions
 
 # The same answer for a sample whatever others are predicted with it.
@@ -44,8 +44,14 @@ class _ImplicitEstimator(BaseEstimator):
 
     def _outputs(self, X):
         check_is_fitted(self)
-        X = validate_data(self, X, reset=False)
+        X = _validated(self, X, reset=False)
         return _finite(self.model_.predict(X, PREDICTING).astype(np.float64))
+
+
+def _validated(estimator, X, *y, **options):
+    for name, array in zip("Xy", (X, *y)):
+        refuse_masked(name, array)
+    return validate_data(estimator, X, *y, **options)
 
 
 def _finite(outputs):
@@ -66,7 +72,7 @@ class ImplicitClassifier(ClassifierMixin, _ImplicitEstimator):
 
     def fit(self, X, y):
         """X (samples, features), y (samples,) labels of any kind."""
-        X, y = validate_data(self, X, y)
+        X, y = _validated(self, X, y)
         check_classification_targets(y)
         self.classes_, numbers = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
@@ -100,7 +106,7 @@ class ImplicitRegressor(RegressorMixin, _ImplicitEstimator):
 
     def fit(self, X, y):
         """X (samples, features), y (samples,) or (samples, targets)."""
-        X, y = validate_data(self, X, y, multi_output=True, y_numeric=True)
+        X, y = _validated(self, X, y, multi_output=True, y_numeric=True)
         targets = np.asarray(y, dtype=np.float64).reshape(len(X), -1)
         with np.errstate(over="ignore", invalid="ignore"):
             mean, deviation = targets.mean(axis=0), targets.std(axis=0)

@@ -7,6 +7,7 @@ import numpy as np
 
 from idl import _library as c
 
+LARGEST = float(np.finfo(np.float32).max)  # tolerance, in models of float64 too
 STATUS = {1: "converged", 2: "stagnated", 3: "max_iterations", 4: "diverged"}
 
 #: idl_sample_report, entry by entry.
@@ -40,11 +41,16 @@ class SolverOptions:
     def to_c(self):
         """The struct of the C interface. Its zeroes are defaults, so a zero of the caller's is
         refused where it would be taken for one."""
-        for name in ("max_iterations", "absolute_tolerance"):
-            if getattr(self, name) == 0:
-                raise c.InvalidArgument(f"{name} is 0, it must be above; None: the default")
-        return c.SolverOptions(**{name: value for name, value in vars(self).items()
-                                  if value is not None})
+        given = {name: value for name, value in vars(self).items() if value is not None}
+        if "max_iterations" in given:
+            c.whole("max_iterations", self.max_iterations, 1, 2**31 - 1)
+        for name, above in (("absolute_tolerance", True), ("relative_tolerance", False)):
+            if name in given:
+                value = c.real(name, given[name])
+                if not 0 <= value <= LARGEST or (above and value == 0):
+                    raise c.InvalidArgument(f"{name} is {given[name]!r}, expected a number in "
+                                            f"{'(' if above else '['}0, {LARGEST:.8g}]")
+        return c.SolverOptions(**given)
 
 
 def solver_to_c(solver):

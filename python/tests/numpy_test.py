@@ -26,6 +26,9 @@ import idl.numpy
 from idl import _handles
 
 
+RECURRENT = pathlib.Path(__file__).parents[2] / "tests/data/golden/rnn.safetensors"
+
+
 def solve(parameters, U, bias):
     """Y and X by 2000 iterations in float64."""
     A, B, C, D = (parameters[name].astype(np.float64) for name in "ABCD")
@@ -428,6 +431,44 @@ class Training(unittest.TestCase):
             np.testing.assert_array_equal(array, before[name])
 
 
+    def test_entries_of_the_gradient_that_are_not_finite_are_left_out_of_a_step(self):
+        model = idl.Model(5, 3, 2)
+        before, targets = model.parameters(), draw(8, 2)
+        targets[3, 1] = np.nan
+        with self.assertRaises(idl.NotFinite), self.assertLogs("idl", "WARNING"):
+            idl.numpy.Trainer(model, labels=False).step(draw(8, 3), targets)
+        moved = (model.parameters()["D"] != before["D"]).any(axis=1)
+        self.assertEqual(moved.tolist(), [True, False])
+
+    def test_matrices_to_freeze_are_a_list_or_a_text(self):
+        frozen = []
+        for names in ("A,D", ["A", "D"], ("A", "D")):
+            model, U = idl.Model(5, 3, 2), draw(8, 3)
+            before = model.parameters()
+            model.train(U, np.arange(8) % 2, epochs=1, frozen=names)
+            frozen.append([name for name, array in model.parameters().items()
+                           if np.array_equal(array, before[name])])
+        self.assertEqual(frozen, [["A", "D"]] * 3)
+        for rank, names in ((None, "A,B,C,D"), (2, ["D", "L", "R", "B", "C"])):
+            model = idl.Model(5, 3, 2, rank=rank)
+            for either in (model, model.sparsify(0.5)) if rank is None else (model,):
+                with self.assertRaisesRegex(idl.InvalidArgument, "leaves no matrix to train"):
+                    idl.numpy.Trainer(either, frozen=names)
+
+    def test_a_new_model_is_made_with_any_of_its_keywords(self):
+        model, _ = idl.numpy.train(draw(8, 3), np.arange(8) % 2, n=5, epochs=1, no_D=True,
+                                   activation="leaky_relu", alpha=0.2, threads=1, kappa=None,
+                                   well_posedness="strictly_upper_triangular")
+        self.assertEqual((model.no_D, model.kappa, np.tril(model.parameters()["A"]).any()),
+                         (True, None, False))
+
+    def test_a_trainer_is_neither_copied_nor_pickled(self):
+        trainer = idl.numpy.Trainer(idl.Model(5, 3, 2))
+        for call in (copy.copy, copy.deepcopy, pickle.dumps):
+            with self.assertRaisesRegex(TypeError, "a Trainer is neither copied nor pickled"):
+                call(trainer)
+
+
 class Memory(unittest.TestCase):
     def test_arrays_that_are_not_aligned_are_taken(self):
         model = idl.Model(5, 3, 2, dtype=np.float64)
@@ -482,10 +523,60 @@ class BadInput(unittest.TestCase):
                 "dtype is float16": lambda: idl.Model(5, 3, 2, dtype=np.float16),
                 "kappa is 0": lambda: idl.Model(5, 3, 2, kappa=0),
                 "kappa": lambda: idl.Model(5, 3, 2, kappa=1.5),
-                "activation": lambda: idl.Model(5, 3, 2, activation="step"),
-                "max_iterations is 0":
-                    lambda: model.predict(U, idl.SolverOptions(max_iterations=0))}.items():
+                "activation: 'step' is none of .* sat$":
+                    lambda: idl.Model(5, 3, 2, activation="step"),
+                "is a recurrent model .*; `idl predict` and `idl evaluate` read it, this package":
+                    lambda: idl.Model.load(RECURRENT)}.items():
             with self.subTest(text), self.assertRaisesRegex(idl.InvalidArgument, text):
+                call()
+        with self.assertRaisesRegex(TypeError, "model is None, expected a Model"):
+            idl.numpy.Trainer(None)
+
+    def test_options_of_the_solver_have_one_range_each(self):
+        model = idl.Model(5, 3, 2, dtype=np.float64)
+        for name, wanted, wrong in (
+                ("max_iterations", r"a whole number in \[1, 2147483647\]", (0, -3, 1.5, 2**40)),
+                ("absolute_tolerance", r"a number in \(0, 3.4028235e\+38\]",
+                 (0, -1, np.nan, np.inf, 1e39)),
+                ("relative_tolerance", r"a number in \[0, 3.4028235e\+38\]", (-1, np.nan, 1e39))):
+            for value in wrong:
+                with self.subTest(name, value=value), self.assertRaisesRegex(
+                        idl.InvalidArgument, f"^{name} is .*, expected {wanted}"):
+                    model.predict(draw(2, 3), idl.SolverOptions(**{name: value}))
+
+    def test_targets_that_are_no_class_numbers_are_told_so(self):
+        model, U = idl.Model(5, 3, 2), draw(8, 3)
+        for targets in (np.arange(8.0), ["a", "b"] * 4, np.array(["a", 1] * 4, dtype=object)):
+            for options in ({}, {"loss": "softmax_cross_entropy"}):
+                with self.assertRaisesRegex(idl.InvalidArgument, "^targets has .*, expected class "
+                                                                 "numbers, which are integers"):
+                    model.train(U, targets, **options)
+        for text, targets in {r"targets\[1\] is -1, expected 0 to": [0, -1] * 4,
+                              r"targets\[0\] is 18446744073709551615": np.full(8, 2**64 - 1),
+                              "targets holds one class, 3; at least two": [3] * 8,
+                              "targets has 0 rows, U has 8": np.empty(0, int),
+                              "targets has .* class numbers": ["a"] * 8}.items():
+            with self.subTest(text), self.assertRaisesRegex(idl.InvalidArgument, "^" + text):
+                idl.numpy.train(U, targets)
+        with self.assertRaisesRegex(idl.InvalidArgument, "U has no samples"):
+            idl.numpy.train(U[:0], [])
+
+    def test_masked_entries_are_refused(self):
+        model, U, labels = idl.Model(5, 3, 2), draw(8, 3), np.arange(8) % 2
+        masked, no_label = np.ma.array(U, mask=False), np.ma.array(labels, mask=labels == 1)
+        np.testing.assert_array_equal(model.predict(masked), model.predict(U))
+        masked[2, 1] = np.ma.masked
+        trainer = idl.numpy.Trainer(model)
+        for text, call in {
+                r"U is masked at \[2, 1\]": lambda: model.predict(masked),
+                "U is masked": lambda: model.train(masked, labels),
+                "U is masked .*": lambda: idl.numpy.train(masked, labels),
+                "U .*": lambda: trainer.step(masked, labels),
+                r"targets is masked at \[1\]": lambda: model.train(U, no_label),
+                "targets is masked": lambda: idl.numpy.train(U, no_label),
+                "targets is masked .*": lambda: trainer.step(U, no_label),
+                "B is masked": lambda: model.set_parameters(B=masked[:5])}.items():
+            with self.subTest(text), self.assertRaisesRegex(idl.InvalidArgument, "^" + text):
                 call()
 
     def test_numbers_and_texts_that_c_would_cut_are_refused_by_name(self):

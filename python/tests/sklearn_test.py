@@ -48,6 +48,17 @@ class Estimators(unittest.TestCase):
         with self.assertRaisesRegex(ValueError, "one class"):
             ImplicitClassifier().fit([[0.0], [1.0]], ["a", "a"])
 
+    def test_masked_entries_are_refused(self):
+        X, y = np.random.default_rng(0).random((8, 2)), np.arange(8) % 2
+        masked = np.ma.array(X, mask=X == X[3, 1])
+        for estimator in (ImplicitClassifier(epochs=1), ImplicitRegressor(epochs=1)):
+            estimator.fit(X, y)
+            for name, call in (("X", lambda: estimator.fit(masked, y)),
+                               ("X", lambda: estimator.predict(masked)),
+                               ("y", lambda: estimator.fit(X, np.ma.array(y, mask=y == 1)))):
+                with self.assertRaisesRegex(ValueError, f"^{name} is masked at "):
+                    call()
+
     def test_outputs_that_are_not_finite_are_no_answers(self):
         X = np.random.default_rng(0).standard_normal((40, 2))
         y = np.where(X[:, 0] > 0, "a", "b")
