@@ -122,6 +122,9 @@ class Adam(torch.optim.Adam):
         return loss
 
     def _step_of(self, layer, group):
+        if layer.M.grad.layout != torch.strided:
+            raise c.InvalidArgument(f"the gradient of an ImplicitLayer is {layer.M.grad.layout}, "
+                                    "expected torch.strided")
         M, state = layer.M, self.state[layer.M]
         if not state:
             state["step"] = torch.tensor(0.0, device="cpu")

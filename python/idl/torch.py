@@ -139,6 +139,9 @@ class ImplicitLayer(_handles.Fixed, torch.nn.Module):
         M = self.M
         if not isinstance(U, torch.Tensor):
             raise TypeError(f"ImplicitLayer: the input is a {type(U).__name__}, expected a tensor")
+        if U.layout != torch.strided:
+            raise TypeError(f"ImplicitLayer: the input is {U.layout}, expected torch.strided; its "
+                            "to_dense() is")
         if U.device != M.device:
             raise ValueError(f"ImplicitLayer: the input is on {U.device}, the layer on {M.device}")
         operators.check(M)
@@ -253,8 +256,14 @@ class ImplicitLayer(_handles.Fixed, torch.nn.Module):
         return {"A": self.A} if self.rank is None else {"L": self.L, "Rᵀ": self.R.T}
 
 
+def _check_module(module):
+    if not isinstance(module, torch.nn.Module):
+        raise TypeError(f"module is a {type(module).__name__}, expected a layer or a network")
+
+
 def project_(module):
     """Projects A of every ImplicitLayer in `module`, itself one or not, and returns `module`."""
+    _check_module(module)
     for layer in module.modules():
         if isinstance(layer, ImplicitLayer):
             layer.project_()
@@ -264,4 +273,7 @@ def project_(module):
 def project_after_step(optimizer, module):
     """From now on each optimizer.step() ends with project_(module). Returns the handle of the hook,
     whose remove() ends it."""
+    if not hasattr(optimizer, "register_step_post_hook"):
+        raise TypeError(f"optimizer is a {type(optimizer).__name__}, expected one of torch.optim")
+    _check_module(module)
     return optimizer.register_step_post_hook(lambda *_: project_(module))

@@ -376,6 +376,9 @@ class Optimizing(unittest.TestCase):
         ours[2].M.grad = torch.zeros_like(ours[2].M)
         with self.assertRaisesRegex(idl.InvalidArgument, "moment is torch.float64"):
             optimizer.step()
+        ours[2].M.grad = ours[2].M.detach().to_sparse()
+        with self.assertRaisesRegex(idl.InvalidArgument, "gradient .* is torch.sparse_coo"):
+            optimizer.step()
 
     def test_a_step_that_is_refused_loses_no_gradient_and_counts_for_none(self):
         layers = torch.nn.ModuleList([ImplicitLayer(5, 4, 3), ImplicitLayer(5, 4, 3)])
@@ -641,8 +644,14 @@ class BadInput(unittest.TestCase):
                  lambda: layer(torch.randn(5, 4, device="meta"))),
                 (TypeError, "unexpected keyword argument 'sigma'",
                  lambda: ImplicitLayer(9, 4, 2, sigma=1)),
-                (idl.InvalidArgument, "activation", lambda: ImplicitLayer(9, 4, 2,
-                                                                          activation="step")),
+                (TypeError, "the input is torch.sparse_coo", lambda: layer(torch.eye(4).to_sparse())),
+                (TypeError, "module is a list", lambda: idl.torch.project_([layer])),
+                (TypeError, "module is a list",
+                 lambda: idl.torch.project_after_step(idl.torch.Adam(layer), [layer])),
+                (TypeError, "optimizer is a ImplicitLayer",
+                 lambda: idl.torch.project_after_step(layer, layer)),
+                (idl.InvalidArgument, "activation: 'step' is none of .* sat$",
+                 lambda: ImplicitLayer(9, 4, 2, activation="step")),
                 (idl.InvalidArgument, "kappa", lambda: ImplicitLayer(9, 4, 2, kappa=1.5)),
                 (TypeError, "the parameters are torch.float16",
                  lambda: copy.deepcopy(layer).half().project_()),
