@@ -61,12 +61,16 @@ class Scales(unittest.TestCase):
                     self.assertTrue(torch.equal(ours, right * 2.0 ** power))
 
     def test_the_scale_is_a_normal_power_of_two(self):
-        for dtype, values in ((torch.float32, (0, 1e-45, 1e-40, 1e-38, 0.3, 1, 3e38)),
-                              (torch.float64, (0, 5e-324, 1e-310, 1e-300, 0.3, 1, 1e308))):
+        for dtype, values in ((torch.float32, (0, 1e-45, 1e-40, 1e-38, 0.01, 0.3, 3e38)),
+                              (torch.float64, (0, 5e-324, 1e-310, 1e-300, 0.01, 1, 1e308))):
             numbers = torch.finfo(dtype)
             for value in values:
-                dY = torch.tensor([[float("nan"), 0], [-value, float("inf")]], dtype=dtype)
-                scale = operators._scale(dY).item()
+                finite = torch.tensor([[value / 3, 0], [-value, 0]], dtype=dtype)
+                wrong = torch.tensor([[float("nan"), 0], [-value, float("inf")]], dtype=dtype)
+                scale = operators._scale_there(wrong).item()
+                self.assertEqual(operators._scale(wrong), scale)
+                if value != 0:
+                    self.assertEqual(operators._scale(finite) or 1, scale)
                 self.assertTrue(numbers.tiny <= scale <= numbers.max)
                 self.assertEqual(torch.frexp(torch.tensor(scale, dtype=dtype))[0].item(), 0.5)
                 if 1e-36 < value < 1e36:
