@@ -69,9 +69,9 @@ Activation parse_activation(std::string_view name) {
   }
   if (const CustomActivation* custom = find_custom_activation(name))
     return {ActivationKind::custom, custom->usual_alpha, custom};
-  detail::throw_invalid_argument("activation: '" + std::string(name) + "' is none of " +
-                                 k_named<ActivationKind>.names() +
-                                 "; one of your own is known after a call of custom_activation()");
+  detail::throw_invalid_argument(
+      "activation: '" + std::string(name) + "' is none of " + k_named<ActivationKind>.names() +
+      "; in C++ one of your own too, after a call of custom_activation()");
 }
 
 double value_of(const Activation& activation, double x) {

@@ -80,9 +80,11 @@ bool agree(const CustomActivation& a, const CustomActivation& b) {
   return true;
 }
 
-void add_kernels(CustomActivation& to, const CustomActivation& from) {
-  if (to.float_kernels.value == nullptr) to.float_kernels = from.float_kernels;
-  if (to.double_kernels.value == nullptr) to.double_kernels = from.double_kernels;
+/// Those that were there stay, but for solves of fewer states.
+template <class T>
+void add_kernels(ActivationKernels<T>& to, const ActivationKernels<T>& from) {
+  if (to.value == nullptr) to = from;
+  if (to.solve.most_rows < from.solve.most_rows) to.solve = from.solve;
 }
 
 }  // namespace
@@ -125,7 +127,8 @@ Activation register_activation(const CustomActivation& custom, double alpha) {
     IDL_CHECK(
         agree(entry->custom, custom),
         called(custom.name) + ": another activation of this name, with other values, is known");
-    add_kernels(entry->custom, custom);
+    add_kernels(entry->custom.float_kernels, custom.float_kernels);
+    add_kernels(entry->custom.double_kernels, custom.double_kernels);
   }
   return {ActivationKind::custom, alpha, &entry->custom};
 }

@@ -92,15 +92,19 @@ bool starts_from_zero(const FixedPoint<T>& solve) {
   return solve.start == SolveStart::zero && solve.decision.max_iterations > 0;
 }
 
-/// Whether f, or what makes its Ψ, has an own activation, which is in no kernel of the library's.
+/// Whether f is made with an own activation, which is in no kernel of the library's.
 template <class T>
-bool has_custom_activation(const FixedPoint<T>& solve) {
-  const Activation* activation = nullptr;
-  if (const auto* picard = std::get_if<PicardMap<T>>(&solve.f))
-    activation = &picard->activation;
-  else if (const auto& derivative = std::get<AdjointMap<T>>(solve.f).derivative)
-    activation = &derivative->activation;
-  return activation != nullptr && activation->kind == ActivationKind::custom;
+bool applies_custom_activation(const FixedPoint<T>& solve) {
+  const auto* picard = std::get_if<PicardMap<T>>(&solve.f);
+  return picard != nullptr && picard->activation.kind == ActivationKind::custom;
+}
+
+/// Whether Ψ is made by the derivative of such a one.
+template <class T>
+bool makes_psi_by_custom_activation(const FixedPoint<T>& solve) {
+  const auto* adjoint = std::get_if<AdjointMap<T>>(&solve.f);
+  return adjoint != nullptr && adjoint->derivative &&
+         adjoint->derivative->activation.kind == ActivationKind::custom;
 }
 
 /// The blocks of rows that are updated one after the other. With Sweep::jacobi all rows at once,

@@ -24,19 +24,26 @@ SparsifyOptions sparsify_options(const idl_sparsify_settings& settings) {
   return options;
 }
 
-/// *made <- the model that make(context, model) gives, in the precision of the given one.
-template <class Make>
+/// *made <- the model that make(context, model) gives, in the precision of the given one, with
+/// what data_of() then says of the data.
+template <class Make, class DataOf>
 void derive(idl_context* context, const idl_model* model, idl_model** made, const char* name,
-            const Make& make) {
+            const Make& make, const DataOf& data_of) {
   require(context, "context");
   require(model, "model");
   require(made, name);
   *made = nullptr;
   *made = std::visit(
       [&](const auto& typed) {
-        return new idl_model{make(context->context, typed), model->data};
+        return new idl_model{make(context->context, typed), data_of()};  // in this order
       },
       model->model);
+}
+
+template <class Make>
+void derive(idl_context* context, const idl_model* model, idl_model** made, const char* name,
+            const Make& make) {
+  derive(context, model, made, name, make, [model] { return model->data; });
 }
 
 template <class T>
@@ -78,14 +85,15 @@ idl_status idl_model_remove_dead(idl_context* context, const idl_model* model, i
                                  int64_t* kept_states, int64_t* kept_inputs) {
   return guarded([&] {
     std::vector<idl::index_t> inputs;
-    derive(context, model, reduced, "reduced", [&](Context& own, const auto& typed) {
+    const auto reduce = [&](Context& own, const auto& typed) {
       auto left = idl::remove_dead(own, typed);
       if (kept_states != nullptr) std::ranges::copy(left.kept_states, kept_states);
       if (kept_inputs != nullptr) std::ranges::copy(left.kept_inputs, kept_inputs);
       inputs = std::move(left.kept_inputs);
       return std::move(left.model);
-    });
-    (*reduced)->data = idl::with_inputs(model->data, inputs);
+    };
+    derive(context, model, reduced, "reduced", reduce,
+           [&] { return idl::with_inputs(model->data, inputs); });
   });
 }
 

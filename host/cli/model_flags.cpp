@@ -55,7 +55,8 @@ std::string precision_of_file(const std::string& path) {
   const io::Safetensors file = io::read_safetensors(path);
   const bool is_double = std::ranges::any_of(file.tensors, [](const auto& tensor) {
     const auto& [name, array] = tensor;
-    return array.type == io::DataType::f64 && !name.starts_with("data.");  // scalings always are
+    return array.type == io::DataType::f64 && !name.starts_with("data.feature_") &&
+           !name.starts_with("data.target_");  // scalings always are
   });
   return is_double ? "f64" : "f32";
 }

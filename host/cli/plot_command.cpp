@@ -54,7 +54,7 @@ void plot_folder(Context& context, const std::filesystem::path& path) {
 /// The first flag that is for --model alone; none where none is given.
 std::optional<std::string> given_for_model(const CLI::App& command) {
   for (const CLI::Option* option : command.get_options())
-    if (option->count() > 0 && !option->check_name("--run")) return option->get_name();
+    if (option->count() > 0 && !option->check_name("--run")) return option->get_name(false, true);
   return std::nullopt;
 }
 

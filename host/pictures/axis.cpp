@@ -53,7 +53,7 @@ Axis linear_axis(double low, double high, int count, bool whole) {
 std::vector<Tick> logarithmic_ticks(double low, double high) {
   const double decades = std::log10(high) - std::log10(low);
   const bool dense = decades < 2;
-  const double step = std::ceil(decades / 10);
+  const double step = std::max(1.0, std::ceil(decades / 10));
   std::vector<Tick> ticks;
   for (double k = std::floor(std::log10(low)); k <= std::log10(high); k += step) {
     for (const double factor : {1.0, 2.0, 5.0}) {

@@ -26,10 +26,9 @@ constexpr TextStyle k_heading{16, k_ink, true};
 constexpr TextStyle k_number{12, k_grey};
 constexpr TextStyle k_axis_label{12.5, k_ink};
 
-/// Whether a point has a place in a picture. Of larger numbers the differences may overflow.
 bool is_drawn(const Curve& curve, std::size_t i) {
-  constexpr double k_largest = 1e300;
-  return std::abs(curve.x[i]) <= k_largest && std::abs(curve.y[i]) <= k_largest;  // NaN is not
+  return std::abs(curve.x[i]) <= k_largest_drawn &&
+         std::abs(curve.y[i]) <= k_largest_drawn;  // no NaN
 }
 
 /// The least and the largest value that is drawn, bars with all of their area; nothing where there
@@ -187,7 +186,11 @@ void draw_curve(Canvas& canvas, const Panel& panel, const Curve& curve, const Ax
 Axis logarithmic_axis(double low, double high) {
   const double margin = high > low ? 0.02 * (high - low) : 1;
   Axis axis{low - margin, high + margin, {}};
-  for (const Tick& tick : logarithmic_ticks(std::pow(10, axis.low), std::pow(10, axis.high)))
+  using Limits = std::numeric_limits<double>;
+  const auto number = [](double log) {
+    return std::clamp(std::pow(10, log), Limits::min(), k_largest_drawn);
+  };
+  for (const Tick& tick : logarithmic_ticks(number(axis.low), number(axis.high)))
     axis.ticks.push_back({std::log10(tick.value), tick.label});
   return axis;
 }
@@ -216,7 +219,8 @@ void draw_panel(Canvas& canvas, Panel panel) {
   const Panel as_given = panel;
   if (panel.logarithmic_y) {
     for (Curve& curve : panel.curves)
-      for (double& value : curve.y) value = std::log10(value);
+      for (std::size_t i = 0; i < curve.y.size(); ++i)
+        curve.y[i] = is_drawn(curve, i) ? std::log10(curve.y[i]) : std::nan("");
   }
   double x_low = 0;
   double x_high = 0;

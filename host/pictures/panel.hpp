@@ -9,6 +9,9 @@
 
 namespace idl::pictures {
 
+/// Of larger numbers the differences may overflow: they have no place in a picture.
+inline constexpr double k_largest_drawn = 1e300;
+
 /// Curves in a frame with axes, and above it a heading and the legend.
 struct Panel {
   std::string heading;

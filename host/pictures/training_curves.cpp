@@ -23,7 +23,7 @@ bool spans_decades(const std::vector<Curve>& curves) {
   double largest = 0;
   for (const Curve& curve : curves) {
     for (const double y : curve.y) {
-      if (!std::isfinite(y)) continue;
+      if (!(std::abs(y) <= k_largest_drawn)) continue;
       least = std::min(least, y);
       largest = std::max(largest, y);
     }

@@ -345,9 +345,9 @@ IDL_C_EXPORT void idl_trainer_destroy(idl_trainer* trainer);
 /**
  * One step: forward, softmax cross-entropy, adjoint, optimiser, projection. Gradients that are not
  * finite (those of a batch in which one sample holds a NaN are, as a rule, all of them) are left
- * out: the parameters stay what they were. The call then returns IDL_STATUS_NOT_FINITE, with *loss
- * and *accuracy written (a sample that is not finite counts as wrong); without loss and accuracy it
- * does not wait, and the next call that does tells.
+ * out: those parameters stay what they were, and of the others the step is taken. The call then
+ * returns IDL_STATUS_NOT_FINITE, with *loss and *accuracy written (a sample that is not finite
+ * counts as wrong); without loss and accuracy it does not wait, and the next call that does tells.
  * @param U         p×m, leading dimension ldu >= p
  * @param labels    m class numbers in [0, q)
  * @param loss      mean loss before the step, or NULL; asking for it waits for the step

@@ -62,6 +62,7 @@ struct FusedSolve;
 /// there is none.
 template <class T>
 struct FusedSolveKernel {
+  index_t most_rows = 0;  ///< the largest n for which it was compiled
   /// How often the current device takes up columns until all had their turn; 0 where it cannot run
   /// the kernel, or n is too large.
   index_t (*rounds)(index_t n, index_t m, int multiprocessors) = nullptr;
@@ -93,8 +94,9 @@ struct CustomActivation {
 
 /// Makes an own activation known by its name, so that files which name it can be loaded, and
 /// returns it. An activation of the same name and the same values is the one that was there;
-/// kernels for CUDA are added where it had none. What `custom` points to stays usable as long as
-/// the process lives. From any thread, but not while a model that has the activation is at work.
+/// kernels for CUDA are added where it had none, or those of solves were for fewer states. What
+/// `custom` points to stays usable as long as the process lives. From any thread, but not while a
+/// model that has the activation is at work.
 /// @throws InvalidArgument (a name of the library or of another activation, or of other characters
 ///         than letters, digits and _; a Lipschitz constant that is not finite or negative)
 IDL_EXPORT Activation register_activation(const CustomActivation& custom, double alpha);

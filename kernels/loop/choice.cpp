@@ -22,7 +22,7 @@ std::unique_ptr<Program> compile_substitution_if_chosen(LoopStrategy strategy, B
                                                         const FixedPoint<T>& solve) {
   const bool chosen = strategy == LoopStrategy::automatic || strategy == LoopStrategy::substitution;
   // The rows of a column wait for each other inside a kernel, which would have to hold φ.
-  if (backend.device().kind == DeviceKind::cuda && has_custom_activation(solve)) return nullptr;
+  if (backend.device().kind == DeviceKind::cuda && applies_custom_activation(solve)) return nullptr;
   return chosen && can_be_substituted(solve) ? compile_substitution(backend, solve) : nullptr;
 }
 

@@ -91,7 +91,7 @@ class LoopInRows final : public ProgramsInOrder {
 
 template <class T>
 bool can_run_in_rows(const FixedPoint<T>& solve) {
-  return std::holds_alternative<CsrMap<T>>(solve.A) && !has_custom_activation(solve) &&
+  return std::holds_alternative<CsrMap<T>>(solve.A) && !applies_custom_activation(solve) &&
          !solve.mix && solve.sweep == Sweep::jacobi && solve.decision.max_iterations > 0;
 }
 

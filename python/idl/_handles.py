@@ -3,7 +3,7 @@
 import ctypes
 import logging
 import weakref
-from ctypes import byref, c_int64, c_void_p
+from ctypes import byref, c_double, c_int32, c_int64, c_void_p
 
 from idl import _library as c
 from idl._library import library
@@ -121,6 +121,13 @@ class ModelHandle(_Handle):
         settings = c.ModelSettings()
         library.idl_model_describe(self.handle, byref(settings))
         return settings
+
+    def scaling(self, of_targets, count):
+        """Means and scales of so many numbers, or None."""
+        scaled = c_int32()
+        mean, scale = (c_double * count)(), (c_double * count)()
+        library.idl_model_scaling(self.handle, of_targets, byref(scaled), mean, scale)
+        return (list(mean), list(scale)) if scaled.value else None
 
     def project(self):
         library.idl_model_project(self.context.handle, self.handle)

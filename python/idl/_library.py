@@ -4,7 +4,6 @@ import ctypes
 import operator
 import os
 import pathlib
-import re
 from ctypes import POINTER, c_char_p, c_double, c_int32, c_int64, c_size_t, c_uint64, c_void_p
 
 FLOAT32, FLOAT64 = 0, 1  # idl_precision
@@ -204,6 +203,7 @@ FUNCTIONS = {
     "idl_model_load_with": [_handle, c_char_p, c_int32, POINTER(LoadOptions), _out],
     "idl_model_save": [_handle, _handle, c_char_p],
     "idl_model_describe": [_handle, POINTER(ModelSettings)],
+    "idl_model_scaling": [_handle, c_int32, POINTER(c_int32), c_void_p, c_void_p],
     "idl_model_tensor_count": [_handle, POINTER(c_int64)],
     "idl_model_tensor": [_handle, c_int64, POINTER(Tensor)],
     "idl_model_read": [_handle, _handle, c_char_p, c_void_p, c_int64, c_int32],
@@ -241,16 +241,9 @@ DESTROY = ["idl_context_destroy", "idl_model_destroy", "idl_pass_destroy", "idl_
            "idl_trainer_destroy"]
 
 
-#: What texts of the library say of its C++, and what is to stand there in Python.
-REWORDED = {r"; one of your own is known after .*": "",
-            r"load_rnn\(\), .*": "`idl predict` and `idl evaluate` read it, this package does not"}
-
-
 def _raise_unless_ok(status, function, arguments):
     if status != 0:
         text = library.idl_last_error().decode(errors="replace")
-        for said, instead in REWORDED.items():
-            text = re.sub(said, instead, text)
         raise ERRORS.get(status, Error)(text)
     return arguments
 

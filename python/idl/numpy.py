@@ -65,6 +65,22 @@ class Model(_handles.Fixed):
         """np.float32 or np.float64, as a NumPy dtype."""
         return self._dtype
 
+    @property
+    def feature_scaling(self):
+        """(mean, scale) of the inputs that a model of `idl train --standardise` was trained on: it
+        takes (U − mean)/scale. None where the file of the model told of no scaling."""
+        return self._scaling(of_targets=False, count=self.p)
+
+    @property
+    def target_scaling(self):
+        """(mean, scale) of the targets: what the model gives stands for mean + scale·Y. Or None."""
+        return self._scaling(of_targets=True, count=self.q)
+
+    def _scaling(self, of_targets, count):
+        with self._lock:
+            scaling = self._handle.scaling(of_targets, count)
+        return scaling and tuple(np.array(numbers) for numbers in scaling)
+
     def _take(self, handle, place):
         settings = handle.describe()
         self._handle, self._place, self._lock = handle, place, threading.RLock()
@@ -130,6 +146,8 @@ class Model(_handles.Fixed):
         _check_rows(U, targets)
         trainer = Trainer(self, labels=targets.ndim == 1 and targets.dtype.kind in CLASSES, **trainer)
         targets = trainer.targets(targets)
+        _check_finite("U", U)
+        _check_finite("targets", targets)
         try:
             order = np.random.default_rng(seed)
         except (TypeError, ValueError) as error:
@@ -401,6 +419,12 @@ def refuse_masked(name, array):
 def _unmasked(name, array):
     refuse_masked(name, array)
     return np.asarray(array)
+
+
+def _check_finite(name, array):
+    wrong = np.argwhere(~np.isfinite(array))
+    if len(wrong):
+        raise c.NotFinite(f"{name}{wrong[0].tolist()} is {array[tuple(wrong[0])]}")
 
 
 def _check_rows(U, targets):

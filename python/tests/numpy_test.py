@@ -3,6 +3,7 @@
 import contextlib
 import copy
 import gc
+import json
 import os
 import pathlib
 import pickle
@@ -27,6 +28,21 @@ from idl import _handles
 
 
 RECURRENT = pathlib.Path(__file__).parents[2] / "tests/data/golden/rnn.safetensors"
+
+
+def add_tensors(path, arrays):
+    """float64 arrays more in a safetensors file."""
+    with open(path, "rb") as file:
+        content = file.read()
+    end = 8 + int.from_bytes(content[:8], "little")
+    header, data = json.loads(content[8:end]), content[end:]
+    for name, array in arrays.items():
+        header[name] = {"dtype": "F64", "shape": array.shape,
+                        "data_offsets": [len(data), len(data) + array.nbytes]}
+        data += array.tobytes()
+    text = json.dumps(header).encode()
+    with open(path, "wb") as file:
+        file.write(len(text).to_bytes(8, "little") + text + data)
 
 
 def solve(parameters, U, bias):
@@ -188,6 +204,21 @@ class Files(unittest.TestCase):
         model = idl.Model(9, 4, 2, bias=True)
         copy = pickle.loads(pickle.dumps(model))
         np.testing.assert_array_equal(copy.predict(draw(5, 4)), model.predict(draw(5, 4)))
+
+    def test_the_scaling_of_a_file_is_told_warned_of_and_saved_again(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "m.safetensors")
+            idl.Model(5, 3, 2).save(path)
+            self.assertIsNone(idl.Model.load(path).feature_scaling)
+            mean, scale = np.array([1.0, 2.0, 3.0]), np.array([0.5, 0.25, 4.0])
+            add_tensors(path, {"data.feature_mean": mean, "data.feature_scale": scale})
+            for _ in range(2):
+                with self.assertLogs("idl", "WARNING") as logs:
+                    model = idl.Model.load(path)
+                self.assertIn("trained on scaled data", logs.output[0])
+                np.testing.assert_array_equal(model.feature_scaling, (mean, scale))
+                self.assertIsNone(model.target_scaling)
+                model.save(path)
 
     def test_a_missing_file_is_an_error_with_its_name(self):
         with self.assertRaisesRegex(OSError, "nowhere.safetensors"):
@@ -523,9 +554,9 @@ class BadInput(unittest.TestCase):
                 "dtype is float16": lambda: idl.Model(5, 3, 2, dtype=np.float16),
                 "kappa is 0": lambda: idl.Model(5, 3, 2, kappa=0),
                 "kappa": lambda: idl.Model(5, 3, 2, kappa=1.5),
-                "activation: 'step' is none of .* sat$":
+                "activation: 'step' is none of .* sat;":
                     lambda: idl.Model(5, 3, 2, activation="step"),
-                "is a recurrent model .*; `idl predict` and `idl evaluate` read it, this package":
+                "is a recurrent model .*; `idl predict` and `idl evaluate` read it":
                     lambda: idl.Model.load(RECURRENT)}.items():
             with self.subTest(text), self.assertRaisesRegex(idl.InvalidArgument, text):
                 call()

@@ -138,6 +138,16 @@ TEST(TrainingCurves, ALossOverDecadesHasALogarithmicAxis) {
   EXPECT_NE(Png(folder / "f.png").at(340, 279), k_blue);
 }
 
+TEST(TrainingCurves, ALossOverDecadesMayBeOfAnySize) {
+  const TemporaryFolder folder;
+  for (const double loss : {1e305, 1e303, 1e300, 1e-300, 1e-318, 5e-324}) {
+    std::vector<EpochMetrics> epochs = {epoch(1, loss, 0.5), epoch(2, 1, 0.5), epoch(3, 1, 0.5)};
+    for (EpochMetrics& metrics : epochs) metrics.test.reset();
+    write_training_curves_png(folder / "f.png", training_curves("", epochs));
+    EXPECT_GT(Png(folder / "f.png").count(k_blue, 80, 600), 0) << loss;
+  }
+}
+
 TEST(TrainingCurves, ALongTitleEndsInThePicture) {
   const TemporaryFolder folder;
   const auto ink_at_the_edge = [&](const std::string& title) {

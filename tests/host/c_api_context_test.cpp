@@ -7,6 +7,7 @@
 
 #include "host/c_api/handles.hpp"
 #include "tests/host/c_api_fixture.hpp"
+#include "tests/io/files.hpp"
 
 namespace idl::test {
 namespace {

@@ -11,6 +11,7 @@
 #include "host/train/training_step.hpp"
 #include "idl/sparsify.hpp"
 #include "tests/host/c_api_fixture.hpp"
+#include "tests/io/files.hpp"
 
 namespace idl::test {
 namespace {
@@ -317,7 +318,9 @@ TYPED_TEST(CApiSparsify, AFilesScalingIsToldWarnedOfAndKeptByWhatIsMadeOfItsMode
     means.push_back(static_cast<double>(input));
     scales.push_back(0.5 + static_cast<double>(input));
   }
-  save_model(this->context(), model, first, 3, {.feature_scaling = {means, scales}});
+  DataFormat data;
+  data.feature_scaling = {means, scales};
+  save_model(this->context(), model, first, 3, data);
 
   const auto load = [&](const std::string& path) {
     return this->template made<idl_model>([&](idl_model** loaded) {

@@ -96,7 +96,7 @@ fi
 nvcc=$(PATH=$PATH:/usr/local/cuda/bin command -v nvcc || true)
 if [[ -n $nvcc ]]; then
   step "an own activation, by the CUDA compiler"
-  "$nvcc" -std=c++20 -arch=sm_90 -Xcompiler=-Wall,-Wextra -Werror=all-warnings \
+  "$nvcc" -std=c++20 -Xcompiler=-Wall,-Wextra -Werror=all-warnings \
     "$here/own_activation.cu" -o "$root/own_activation" -I"${headers%/idl}" -L"$libraries" -lidl_cuda
   LD_LIBRARY_PATH=$libraries "$root/own_activation"
 fi

@@ -64,6 +64,19 @@ TEST(SparseChoice, AsksForTheLibraryWhereItWouldBeTakenAlone) {
   EXPECT_TRUE(asked);
 }
 
+TEST(SparseChoice, IsTheSameForTheAdjointOfAnOwnActivation) {
+  auto solve = solve_of<float>(300, 1000, 0.1);
+  const SparseSeconds others = expect_seconds(solve, k_multiprocessors);
+  ActivationDerivative<float> derivative;
+  derivative.activation.kind = ActivationKind::custom;
+  solve.f = AdjointMap<float>{.G = {}, .Psi = {}, .derivative = derivative};
+  EXPECT_EQ(way_of(solve, 0.5 * others.row_split), LoopStrategy::fused);
+  EXPECT_EQ(way_of(solve), LoopStrategy::row_split);
+  // The kernels for rows of samples have no own φ in them.
+  solve.f = PicardMap<float>{.Z = {}, .activation = {ActivationKind::custom}};
+  EXPECT_EQ(way_of(solve), std::nullopt);
+}
+
 TEST(SparseChoice, LeavesFewColumnsToProductsOverColumns) {
   // A warp would have one sample.
   EXPECT_EQ(way_of(solve_of<float>(16384, 1, 0.01), {}, false), std::nullopt);

@@ -59,7 +59,9 @@ template <class Row, class T, FusedSizes Sizes>
 ActivationKernels<T> kernels_of_row() {
   return {.value = launch_activation<Row, T, false>,
           .derivative = launch_activation<Row, T, true>,
-          .solve = {.rounds = rounds_of_row<Row, T, Sizes>, .launch = launch_solve<Row, T, Sizes>}};
+          .solve = {.most_rows = k_most_rows<T, Sizes>,
+                    .rounds = rounds_of_row<Row, T, Sizes>,
+                    .launch = launch_solve<Row, T, Sizes>}};
 }
 
 template <template <class> class Phi, FusedSizes Sizes>

@@ -59,8 +59,7 @@ class FusedLoop {
 /// makes Ψ is a kernel before it.
 template <class T>
 bool starts_in_kernel(const FixedPoint<T>& solve) {
-  return solve.start == SolveStart::zero &&
-         (std::holds_alternative<PicardMap<T>>(solve.f) || !has_custom_activation(solve));
+  return solve.start == SolveStart::zero && !makes_psi_by_custom_activation(solve);
 }
 
 template <class T>

@@ -146,8 +146,7 @@ template <class T>
 bool is_such_a_loop(const FixedPoint<T>& solve) {
   return !solve.mix && solve.sweep == Sweep::jacobi && solve.decision.max_iterations > 0 &&
          solve.X.rows > 0 && solve.X.rows < k_most_positions &&
-         factor_of(solve).nnz < index_t{1} << 31 &&
-         (std::holds_alternative<AdjointMap<T>>(solve.f) || !has_custom_activation(solve));
+         factor_of(solve).nnz < index_t{1} << 31 && !applies_custom_activation(solve);
 }
 
 }  // namespace

@@ -53,15 +53,17 @@ __device__ inline T from_magnitude(Magnitude<T> bits) {
 }
 
 /// Butterfly over the 32 lanes: op must be commutative, then all lanes get the same bits. There is
-/// an instruction for the maximum of words.
+/// an instruction for the maximum of words, from sm_80 on.
 template <class V, class Op>
 __device__ inline V warp_reduce(V value, Op op) {
+#if !defined(__CUDA_ARCH__) || __CUDA_ARCH__ >= 800
   if constexpr (std::is_same_v<V, unsigned> && std::is_same_v<Op, Maximum>) {
     return __reduce_max_sync(k_full_warp, value);
-  } else {
-    for (int offset = k_warp / 2; offset > 0; offset /= 2) {
+  } else
+#endif
+  {
+    for (int offset = k_warp / 2; offset > 0; offset /= 2)
       value = op(value, __shfl_xor_sync(k_full_warp, value, offset));
-    }
     return value;
   }
 }

@@ -12,6 +12,11 @@ namespace idl::cuda {
 /// in double, or those of clusters too, n <= 896 in float and 576 in double.
 enum class FusedSizes { one_block, all };
 
+template <class T, FusedSizes Sizes>
+inline constexpr index_t k_most_rows = Sizes == FusedSizes::one_block
+                                           ? (sizeof(T) == 4 ? 208 : 144)
+                                           : (sizeof(T) == 4 ? 896 : 576);
+
 /// One form of the kernel, for a Map.
 template <class T, class Map, class Shape, int Columns>
 struct FusedForm {
