@@ -92,17 +92,15 @@ void for_each_figure(DensityPoint& point, const Visit& visit) {
 }  // namespace
 
 template <class T>
-std::vector<DensityPoint> measure_density_curve(
-    Context& context, const ImplicitModel<T>& model, const DatasetPair& data,
-    const DensityCurveSettings& settings,
-    const std::function<void(const DensityPoint&)>& on_point) {
+void measure_density_curve(Context& context, const ImplicitModel<T>& model, const DatasetPair& data,
+                           const DensityCurveSettings& settings,
+                           const std::function<void(const std::vector<DensityPoint>&)>& on_point) {
   Measurement<T> measurement(context, model, data, settings);
   std::vector<DensityPoint> points;
   for (const double density : k_curve_densities) {
     points.push_back(measurement.at(density));
-    on_point(points.back());
+    on_point(points);
   }
-  return points;
 }
 
 void write_density_json(const std::filesystem::path& path, const DensityCurveSettings& settings,
@@ -147,11 +145,11 @@ DensityCurve read_density_json(const std::filesystem::path& path) {
   return curve;
 }
 
-template std::vector<DensityPoint> measure_density_curve(
-    Context&, const ImplicitModel<float>&, const DatasetPair&, const DensityCurveSettings&,
-    const std::function<void(const DensityPoint&)>&);
-template std::vector<DensityPoint> measure_density_curve(
-    Context&, const ImplicitModel<double>&, const DatasetPair&, const DensityCurveSettings&,
-    const std::function<void(const DensityPoint&)>&);
+template void measure_density_curve(Context&, const ImplicitModel<float>&, const DatasetPair&,
+                                    const DensityCurveSettings&,
+                                    const std::function<void(const std::vector<DensityPoint>&)>&);
+template void measure_density_curve(Context&, const ImplicitModel<double>&, const DatasetPair&,
+                                    const DensityCurveSettings&,
+                                    const std::function<void(const std::vector<DensityPoint>&)>&);
 
 }  // namespace idl::cli

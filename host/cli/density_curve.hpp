@@ -31,11 +31,11 @@ using pictures::DensityPoint;
 /// The densities of a curve.
 inline constexpr double k_curve_densities[] = {1, .5, .2, .1, .05, .02, .01};
 
-/// Measures the densities one after the other; on_point is told of each.
+/// Measures the densities one after the other; after each on_point is given all so far.
 template <class T>
-std::vector<DensityPoint> measure_density_curve(
-    Context& context, const ImplicitModel<T>& model, const DatasetPair& data,
-    const DensityCurveSettings& settings, const std::function<void(const DensityPoint&)>& on_point);
+void measure_density_curve(Context& context, const ImplicitModel<T>& model, const DatasetPair& data,
+                           const DensityCurveSettings& settings,
+                           const std::function<void(const std::vector<DensityPoint>&)>& on_point);
 
 /// density.json. @throws IoError
 void write_density_json(const std::filesystem::path& path, const DensityCurveSettings& settings,

@@ -137,7 +137,8 @@ void check_files(const SparsifySettings& settings) {
                  {"--curve", of_curve(k_curve_png)}});
 }
 
-/// The table, line by line as it is measured, and its two files.
+/// The table, line by line as it is measured, and its two files, which after each line hold all so
+/// far: it may take long, and may be stopped.
 template <class T>
 void measure_curve(Context& context, const ImplicitModel<T>& model, const DatasetPair& data,
                    const SparsifySettings& settings) {
@@ -152,19 +153,21 @@ void measure_curve(Context& context, const ImplicitModel<T>& model, const Datase
   const auto percent = [](double share, int width) {
     std::cout << std::setw(width) << std::fixed << std::setprecision(2) << 100.0 * share;
   };
-  const auto points =
-      measure_density_curve<T>(context, model, data, measured, [&](const DensityPoint& point) {
-        std::cout << std::setw(7) << std::setprecision(2) << std::fixed << point.density
-                  << std::setw(11) << point.stored;
-        percent(point.one_shot, 10);
-        percent(point.fine_tuned, 12);
-        percent(point.gradual, 9);
-        percent(point.random, 8);
-        std::cout << std::setw(12) << std::setprecision(1) << point.iterations << std::endl;
-      });
-  const DensityCurve curve = {settings.model.path, data.name, model.shape().states, points};
-  write_density_json(folder / k_curve_json, measured, curve);
-  pictures::write_density_png(folder / k_curve_png, curve);
+  DensityCurve curve = {settings.model.path, data.name, model.shape().states, {}};
+  const auto on_point = [&](const std::vector<DensityPoint>& points) {
+    const DensityPoint& point = points.back();
+    std::cout << std::setw(7) << std::setprecision(2) << std::fixed << point.density
+              << std::setw(11) << point.stored;
+    percent(point.one_shot, 10);
+    percent(point.fine_tuned, 12);
+    percent(point.gradual, 9);
+    percent(point.random, 8);
+    std::cout << std::setw(12) << std::setprecision(1) << point.iterations << std::endl;
+    curve.points = points;
+    write_density_json(folder / k_curve_json, measured, curve);
+    pictures::write_density_png(folder / k_curve_png, curve);
+  };
+  measure_density_curve<T>(context, model, data, measured, on_point);
 }
 
 template <class T>

@@ -650,7 +650,7 @@ class BadInput(unittest.TestCase):
                  lambda: idl.torch.project_after_step(idl.torch.Adam(layer), [layer])),
                 (TypeError, "optimizer is a ImplicitLayer",
                  lambda: idl.torch.project_after_step(layer, layer)),
-                (idl.InvalidArgument, "activation: 'step' is none of .* sat$",
+                (idl.InvalidArgument, "activation: 'step' is none of .* sat;",
                  lambda: ImplicitLayer(9, 4, 2, activation="step")),
                 (idl.InvalidArgument, "kappa", lambda: ImplicitLayer(9, 4, 2, kappa=1.5)),
                 (TypeError, "the parameters are torch.float16",
