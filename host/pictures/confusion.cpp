@@ -37,7 +37,7 @@ Colour colour_of_share(double share) {
 std::string count_text(Canvas& canvas, std::int64_t count, const TextStyle& style, double room) {
   constexpr std::array<std::pair<double, const char*>, 4> k_units = {
       {{1, ""}, {1e3, "k"}, {1e6, "M"}, {1e9, "G"}}};
-  const std::string whole = std::to_string(count);
+  std::string whole = std::to_string(count);
   if (canvas.text_width(whole, style) < room) return whole;
   for (const auto& [unit, name] : k_units) {
     const double value = static_cast<double>(count) / unit;

@@ -153,13 +153,11 @@ IDL_C_EXPORT idl_status idl_model_describe(const idl_model* model, idl_model_set
 /** The shape of M and dM: (n+q)×(n+p') of a dense model, one column of any other. */
 IDL_C_EXPORT idl_status idl_model_parameters(const idl_model* model, int64_t* rows, int64_t* cols);
 /**
- * How the data were scaled on which the model of a file was trained (`idl train --standardise`).
- * The model takes inputs, and gives targets, as (value − mean)/scale; nobody scales them for it. It
- * is saved with the model, and kept by the models that are made of it.
+ * How the data of a file's model were scaled (`idl train --standardise`): it takes inputs, and
+ * gives targets, as (value − mean)/scale. Saved with the model, and kept by those made of it.
  * @param of_targets  0: of the p inputs; else of the q targets
- * @param scaled      <- 1 where there is a scaling, else 0; or NULL
- * @param mean        where there is one p or q numbers on the host, or NULL
- * @param scale       the same
+ * @param scaled      <- whether there is a scaling, or NULL
+ * @param mean        on the host, p or q numbers, untouched where there is none, or NULL
  */
 IDL_C_EXPORT idl_status idl_model_scaling(const idl_model* model, int32_t of_targets,
                                           int32_t* scaled, double* mean, double* scale);
@@ -174,8 +172,7 @@ IDL_C_EXPORT idl_status idl_model_tensor(const idl_model* model, int64_t index, 
 IDL_C_EXPORT idl_status idl_model_read(idl_context* context, const idl_model* model,
                                        const char* name, void* values, int64_t ld,
                                        idl_memory memory);
-/** The tensor of this name, or "M", <- values. A is projected by idl_model_project() alone. Waits.
- */
+/** The tensor of this name, or "M", <- values. Only idl_model_project() projects A. Waits. */
 IDL_C_EXPORT idl_status idl_model_write(idl_context* context, idl_model* model, const char* name,
                                         const void* values, int64_t ld, idl_memory memory);
 /**
