@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Making, loading, saving and describing models.
 #include <algorithm>
-#include <memory>
 #include <span>
 #include <string>
 #include <utility>
@@ -236,14 +235,13 @@ idl_status idl_model_load_with(idl_context* context, const char* path, idl_preci
     *model = nullptr;
     const idl::LoadOptions load = idl::c_api::load_options(options);
     idl::DataFormat data;
-    std::unique_ptr<idl_model> made(idl::c_api::handle_of(precision, [&]<class T>() {
+    *model = idl::c_api::handle_of(precision, [&]<class T>() {
       auto loaded = idl::load_described_model<T>(context->context, path, load);
       data = std::move(loaded.second.data);
+      idl::c_api::warn_of_scaling(context->context, path, data);
       return std::move(loaded.first);
-    }));
-    idl::c_api::warn_of_scaling(context->context, path, data);
-    made->data = std::move(data);
-    *model = made.release();
+    });
+    (*model)->data = std::move(data);
   });
 }
 

@@ -26,6 +26,9 @@ constexpr TextStyle k_heading{16, k_ink, true};
 constexpr TextStyle k_number{12, k_grey};
 constexpr TextStyle k_axis_label{12.5, k_ink};
 
+/// Of larger numbers the differences may overflow: they have no place in a picture.
+constexpr double k_largest_drawn = 1e300;
+
 bool is_drawn(const Curve& curve, std::size_t i) {
   return std::abs(curve.x[i]) <= k_largest_drawn &&
          std::abs(curve.y[i]) <= k_largest_drawn;  // no NaN
@@ -215,19 +218,17 @@ void draw_panel(Canvas& canvas, Panel panel) {
     if (panel.logarithmic_x)
       for (double& value : curve.x) value = std::log10(value);
   }
-  canvas.text({panel.left - 1.0, panel.top - 16.0}, panel.heading, k_heading);
-  const Panel as_given = panel;
-  if (panel.logarithmic_y) {
-    for (Curve& curve : panel.curves)
-      for (std::size_t i = 0; i < curve.y.size(); ++i)
-        curve.y[i] = is_drawn(curve, i) ? std::log10(curve.y[i]) : std::nan("");
-  }
   double x_low = 0;
   double x_high = 0;
   double y_low = 0;
   double y_high = 0;
   const bool any = find_range(panel.curves, &Curve::x, x_low, x_high) &&
                    find_range(panel.curves, &Curve::y, y_low, y_high);
+  // Below that share of the largest, values could not be told from 0.
+  constexpr double k_visible = 0.003;
+  const bool decades = panel.decades_y && y_low > 0 && y_low < k_visible * y_high;
+  canvas.text({panel.left - 1.0, panel.top - 16.0},
+              panel.heading + (decades ? ", logarithmic" : ""), k_heading);
   if (!any) {
     canvas.frame(panel.left, panel.top, panel.width, panel.height, k_grid);
     canvas.text({panel.left + panel.width / 2.0, panel.top + panel.height / 2.0}, "no data",
@@ -236,10 +237,15 @@ void draw_panel(Canvas& canvas, Panel panel) {
   }
   const Axis x =
       panel.logarithmic_x ? logarithmic_axis(x_low, x_high) : horizontal_axis(x_low, x_high);
-  const Axis y =
-      panel.logarithmic_y ? logarithmic_axis(y_low, y_high) : vertical_axis(y_low, y_high, panel);
+  const Axis y = decades ? logarithmic_axis(std::log10(y_low), std::log10(y_high))
+                         : vertical_axis(y_low, y_high, panel);
   draw_axes(canvas, panel, x, y);
-  draw_legend(canvas, as_given);
+  draw_legend(canvas, panel);
+  if (decades) {
+    for (Curve& curve : panel.curves)
+      for (std::size_t i = 0; i < curve.y.size(); ++i)
+        curve.y[i] = is_drawn(curve, i) ? std::log10(curve.y[i]) : std::nan("");
+  }
   for (std::size_t i = 0; i < panel.curves.size(); ++i)
     draw_curve(canvas, panel, panel.curves[i], x, y, k_colours[i]);
 }

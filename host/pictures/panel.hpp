@@ -9,9 +9,6 @@
 
 namespace idl::pictures {
 
-/// Of larger numbers the differences may overflow: they have no place in a picture.
-inline constexpr double k_largest_drawn = 1e300;
-
 /// Curves in a frame with axes, and above it a heading and the legend.
 struct Panel {
   std::string heading;
@@ -20,7 +17,7 @@ struct Panel {
   bool whole_y = false;       ///< y are whole numbers
   std::string x_label;
   bool logarithmic_x = false;  ///< x > 0
-  bool logarithmic_y = false;  ///< y > 0
+  bool decades_y = false;      ///< y is drawn logarithmically where it spans decades
   bool legend_values = true;   ///< the legend says each curve's last value and its best
   int left = 80;               ///< of the frame, in pixels
   int top = 104;

@@ -1,9 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include <algorithm>
-#include <cmath>
-#include <limits>
 #include <utility>
-#include <vector>
 
 #include "host/pictures/canvas.hpp"
 #include "host/pictures/panel.hpp"
@@ -15,21 +11,6 @@ namespace {
 
 constexpr int k_width = 1280;
 constexpr int k_height = 520;
-
-/// Whether what happens at the end could not be seen beside the beginning.
-bool spans_decades(const std::vector<Curve>& curves) {
-  constexpr double k_visible = 0.003;
-  double least = std::numeric_limits<double>::infinity();
-  double largest = 0;
-  for (const Curve& curve : curves) {
-    for (const double y : curve.y) {
-      if (!(std::abs(y) <= k_largest_drawn)) continue;
-      least = std::min(least, y);
-      largest = std::max(largest, y);
-    }
-  }
-  return least > 0 && least < k_visible * largest;
-}
 
 }  // namespace
 
@@ -64,8 +45,7 @@ TrainingCurves training_curves(std::string title, std::span<const EpochMetrics> 
 void write_training_curves_png(const std::filesystem::path& path, const TrainingCurves& curves) {
   Canvas canvas(k_width, k_height);
   Panel loss = {.heading = "Loss", .curves = curves.loss, .x_label = "epoch"};
-  loss.logarithmic_y = spans_decades(curves.loss);
-  if (loss.logarithmic_y) loss.heading += ", logarithmic";
+  loss.decades_y = true;
   canvas.text({loss.left - 1.0, 44},
               canvas.shortened(curves.title, k_title, k_width - 2.0 * loss.left), k_title);
   draw_panel(canvas, loss);

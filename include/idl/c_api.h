@@ -157,7 +157,7 @@ IDL_C_EXPORT idl_status idl_model_parameters(const idl_model* model, int64_t* ro
  * gives targets, as (value − mean)/scale. Saved with the model, and kept by those made of it.
  * @param of_targets  0: of the p inputs; else of the q targets
  * @param scaled      <- whether there is a scaling, or NULL
- * @param mean        on the host, p or q numbers, untouched where there is none, or NULL
+ * @param mean        like scale p or q numbers on the host, untouched where there is none, or NULL
  */
 IDL_C_EXPORT idl_status idl_model_scaling(const idl_model* model, int32_t of_targets,
                                           int32_t* scaled, double* mean, double* scale);

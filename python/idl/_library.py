@@ -243,8 +243,7 @@ DESTROY = ["idl_context_destroy", "idl_model_destroy", "idl_pass_destroy", "idl_
 
 def _raise_unless_ok(status, function, arguments):
     if status != 0:
-        text = library.idl_last_error().decode(errors="replace")
-        raise ERRORS.get(status, Error)(text)
+        raise ERRORS.get(status, Error)(library.idl_last_error().decode(errors="replace"))
     return arguments
 
 

@@ -338,10 +338,7 @@ class Trainer:
                 f"targets has the shape {targets.shape} and the type {targets.dtype}, expected class "
                 "numbers, which are integers, (samples,)"
                 + f" or numbers (samples, {model.q})" * (self.loss == "squared_error"))
-        wrong = np.flatnonzero((targets < 0) | (targets >= model.q))
-        if len(wrong) > 0:
-            raise c.InvalidArgument(f"targets[{wrong[0]}] is {targets[wrong[0]]}, expected 0 to "
-                                    f"{model.q - 1}")
+        _check_classes(targets, model.q)
         return np.require(targets, np.int32, "CA")
 
     def step(self, U, targets):
@@ -434,12 +431,16 @@ def _check_rows(U, targets):
         raise c.InvalidArgument(f"targets has {len(targets)} rows, U has {len(U)}")
 
 
-def _classes(targets):
-    """How many outputs tell these class numbers apart."""
-    wrong = np.flatnonzero((targets < 0) | (targets >= c.MOST))
+def _check_classes(targets, classes):
+    wrong = np.flatnonzero((targets < 0) | (targets >= classes))
     if len(wrong) > 0:
         raise c.InvalidArgument(f"targets[{wrong[0]}] is {targets[wrong[0]]}, expected 0 to "
-                                f"{c.MOST - 1}")
+                                f"{classes - 1}")
+
+
+def _classes(targets):
+    """How many outputs tell these class numbers apart."""
+    _check_classes(targets, c.MOST)
     if (targets == targets[0]).all():
         raise c.InvalidArgument(f"targets holds one class, {targets[0]}; at least two are needed")
     return int(targets.max()) + 1

@@ -9,8 +9,8 @@
 #include "idl/custom_activation.hpp"
 
 /// The kernels of an own activation, for nvcc. φ and φ' of the struct are marked IDL_CUDA_CALLABLE.
-/// Solves with a dense A run as one kernel where the library's own do; all others as a graph of
-/// products and updates.
+/// Solves for the state with a dense A run as one kernel where the library's own do, others as a
+/// graph of products and updates. Those for the adjoint state need φ' before they begin alone.
 namespace idl::cuda {
 namespace detail {
 
